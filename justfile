@@ -1,0 +1,69 @@
+# The recipes of the project. `just` comes with the development tools: `./run setup`, then `.venv/bin/just`, or
+# `./run RECIPE` without `just` on the PATH.
+
+export PATH := justfile_directory() / ".venv/bin:" + env("PATH")
+
+# List the recipes.
+default:
+    @just --list --unsorted
+
+# Install sdc and the development tools into .venv.
+setup:
+    ./run setup
+
+# Run the whole chain with the bundled pocket models.
+demo *OPTIONS:
+    ./run demo {{ OPTIONS }}
+
+# Run the fast tests.
+test *OPTIONS:
+    ./run test {{ OPTIONS }}
+
+# Run the tests with markers: slow ones, and those whose tools are there.
+test-marked *OPTIONS:
+    python -m pytest -m "(slow or ray or browser or container) and not vllm and not gpu" {{ OPTIONS }}
+
+# Run the tests of the vLLM engine, in an environment of their own.
+test-vllm *OPTIONS:
+    ./run setup-vllm
+    .venv-vllm/bin/python -m pytest -m vllm {{ OPTIONS }}
+
+# Check style, types, layers, layout and documents.
+lint:
+    ruff check .
+    ruff format --check .
+    mypy
+    lint-imports
+    python docs/generate.py --check
+    python -m pytest -q tests/test_layout.py tests/test_docs.py
+
+# Correct what ruff can correct.
+format:
+    ruff check --fix .
+    ruff format .
+
+# Write the generated documents again.
+docs:
+    python docs/generate.py
+
+# Measure start-up, cached commands and the two forms of the chain; `just bench gen` compares the engines instead.
+bench WHAT="" *OPTIONS:
+    #!/bin/sh
+    set -eu
+    if [ "{{ WHAT }}" = gen ]; then
+        python=.venv-vllm/bin/python # vLLM is compared where it is installed: ./run setup-vllm
+        [ -x "$python" ] || python=python
+        exec "$python" benchmarks/engines.py {{ OPTIONS }}
+    fi
+    python benchmarks/startup.py {{ WHAT }} {{ OPTIONS }}
+    python benchmarks/chain.py {{ WHAT }} {{ OPTIONS }}
+
+# Build dist/sdc-*.whl.
+wheel:
+    rm -rf build dist
+    python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+    ls -l dist
+
+# Train the pocket models again: DATA is a folder in the layout of the paper's data.
+pocket DATA *OPTIONS:
+    python -m sdc.pipelines.pocket.build {{ DATA }} {{ OPTIONS }}
