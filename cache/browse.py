@@ -1,0 +1,103 @@
+"""Looking around in a store: lists and trees for people.
+
+Here: the queries behind `sdc store ls` and `show`. Not here: drawing (`cli/`), checks (`verify.py`).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sdc.cache.key import SHORT
+from sdc.cache.migrations import ROW_TABLES
+from sdc.cache.store import Artifact, Store
+
+_NUM_WORDS = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """An artifact in a list: itself, when it was made and last used (UTC), and how many rows it has."""
+
+    artifact: Artifact
+    created_at: datetime
+    used_at: datetime
+    num_rows: int
+
+
+def listing(
+    store: Store,
+    *,
+    stage: str | None = None,
+    lang: str | None = None,
+    task: str | None = None,
+    limit: int | None = None,
+) -> list[Listed]:
+    """Returns the artifacts that match, last used first."""
+    counts = " union all ".join(f"select key, count(*) as n from {table} group by key" for table in ROW_TABLES)
+    found = store.query(
+        f"""select a.key, a.created_at, a.used_at, coalesce(sum(c.n), 0)::bigint
+        from artifacts a left join ({counts}) c using (key)
+        where (? is null or a.stage = ?) and (? is null or a.lang = ?) and (? is null or a.task = ?)
+        group by all order by a.used_at desc, a.key limit ?""",
+        [stage, stage, lang, lang, task, task, 2**31 if limit is None else limit],
+    )
+    artifacts = store.get_many([row[0] for row in found])
+    return [
+        Listed(artifact=artifacts[key], created_at=created, used_at=used, num_rows=rows)
+        for key, created, used, rows in found
+        if key in artifacts
+    ]
+
+
+def row_counts(store: Store, key: str) -> dict[str, int]:
+    """Returns table -> number of rows of an artifact, without the tables that have none."""
+    counts = {table: store.query(f"select count(*) from {table} where key = ?", [key])[0][0] for table in ROW_TABLES}
+    return {table: number for table, number in counts.items() if number}
+
+
+def dependents(store: Store, key: str) -> list[Artifact]:
+    """Returns the artifacts that were made directly from this one."""
+    found = store.query("select key from artifacts where list_contains(inputs, ?) order by used_at desc, key", [key])
+    return list(store.get_many([row[0] for row in found]).values())
+
+
+def lineage(store: Store, artifact: Artifact) -> dict[str, Any]:
+    """Returns an artifact with its inputs, their inputs and so on up to the data, as nested mappings.
+
+    An input that is not in this store has the stage `missing`.
+    """
+
+    def node(key: str) -> dict[str, Any]:
+        found = store.get(key)
+        if found is None:
+            return {"key": key, "stage": "missing", "about": "", "inputs": []}
+        inputs = [node(other) for other in found.inputs]
+        return {"key": key, "stage": found.stage, "about": in_words(found.summary), "inputs": inputs}
+
+    return node(artifact.key)
+
+
+def tree_lines(node: Mapping[str, Any], indent: str = "") -> list[str]:
+    """Returns a lineage as indented lines, the artifact first and the data last."""
+    lines = ["  ".join(part for part in (f"{indent}{node['key'][:SHORT]}", node["stage"], node["about"]) if part)]
+    for other in node["inputs"]:
+        lines += tree_lines(other, indent + "  ")
+    return lines
+
+
+def in_words(summary: Mapping[str, Any]) -> str:
+    """Returns the plain entries of a summary as a short line; of a mapping or list only its length.
+
+    >>> in_words({"rows": 20, "model": "x", "labels": {"a": 1, "b": 2}, "task": {"name": "topic"}})
+    'rows 20, model x, 2 labels'
+    """
+    words = []
+    for name, value in summary.items():
+        if isinstance(value, Mapping | list | tuple):
+            if name != "task" and value:
+                words.append(f"{len(value)} {name}")
+        elif value is not None and value != "":
+            shown = f"{value:.4g}" if isinstance(value, float) else str(value)
+            words.append(f"{name} {shown}".replace("_", " "))
+    return ", ".join(words[:_NUM_WORDS])

@@ -1,0 +1,255 @@
+"""The store's file: made, opened for milliseconds at a time, waited for while another process has it, migrated.
+
+Here: everything between a path and a DuckDB connection. Not here: artifacts and rows (`store.py`), the schema
+(`migrations.py`).
+"""
+
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from sdc.cache.migrations import MIGRATIONS
+from sdc.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_T = TypeVar("_T")
+#: Nothing may be fetched from the network because a statement names an extension. One thread, since DuckDB 2.0 with
+#: several hangs for ever, at four of ten Ctrl-C in the middle of a query: it waits for a task that no thread will end.
+OPTIONS: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "threads": 1,
+}
+
+
+class StoreFile:
+    """One DuckDB file that many processes share in turns.
+
+    Args:
+        path: The DuckDB file; it is made on the first write.
+        lock_timeout_s: How long to wait while another process has the file, in seconds. Default: $SDC_LOCK_TIMEOUT_S,
+            else 60.
+    """
+
+    def __init__(self, path: Path, *, lock_timeout_s: float | None = None) -> None:
+        self.path = path
+        self.lock_timeout_s = _lock_timeout_s() if lock_timeout_s is None else lock_timeout_s
+        self._seen = 0  # migrations that the file is known to have had
+
+    @contextmanager
+    def open(self, *, write: bool = False) -> Iterator["DuckDBPyConnection"]:
+        """Opens the file for one operation, waiting its turn; a write is one transaction.
+
+        Raises:
+            StoreError: No store, no sdc store, a newer one, a locked or full one.
+        """
+        import duckdb
+
+        con = self._connect(write=write)
+        try:
+            if self._seen < len(MIGRATIONS) and self.applied(con) < len(MIGRATIONS):
+                if write:
+                    self._migrate(con)
+                else:  # made by an older sdc, or on a machine that stopped while it was being made
+                    con.close()
+                    with self.open(write=True):
+                        pass
+                    con = self._connect(write=False)
+            self._seen = len(MIGRATIONS)  # a store never goes back: one look in the life of a process is enough
+            if write:
+                con.begin()
+            yield con
+            if write:
+                con.commit()
+        except duckdb.Error as error:
+            if _is_damaged(str(error)):
+                raise self.unopened(str(error)) from error
+            raise StoreError(
+                f"the store failed ({first_line(error)})", str(self.path), "check disk space, then `sdc store verify`"
+            ) from error
+        except RuntimeError as error:  # what DuckDB makes of Ctrl-C
+            if "interrupted" not in str(error):
+                raise
+            raise KeyboardInterrupt from error
+        finally:
+            con.close()  # rolls back what was not committed
+
+    def exists(self) -> bool:
+        """Returns whether there is a file at the store's path.
+
+        Raises:
+            StoreError: The path itself is impossible (too long, or in a folder that may not be read).
+        """
+        try:
+            return self.path.exists()
+        except (OSError, ValueError) as error:
+            raise self.unopened(str(error)) from error
+
+    def must_exist(self) -> None:
+        """Raises a StoreError if there is no store."""
+        if not self.exists():
+            raise StoreError("there is no store", str(self.path), "run `sdc data add` first, or name it with --store")
+
+    def check_format(self) -> None:
+        """Raises a StoreError for a file of another format: DuckDB would look for an extension that reads it."""
+        try:
+            with self.path.open("rb") as file:
+                start = file.read(12)
+        except (OSError, ValueError) as error:
+            raise self.unopened(str(error)) from error
+        if start[8:] != b"DUCK":
+            raise self.unopened("not a valid DuckDB file")
+
+    def wait_turn(self, attempt: Callable[[], _T]) -> _T:
+        """Returns what `attempt` returns, trying again while another process has the file.
+
+        Raises:
+            StoreError: It still failed after `lock_timeout_s`, or for another reason than the lock.
+        """
+        import duckdb
+
+        deadline = time.monotonic() + self.lock_timeout_s
+        pause_s = 0.005
+        while True:
+            try:
+                return attempt()
+            except duckdb.Error as error:
+                if not is_locked(str(error)) or time.monotonic() > deadline:
+                    raise self.unopened(str(error)) from error
+            except OSError as error:
+                raise self.unopened(str(error)) from error
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 1.5, 0.1)
+
+    def _connect(self, *, write: bool) -> "DuckDBPyConnection":
+        import duckdb
+
+        if not write:
+            self.must_exist()
+        elif not self.exists():
+            self._make()
+
+        def attempt() -> "DuckDBPyConnection":
+            while True:
+                self.check_format()
+                before = self.path.stat().st_ino
+                con = duckdb.connect(str(self.path), read_only=not write, config=OPTIONS)
+                # `sdc store gc` puts a new file in this place: what was opened a moment before may be the old one.
+                if self.path.stat().st_ino == before:
+                    return con
+                con.close()
+
+        return self.wait_turn(attempt)
+
+    def _make(self) -> None:
+        """Makes an empty store under another name first: a file that DuckDB has only half begun can never be opened."""
+        import duckdb
+
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            con = duckdb.connect(str(temporary), config=OPTIONS)
+            try:
+                self._migrate(con)
+            finally:
+                con.close()
+            try:
+                os.link(temporary, self.path)  # unlike a rename, this never replaces what another process just made
+            except FileExistsError:
+                pass
+            except OSError:  # a file system without hard links
+                if not self.path.exists():
+                    temporary.replace(self.path)
+        except (OSError, duckdb.Error) as error:
+            raise self.unopened(str(error)) from error
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+
+    def unopened(self, message: str) -> StoreError:
+        """Returns the error for a file that DuckDB would not open, from what it said."""
+        where = str(self.path)
+        if is_locked(message):
+            holder = re.search(r"PID (\d+)", message)
+            who = f"process {holder.group(1)}" if holder else "another process"
+            return StoreError(f"{who} has held the store for {self.lock_timeout_s:g} s", where, "wait for it or end it")
+        if "not a valid DuckDB" in message:
+            return StoreError("the file is not an sdc store", where, "name another file with --store")
+        if "version number" in message or "storage version" in message:
+            return StoreError("the file was written by another version of DuckDB", where, "update sdc")
+        if _is_damaged(message):
+            fix = "put a copy back, or move it away and run the commands again: replies are kept beside it"
+            return StoreError(f"the file is damaged ({first_line(message)})", where, fix)
+        return StoreError(f"cannot open the store ({first_line(message)})", where, "check the path and permissions")
+
+    def applied(self, con: "DuckDBPyConnection") -> int:
+        """Returns how many migrations the file has seen.
+
+        Raises:
+            StoreError: It is no sdc store, or one of a newer sdc.
+        """
+        import duckdb
+
+        tables = {row[0] for row in con.execute("select table_name from duckdb_tables()").fetchall()}
+        if not tables:
+            return 0
+        foreign = StoreError("the file is not an sdc store", str(self.path), "name another file with --store")
+        if "migrations" not in tables:
+            raise foreign
+        try:
+            names = [row[0] for row in con.execute("select name from migrations order by number").fetchall()]
+        except duckdb.Error as error:  # other programs have a table of that name too
+            raise foreign from error
+        ours = [migration.__name__ for migration in MIGRATIONS]
+        if names[: len(ours)] != ours[: len(names)] or (not names and len(tables) > 1):
+            raise foreign
+        if len(names) > len(ours):
+            raise StoreError("the store was made by a newer sdc", str(self.path), "update sdc, or use another --store")
+        return len(names)
+
+    def _migrate(self, con: "DuckDBPyConnection") -> None:
+        con.begin()
+        applied = self.applied(con)
+        con.execute("create table if not exists migrations (number integer, name varchar, applied_at timestamp)")
+        for number, migration in enumerate(MIGRATIONS[applied:], start=applied + 1):
+            migration(con)
+            con.execute("insert into migrations values (?, ?, ?)", [number, migration.__name__, now()])
+        con.commit()
+
+
+def now() -> datetime:
+    """Returns the time in UTC, without a zone."""
+    return datetime.now(UTC).replace(tzinfo=None)  # DuckDB's timestamps with time zone need another library
+
+
+def _lock_timeout_s() -> float:
+    text = os.environ.get("SDC_LOCK_TIMEOUT_S", "60")
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not seconds >= 0:  # nan would wait for ever
+        raise UsageError(f"{text!r} is no number of seconds", "SDC_LOCK_TIMEOUT_S", "set it to one, or unset it")
+    return seconds
+
+
+def is_locked(message: str) -> bool:
+    """Returns whether an error of DuckDB says that another process has the file."""
+    return "Could not set lock" in message or "Conflicting lock" in message
+
+
+def _is_damaged(message: str) -> bool:
+    return "Could not read enough bytes" in message or "Corrupt database" in message
+
+
+def first_line(error: object) -> str:
+    """Returns the first line of an error of DuckDB, which says all that a user needs."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

@@ -1,0 +1,115 @@
+"""Keys: the same inputs give the same key on every machine.
+
+Here: canonical JSON and sha256 over it. Not here: what goes into a key, which each stage's Config decides.
+"""
+
+import hashlib
+import json
+import math
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from sdc.errors import UsageError
+
+#: How many hex digits of a key people see and type.
+SHORT = 12
+
+
+def canonical_json(value: Any) -> str:
+    """Returns `value` as JSON with sorted keys, NFC text, no white space and no NaN.
+
+    >>> canonical_json({"b": 1, "a": ("x", None)})
+    '{"a":["x",null],"b":1}'
+
+    Raises:
+        ValueError: NaN, infinity, or a type that JSON does not have.
+    """
+    return json.dumps(_canonical(value), sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def _canonical(value: Any) -> Any:
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value)
+    if isinstance(value, Mapping):
+        return {_canonical(str(name)): _canonical(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_canonical(item) for item in value]
+    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
+        return int(value)  # 1.0 typed on one command line and 1 on another are the same setting
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    raise ValueError(f"{type(value).__name__} has no canonical JSON")
+
+
+def digest(value: Any) -> str:
+    """Returns the sha256 (64 hex digits) of the canonical JSON of `value`."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def artifact_key(stage: str, version: int, config: Mapping[str, Any], inputs: Iterable[str]) -> str:
+    """Returns the key of an artifact: sha256 over stage, VERSION, config and input keys."""
+    return digest({"stage": stage, "version": version, "config": config, "inputs": list(inputs)})
+
+
+def recipe_key(
+    stage: str,
+    version: int,
+    config: Mapping[str, Any],
+    inputs: Iterable[str],
+    *,
+    lang: str | None,
+    task: str | None,
+) -> str:
+    """Returns the key of an artifact that belongs to a language and a task: both are part of what is hashed.
+
+    Raises:
+        ValueError: The config has a `lang` or `task` of its own, which would be lost.
+    """
+    if {"lang", "task"} & set(config):
+        raise ValueError("a config may not call a field `lang` or `task`")
+    return artifact_key(stage, version, {**config, "lang": lang, "task": task}, inputs)
+
+
+def identity(config: Any) -> dict[str, Any]:
+    """Returns the part of a config dataclass that belongs into a key.
+
+    Left out are fields marked `metadata={"key": False}` (they do not change a result) and fields at their default, so
+    that a new field with a default never changes old keys. A changed default must therefore come with a new VERSION.
+    """
+    kept = {}
+    for field in fields(config):
+        default = field.default_factory() if field.default_factory is not MISSING else field.default
+        value = getattr(config, field.name)
+        if field.metadata.get("key", True) and (default is MISSING or value != default):
+            kept[field.name] = value
+    return kept
+
+
+def derive_seed(root: int, *parts: str | int) -> int:
+    """Returns a seed in 0..2**31-1 for one purpose, independent of every other purpose of the same root seed.
+
+    >>> derive_seed(1337, "data", 0) == derive_seed(1337, "init", 0)
+    False
+    """
+    return int(digest([root, *parts])[:8], 16) % 2**31
+
+
+def file_digest(path: Path) -> str:
+    """Returns the sha256 of a file's bytes, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def check_prefix(text: str) -> str:
+    """Returns a key or key prefix, lower case.
+
+    Raises:
+        UsageError: It is no hexadecimal text of 4 to 64 digits.
+    """
+    prefix = text.strip().lower()
+    if not 4 <= len(prefix) <= 64 or any(c not in "0123456789abcdef" for c in prefix):
+        raise UsageError(f"{text[:80]!r} is not a key", fix="a key is 4 to 64 hexadecimal digits; see `sdc store ls`")
+    return prefix

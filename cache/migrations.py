@@ -1,0 +1,94 @@
+"""The schema of the store, as ordered migrations. A released migration is never edited; a change is a new one.
+
+The tables are public: people query them with `sdc store sql`, so names change only here, and docs/store.md follows.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+def m001_initial(con: "DuckDBPyConnection") -> None:
+    """The artifact table and the typed rows of each stage."""
+    con.execute("""
+        create table artifacts (
+            key varchar primary key, stage varchar not null, version integer not null,
+            lang varchar, task varchar, config json not null, inputs varchar[] not null, summary json not null,
+            created_at timestamp not null, used_at timestamp not null, seconds double
+        );
+        create table examples (
+            key varchar not null, idx integer not null, lang varchar not null, task varchar not null,
+            text varchar not null, label integer, label_name varchar, source varchar not null, split varchar,
+            status varchar not null, reason varchar, origin varchar
+        );
+        create table verdicts (
+            key varchar not null, idx integer not null, example_key varchar not null, accepted boolean not null,
+            reason varchar, judged_by varchar, probability double
+        );
+        create table draws (
+            key varchar not null, draw varchar not null, lang varchar not null, task varchar not null,
+            source varchar not null, strategy varchar not null, size varchar not null, repeat integer not null,
+            num_rows integer not null, example_key varchar not null, members integer[] not null
+        );
+        create table runs (
+            key varchar not null, lang varchar not null, task varchar not null, method varchar not null,
+            model varchar not null, source varchar, draw varchar, num_rows integer not null, num_shots integer,
+            decoding varchar, init_seed bigint, shot_seed bigint, setting varchar not null, test_key varchar not null,
+            status varchar not null, reason varchar, seconds double, details json
+        );
+        create table outputs (key varchar not null, idx integer not null, scores float[], reply varchar);
+        create table metrics (
+            key varchar not null, run varchar not null, reader varchar not null, metric varchar not null,
+            value double, low double, high double
+        );
+        create table blobs (
+            key varchar not null, name varchar not null, digest varchar not null, bytes bigint not null
+        );
+        create table file_digests (path varchar primary key, bytes bigint, modified_ns bigint, digest varchar);
+        create view results as
+            select r.lang, r.task, r.method, r.model, r.source, r.num_rows, r.num_shots, r.init_seed, r.shot_seed,
+                   r.draw, r.setting, m.reader, m.metric, m.value, m.low, m.high, r.status, m.run, m.key
+            from metrics m join runs r on r.key = m.run;
+    """)
+
+
+def m002_ledger(con: "DuckDBPyConnection") -> None:
+    """What each artifact cost; null is unknown."""
+    con.execute("""
+        create view ledger as
+            select key, stage, lang, task, created_at, seconds,
+                   summary ->> '$.usage.model' as model,
+                   summary ->> '$.usage.engine' as engine,
+                   (summary ->> '$.usage.calls')::bigint as calls,
+                   (summary ->> '$.usage.cached')::bigint as cached_calls,
+                   (summary ->> '$.usage.refused')::bigint as refused_calls,
+                   (summary ->> '$.usage.failed')::bigint as failed_calls,
+                   (summary ->> '$.usage.prompt_tokens')::bigint as prompt_tokens,
+                   (summary ->> '$.usage.cached_tokens')::bigint as cached_tokens,
+                   (summary ->> '$.usage.completion_tokens')::bigint as completion_tokens,
+                   (summary ->> '$.usage.seconds')::double as engine_seconds,
+                   coalesce(summary ->> '$.usage.energy_kwh', summary ->> '$.energy_kwh')::double as energy_kwh,
+                   (summary ->> '$.usage.cost')::double as cost,
+                   summary ->> '$.usage.currency' as currency
+            from artifacts;
+    """)
+
+
+def m003_reviews(con: "DuckDBPyConnection") -> None:
+    """What each person said of each text; the verdicts of a human judgement are what their votes come to."""
+    con.execute("""
+        create table reviews (
+            key varchar not null, idx integer not null, example_key varchar not null, reviewer varchar not null,
+            decision varchar, reason varchar, label integer, text varchar, comment varchar,
+            blind boolean not null, decided_at timestamp
+        );
+    """)
+
+
+#: In order; the store records how many were applied.
+MIGRATIONS: tuple[Callable[["DuckDBPyConnection"], None], ...] = (m001_initial, m002_ledger, m003_reviews)
+
+#: The tables whose rows belong to an artifact through `key`.
+ROW_TABLES = ("examples", "verdicts", "reviews", "draws", "runs", "outputs", "metrics", "blobs")

@@ -1,0 +1,256 @@
+"""The artifact store: artifacts and their rows in one DuckDB file that commands share.
+
+Here: putting, finding, querying. Not here: opening the file and waiting for one's turn (`file.py`), what the rows mean
+(stages), the schema (`migrations.py`), maintenance (`verify.py`, `upkeep.py`), replies and blobs.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sdc.cache.blobs import Blobs
+from sdc.cache.file import StoreFile, first_line, now
+from sdc.cache.key import SHORT, check_prefix, recipe_key
+from sdc.cache.migrations import ROW_TABLES
+from sdc.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+Rows = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Artifact:
+    """The immutable result of one stage. Its rows stand in the tables under the same key."""
+
+    key: str
+    stage: str
+    version: int
+    lang: str | None
+    task: str | None
+    config: Mapping[str, Any]
+    inputs: Sequence[str]
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float | None = None
+
+    @property
+    def short(self) -> str:
+        """The key as people see it."""
+        return self.key[:SHORT]
+
+    def recomputed_key(self) -> str:
+        """Returns the key that the other fields give; equal to `key` unless somebody changed the row."""
+        return recipe_key(self.stage, self.version, self.config, self.inputs, lang=self.lang, task=self.task)
+
+
+_COLUMNS = "key, stage, version, lang, task, config, inputs, summary, seconds"
+_AMONG = "key in (select unnest(?::varchar[]))"
+
+
+class Store(StoreFile):
+    """The artifacts in one DuckDB file, with `blobs/` and `replies/` beside it.
+
+    Args:
+        path: The DuckDB file; it is made on the first write.
+        lock_timeout_s: How long to wait while another process has the file, in seconds; see `StoreFile`.
+    """
+
+    def __init__(self, path: Path, *, lock_timeout_s: float | None = None) -> None:
+        super().__init__(path, lock_timeout_s=lock_timeout_s)
+        self.blobs = Blobs(path.parent / "blobs")
+        self.replies_folder = path.parent / "replies"
+
+    # -- reading ------------------------------------------------------------------------------------------------
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Returns the rows of a select; an empty list if there is no store yet."""
+        if not self.exists():
+            return []
+        with self.open() as con:
+            return con.execute(sql, list(parameters)).fetchall()
+
+    def query_with_names(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Returns column names and rows of a statement that a person typed; it can neither write nor leave the file."""
+        import duckdb
+
+        with self.open() as con:
+            con.execute("set enable_external_access = false")
+            try:
+                statements = con.extract_statements(sql)
+                if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+                    raise UsageError("that is not one select", "sdc store sql", "write one select; see docs/store.md")
+                cursor = con.execute(statements[0])
+                return [column[0] for column in cursor.description or []], cursor.fetchall()
+            except duckdb.Error as error:
+                raise UsageError(first_line(error), "sdc store sql", "see docs/store.md for tables") from error
+
+    def get(self, key: str) -> Artifact | None:
+        """Returns the artifact with this full key, or None."""
+        found = self.query(f"select {_COLUMNS} from artifacts where key = ?", [key])
+        return _artifact(found[0]) if found else None
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, Artifact]:
+        """Returns key -> artifact of those of `keys` (full ones) that are in the store, in the order given."""
+        found = {
+            row[0]: _artifact(row) for row in self.query(f"select {_COLUMNS} from artifacts where {_AMONG}", [keys])
+        }
+        return {key: found[key] for key in keys if key in found}
+
+    def existing(self, keys: Iterable[str]) -> set[str]:
+        """Returns those of `keys` that are in the store."""
+        return {row[0] for row in self.query(f"select key from artifacts where {_AMONG}", [list(keys)])}
+
+    def resolve(self, text: str, *, stages: Sequence[str] = ()) -> Artifact:
+        """Returns the one artifact whose key begins with `text`.
+
+        Raises:
+            UsageError: No key, no such artifact, several, or one of another stage than `stages`.
+        """
+        return self.resolve_many([text], stages=stages)[0]
+
+    def resolve_many(self, texts: Sequence[str], *, stages: Sequence[str] = ()) -> list[Artifact]:
+        """Returns the artifact of each of `texts`, in order, from one opening of the store: a pipe may bring hundreds.
+
+        Raises:
+            UsageError: As `resolve`.
+        """
+        prefixes = [check_prefix(text) for text in texts]
+        found: dict[str, list[Artifact]] = {}
+        for length in sorted({len(prefix) for prefix in prefixes}):  # nearly always one: 12, or 64
+            wanted = sorted({prefix for prefix in prefixes if len(prefix) == length})
+            sql = f"select {_COLUMNS} from artifacts where left(key, ?) in (select unnest(?::varchar[]))"
+            for row in self.query(sql, [length, wanted]):
+                artifact = _artifact(row)
+                found.setdefault(artifact.key[:length], []).append(artifact)
+        return [self._only(prefix, found.get(prefix, []), stages) for prefix in prefixes]
+
+    def _only(self, prefix: str, found: Sequence[Artifact], stages: Sequence[str]) -> Artifact:
+        if not found:
+            raise UsageError(f"no artifact {prefix[:SHORT]}", str(self.path), "see `sdc store ls`")
+        if len(found) > 1:
+            raise UsageError(f"key {prefix} is ambiguous", str(self.path), "type more of its digits")
+        artifact = found[0]
+        if stages and artifact.stage not in stages:
+            raise UsageError(
+                f"artifact {artifact.short} is of stage {artifact.stage}, wanted {' or '.join(stages)}",
+                fix="see `sdc store ls`",
+            )
+        return artifact
+
+    def find(
+        self, stage: str, *, lang: str | None = None, task: str | None = None, limit: int | None = None
+    ) -> list[Artifact]:
+        """Returns the artifacts of a stage, last used first."""
+        found = self.query(
+            f"""select {_COLUMNS} from artifacts
+            where stage = ? and (? is null or lang = ?) and (? is null or task = ?)
+            order by used_at desc, key limit ?""",
+            [stage, lang, lang, task, task, limit if limit is not None else 2**31],
+        )
+        return [_artifact(row) for row in found]
+
+    def everything(self) -> list[Artifact]:
+        """Returns all artifacts, last used first."""
+        return [_artifact(row) for row in self.query(f"select {_COLUMNS} from artifacts order by used_at desc, key")]
+
+    # -- writing ------------------------------------------------------------------------------------------------
+
+    def put(self, artifact: Artifact, rows: Rows, *, replace: bool = False) -> None:
+        """Keeps an artifact with its rows: all or nothing. One that is already there stays, unless `replace`."""
+        self.put_many([(artifact, rows)], replace=replace)
+
+    def put_many(self, items: Sequence[tuple[Artifact, Rows]], *, replace: bool = False) -> None:
+        """Keeps several artifacts in one transaction."""
+        if not items:
+            return
+        with self.open(write=True) as con:
+            keys = [artifact.key for artifact, _ in items]
+            there = {row[0] for row in con.execute(f"select key from artifacts where {_AMONG}", [keys]).fetchall()}
+            if replace and there:
+                for table in (*ROW_TABLES, "artifacts"):
+                    con.execute(f"delete from {table} where {_AMONG}", [list(there)])
+                there = set()
+            new = {artifact.key: (artifact, rows) for artifact, rows in items if artifact.key not in there}
+            for table in ROW_TABLES:
+                _insert(con, table, [{"key": a.key, **row} for a, rows in new.values() for row in rows.get(table, ())])
+            time = now()
+            _insert(con, "artifacts", [_row(artifact, time) for artifact, _ in new.values()])
+
+    def touch(self, keys: Sequence[str]) -> set[str]:
+        """Returns those of `keys` that are in the store, and marks them as used now.
+
+        "The newest" artifact is the one that was made or asked for last. A store that can only be read still answers;
+        then nothing is marked.
+        """
+        if not self.exists():
+            return set()
+        try:
+            with self.open(write=True) as con:
+                sql = f"update artifacts set used_at = ? where {_AMONG} returning key"
+                return {row[0] for row in con.execute(sql, [now(), list(keys)]).fetchall()}
+        except StoreError:
+            return self.existing(keys)
+
+    def known_file_digests(self, paths: Iterable[Path]) -> dict[Path, str]:
+        """Returns the sha256 of files, computed again only for those whose size or modification time changed."""
+        from sdc.cache.key import file_digest
+
+        about = {path: (str(path.resolve()), path.stat()) for path in paths}
+        rows = self.query(
+            "select path, bytes, modified_ns, digest from file_digests where path in (select unnest(?::varchar[]))",
+            [[name for name, _ in about.values()]],
+        )
+        known = {row[:3]: str(row[3]) for row in rows}
+        found, fresh = {}, []
+        for path, (name, stat) in about.items():
+            mark = (name, stat.st_size, stat.st_mtime_ns)
+            found[path] = known.get(mark) or file_digest(path)
+            if mark not in known:
+                fresh.append([*mark, found[path]])
+        if fresh and self.exists():
+            with suppress(StoreError), self.open(write=True) as con:  # only saves time: a store may be read-only
+                con.executemany("insert or replace into file_digests values (?, ?, ?, ?)", fresh)
+        return found
+
+
+def _row(artifact: Artifact, time: datetime) -> dict[str, Any]:
+    return {
+        **{name: getattr(artifact, name) for name in ("key", "stage", "version", "lang", "task", "seconds")},
+        "inputs": list(artifact.inputs),
+        "config": json.dumps(artifact.config, ensure_ascii=False),
+        "summary": json.dumps(artifact.summary, ensure_ascii=False),
+        "created_at": time,
+        "used_at": time,
+    }
+
+
+def _artifact(row: Sequence[Any]) -> Artifact:
+    key, stage, version, lang, task, config, inputs, summary, seconds = row
+    return Artifact(
+        key=key,
+        stage=stage,
+        version=version,
+        lang=lang,
+        task=task,
+        config=json.loads(config),
+        inputs=inputs,
+        summary=json.loads(summary),
+        seconds=seconds,
+    )
+
+
+def _insert(con: "DuckDBPyConnection", table: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    if not rows:
+        return
+    import pyarrow as pa
+
+    names = sorted({name for row in rows for name in row})
+    batch = pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows])
+    con.register("batch", batch)
+    con.execute(f"insert into {table} by name select * from batch")
+    con.unregister("batch")

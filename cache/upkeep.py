@@ -1,0 +1,245 @@
+"""Repairing, shrinking and joining stores.
+
+Here: gc and merge. Not here: what counts as damage (`verify.py`).
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sdc.cache import replies
+from sdc.cache.file import OPTIONS, is_locked
+from sdc.cache.migrations import MIGRATIONS, ROW_TABLES
+from sdc.cache.store import Store
+from sdc.cache.verify import leftovers, unreferenced
+from sdc.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+#: A blob is written before the artifact that owns it: what is younger than this may still be on its way.
+GRACE_S = 3600.0
+_REPLIES_A_TIME = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collected:
+    """What `gc` removed, or would remove: counts, and bytes freed on disk."""
+
+    orphan_rows: int
+    blobs: int
+    temporary_files: int
+    replies: int
+    freed_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merged:
+    """What `merge` took over from one store; `shared` artifacts were here already and stayed as they were."""
+
+    artifacts: int
+    shared: int
+    blobs: int
+    replies: int
+    missing_blobs: int
+
+
+def gc(store: Store, *, dry_run: bool = False, grace_s: float = GRACE_S) -> Collected:
+    """Removes what no artifact owns (rows, blobs, temporary files, unreadable replies) and compacts the file.
+
+    Args:
+        store: The store; its artifacts are never touched.
+        dry_run: Only count; `freed_bytes` is then without what compaction gives.
+        grace_s: Blobs and temporary files younger than this stay, in seconds.
+
+    Raises:
+        StoreError: There is no store, or it cannot be written.
+    """
+    store.must_exist()
+    with store.open(write=not dry_run) as con:
+        orphan_rows = 0
+        for table in ROW_TABLES:
+            orphans = f"from {table} where key not in (select key from artifacts)"
+            orphan_rows += con.execute(f"select count(*) {orphans}").fetchall()[0][0]
+            if not dry_run:
+                con.execute(f"delete {orphans}")
+        owned = {row[0] for row in con.execute("select distinct digest from blobs").fetchall()}
+        # Still in the transaction: nobody can commit an artifact that owns one of these blobs meanwhile.
+        old = time.time() - grace_s
+        blobs = {
+            digest: size for digest, size in unreferenced(store, owned).items() if _older(store.blobs.path(digest), old)
+        }
+        files = {path: path.stat().st_size for path in leftovers(store) if _older(path, old)}
+        freed = sum(blobs.values()) + sum(files.values())
+        if not dry_run:
+            for digest in blobs:
+                store.blobs.remove(digest)
+            for path in files:
+                path.unlink(missing_ok=True)
+    damaged = replies.inspect(store.replies_folder).damaged
+    if not dry_run:
+        if damaged:
+            replies.remove(store.replies_folder, damaged)
+        freed += _compact(store)
+    return Collected(
+        orphan_rows=orphan_rows, blobs=len(blobs), temporary_files=len(files), replies=len(damaged), freed_bytes=freed
+    )
+
+
+def merge(store: Store, other: Path) -> Merged:
+    """Takes over every artifact of another store that this one does not have, with its blobs and all replies.
+
+    An artifact that both have stays as it is here: equal keys mean equal recipes. Merging again changes nothing.
+
+    Args:
+        store: The store that grows; it is made if there is none.
+        other: The file of the other store, which is only read.
+
+    Raises:
+        UsageError: `other` is this store.
+        StoreError: `other` is no sdc store, is of another schema version, or cannot be read.
+    """
+    source = Store(other, lock_timeout_s=store.lock_timeout_s)
+    if not source.exists():
+        raise StoreError("there is no store", str(other), "check the path")
+    if store.exists() and store.path.samefile(other):
+        raise UsageError("a store cannot be merged with itself", str(other), "name another store")
+    source.check_format()
+    keys, owned = _contents(source)
+    new = keys - store.existing(keys)
+    # Blobs and replies first: if the process dies now, they are merely early.
+    copied, missing = 0, 0
+    there = store.blobs.all()
+    for digest, size in sorted({(digest, size) for key, digest, size in owned if key in new}):
+        if source.blobs.fault(digest, size):
+            missing += 1
+        elif digest not in there or store.blobs.fault(digest, size):
+            store.blobs.put(source.blobs.path(digest))
+            copied += 1
+    num_replies = _merge_replies(source.replies_folder, store.replies_folder)
+    taken = _merge_rows(store, source, new) if new else 0
+    return Merged(artifacts=taken, shared=len(keys) - taken, blobs=copied, replies=num_replies, missing_blobs=missing)
+
+
+def _older(path: Path, moment: float) -> bool:
+    with suppress(OSError):
+        return path.stat().st_mtime <= moment
+    return False
+
+
+def _quoted(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+def _compact(store: Store) -> int:
+    """Copies the store into a new file and puts that in its place; returns the bytes freed.
+
+    The old file is held read-only while it is copied and replaced: that keeps writers out, and, unlike a connection
+    that may write, closing it afterwards cannot touch the log of the new file. A writer that opened the old file just
+    before it was replaced notices (`file.py`).
+    """
+    import duckdb
+
+    path = store.path.resolve()
+    log = path.with_name(path.name + ".wal")
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    fresh.unlink(missing_ok=True)
+
+    def attach() -> "DuckDBPyConnection":
+        con = duckdb.connect(":memory:", config=OPTIONS)
+        try:
+            con.execute(f"attach {_quoted(path)} as old (read_only)")
+        except duckdb.Error:
+            con.close()
+            raise
+        return con
+
+    try:
+        with closing(store.wait_turn(attach)) as con:
+            if log.exists():  # a writer died in between: its log belongs to the old file, so the next gc may compact
+                return 0
+            before = path.stat().st_size
+            con.execute(f"attach {_quoted(fresh)} as new")
+            con.execute("copy from database old to new")
+            con.execute("detach new")
+            shutil.copymode(path, fresh)
+            if fresh.stat().st_size >= before:
+                return 0
+            freed = before - fresh.stat().st_size
+            fresh.replace(path)
+            return freed
+    except (OSError, duckdb.Error) as error:
+        raise StoreError(
+            f"cannot compact the store ({error})", str(path), "the store is as it was; free some disk space"
+        ) from error
+    finally:
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
+
+
+def _contents(source: Store) -> tuple[set[str], list[tuple[str, str, int]]]:
+    """Returns the keys of a store and the blobs it owns, as (key, digest, bytes)."""
+    import duckdb
+
+    def attach() -> "DuckDBPyConnection":
+        return duckdb.connect(str(source.path), read_only=True, config=OPTIONS)
+
+    with closing(source.wait_turn(attach)) as con:
+        applied = source.applied(con)
+        if applied != len(MIGRATIONS):
+            raise StoreError(
+                f"the store has schema {applied}, this sdc writes {len(MIGRATIONS)}",
+                str(source.path),
+                f"open it once with this sdc: `sdc store ls --store {source.path}`",
+            )
+        keys = {row[0] for row in con.execute("select key from artifacts").fetchall()}
+        return keys, con.execute("select key, digest, bytes from blobs").fetchall()
+
+
+def _merge_rows(store: Store, source: Store, new: set[str]) -> int:
+    """Returns how many artifacts were taken over, in one transaction.
+
+    The two files are never both waited for: two stores that are merged into each other at once would block for ever.
+    """
+    import duckdb
+
+    deadline = time.monotonic() + store.lock_timeout_s
+    while True:
+        with store.open(write=True) as con:
+            try:
+                con.execute(f"attach {_quoted(source.path)} as other (read_only)")
+            except duckdb.Error as error:
+                if not is_locked(str(error)) or time.monotonic() > deadline:
+                    raise source.unopened(str(error)) from error
+            else:
+                return _copy_rows(con, new)
+        time.sleep(0.05)
+
+
+def _copy_rows(con: "DuckDBPyConnection", new: set[str]) -> int:
+    con.execute("create temp table wanted as select unnest(?::varchar[]) as key", [sorted(new)])
+    con.execute("delete from wanted where key in (select key from artifacts)")
+    for table in (*ROW_TABLES, "artifacts"):
+        con.execute(f"insert into {table} by name select * from other.{table} where key in (select key from wanted)")
+    return int(con.execute("select count(*) from wanted").fetchall()[0][0])
+
+
+def _merge_replies(source: Path, target: Path) -> int:
+    """Returns how many replies were taken over."""
+    if not (source / "cache.db").is_file():
+        return 0
+    taken = 0
+    with replies.replies(source) as theirs, replies.replies(target) as ours:
+        keys = list(theirs)
+        for start in range(0, len(keys), _REPLIES_A_TIME):
+            batch: Sequence[str] = keys[start : start + _REPLIES_A_TIME]
+            there = ours.get_many(batch)
+            fresh = theirs.get_many([key for key in batch if key not in there])
+            ours.put_many(fresh)
+            taken += len(fresh)
+    return taken

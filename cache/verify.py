@@ -1,0 +1,182 @@
+"""Finding what is wrong in a store: faults, which make a result wrong, and notes, which are harmless.
+
+Here: every check of `sdc store verify`; nothing is written. Not here: repair (`upkeep.py`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sdc.cache import replies
+from sdc.cache.key import SHORT
+from sdc.cache.migrations import ROW_TABLES
+from sdc.cache.store import Store
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_GC = "`sdc store gc` removes"
+_AGAIN = "run the command that made it again with --force"
+
+#: The table in which every finished artifact of a stage has at least one row.
+_ROWS_OF = {"data": "examples", "sample": "draws", "train": "runs", "icl": "runs"}
+
+# Each query gives (key, count). An artifact that is not in this store (a store of one job of an array) is a note, made
+# by `_missing`; here only references into artifacts that are here are followed.
+_REFERENCES = (
+    (
+        "{n} verdicts are about examples that {key} does not have",
+        """select v.key, count(*) from verdicts v join artifacts a on a.key = v.example_key
+        where not exists (from examples e where e.key = v.example_key and e.idx = v.idx) group by all""",
+    ),
+    (
+        "{n} draws of {key} have members that are no examples",
+        """select m.key, count(distinct m.draw)
+        from (select key, draw, example_key, unnest(members) as idx from draws) m
+        join artifacts a on a.key = m.example_key
+        where not exists (from examples e where e.key = m.example_key and e.idx = m.idx) group by all""",
+    ),
+    (
+        "{n} draws of {key} do not have the number of rows they state",
+        "select key, count(*) from draws where num_rows <> len(members) group by all",
+    ),
+    (
+        "{n} outputs of {key} are for rows that the test examples do not have",
+        """select o.key, count(*) from outputs o join runs r on r.key = o.key join artifacts a on a.key = r.test_key
+        where not exists (from examples e where e.key = r.test_key and e.idx = o.idx) group by all""",
+    ),
+    (
+        "the finished run {key} has no outputs",
+        """select r.key, count(*) from runs r where r.status = 'ok'
+        and not exists (from outputs o where o.key = r.key) group by all""",
+    ),
+    ("{key} has {n} runs instead of one", "select key, count(*) from runs group by key having count(*) > 1"),
+    (
+        "{n} examples of {key} share their idx with another",
+        """select key, count(*) from (select key, idx from examples group by all having count(*) > 1) group by all""",
+    ),
+    (
+        "{n} outputs of {key} share their idx with another",
+        """select key, count(*) from (select key, idx from outputs group by all having count(*) > 1) group by all""",
+    ),
+)
+
+_MISSING = (
+    ("input", "select distinct key, unnest(inputs) from artifacts"),
+    ("examples", "select distinct key, example_key from verdicts union select distinct key, example_key from draws"),
+    ("test examples", "select distinct key, test_key from runs"),
+    ("run", "select distinct key, run from metrics"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What `verify` found.
+
+    Args:
+        num_artifacts: Artifacts looked at.
+        num_blobs: Blobs that artifacts own.
+        num_replies: Replies that can be read.
+        faults: One line each: what, where, how to repair it.
+        notes: One line each: harmless leftovers and artifacts whose input is in another store.
+    """
+
+    num_artifacts: int
+    num_blobs: int
+    num_replies: int
+    faults: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def verify(store: Store) -> Verdict:
+    """Returns everything that is wrong in a store, with its blobs and its reply cache.
+
+    Raises:
+        StoreError: The store cannot be opened at all.
+    """
+    with store.open() as con:
+        artifacts = con.execute("select count(*) from artifacts").fetchall()[0][0]
+        owned = con.execute("select key, name, digest, bytes from blobs order by all").fetchall()
+        faults = [*_orphans(con), *_rowless(con), *_dangling(con)]
+        notes = list(_missing(con))
+    # The file is closed here: hashing keys and weights may take a while, and others want their turn.
+    faults += _wrong_keys(store)
+    for key, name, digest, size in owned:
+        fault = store.blobs.fault(digest, size)
+        if fault:
+            faults.append(f"blob {digest[:SHORT]} ({name} of {key[:SHORT]}) is {fault}; {_AGAIN}")
+    condition = replies.inspect(store.replies_folder)
+    where = str(store.replies_folder)
+    if condition.fatal:
+        faults.append(f"the reply cache {where} cannot be read ({condition.fatal}); move that folder away")
+    faults += [f"reply {row} in {where}: {what}; {_GC} it" for row, what in condition.damaged.items()]
+    notes += [f"{path} was left by a process that was killed; {_GC} it" for path in leftovers(store)]
+    unowned = unreferenced(store, {digest for _, _, digest, _ in owned})
+    if unowned:
+        notes.append(f"{len(unowned)} blobs ({sum(unowned.values())} bytes) belong to no artifact; {_GC} them")
+    return Verdict(
+        num_artifacts=artifacts,
+        num_blobs=len(owned),
+        num_replies=condition.num_replies,
+        faults=tuple(faults),
+        notes=tuple(notes),
+    )
+
+
+def leftovers(store: Store) -> list[Path]:
+    """Returns the temporary files beside a store."""
+    return sorted([*store.path.parent.glob(f".{store.path.name}.*.tmp*"), *store.blobs.temporary()])
+
+
+def unreferenced(store: Store, owned: set[str]) -> dict[str, int]:
+    """Returns digest -> bytes of the blobs on disk that are not `owned`."""
+    return {digest: size for digest, size in store.blobs.all().items() if digest not in owned}
+
+
+def _orphans(con: "DuckDBPyConnection") -> Iterator[str]:
+    for table in ROW_TABLES:
+        rows, keys = con.execute(
+            f"select count(*), count(distinct key) from {table} where key not in (select key from artifacts)"
+        ).fetchall()[0]
+        if rows:
+            yield f"{rows} rows of {table} under {keys} keys belong to no artifact; {_GC} them"
+
+
+def _rowless(con: "DuckDBPyConnection") -> Iterator[str]:
+    for stage, table in _ROWS_OF.items():
+        for (key,) in con.execute(
+            f"select key from artifacts where stage = ? and key not in (select key from {table}) order by key", [stage]
+        ).fetchall():
+            yield f"{stage} artifact {key[:SHORT]} has no rows in {table}; {_AGAIN}"
+    for key, stated, there in con.execute(
+        """select a.key, a.summary ->> '$.rows', count(e.key) from artifacts a left join examples e on e.key = a.key
+        where a.stage = 'data' and a.summary ->> '$.rows' is not null group by all
+        having a.summary ->> '$.rows' <> count(e.key)::varchar"""
+    ).fetchall():
+        yield f"data artifact {key[:SHORT]} states {stated} rows and has {there}; {_AGAIN}"
+
+
+def _dangling(con: "DuckDBPyConnection") -> Iterator[str]:
+    for text, sql in _REFERENCES:
+        for key, number in sorted(con.execute(sql).fetchall()):
+            yield f"{text.format(n=number, key=key[:SHORT])}; {_AGAIN}"
+
+
+def _missing(con: "DuckDBPyConnection") -> Iterator[str]:
+    for what, sql in _MISSING:
+        for key, wanted in sorted(
+            con.execute(
+                f"select * from ({sql}) as t(key, wanted) where wanted not in (select key from artifacts)"
+            ).fetchall()
+        ):
+            yield (
+                f"missing {what} {wanted[:SHORT]} of {key[:SHORT]}; it is in the store that it was made in:"
+                " `sdc store merge` brings it"
+            )
+
+
+def _wrong_keys(store: Store) -> Iterator[str]:
+    for artifact in store.everything():
+        if artifact.recomputed_key() != artifact.key:
+            yield f"{artifact.stage} artifact {artifact.short} was changed: its key is not that of its recipe; {_AGAIN}"

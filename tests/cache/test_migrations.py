@@ -1,0 +1,93 @@
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sdc.cache import file, migrations
+from sdc.cache.store import Artifact, Store
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+def _applied(path: Path) -> list[str]:
+    return [name for _, name in Store(path).query("select number, name from migrations order by number")]
+
+
+def test_a_new_file_gets_every_migration_in_order(store: Store) -> None:
+    with store.open(write=True):
+        pass
+    assert _applied(store.path) == [migration.__name__ for migration in migrations.MIGRATIONS]
+
+
+def test_each_migration_runs_alone_from_an_empty_file(tmp_path: Path) -> None:
+    import duckdb
+
+    con = duckdb.connect(str(tmp_path / "x.duckdb"))
+    for number, migration in enumerate(migrations.MIGRATIONS, start=1):
+        assert migration.__name__.startswith(f"m{number:03}_")
+        assert migration.__doc__
+        migration(con)
+    tables = {row[0] for row in con.execute("select table_name from duckdb_tables()").fetchall()}
+    con.close()
+    assert tables >= {*migrations.ROW_TABLES, "artifacts", "file_digests"}
+
+
+@pytest.mark.parametrize("write", [False, True])
+def test_an_older_store_is_migrated_when_it_is_opened(
+    store: Store, monkeypatch: pytest.MonkeyPatch, write: bool
+) -> None:
+    with store.open(write=True) as con:
+        con.execute("insert into file_digests values ('a', 1, 2, 'd')")
+
+    def m002_next(con: "DuckDBPyConnection") -> None:
+        con.execute("alter table file_digests add column checked_at timestamp")
+
+    monkeypatch.setattr(file, "MIGRATIONS", (*migrations.MIGRATIONS, m002_next))
+    with store.open(write=write) as con:
+        assert con.execute("select path, checked_at from file_digests").fetchall() == [("a", None)]
+    assert _applied(store.path)[-1] == "m002_next"
+
+
+def test_a_migration_that_fails_leaves_the_store_as_it_was(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    with store.open(write=True):
+        pass
+    before = _applied(store.path)
+
+    def m002_broken(con: "DuckDBPyConnection") -> None:
+        con.execute("create table half (x integer)")
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError):
+        patch.setattr(file, "MIGRATIONS", (*migrations.MIGRATIONS, m002_broken))
+        with store.open(write=True):
+            pass
+    assert _applied(store.path) == before
+    assert store.query("select * from duckdb_tables() where table_name = 'half'") == []
+
+
+def test_applied_migrations_are_dated(store: Store) -> None:
+    with store.open(write=True):
+        pass
+    assert all(isinstance(row[0], datetime) for row in store.query("select applied_at from migrations"))
+
+
+def test_the_ledger_reads_what_summaries_say_and_leaves_the_rest_null(store: Store) -> None:
+    usage = {"model": "m", "engine": "vllm", "calls": 3, "prompt_tokens": 7, "seconds": 1.5, "energy_kwh": None}
+    summaries: list[dict[str, Any]] = [{"usage": usage}, {"usage": {}}, {"energy_kwh": 0.25}, {}]
+    for number, summary in enumerate(summaries):
+        key = str(number) * 64
+        store.put(
+            Artifact(key=key, stage="gen", version=1, lang=None, task=None, config={}, inputs=[], summary=summary),
+            {},
+        )
+    found = store.query(
+        "select model, engine, calls, prompt_tokens, engine_seconds, energy_kwh, cost from ledger order by key"
+    )
+    assert found == [
+        ("m", "vllm", 3, 7, 1.5, None, None),
+        (None,) * 7,
+        (None, None, None, None, None, 0.25, None),
+        (None,) * 7,
+    ]

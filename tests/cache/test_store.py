@@ -1,0 +1,323 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sdc.cache.store import Artifact, Store
+from sdc.cache.verify import verify
+from sdc.errors import StoreError, UsageError
+
+Make = Callable[..., Artifact]
+
+_WRITER = """
+import sys
+from pathlib import Path
+from sdc.cache.key import recipe_key
+from sdc.cache.store import Artifact, Store
+store = Store(Path(sys.argv[1]), lock_timeout_s=60)
+who, number = sys.argv[2], int(sys.argv[3])
+for i in range(number):
+    config = {"who": who, "i": i}
+    key = recipe_key("gen", 1, config, [], lang="te", task="topic")
+    artifact = Artifact(key=key, stage="gen", version=1, lang="te", task="topic", config=config, inputs=[])
+    row = {"lang": "te", "task": "topic", "text": "x" * 200, "source": "synthetic", "status": "ok"}
+    store.put(artifact, {"examples": [{**row, "idx": j} for j in range(50)]})
+    print(key, flush=True)
+"""
+_HOLDER = """
+import sys, time
+from pathlib import Path
+from sdc.cache.store import Store
+with Store(Path(sys.argv[1])).open(write=True):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def _start(program: str, *arguments: object) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-c", program, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def _acts(*acts: Callable[[], object]) -> tuple[Callable[[], object], ...]:
+    return acts
+
+
+def _examples(number: int, text: str = "x") -> dict[str, list[dict[str, object]]]:
+    row = {"lang": "te", "task": "topic", "text": text, "source": "human", "status": "ok"}
+    return {"examples": [{**row, "idx": i} for i in range(number)]}
+
+
+def test_an_artifact_comes_back_as_it_went_in(store: Store, make: Make) -> None:
+    artifact = make("gen", config={"a": 0.5, "b": [1, "ఒ"]}, inputs=["f" * 64], summary={"rows": 2})
+    assert store.get(artifact.key) is None
+    store.put(artifact, _examples(2, "ఒకటి\0\n"))
+    assert store.get(artifact.key) == artifact
+    assert store.query("select distinct text from examples") == [("ఒకటి\0\n",)]
+    assert store.existing([artifact.key, "0" * 64]) == {artifact.key}
+    assert store.get_many(["0" * 64, artifact.key]) == {artifact.key: artifact}
+
+
+def test_the_first_of_two_equal_keys_stays(store: Store, make: Make) -> None:
+    artifact = make("gen")
+    store.put(artifact, _examples(2, "first"))
+    store.put(replace(artifact, seconds=9.0), _examples(3, "second"))
+    assert store.query("select text, count(*) from examples group by text") == [("first", 2)]
+    assert store.get(artifact.key) == artifact
+
+
+def test_replace_takes_the_rows_of_the_old_one_away(store: Store, make: Make) -> None:
+    artifact, other = make("gen"), make("gen", "sw")
+    store.put_many([(artifact, _examples(2, "first")), (other, _examples(1, "other"))])
+    store.put(artifact, _examples(3, "second"), replace=True)
+    assert store.query("select text, count(*) from examples group by all order by all") == [("other", 1), ("second", 3)]
+    assert verify(store).faults == ()
+
+
+def test_a_process_that_dies_before_the_commit_leaves_a_miss(store: Store, make: Make) -> None:
+    store.put(make("gen", "sw"), _examples(1))
+    program = """
+import os, sys
+from pathlib import Path
+from sdc.cache.store import Store
+with Store(Path(sys.argv[1])).open(write=True) as con:
+    con.execute("insert into examples (key, idx, lang, task, text, source, status) "
+                "select ?, range, 'te', 'topic', 't', 'human', 'ok' from range(20000)", [sys.argv[2]])
+    os._exit(9)
+"""
+    child = _start(program, store.path, make("gen").key)
+    _, problems = child.communicate()
+    assert (child.returncode, problems) == (9, "")
+    assert store.get(make("gen").key) is None
+    assert store.query("select count(*) from examples") == [(1,)]
+    assert verify(store).faults == ()
+
+
+def test_an_error_inside_an_operation_undoes_all_of_it(store: Store, make: Make) -> None:
+    store.put(make("gen"), _examples(1))
+    with pytest.raises(KeyError), store.open(write=True) as con:
+        con.execute("delete from examples")
+        raise KeyError("x")
+    assert store.query("select count(*) from examples") == [(1,)]
+
+
+def test_the_newest_is_the_one_used_last(store: Store, make: Make) -> None:
+    first, second, other = make("gen", config={"n": 1}), make("gen", config={"n": 2}), make("gen", "sw")
+    for artifact in (first, second, other):
+        store.put(artifact, {})
+    assert [a.key for a in store.find("gen", lang="te", task="topic")] == [second.key, first.key]
+    store.touch([first.key])
+    assert [a.key for a in store.find("gen", lang="te")] == [first.key, second.key]
+    assert len(store.find("gen")) == 3
+    assert store.find("gen", limit=1)[0].key == first.key
+    assert store.find("judge") == store.find("gen", lang="de") == []
+
+
+def test_a_key_is_found_by_its_first_digits(store: Store, make: Make) -> None:
+    artifact = make("gen")
+    store.put(artifact, {})
+    assert store.resolve(artifact.key[:4].upper()) == artifact
+    assert store.resolve(artifact.key, stages=("gen", "data")) == artifact
+    with pytest.raises(UsageError, match="of stage gen, wanted judge or data"):
+        store.resolve(artifact.short, stages=("judge", "data"))
+    with pytest.raises(UsageError, match="no artifact"):
+        store.resolve("0000" if not artifact.key.startswith("0000") else "1111")
+    with pytest.raises(UsageError, match="is not a key"):
+        store.resolve("garbage")
+
+
+def test_an_ambiguous_key_is_refused(store: Store, make: Make) -> None:
+    artifact = make("gen")
+    store.put_many([(replace(artifact, key="abcd" + c * 60), {}) for c in "01"])
+    with pytest.raises(UsageError, match="ambiguous"):
+        store.resolve("abcd")
+    assert store.resolve("abcd1").key == "abcd" + "1" * 60
+
+
+def test_reading_makes_no_store(store: Store) -> None:
+    assert store.query("select 1") == []
+    assert store.find("gen") == []
+    with pytest.raises(StoreError, match="there is no store"):
+        store.query_with_names("select 1")
+    assert not store.path.parent.exists()
+
+
+def test_a_foreign_file_is_refused_and_kept(store: Store, make: Make) -> None:
+    store.path.parent.mkdir()
+    for content in (b"", b"a,b\n1,2\n", b"SQLite format 3\0" * 400):
+        store.path.write_bytes(content)
+        for act in _acts(lambda: store.get("0" * 64), lambda: store.put(make("gen"), {})):
+            with pytest.raises(StoreError, match="not an sdc store"):
+                act()
+        assert store.path.read_bytes() == content
+
+
+def test_another_duckdb_file_is_refused(store: Store, make: Make) -> None:
+    import duckdb
+
+    store.path.parent.mkdir()
+    with duckdb.connect(str(store.path)) as con:
+        con.execute("create table artifacts (mine integer)")
+    for act in _acts(lambda: store.get("0" * 64), lambda: store.put(make("gen"), {})):
+        with pytest.raises(StoreError, match="not an sdc store"):
+            act()
+    with duckdb.connect(str(store.path)) as con:
+        assert con.execute("select count(*) from duckdb_tables()").fetchall() == [(1,)]
+
+
+def test_a_store_of_a_newer_sdc_is_refused(store: Store, make: Make) -> None:
+    with store.open(write=True) as con:
+        con.execute("insert into migrations values (999, 'm999_future', now()::timestamp)")
+    later = Store(store.path)
+    for act in _acts(lambda: later.get("0" * 64), lambda: later.put(make("gen"), {})):
+        with pytest.raises(StoreError, match="newer sdc"):
+            act()
+
+
+def test_a_folder_as_path_is_one_clear_line(tmp_path: Path, make: Make) -> None:
+    for act in _acts(lambda: Store(tmp_path).get("0" * 64), lambda: Store(tmp_path).put(make("gen"), {})):
+        with pytest.raises(StoreError, match="cannot open the store"):
+            act()
+
+
+@pytest.mark.parametrize("path", ["/proc/self/store.duckdb", "/dev/null/store.duckdb", "/tmp/" + "x" * 300])
+def test_a_place_that_cannot_be_written_is_one_clear_line(path: str, make: Make) -> None:
+    if not Path("/proc/self").is_dir():
+        pytest.skip("needs a file system that not even root can write (/proc)")
+    with pytest.raises(StoreError) as caught:
+        Store(Path(path), lock_timeout_s=0.1).put(make("gen"), {})
+    assert path in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_path_with_the_word_lock_in_it_does_not_wait(tmp_path: Path) -> None:
+    (tmp_path / "lock set lock").mkdir()
+    start = time.monotonic()
+    with pytest.raises(StoreError, match="cannot open the store"):
+        Store(tmp_path / "lock set lock", lock_timeout_s=20).get("0" * 64)
+    assert time.monotonic() - start < 10
+
+
+def test_a_lock_that_is_held_names_its_holder(store: Store) -> None:
+    with store.open(write=True):
+        pass
+    holder = _start(_HOLDER, store.path)
+    try:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        impatient = Store(store.path, lock_timeout_s=0.2)
+        with pytest.raises(StoreError, match=f"process {holder.pid} has held the store for 0.2 s"):
+            impatient.get("0" * 64)
+        with pytest.raises(StoreError, match=f"process {holder.pid}"), impatient.open(write=True):
+            pass
+        with pytest.raises(StoreError, match=f"process {holder.pid}"):
+            impatient.touch(["0" * 64])
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
+def test_one_waits_for_a_lock(store: Store) -> None:
+    with store.open(write=True):
+        pass
+    holder = _start(_HOLDER.replace("60", "0.7"), store.path)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    assert store.query("select count(*) from artifacts") == [(0,)]
+    holder.communicate()
+
+
+def test_a_timeout_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SDC_LOCK_TIMEOUT_S", "soon")
+    with pytest.raises(UsageError, match="SDC_LOCK_TIMEOUT_S"):
+        Store(tmp_path / "x")
+
+
+def test_four_processes_at_once_lose_nothing(store: Store) -> None:
+    children = [_start(_WRITER, store.path, who, 25) for who in range(4)]
+    outputs = [child.communicate() for child in children]
+    assert [child.returncode for child in children] == [0] * 4, outputs
+    keys = {line for output, _ in outputs for line in output.split()}
+    assert len(keys) == 100
+    assert store.existing(keys) == keys
+    assert store.query("select count(*) from examples") == [(5000,)]
+    assert verify(store).faults == ()
+
+
+def test_kill_9_at_ten_random_moments_loses_nothing_that_was_acknowledged(store: Store) -> None:
+    acknowledged: set[str] = set()
+    for attempt in range(10):
+        child = _start(_WRITER, store.path, f"a{attempt}", 1000)
+        assert child.stdout is not None
+        if attempt % 2:  # also while it writes, and in the very first moments of a store's life
+            acknowledged.add(child.stdout.readline().strip())
+        time.sleep(0.15 + 0.037 * attempt)
+        os.kill(child.pid, signal.SIGKILL)
+        output, _ = child.communicate()
+        acknowledged.update(line.strip() for line in output.splitlines(keepends=True) if line.endswith("\n"))
+    assert len(acknowledged) >= 5
+    assert store.existing(acknowledged) == acknowledged
+    assert verify(store).faults == ()
+
+
+def test_the_digest_of_a_file_is_known_until_it_changes(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "weights"
+    path.write_bytes(b"one")
+    with store.open(write=True):
+        pass
+    first = store.known_file_digests([path])[path]
+    assert store.known_file_digests([path]) == {path: first}
+    assert [row[0] for row in store.query("select digest from file_digests")] == [first]
+    path.write_bytes(b"other")
+    assert store.known_file_digests([path])[path] != first
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "delete from artifacts",
+        "with d as (delete from artifacts returning key) select * from d",
+        "create table x (a integer)",
+        "select 1; select 2",
+        "select 1; delete from artifacts",
+        "set enable_external_access = true",
+        "attach '/tmp/sdc-test.duckdb'",
+        "copy artifacts to '/tmp/sdc-test.csv'",
+        "export database '/tmp/sdc-test'",
+        "pragma version",
+        "select * from read_csv('/etc/passwd')",
+        "select * from '/etc/passwd'",
+        "select * from rows",
+        "install httpfs",
+        "selct 1",
+        "select nothing from artifacts",
+        "select cast('a' as integer)",
+        "select $1",
+        "",
+        "-- only a comment",
+    ],
+)
+def test_a_persons_statement_can_only_read_the_store(store: Store, make: Make, sql: str) -> None:
+    store.put(make("gen"), _examples(1))
+    rows = [{"bait": "no Python variable may be read by its name"}]
+    assert rows
+    with pytest.raises(UsageError) as caught:
+        store.query_with_names(sql)
+    assert "\n" not in str(caught.value)
+    assert store.query("select count(*) from examples, artifacts") == [(1,)]
+    assert not list(Path("/tmp").glob("sdc-test*"))
+
+
+@pytest.mark.parametrize(
+    "sql", ["select 1 as a", "from (values (1)) t(a)", "with t as (select 1 as a) from t", "select 1 as a;"]
+)
+def test_any_form_of_a_select_is_fine(store: Store, make: Make, sql: str) -> None:
+    store.put(make("gen"), {})
+    assert store.query_with_names(sql) == (["a"], [(1,)])
