@@ -1,0 +1,1 @@
+"""What sdc does: the stages, and what they are made of."""

@@ -1,0 +1,75 @@
+"""Cells: one language and one task, the unit that every stage works on.
+
+Here: what `--lang` and `--task` mean together with what the store already knows. Not here: the definitions themselves.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sdc.cache.store import Artifact, Store
+from sdc.errors import UsageError
+from sdc.pipelines import tasks
+from sdc.pipelines.tasks import Task, languages
+from sdc.pipelines.tasks.languages import Language
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One language and one task."""
+
+    language: Language
+    task: Task
+
+    @property
+    def lang(self) -> str:
+        """The BCP-47 tag."""
+        return self.language.tag
+
+    def __str__(self) -> str:
+        return f"{self.language.tag}/{self.task.name}"
+
+
+def load_task(store: Store, name: str) -> Task:
+    """Returns a built-in task, the one in a TOML file, or a user's task that the store has seen with its data."""
+    if name not in tasks.builtin_names() and not name.endswith(".toml") and not tasks.is_file(name):
+        found = store.query(
+            """select summary -> '$.task' from artifacts where stage in ('data', 'gen') and task = ?
+            and (summary -> '$.task') is not null order by used_at desc limit 1""",
+            [name],
+        )
+        if found and found[0][0]:
+            return tasks.from_mapping(json.loads(found[0][0]), where=f"task {name} in {store.path}")
+    return tasks.load(name)
+
+
+def expand(store: Store, langs: Sequence[str], task_names: Sequence[str]) -> list[Cell]:
+    """Returns the cells of `--lang` and `--task` (repeated, comma-separated, `all`), in the order given.
+
+    Raises:
+        UsageError: Nothing given, or an unknown language or task.
+    """
+    tags = [tag for item in _split(langs) for tag in (languages.paper_tags() if item == "all" else [item])]
+    names = [name for item in _split(task_names) for name in (tasks.builtin_names() if item == "all" else [item])]
+    if not tags or not names:
+        raise UsageError(
+            "say what to work on", fix="give --lang and --task, or artifact keys (`-` reads them from stdin)"
+        )
+    loaded_languages = {language.tag: language for language in map(languages.load, tags)}
+    loaded_tasks = {task.name: task for task in (load_task(store, name) for name in names)}
+    cells = [Cell(language=lang, task=task) for task in loaded_tasks.values() for lang in loaded_languages.values()]
+    # The paper's sarcasm data is English only: `all` must not ask for what cannot exist.
+    return [
+        cell for cell in cells if not ("all" in _split(langs) and cell.task.name == "sarcasm" and cell.lang != "en")
+    ]
+
+
+def of_artifact(store: Store, artifact: Artifact) -> Cell:
+    """Returns the cell an artifact belongs to."""
+    if artifact.lang is None or artifact.task is None:
+        raise UsageError(f"artifact {artifact.short} belongs to no language and task", fix="see `sdc store show`")
+    return Cell(language=languages.load(artifact.lang), task=load_task(store, artifact.task))
+
+
+def _split(values: Sequence[str]) -> list[str]:
+    return [part.strip() for value in values for part in value.split(",") if part.strip()]

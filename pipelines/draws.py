@@ -1,0 +1,65 @@
+"""Draws as train and icl read them back from the store.
+
+Here: one draw, and the draws of a sample. Not here: how rows are chosen (sample, `selection/`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sdc.cache.store import Artifact
+from sdc.errors import DataError, UsageError
+from sdc.pipelines.stage import Context
+
+#: Where the rows of a draw come from.
+SOURCES = ("synthetic", "human", "seeds", "seeds+synthetic")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draw:
+    """The rows of one draw.
+
+    Args:
+        draw: The content hash.
+        source: `synthetic`, `human`, `seeds` or `seeds+synthetic`.
+        size: The nominal size as it was asked for.
+        repeat: The number of the repeat, from 0.
+        num_rows: The real number of rows.
+        example_key: The artifact whose examples it holds.
+        members: Their `idx`, in order.
+    """
+
+    draw: str
+    source: str
+    size: str
+    repeat: int
+    num_rows: int
+    example_key: str
+    members: Sequence[int]
+
+
+def check_source(name: str) -> None:
+    """Raises a UsageError if there is no such source."""
+    if name not in SOURCES:
+        raise UsageError(f"unknown source {name[:80]!r}", "--source", f"use one of {', '.join(SOURCES)}")
+
+
+def draws_of(
+    context: Context, sample: Artifact, *, sizes: Sequence[str] = (), repeats: int | None = None
+) -> list[Draw]:
+    """Returns the draws of a sample by real size and repeat; only the first `repeats` of these `sizes` if given.
+
+    Raises:
+        DataError: None is left.
+    """
+    found = context.store.query(
+        """select draw, source, size, repeat, num_rows, example_key, members from draws where key = ?
+        order by num_rows, size, repeat""",
+        [sample.key],
+    )
+    names = ("draw", "source", "size", "repeat", "num_rows", "example_key", "members")
+    draws = [Draw(**dict(zip(names, row, strict=True))) for row in found]
+    kept = [d for d in draws if (not sizes or d.size in sizes) and (repeats is None or d.repeat < repeats)]
+    if not kept:
+        there = ", ".join(dict.fromkeys(draw.size for draw in draws)) or "none"
+        raise DataError(f"no draw of size {', '.join(sizes)}", f"sample {sample.short}", f"its sizes are {there}")
+    return kept

@@ -1,0 +1,68 @@
+"""What the engines that run a model on this machine have in common, so that both give the same replies.
+
+Here: how long an answer may become, which tokens a choice is, how generated tokens become a reply's text. Not here:
+prompts (`prompt_tokens.py`), computing (each engine).
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sdc.errors import EngineError
+from sdc.pipelines.engines.protocol import Call
+
+#: Where the context is nearly full, answers get whole blocks of so many tokens.
+_ROOM_TOKENS = 32
+
+
+def room(call: Call, *, num_prompt: int, limit: int | None) -> int:
+    """Returns how many tokens of an answer fit behind a prompt; at least 1, so that too long a prompt is an error.
+
+    It depends on the call alone, or a reply could be cut because its neighbour in the batch is long. Calls of one room
+    may share a batch, so a room below `max_tokens` is rounded down to whole blocks.
+
+    Args:
+        call: Says how many tokens are wanted.
+        num_prompt: Tokens of its prompt.
+        limit: Tokens that the model can see; None is no limit.
+
+    >>> [room(Call(prompt="", max_tokens=100), num_prompt=tokens, limit=2048) for tokens in (9, 1980, 2040, 3000)]
+    [100, 64, 8, 1]
+    """
+    if call.choices or limit is None:
+        return call.max_tokens
+    left = limit - num_prompt
+    if left >= call.max_tokens:
+        return call.max_tokens
+    return max(1, left if left < _ROOM_TOKENS else left - left % _ROOM_TOKENS)
+
+
+def too_long(label: str, *, num_prompt: int, room: int, limit: int) -> EngineError:
+    """Returns the error for a prompt that leaves no room for its answer."""
+    return EngineError(
+        f"a prompt of {num_prompt} tokens with {room} for the answer exceeds the context of {limit}",
+        label,
+        "use fewer shots or seed examples, or a model with a longer context",
+    )
+
+
+def choice_ids(tokenizer: Any, choice: str) -> list[int]:
+    """Returns the token ids of a choice as the whole answer: its text and the end of the turn."""
+    end = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
+    return [*tokenizer(choice, add_special_tokens=False)["input_ids"], *end]
+
+
+def end_ids(tokenizer: Any, generation_eos: int | Sequence[int] | None) -> set[int]:
+    """Returns the tokens that end an answer: those of the model's generation settings, and the tokenizer's."""
+    ends = [generation_eos] if isinstance(generation_eos, int) else list(generation_eos or ())
+    return {int(end) for end in (*ends, tokenizer.eos_token_id) if end is not None}
+
+
+def read(
+    tokenizer: Any, ids: Sequence[int], *, ends: Collection[int], stop: Sequence[str], room: int
+) -> tuple[str, str, int | None]:
+    """Returns the text of generated ids, why it ends (`stop` or `length`), and where an end token stands, if at all."""
+    end = next((i for i, token in enumerate(ids) if token in ends), None)
+    text = tokenizer.decode(ids[:end], skip_special_tokens=True)
+    cut = min((text.find(string) for string in stop if string in text), default=None)
+    finish = "length" if end is None and cut is None and len(ids) >= room else "stop"
+    return text[:cut], finish, end

@@ -1,0 +1,140 @@
+"""How much may be asked, and what it costs: limits on new calls, tokens and money, and the user's price table.
+
+Here: prices, spending, the error that ends a command when a limit is reached. Not here: counting in the summary of an
+artifact (`ask.py`), guesses before a run (`estimate.py`).
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sdc.errors import BudgetError, UsageError
+from sdc.pipelines.engines.models import Model
+from sdc.pipelines.engines.protocol import Reply
+
+_PER = 1_000_000
+_PARTS = ("input", "cached_input", "output", "hour")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prices:
+    """What models cost, as the user says; a model that is not in the table has no known price.
+
+    Args:
+        currency: Of all prices, such as `EUR`.
+        models: Model name -> `input`, `cached_input` and `output` per million tokens, `hour` per hour of running it.
+    """
+
+    currency: str = ""
+    models: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def cost(
+        self,
+        model: Model,
+        *,
+        prompt_tokens: int,
+        completion_tokens: int,
+        seconds: float,
+        cached_tokens: int = 0,
+    ) -> float | None:
+        """Returns the price of so many tokens and seconds, or None where the model's price is unknown."""
+        price = self.models.get(model.name) or self.models.get(model.source)
+        if price is None:
+            return None
+        full = prompt_tokens - cached_tokens
+        tokens = full * price.get("input", 0.0) + cached_tokens * price.get("cached_input", price.get("input", 0.0))
+        tokens += completion_tokens * price.get("output", 0.0)
+        return tokens / _PER + seconds / 3600 * price.get("hour", 0.0)
+
+
+def load_prices(path: Path) -> Prices:
+    """Returns the price table in a TOML file: `currency = "EUR"` and one table of prices per model.
+
+    Raises:
+        UsageError: The file cannot be read, or something in it is no price.
+    """
+    try:
+        raw: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read the price table ({error})", str(path), "see docs/costs.md") from error
+    currency = raw.pop("currency", "")
+    if not isinstance(currency, str) or not currency.strip():
+        raise UsageError("the price table names no currency", str(path), 'begin it with `currency = "EUR"`')
+    for model, prices in raw.items():
+        if not isinstance(prices, dict) or not prices:
+            raise UsageError(f"{model!r} is no table of prices", str(path), f"write [{model!r}] and prices below it")
+        for name, value in prices.items():
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if name not in _PARTS or not number or not 0 <= value < float("inf"):
+                known = ", ".join(_PARTS)
+                raise UsageError(f"{model}: {name} = {value!r} is no price", str(path), f"use numbers for {known}")
+    return Prices(currency=currency.strip(), models=raw)
+
+
+class Budget:
+    """Limits on what one command may newly ask, shared by all its stages.
+
+    Args:
+        max_calls: The most calls that an engine answers; exact.
+        max_tokens: Tokens (prompt and completion) after which no further call is begun.
+        max_cost: Money, in the price table's currency, after which no further call is begun.
+        prices: The user's price table.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_calls: int | None = None,
+        max_tokens: int | None = None,
+        max_cost: float | None = None,
+        prices: Prices | None = None,
+    ) -> None:
+        self.max_calls, self.max_tokens, self.max_cost = max_calls, max_tokens, max_cost
+        self.prices = prices or Prices()
+        self.calls = self.tokens = 0
+        self.cost = 0.0
+
+    @property
+    def is_careful(self) -> bool:
+        """Whether what is spent must be known before much more is asked."""
+        return self.max_tokens is not None or self.max_cost is not None
+
+    def room(self, model: Model) -> int | None:
+        """Returns how many calls may be asked at once, at least 1; None is any number.
+
+        Raises:
+            BudgetError: A limit is reached.
+            UsageError: There is a limit on money, and the price of the model is unknown.
+        """
+        if self.max_cost is not None and self._cost(model, Reply()) is None:
+            fix = "put it into the file of --prices, or drop --max-cost"
+            raise UsageError(f"the price of {model.name} is unknown", "--max-cost", fix)
+        limits: list[tuple[str, float, float | None, str]] = [
+            ("--max-calls", self.calls, self.max_calls, "calls"),
+            ("--max-tokens", self.tokens, self.max_tokens, "tokens"),
+            ("--max-cost", self.cost, self.max_cost, self.prices.currency),
+        ]
+        for flag, spent, limit, unit in limits:
+            if limit is not None and spent >= limit:
+                fix = "all replies are kept; the same command goes on from there"
+                raise BudgetError(f"the budget is spent ({spent:.6g} of {limit:.6g} {unit})", flag, fix)
+        return None if self.max_calls is None else self.max_calls - self.calls
+
+    def spend(self, model: Model, reply: Reply) -> float | None:
+        """Counts one reply and returns what it cost, or None where the price is unknown."""
+        cost = self._cost(model, reply)
+        self.calls += 1
+        self.tokens += reply.prompt_tokens + reply.completion_tokens
+        self.cost += cost or 0.0
+        return cost
+
+    def _cost(self, model: Model, reply: Reply) -> float | None:
+        return self.prices.cost(
+            model,
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=reply.completion_tokens,
+            seconds=reply.seconds,
+            cached_tokens=reply.cached_tokens or 0,
+        )

@@ -1,0 +1,114 @@
+"""What a stage would ask, before it asks: calls, what is cached of them, tokens, time and money where they are known.
+
+Here: counting from the calls themselves, the reply cache, the model's tokenizer and the ledger of earlier
+artifacts. What none of them knows is None. Not here: which calls a stage makes (each stage), limits (`budget.py`).
+"""
+
+import random
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sdc.errors import EngineError
+from sdc.pipelines.engines import hub
+from sdc.pipelines.engines.models import Model
+from sdc.pipelines.engines.protocol import Call
+from sdc.pipelines.stage import Context
+
+#: Prompts that are tokenised; the rest is taken to be alike.
+_SAMPLE = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What asking would take. Tokens, seconds and money are of the new calls alone.
+
+    Args:
+        calls: Calls in all.
+        cached: Those of them that the reply cache answers.
+        prompt_tokens: By the model's tokenizer; None where it is not on this machine.
+        completion_tokens: As long as the answers of this model to earlier calls of the stage; None without any.
+        seconds: As fast as those; None without any.
+        cost: From the price table; None where the price or the tokens are unknown.
+        currency: Of the price table; None without a cost.
+    """
+
+    calls: int
+    cached: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    seconds: float | None = None
+    cost: float | None = None
+    currency: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the figures for `--dry-run`; None is written as null."""
+        return asdict(self)
+
+
+def estimate(context: Context, model: Model, calls: Sequence[Call], *, stage: str) -> Estimate:
+    """Returns what `calls` would take.
+
+    Args:
+        context: The store with its reply cache and ledger, and the price table.
+        model: Who would answer.
+        calls: What would be asked; equal ones count once.
+        stage: Whose earlier artifacts tell how long answers are and how much time they take.
+    """
+    identity = model.identity()
+    unique = {call.key(identity): call for call in calls}
+    known = _cached(context, list(unique))
+    new = [call for key, call in unique.items() if key not in known]
+    if not new:
+        return Estimate(calls=len(unique), cached=len(known), prompt_tokens=0, completion_tokens=0, seconds=0.0)
+    prompt_tokens = _prompt_tokens(model, new)
+    completion_rate, seconds_rate = _rates(context, model, stage)
+    completion = None if completion_rate is None else round(completion_rate * len(new))
+    seconds = None if seconds_rate is None else round(seconds_rate * len(new), 1)
+    cost = None
+    if prompt_tokens is not None and completion is not None and seconds is not None:
+        cost = context.budget.prices.cost(
+            model, prompt_tokens=prompt_tokens, completion_tokens=completion, seconds=seconds
+        )
+    return Estimate(
+        calls=len(unique),
+        cached=len(known),
+        prompt_tokens=prompt_tokens,
+        completion_tokens=completion,
+        seconds=seconds,
+        cost=cost,
+        currency=None if cost is None else context.budget.prices.currency,
+    )
+
+
+def _cached(context: Context, keys: Sequence[str]) -> set[str]:
+    if not context.store.replies_folder.is_dir():
+        return set()
+    from sdc.cache.replies import replies
+
+    with replies(context.store.replies_folder) as cache:
+        return set(cache.get_many(list(keys)))
+
+
+def _prompt_tokens(model: Model, calls: Sequence[Call]) -> int | None:
+    if hub.local_folder(model) is None:
+        return None
+    chosen = random.Random(0).sample(list(calls), min(_SAMPLE, len(calls)))
+    with suppress(EngineError):
+        from sdc.pipelines.engines.prompt_tokens import load_tokenizer, prompt_ids
+
+        tokenizer = load_tokenizer(model)
+        counted = sum(len(prompt_ids(tokenizer, call.prompt)) for call in chosen)
+        return round(counted / len(chosen) * len(calls))
+    return None
+
+
+def _rates(context: Context, model: Model, stage: str) -> tuple[float | None, float | None]:
+    """Returns completion tokens and engine seconds per call of the model in a stage, from the ledger."""
+    found = context.store.query(
+        """select sum(completion_tokens) / sum(calls), sum(engine_seconds) / sum(calls)
+        from ledger where stage = ? and model = ? and calls > 0""",
+        [stage, model.name],
+    )
+    return found[0] if found else (None, None)

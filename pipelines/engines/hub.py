@@ -1,0 +1,78 @@
+"""Where the files of a model are on this machine, fetched from the hub if they are not.
+
+Here: the folder of a model, one quick question before a long download, one error for all that can go wrong.
+Not here: names (`models.py`), loading weights (each engine and student).
+"""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from sdc.errors import EngineError
+from sdc.pipelines.engines.models import Model
+
+_WANTED = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
+#: Copies of the weights in other layouts, and whatever lies in subfolders.
+_UNWANTED = ("consolidated*", "*/*")
+_TIMEOUT_S = 10.0
+
+
+def folder(model: Model) -> str:
+    """Returns the folder with the files of `model`, downloaded first if they are not on this machine.
+
+    Raises:
+        EngineError: They are not here and cannot be fetched.
+    """
+    there = local_folder(model)
+    if there is not None:
+        return there
+    import huggingface_hub
+
+    try:
+        # A download without a network is tried again for 46 s; this question fails at once.
+        huggingface_hub.HfApi().model_info(model.source, revision=model.revision, timeout=_TIMEOUT_S)
+        return str(huggingface_hub.snapshot_download(**_request(model)))
+    except Exception as error:  # the hub's, the network's and the disk's errors have no common class
+        raise unloadable(model, error) from error
+
+
+def local_folder(model: Model) -> str | None:
+    """Returns the folder with the files of `model` if it is on this machine and whole; no network is asked."""
+    if model.served:
+        return None
+    if model.digest:
+        return model.source
+    import huggingface_hub
+
+    with suppress(OSError, ValueError):  # not here, or not whole
+        found = huggingface_hub.snapshot_download(**_request(model), local_files_only=True)
+        if _is_complete(Path(found)):
+            return str(found)
+    return None
+
+
+def _request(model: Model) -> dict[str, Any]:
+    return {
+        "repo_id": model.source,
+        "revision": model.revision,
+        "allow_patterns": list(_WANTED),
+        "ignore_patterns": list(_UNWANTED),
+    }
+
+
+def unloadable(model: Model, error: BaseException) -> EngineError:
+    """Returns the one line for a model that cannot be fetched or loaded."""
+    reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
+    fix = "check the folder" if model.digest else f"run `hf download {model.source}` where there is a network"
+    return EngineError(f"cannot load the model ({reason})", model.name, fix + "; see `sdc doctor`")
+
+
+def _is_complete(snapshot: Path) -> bool:
+    if not (snapshot / "config.json").is_file():
+        return False
+    index = snapshot / "model.safetensors.index.json"
+    if index.is_file():
+        shards = set(json.loads(index.read_text("utf-8"))["weight_map"].values())
+        return all((snapshot / shard).is_file() for shard in shards)
+    return any(snapshot.glob("*.safetensors"))

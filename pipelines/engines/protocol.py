@@ -1,0 +1,88 @@
+"""What an engine is: it takes calls and gives replies. One file per engine beside this one.
+
+Here: Call, Reply, Engine. Not here: the cache in front of an engine (`ask.py`).
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from sdc.cache.key import digest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """One question to an LLM.
+
+    Args:
+        prompt: The user's message; the engine puts it into the model's chat template.
+        choices: If given, nothing is generated: the reply holds the log-likelihood of each choice as the answer.
+        temperature: 0 is greedy; above 0 samples with `seed`.
+        top_p: Nucleus of sampling, in (0, 1].
+        repetition_penalty: 1 is none.
+        max_tokens: The most tokens that are generated.
+        stop: Strings that end the reply; they are cut off.
+        seed: Decides sampling; used for this call alone, so that a batch does not change it.
+    """
+
+    prompt: str
+    choices: tuple[str, ...] = ()
+    temperature: float = 0.0
+    top_p: float = 1.0
+    repetition_penalty: float = 1.0
+    max_tokens: int = 20
+    stop: tuple[str, ...] = ()
+    seed: int = 0
+
+    def key(self, model: Mapping[str, Any]) -> str:
+        """Returns the key of this call to a model with that identity."""
+        return digest({"model": model, **asdict(self)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What came back.
+
+    Args:
+        text: The generated text; empty for a scored call.
+        scores: Sum of log-probabilities of each choice's tokens, in nats; empty for a generated reply.
+        finish: `stop` (the model ended), `length` (max_tokens reached), `scored`, `refused` (the provider would not
+            answer) or `failed` (no usable answer after all tries).
+        reason: Why it was refused or failed, in one line; else empty.
+        prompt_tokens: Tokens of the prompt.
+        cached_tokens: Those of them that a prefix cache served; None where the engine does not say.
+        completion_tokens: Tokens generated, or scored.
+        seconds: Wall-clock share of this call in its batch.
+    """
+
+    text: str = ""
+    scores: tuple[float, ...] = ()
+    finish: str = "stop"
+    reason: str = ""
+    prompt_tokens: int = 0
+    cached_tokens: int | None = None
+    completion_tokens: int = 0
+    seconds: float = 0.0
+
+    @property
+    def is_answer(self) -> bool:
+        """Whether the model answered. Only answers are kept; a refusal or a failure may be an answer another time."""
+        return self.finish in ("stop", "length", "scored")
+
+    @classmethod
+    def from_json(cls, raw: Mapping[str, Any]) -> "Reply":
+        """Returns the reply that the cache kept as JSON."""
+        return cls(**{**raw, "scores": tuple(raw.get("scores", ()))})
+
+
+class Engine(Protocol):
+    """How a model is run. The engine never enters a key."""
+
+    name: str
+
+    def answer(self, calls: Sequence[Call]) -> Generator[Mapping[int, Reply]]:
+        """Yields {position in `calls`: reply} of those that are ready together, in any order, every position once.
+
+        What is yielded together is kept together. The one who asks may stop early and close the generator.
+        """
+        ...

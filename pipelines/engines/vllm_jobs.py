@@ -1,0 +1,213 @@
+"""What is asked of vLLM for a call, and how its outputs become a reply.
+
+Here: requests for texts, likelihoods and answers that are held to choices; reading their outputs. Not here: the
+scheduler that they go through (`vllm.py`), what the transformers engine does alike (`answers.py`).
+"""
+
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sdc.errors import EngineError
+from sdc.pipelines.engines import answers
+from sdc.pipelines.engines.prompt_tokens import prompt_ids
+from sdc.pipelines.engines.protocol import Call, Reply
+
+#: The most tokens whose log-probabilities vLLM gives at once.
+_TOKENS_PER_REQUEST = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """One prompt for vLLM, as token ids, and how it is to be continued."""
+
+    ids: list[int]
+    params: Any
+
+
+@dataclass(kw_only=True)
+class Job:
+    """One call while it is answered.
+
+    Args:
+        position: Of the call among those asked.
+        call: The call.
+        num_prompt: Tokens of its prompt; requests may have more.
+        room: The most tokens of an answer.
+        requests: One if a text is asked for, some for likelihoods.
+        read: Makes the reply when all outputs are there.
+        outputs: vLLM's output of each request that is finished.
+    """
+
+    position: int
+    call: Call
+    num_prompt: int
+    room: int
+    requests: list[Request]
+    read: Callable[["Job"], Reply]
+    outputs: dict[int, Any] = field(default_factory=dict)
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all outputs are there."""
+        return len(self.outputs) == len(self.requests)
+
+    def reply(self) -> Reply:
+        """Returns the reply. Cached tokens are those that an earlier call left, not what requests of one call share."""
+        cached = min(self.num_prompt, *(output.num_cached_tokens or 0 for output in self.outputs.values()))
+        ends = {str(output.outputs[0].finish_reason) for output in self.outputs.values()}
+        if ends <= {"stop", "length"}:
+            reply = self.read(self)
+        else:
+            reply = Reply(finish="failed", reason=f"vllm ended the call by {', '.join(sorted(ends))}")
+        return replace(reply, prompt_tokens=self.num_prompt, cached_tokens=cached)
+
+
+class Jobs:
+    """Makes jobs for one model.
+
+    Args:
+        tokenizer: The model's.
+        label: The model's name, for errors.
+        limit: Tokens that the model can see.
+        ends: Tokens that end an answer.
+    """
+
+    def __init__(self, tokenizer: Any, *, label: str, limit: int, ends: Collection[int]) -> None:
+        self._tokenizer, self._label, self._limit, self._ends = tokenizer, label, limit, ends
+
+    def answer(self, position: int, call: Call) -> Job:
+        """Returns the job that writes a text, or scores the choices if there are any.
+
+        Raises:
+            EngineError: The prompt is too long, or vLLM refuses a setting.
+        """
+        return self._score(position, call) if call.choices else self._write(position, call)
+
+    def choose(self, position: int, call: Call) -> Job:
+        """Returns the job that writes one of the choices.
+
+        Raises:
+            EngineError: As for `answer`.
+        """
+        from vllm.sampling_params import StructuredOutputsParams
+
+        ids = prompt_ids(self._tokenizer, call.prompt)
+        # A choice has at most as many tokens as bytes, however it is cut; and the end of the turn.
+        room = self._checked(ids, 1 + max(len(choice.encode()) for choice in call.choices))
+        held = StructuredOutputsParams(choice=list(dict.fromkeys(call.choices)))
+        return self._job(position, call, ids, room, self._params(call, room, structured_outputs=held), self._chosen)
+
+    # -- requests -----------------------------------------------------------------------------------------------------
+
+    def _write(self, position: int, call: Call) -> Job:
+        ids = prompt_ids(self._tokenizer, call.prompt)
+        room = self._checked(ids, answers.room(call, num_prompt=len(ids), limit=self._limit))
+        return self._job(position, call, ids, room, self._params(call, room, stop=list(call.stop)), self._written)
+
+    def _score(self, position: int, call: Call) -> Job:
+        """Asks, wherever a choice goes on or two part, how likely each token is that may follow.
+
+        So a beginning that choices share is asked once, and every request is an ordinary one that finds its prompt in
+        the prefix cache. vLLM can also score the tokens of a prompt itself, but not those that it finds there.
+        """
+        ids = prompt_ids(self._tokenizer, call.prompt)
+        choices = [answers.choice_ids(self._tokenizer, choice) for choice in call.choices]
+        room = self._checked(ids, max(map(len, choices)))
+        requests = [
+            Request(ids=[*ids, *start], params=_score_params(tokens[i : i + _TOKENS_PER_REQUEST]))
+            for start, tokens in _following(choices).items()
+            for i in range(0, len(tokens), _TOKENS_PER_REQUEST)
+        ]
+        return Job(position=position, call=call, num_prompt=len(ids), room=room, requests=requests, read=self._scored)
+
+    def _job(
+        self, position: int, call: Call, ids: list[int], room: int, params: Any, read: Callable[[Job], Reply]
+    ) -> Job:
+        requests = [Request(ids=ids, params=params)]
+        return Job(position=position, call=call, num_prompt=len(ids), room=room, requests=requests, read=read)
+
+    def _checked(self, ids: Sequence[int], room: int) -> int:
+        if len(ids) + room > self._limit:
+            raise answers.too_long(self._label, num_prompt=len(ids), room=room, limit=self._limit)
+        return room
+
+    def _params(self, call: Call, room: int, **more: Any) -> Any:
+        from vllm.sampling_params import RequestOutputKind, SamplingParams
+
+        try:
+            return SamplingParams(
+                temperature=call.temperature,
+                top_p=call.top_p,
+                repetition_penalty=call.repetition_penalty,
+                max_tokens=room,
+                seed=call.seed,
+                output_kind=RequestOutputKind.FINAL_ONLY,
+                **more,
+            )
+        except refusals() as error:  # it knows fewer values than we do, such as temperatures up to 2 only
+            raise refused(self._label, error) from error
+
+    # -- replies ------------------------------------------------------------------------------------------------------
+
+    def _written(self, job: Job) -> Reply:
+        ids = list(job.outputs[0].outputs[0].token_ids)
+        text, finish, _ = answers.read(self._tokenizer, ids, ends=self._ends, stop=job.call.stop, room=job.room)
+        return Reply(text=text, finish=finish, completion_tokens=len(ids))
+
+    def _chosen(self, job: Job) -> Reply:
+        reply = replace(self._written(job), finish="stop")
+        if reply.text in job.call.choices:
+            return reply
+        return replace(reply, finish="failed", reason=f"{reply.text[:80]!r} is none of the choices")
+
+    def _scored(self, job: Job) -> Reply:
+        logprobs: dict[tuple[int, ...], float] = {}
+        for number, request in enumerate(job.requests):
+            start = tuple(request.ids[job.num_prompt :])
+            for token, found in job.outputs[number].outputs[0].logprobs[0].items():
+                logprobs[(*start, token)] = found.logprob
+        choices = [tuple(answers.choice_ids(self._tokenizer, choice)) for choice in job.call.choices]
+        scores = tuple(math.fsum(logprobs[choice[:i]] for i in range(1, len(choice) + 1)) for choice in choices)
+        return Reply(scores=scores, finish="scored", completion_tokens=sum(map(len, choices)))
+
+
+def refusals() -> tuple[type[Exception], ...]:
+    """Returns the errors with which vLLM refuses a call."""
+    from vllm.exceptions import VLLMClientError
+
+    return (VLLMClientError, ValueError)
+
+
+def refused(label: str, error: Exception) -> EngineError:
+    """Returns the one line for a call that vLLM refuses."""
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    return EngineError(f"vllm refuses the call ({reason})", label, "change the setting, or use another --engine")
+
+
+def _following(choices: Sequence[Sequence[int]]) -> dict[tuple[int, ...], list[int]]:
+    """Returns the tokens that may follow each beginning of a choice, in order.
+
+    >>> _following([[5, 9], [5, 6, 9]])
+    {(): [5], (5,): [9, 6], (5, 6): [9]}
+    """
+    following: dict[tuple[int, ...], list[int]] = {}
+    for choice in choices:
+        for i, token in enumerate(choice):
+            tokens = following.setdefault(tuple(choice[:i]), [])
+            if token not in tokens:
+                tokens.append(token)
+    return following
+
+
+def _score_params(tokens: Sequence[int]) -> Any:
+    from vllm.sampling_params import RequestOutputKind, SamplingParams
+
+    return SamplingParams(
+        temperature=0.0,
+        max_tokens=1,
+        logprob_token_ids=list(tokens),
+        detokenize=False,
+        output_kind=RequestOutputKind.FINAL_ONLY,
+    )

@@ -1,0 +1,148 @@
+"""The writing of a cell: which scripts are its own, which words of a text are in them, and what is no word at all.
+
+Here: letters and scripts, shared by the gates `script` and `language`. Not here: what rejects a text.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sdc.pipelines.gates.reference import Reference
+
+#: ISO 15924 codes that stand for several Unicode scripts, or for one by another name.
+COMPOUND = {
+    "Jpan": ("Hira", "Kana", "Hani"),
+    "Kore": ("Hang", "Hani"),
+    "Hans": ("Hani", "Bopo"),
+    "Hant": ("Hani", "Bopo"),
+    "Hrkt": ("Hira", "Kana"),
+    "Aran": ("Arab",),
+    "Latf": ("Latn",),
+    "Latg": ("Latn",),
+    "Cyrs": ("Cyrl",),
+    "Geok": ("Geor",),
+}
+#: Inherited, common and unknown: no language is written in these, the library just does not know its script.
+NO_SCRIPT = ("Zinh", "Zyyy", "Zzzz")
+#: Written without spaces between words: a loan word stands right beside its neighbours.
+_WITHOUT_SPACES = frozenset(("Hani", "Hira", "Kana", "Thai", "Laoo", "Khmr", "Mymr", "Tibt", "Lana", "Talu", "Java"))
+#: Another script is the cell's own too if so many letters of its human rows are written in it.
+_OWN_SHARE = 0.25
+#: Addresses, names of users, hashtags, entities and escapes are in no language.
+_NO_WORDS = r"https?://\S+|www\.\S+|[\w.+-]+@\w[\w.-]+|[@#]\w+|&#?\w{1,10};|_x[0-9A-Fa-f]{4}_|<[^<>\s]{1,20}>"
+_SIGNS_OF_NO_WORDS = ("://", "www.", "@", "#", "&", "_x", "<")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Writing:
+    """The scripts of a cell.
+
+    Args:
+        scripts: ISO 15924 codes of Unicode scripts.
+        letter: Finds a letter of them.
+        foreign: Finds a letter of any other script.
+        word: Finds a word with only such letters.
+        spaced: Whether words are separated by spaces.
+    """
+
+    scripts: frozenset[str]
+    letter: Any
+    foreign: Any
+    word: Any
+    spaced: bool
+
+    def share(self, text: str) -> float:
+        """Returns the share of the letters of `text` that are in these scripts, 0 to 1; 1 without letters.
+
+        Beside words in these scripts, names in Latin letters do not count: they are written so everywhere.
+        """
+        text = words(text)
+        own, letters = len(self.letter.findall(text)), num_letters(text)
+        if own and own < letters and "Latn" not in self.scripts:
+            letters = num_letters(_name().sub(" ", text))
+        return own / letters if letters else 1.0
+
+
+def of(reference: Reference) -> Writing | None:
+    """Returns the writing of a cell: of its language, and whatever its human rows are written in; None if unknown."""
+    import regex
+
+    code = reference.cell.language.script
+    if code in NO_SCRIPT:
+        return None
+    scripts = set(COMPOUND.get(code, (code,)))
+    counts = Counter(script_of(c) for text in reference.sample for c in words(text) if c.isalpha())
+    scripts |= {name for name, count in counts.items() if count >= _OWN_SHARE * counts.total()} - {*NO_SCRIPT}
+    try:
+        inside = "".join(rf"\p{{Script={name}}}" for name in sorted(scripts))
+        letter = regex.compile(rf"(?=\p{{L}})[{inside}]")
+    except regex.error:  # a script that Unicode does not have
+        return None
+    word = regex.compile(rf"(?<![\p{{L}}\p{{M}}])[{inside}\p{{M}}\p{{Join_Control}}'’ʻʼ]+(?![\p{{L}}\p{{M}}])")
+    foreign = regex.compile(rf"(?![{inside}\p{{Script=Zyyy}}\p{{Script=Zinh}}])\p{{L}}")
+    spaced = not scripts & _WITHOUT_SPACES
+    return Writing(scripts=frozenset(scripts), letter=letter, foreign=foreign, word=word, spaced=spaced)
+
+
+def words(text: str) -> str:
+    """Returns `text` without addresses, names of users, hashtags and other things that are in no language.
+
+    >>> words("@sam look: https://example.org &amp; #fun")
+    '  look:      '
+    """
+    # Most texts have none of it, and to see that is quicker than to look for each.
+    return str(_no_words().sub(" ", text)) if any(sign in text for sign in _SIGNS_OF_NO_WORDS) else text
+
+
+def num_letters(text: str) -> int:
+    """Returns the number of letters in the words of `text`.
+
+    >>> num_letters("two words, 3 #tags")
+    8
+    """
+    return len(_letter().findall(words(text)))
+
+
+@cache
+def script_of(character: str) -> str:
+    """Returns the ISO 15924 code of a letter's script, `Zyyy` for what all scripts share.
+
+    >>> script_of("я"), script_of("x"), script_of("తె"[0]), script_of("ー")
+    ('Cyrl', 'Latn', 'Telu', 'Zyyy')
+    """
+    return next((name for name, pattern in _scripts() if pattern.match(character)), "Zzzz")
+
+
+@cache
+def _letter() -> Any:
+    import regex
+
+    return regex.compile(r"\p{L}")
+
+
+@cache
+def _name() -> Any:
+    """Returns the pattern of a word in Latin letters with a capital, first or second: Samsung, iPhone, NATO."""
+    import regex
+
+    return regex.compile(r"(?<!\p{Latin})\p{Latin}?(?=\p{Lu})\p{Latin}[\p{Latin}\p{M}]*")
+
+
+@cache
+def _no_words() -> Any:
+    import regex
+
+    return regex.compile(_NO_WORDS)
+
+
+@cache
+def _scripts() -> list[tuple[str, Any]]:
+    """Returns (code, pattern) of the scripts that texts of today are written in."""
+    import regex
+
+    names = (
+        "Latn Zyyy Zinh Cyrl Arab Hani Hira Kana Hang Telu Deva Beng Thai Hebr Grek Armn Geor Guru Gujr Orya Taml Knda "
+        "Mlym Sinh Laoo Tibt Mymr Ethi Cher Khmr Mong Bopo Syrc Thaa Nkoo Vaii Tfng Olck Java Bali Sund Adlm Copt Yiii"
+    )
+    return [(name, regex.compile(rf"\p{{Script={name}}}")) for name in names.split()]

@@ -1,0 +1,89 @@
+"""Which artifact a command works on when the user names a language and a task instead of keys: the one used last.
+
+Here: look-ups through the store, each with the command that would make what is missing. Not here: lists and trees for
+people (`sdc store`).
+"""
+
+from collections.abc import Mapping
+
+from sdc.cache.store import Artifact
+from sdc.errors import DataError, UsageError
+from sdc.pipelines.cells import Cell
+from sdc.pipelines.stage import Context
+
+
+def newest_data(context: Context, cell: Cell, *, split: str) -> Artifact:
+    """Returns the human examples of a split (`train` or `test`) that were added or used last.
+
+    Raises:
+        DataError: There are none.
+    """
+    for artifact in context.store.find("data", lang=cell.lang, task=cell.task.name):
+        if artifact.summary.get("split") == split:
+            return artifact
+    fix = f"sdc data add FILE --lang {cell.lang} --task {cell.task.name} --split {split}"
+    raise DataError(f"no human {split} examples of {cell}", str(context.store.path), f"add some: {fix}")
+
+
+def newest_generation(context: Context, cell: Cell) -> Artifact:
+    """Returns the generation that was made, imported or used last."""
+    return _newest(context, cell, "gen", fix=f"sdc gen --lang {cell.lang} --task {cell.task.name}")
+
+
+def newest_judgement(context: Context, cell: Cell, generation: Artifact | None = None) -> Artifact | None:
+    """Returns the judgement used last, of `generation` if given, or None."""
+    for artifact in context.store.find("judge", lang=cell.lang, task=cell.task.name):
+        if generation is None or artifact.inputs[0] == generation.key:
+            return artifact
+    return None
+
+
+def newest_samples(context: Context, cell: Cell) -> dict[str, Artifact]:
+    """Returns the sample used last of each source that the cell has one of, by source."""
+    found: dict[str, Artifact] = {}
+    for artifact in context.store.find("sample", lang=cell.lang, task=cell.task.name):
+        found.setdefault(str(artifact.summary.get("source")), artifact)
+    return found
+
+
+def newest_sample(context: Context, cell: Cell, *, source: str) -> Artifact:
+    """Returns the sample of one source that was made or used last."""
+    sample = newest_samples(context, cell).get(source)
+    if sample is None:
+        fix = f"sdc sample --lang {cell.lang} --task {cell.task.name} --source {source}"
+        raise DataError(f"no {source} sample of {cell}", str(context.store.path), f"run `{fix}`")
+    return sample
+
+
+def train_data_of(context: Context, artifact: Artifact) -> Artifact | None:
+    """Returns the human train data that a generation or judgement was made from; None if it was made elsewhere."""
+    current: Artifact | None = artifact
+    while current is not None and current.stage != "data":
+        current = context.store.get(current.inputs[0]) if current.inputs else None
+    return current
+
+
+def refuse_test(data: Artifact) -> None:
+    """Raises a UsageError if these are test examples: a student must never see what it is tested on."""
+    if data.stage == "data" and data.summary.get("split") == "test":
+        raise UsageError(
+            f"data {data.short} is the test split", fix="give the key of the train split; see `sdc data ls`"
+        )
+
+
+def check_labels(artifact: Artifact, cell: Cell) -> None:
+    """Raises a UsageError if an artifact was made with other labels: its label ids would silently mean others now."""
+    labels = artifact.summary.get("labels")
+    if isinstance(labels, Mapping) and list(labels) != list(cell.task.label_names):
+        raise UsageError(
+            f"the labels of task {cell.task.name} have changed since {artifact.stage} {artifact.short} was made",
+            "--task",
+            "undo the change, or give the task another name and add its data again",
+        )
+
+
+def _newest(context: Context, cell: Cell, stage: str, *, fix: str) -> Artifact:
+    found = context.store.find(stage, lang=cell.lang, task=cell.task.name, limit=1)
+    if not found:
+        raise DataError(f"no {stage} artifact of {cell}", str(context.store.path), f"run `{fix}` first")
+    return found[0]

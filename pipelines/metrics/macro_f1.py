@@ -1,0 +1,84 @@
+"""Macro-F1 over the task's labels, and as the released script computes it.
+
+Array legend: B bootstrap samples, N test rows, L labels, W the columns of hits (L), gold plus read (L), unparsed (1).
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from sdc.cache.key import derive_seed
+from sdc.pipelines.metrics.interval import NUM_BOOTSTRAP, Estimate
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def macro_f1(gold: Sequence[int], predicted: Sequence[int | None], *, num_labels: int) -> Estimate:
+    """Returns the unweighted mean of the F1 of the task's labels, with a 95 % bootstrap interval over test rows.
+
+    Unparsed rows (None) are misses of their gold label and never a class of their own. A label that is neither in the
+    gold labels nor read has no F1 and is left out; one that is read but not in the gold labels has 0. This is
+    scikit-learn's `f1_score(average="macro", labels=range(num_labels), zero_division=nan)`.
+
+    Range: 0 to 1, higher is better. Degenerate case: 0 if every row is unparsed. The bootstrap draws test rows with
+    replacement from a fixed seed, so the same answers always give the same interval.
+
+    Source: the paper, section 3 (sarcasm); B. Efron (1979), Bootstrap methods, Annals of Statistics 7.
+
+    >>> round(macro_f1([0, 0, 1, 1], [0, 0, 1, None], num_labels=2).value, 4)  # F1 of 1 and 2/3
+    0.8333
+    """
+    return _estimate(gold, predicted, num_labels=num_labels, unparsed_is_a_class=False)
+
+
+def macro_f1_paper_code(gold: Sequence[int], predicted: Sequence[int | None], *, num_labels: int) -> Estimate:
+    """Returns the macro-F1 of the released script, in which unparsed (-1) is one more class, whose F1 is 0 (defect B3).
+
+    Range: 0 to 1. Degenerate case: equal to `macro_f1` if nothing is unparsed; one unparsed row in a perfect binary run
+    takes it to about 0.667.
+
+    Source: the paper's public repository, main.py, `evaluate_results_llm`.
+
+    >>> round(macro_f1_paper_code([0, 0, 1, 1], [0, 0, 1, None], num_labels=2).value, 4)  # F1 of 1, 2/3 and 0
+    0.5556
+    """
+    return _estimate(gold, predicted, num_labels=num_labels, unparsed_is_a_class=True)
+
+
+def _estimate(
+    gold: Sequence[int], predicted: Sequence[int | None], *, num_labels: int, unparsed_is_a_class: bool
+) -> Estimate:
+    import numpy as np  # 0.17 s: only when something is computed
+
+    gold_N1 = np.array(gold)[:, None]
+    read_N1 = np.array([-1 if p is None else p for p in predicted])[:, None]
+    labels_L = np.arange(num_labels)
+    is_gold_NL, is_read_NL = gold_N1 == labels_L, read_N1 == labels_L
+    unparsed_N1 = (read_N1 == -1) & unparsed_is_a_class
+    weights_NW = np.hstack([is_gold_NL & is_read_NL, is_gold_NL.astype(int) + is_read_NL, unparsed_N1])
+    weights_NW = weights_NW.astype(np.float32)  # small whole numbers: exact, and twice as fast
+
+    def f1(times_BN: "NDArray[Any]") -> "NDArray[Any]":
+        hits_BL, total_BL, unparsed_B1 = np.split(times_BN @ weights_NW, [num_labels, 2 * num_labels], axis=1)
+        f1_BL = np.divide(2 * hits_BL, total_BL, out=np.zeros(total_BL.shape), where=total_BL > 0)
+        num_classes_B = (total_BL > 0).sum(axis=1) + (unparsed_B1[:, 0] > 0)
+        return np.asarray(f1_BL.sum(axis=1) / num_classes_B)
+
+    low, high = np.percentile(f1(_resamples(len(gold))), [2.5, 97.5])
+    value = f1(np.ones((1, len(gold)), dtype=np.float32))[0]
+    return Estimate(value=float(value), low=float(low), high=float(high))
+
+
+@lru_cache(maxsize=4)
+def _resamples(num_rows: int) -> "NDArray[Any]":
+    """Returns how often each row occurs in each bootstrap sample, (B, N) float32.
+
+    All runs on one test share the samples: it saves most of the time, and makes their intervals comparable.
+    """
+    import numpy as np
+
+    rows_BN = np.random.default_rng(derive_seed(0, "bootstrap")).integers(0, num_rows, size=(NUM_BOOTSTRAP, num_rows))
+    rows_BN += np.arange(NUM_BOOTSTRAP)[:, None] * num_rows
+    times = np.bincount(rows_BN.ravel(), minlength=NUM_BOOTSTRAP * num_rows)
+    return times.reshape(NUM_BOOTSTRAP, num_rows).astype(np.float32)

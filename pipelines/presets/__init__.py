@@ -1,0 +1,38 @@
+"""Presets: named sets of defaults. `paper` is the text, `code` the released script, `sdc` our best.
+
+Here: reading one. Not here: what a setting means, which stands at the stage's Config.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sdc.errors import UsageError
+
+DEFAULT = "sdc"
+_FOLDER = Path(__file__).parent
+
+
+def names() -> list[str]:
+    """Returns the names of the presets, sorted."""
+    return sorted(path.stem for path in _FOLDER.glob("*.toml"))
+
+
+def load(name: str, *section: str) -> dict[str, Any]:
+    """Returns the settings of one section of a preset, e.g. `load("paper", "train", "finetune")`.
+
+    Raises:
+        UsageError: There is no such preset.
+    """
+    if name not in names():
+        raise UsageError(f"unknown preset {name!r}", "--preset", f"use one of {', '.join(names())}")
+    settings: Any = tomllib.loads((_FOLDER / f"{name}.toml").read_text("utf-8"))
+    for part in section:
+        settings = settings.get(part, {})
+    return dict(settings)
+
+
+def merged(preset: Mapping[str, Any], **flags: Any) -> dict[str, Any]:
+    """Returns the preset's settings with the flags that were given (not None) on top."""
+    return {**preset, **{name: value for name, value in flags.items() if value is not None}}

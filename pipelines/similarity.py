@@ -1,0 +1,115 @@
+"""When are two texts the same, or nearly so.
+
+Here: exact comparison after normalisation, and character 5-gram Jaccard, which also works for languages without spaces.
+"""
+
+import math
+import unicodedata
+from array import array
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Set
+
+_N = 5
+#: Shared parts are fractions of small numbers: this is less than any difference between two of them.
+_SLACK = 1e-9
+#: So many texts show well enough which shingles are rare.
+_SAMPLE = 2000
+
+
+def normalise(text: str) -> str:
+    """Returns `text` as duplicates are compared: NFC, case-folded, white space folded.
+
+    >>> normalise("  Hello   World ")
+    'hello world'
+    """
+    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
+
+
+def shingles(text: str) -> frozenset[str]:
+    """Returns the set of character 5-grams of the normalised text; the whole text if it is shorter."""
+    folded = normalise(text)
+    return frozenset(folded[i : i + _N] for i in range(max(1, len(folded) - _N + 1)))
+
+
+def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
+    """Returns the shared part of two shingle sets, 0 to 1; 1 for two empty sets.
+
+    >>> jaccard(shingles("abcdef"), shingles("abcdef"))
+    1.0
+    """
+    union = len(a | b)
+    return len(a & b) / union if union else 1.0
+
+
+def frequencies(texts: Iterable[str]) -> Mapping[int, int]:
+    """Returns in how many texts each shingle is, by its hash in this process; an `Index` is quicker with it."""
+    return Counter(number for text in texts for number in _hashes(text))
+
+
+class Index:
+    """Texts seen so far, with a quick look-up of the nearest one.
+
+    Two sets that share the part `threshold` of their union have an element in common among the first few of each, in
+    any order that both follow. So only these few are looked up, rare ones first, and what is found is exact.
+
+    Args:
+        texts: The first texts.
+        threshold: Jaccard similarity at which two texts count as near duplicates; above 1 only equal ones count.
+        known: Which shingles are rare in texts of this kind (`frequencies`); None takes it from `texts`.
+    """
+
+    def __init__(
+        self, texts: Iterable[str] = (), *, threshold: float = 0.8, known: Mapping[int, int] | None = None
+    ) -> None:
+        first = list(texts)
+        self._threshold = threshold
+        # Fixed from here on: all sets must follow the same order.
+        self._frequencies = frequencies(first[:_SAMPLE]) if known is None else known
+        self._exact: dict[str, int] = {}
+        self._sets: list[array[int]] = []
+        self._by_hash: dict[int, list[int]] = defaultdict(list)
+        for text in first:
+            self.add(text)
+
+    def add(self, text: str) -> None:
+        """Remembers a text."""
+        number = len(self._sets)
+        self._exact.setdefault(normalise(text), number)
+        found = _hashes(text)
+        self._sets.append(array("q", found))
+        for one in self._looked_up(found):
+            self._by_hash[one].append(number)
+
+    def nearest(self, text: str) -> tuple[int, float] | None:
+        """Returns (position, similarity) of an equal or the most similar near-duplicate text, or None if it is new."""
+        equal = self._exact.get(normalise(text))
+        if equal is not None:
+            return equal, 1.0
+        if self._threshold > 1:
+            return None
+        mine = _hashes(text)
+        least, most = self._threshold * len(mine) - _SLACK, len(mine) / self._threshold + _SLACK
+        best: tuple[int, float] | None = None
+        for number in {number for one in self._looked_up(mine) for number in self._by_hash.get(one, ())}:
+            other = self._sets[number]
+            if not least <= len(other) <= most:
+                continue
+            shared = len(mine.intersection(other))
+            similarity = shared / (len(mine) + len(other) - shared)
+            # Of equally similar texts the earliest counts.
+            if similarity >= self._threshold and (best is None or (-similarity, number) < (-best[1], best[0])):
+                best = (number, similarity)
+        return best
+
+    def _looked_up(self, found: Set[int]) -> list[int]:
+        """Returns the rarest, as many as must hold one of those shared with any near duplicate."""
+        if self._threshold > 1:
+            return []
+        num = len(found) - math.ceil(self._threshold * len(found) - _SLACK) + 1
+        known = self._frequencies
+        return [one for _, one in sorted([(known.get(one, 0), one) for one in found])[:num]]
+
+
+def _hashes(text: str) -> set[int]:
+    """Returns `shingles` as numbers, which take less room. They differ from process to process and are never kept."""
+    return set(map(hash, shingles(text)))

@@ -1,0 +1,160 @@
+"""A transformer with a classification head: loading, dropout, padding, log-probabilities.
+
+Here: what differs between model families. Not here: training (`loop.py`), settings (`finetune.py`).
+
+Shape letters: B rows of a batch, T tokens of the padded batch, N texts, L labels.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+import transformers
+from torch.nn import functional
+
+from sdc.pipelines.engines import hub
+from sdc.pipelines.engines.models import Model
+
+#: What the families call the dropout before the classification head.
+_HEAD_DROPOUT = (
+    "classifier_dropout",  # BERT, RoBERTa, XLM-R, ELECTRA, ModernBERT, T5 ...
+    "classifier_dropout_prob",  # ALBERT
+    "seq_classif_dropout",  # DistilBERT
+    "cls_dropout",  # DeBERTa
+    "summary_last_dropout",  # XLM, XLNet
+)
+#: A broken folder raises what it likes; tokenizers even a bare Exception.
+_LOAD_ERRORS = (Exception,)
+_OPTIONS: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+#: Rows per forward pass when nothing is trained.
+_SCORING_ROWS = 128
+#: Position tables of the RoBERTa family are two longer than the texts that they take.
+_SPARE_POSITIONS = 2
+
+
+class Classifier:
+    """A network with the device it is on and its padding.
+
+    Args:
+        network: A sequence-classification model, already on `device`.
+        pad_id: Token id that fills a batch.
+        device: `cpu` or `cuda`.
+    """
+
+    def __init__(self, network: Any, *, pad_id: int, device: str) -> None:
+        self.network, self.pad_id, self.device = network, pad_id, device
+
+    def logits(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Returns logits_BL in float32 for rows of token ids, padded on the right; bf16 inside on a GPU."""
+        longest = max(map(len, rows))
+        ids_BT = torch.tensor([[*row, *[self.pad_id] * (longest - len(row))] for row in rows], device=self.device)
+        mask_BT = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows], device=self.device)
+        with torch.autocast(self.device, dtype=torch.bfloat16, enabled=self.device == "cuda"):
+            logits_BL: torch.Tensor = self.network(input_ids=ids_BT, attention_mask=mask_BT).logits
+        return logits_BL.float()
+
+    def log_probabilities(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
+        """Returns logp_NL, float32 on the CPU, without dropout; batches are cut by length, so they do not vary."""
+        self.network.eval()
+        order = sorted(range(len(rows)), key=lambda i: (len(rows[i]), i))
+        parts = []
+        with torch.inference_mode():
+            for start in range(0, len(order), _SCORING_ROWS):
+                logits_BL = self.logits([rows[i] for i in order[start : start + _SCORING_ROWS]])
+                parts.append(logits_BL.log_softmax(-1).cpu())
+        sorted_NL = torch.cat(parts)
+        logp_NL = torch.empty_like(sorted_NL)
+        logp_NL[torch.tensor(order)] = sorted_NL
+        return logp_NL
+
+
+def load_tokenizer(model: Model) -> Any:
+    """Returns the model's tokenizer.
+
+    Raises:
+        EngineError: It is not on this machine, or cannot be read.
+    """
+    _silence()
+    folder = hub.folder(model)
+    try:
+        return transformers.AutoTokenizer.from_pretrained(folder, **_OPTIONS)
+    except _LOAD_ERRORS as error:
+        raise hub.unloadable(model, error) from error
+
+
+def encode(tokenizer: Any, texts: Sequence[str], limit: int) -> list[list[int]]:
+    """Returns token ids with the special tokens of the model, cut to `limit`; never an empty row."""
+    if not texts:
+        return []
+    rows = tokenizer(list(texts), truncation=True, max_length=limit)["input_ids"]
+    return [list(row) or [_pad_id(tokenizer)] for row in rows]
+
+
+def length_limit(model: Model, tokenizer: Any, wanted: int) -> int:
+    """Returns how many tokens a text may have: as many as wanted, and as the model has positions for."""
+    limits = [wanted, int(tokenizer.model_max_length)]
+    folder = hub.folder(model)
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder, **_OPTIONS).get_text_config()
+    except _LOAD_ERRORS as error:
+        raise hub.unloadable(model, error) from error
+    positions = getattr(config, "max_position_embeddings", None)
+    if isinstance(positions, int) and positions > _SPARE_POSITIONS:
+        limits.append(positions - _SPARE_POSITIONS)
+    return min(limits)
+
+
+def load(model: Model, tokenizer: Any, num_labels: int, *, dropout: float, seed: int) -> Classifier:
+    """Returns the pre-trained network with a new head in float32.
+
+    Args:
+        model: What to load; weights are safetensors, and code from the hub is never run.
+        tokenizer: Of the model; it says how to pad.
+        num_labels: Width of the head.
+        dropout: On the input of the head, in [0, 1).
+        seed: Decides every weight that the model does not bring: the head.
+
+    Raises:
+        EngineError: The model is not on this machine, or has no form for classification.
+    """
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    pad_id = _pad_id(tokenizer)
+    folder = hub.folder(model)
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder, num_labels=num_labels, **_OPTIONS)
+        config.get_text_config().pad_token_id = pad_id  # decoders look for the last token that is not this one
+        own = [name for name in _HEAD_DROPOUT if hasattr(config, name)]
+        for name in own:
+            setattr(config, name, dropout)
+        torch.manual_seed(seed)
+        network = transformers.AutoModelForSequenceClassification.from_pretrained(
+            folder, config=config, dtype=torch.float32, use_safetensors=True, **_OPTIONS
+        )
+    except _LOAD_ERRORS as error:
+        raise hub.unloadable(model, error) from error
+    if not own:
+        _drop_before(_head(network.modules(), num_labels), dropout)
+    return Classifier(network.to(device), pad_id=pad_id, device=device)
+
+
+def _head(modules: Iterable[torch.nn.Module], num_labels: int) -> torch.nn.Module:
+    return [m for m in modules if isinstance(m, torch.nn.Linear) and m.out_features == num_labels][-1]
+
+
+def _drop_before(head: torch.nn.Module, dropout: float) -> None:
+    def drop(module: torch.nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        return (functional.dropout(inputs[0], dropout, module.training), *inputs[1:])
+
+    head.register_forward_pre_hook(drop)
+
+
+def _pad_id(tokenizer: Any) -> int:
+    for token in (tokenizer.pad_token_id, tokenizer.eos_token_id):
+        if token is not None:
+            return int(token)
+    return 0
+
+
+def _silence() -> None:
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -1,0 +1,170 @@
+"""The linear student: TF-IDF of character n-grams and a logistic regression, the baseline beside every result.
+
+It is untuned on purpose and the same for every language, task and size. It has no random choice, so it has no seeds.
+
+Here: counting n-grams once for many fits, the fit, saving. Not here: which rows are fitted (`train.py`).
+
+Shape letters: N texts, V n-grams that were counted, F n-grams that a fit uses, L labels that occur in the draw.
+"""
+
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from sdc.cache.key import identity
+from sdc.errors import UsageError
+from sdc.pipelines.students.protocol import FitFailed, Seeds
+
+#: Log-probability of a label that the draw does not hold: finite, so that it can be stored, averaged and compared.
+ABSENT = -27.631021115928547  # log(1e-12)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearConfig:
+    """Settings of the linear student.
+
+    Args:
+        max_ngram: Longest n-gram inside word bounds, in characters, at least 1.
+        min_df: Smallest share of the rows that an n-gram must occur in, in [0, 1). At 0.001, n-grams of a single row
+            count up to 1,000 rows, where they are needed, and are noise above.
+        c: Inverse strength of the L2 penalty, above 0.
+        max_iterations: Most L-BFGS iterations, at least 1.
+    """
+
+    max_ngram: int = 4
+    min_df: float = 0.001
+    c: float = 10.0
+    max_iterations: int = 1000
+
+    def __post_init__(self) -> None:
+        if self.max_ngram < 1 or not 0 <= self.min_df < 1 or self.c <= 0 or self.max_iterations < 1:
+            raise UsageError("a setting of the linear student is out of range", "preset", "see LinearConfig")
+
+
+class LinearStudent:
+    """Fits one logistic regression per draw over n-grams that are counted once."""
+
+    method = "linear"
+    model = "tfidf-logreg"
+    seeded = False
+
+    def __init__(self, config: LinearConfig) -> None:
+        self.config = config
+        self._row_of: dict[str, int] = {}
+        self.ngrams: Any = None
+        self._counts_NV: Any = None
+
+    def identity(self) -> dict[str, Any]:
+        """Returns the settings that are not at their default."""
+        return identity(self.config)
+
+    def prepare(self, texts: Sequence[str]) -> None:
+        """Counts the n-grams of all texts that are not counted yet."""
+        from sklearn.feature_extraction.text import CountVectorizer
+
+        known = list(dict.fromkeys([*self._row_of, *texts]))
+        if len(known) == len(self._row_of):
+            return
+        vectorizer = CountVectorizer(analyzer="char_wb", ngram_range=(1, self.config.max_ngram), dtype="float64")
+        # The names are sorted, so the n-grams of a fit stand in the same order whatever else was counted.
+        self._counts_NV = vectorizer.fit_transform([*known, "-"])[: len(known)]  # "-": no empty vocabulary
+        self.ngrams = vectorizer.get_feature_names_out()
+        self._row_of = {text: row for row, text in enumerate(known)}
+
+    def counts(self, texts: Sequence[str]) -> Any:
+        """Returns counts_NV of the texts, sparse float64, in their order."""
+        self.prepare(texts)
+        return self._counts_NV[[self._row_of[text] for text in texts]]
+
+    def fit(self, texts: Sequence[str], labels: Sequence[int], *, num_labels: int, seeds: Seeds) -> "FittedLinear":
+        """Fits TF-IDF weights and a multinomial logistic regression.
+
+        Raises:
+            FitFailed: The rows hold one label only, or no n-gram.
+        """
+        import numpy as np
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.feature_extraction.text import TfidfTransformer
+        from sklearn.linear_model import LogisticRegression
+        from threadpoolctl import threadpool_limits
+
+        present = sorted(set(labels))
+        if len(present) < 2:
+            raise FitFailed("the draw holds fewer than two labels", {"labels": len(present)})
+        counts_NV = self.counts(texts)
+        df_V = np.bincount(counts_NV.indices, minlength=counts_NV.shape[1])
+        columns_F = np.flatnonzero(df_V >= max(self.config.min_df * len(texts), 1))
+        if not len(columns_F):
+            raise FitFailed("the draw holds no characters to count")
+        weighting = TfidfTransformer(sublinear_tf=True)
+        features_NF = weighting.fit_transform(counts_NV[:, columns_F])
+        regression = LogisticRegression(C=self.config.c, max_iter=self.config.max_iterations)
+        # One thread: sums are then taken in the same order on every machine, and small fits are faster too.
+        with threadpool_limits(1), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # told in the details instead
+            regression.fit(features_NF, labels)
+        iterations = int(regression.n_iter_.max())
+        details = {
+            "features": len(columns_F),
+            "labels": len(present),
+            "iterations": iterations,
+            "converged": iterations < self.config.max_iterations,
+            "parameters": int(regression.coef_.size + regression.intercept_.size),
+        }
+        return FittedLinear(self, columns_F, weighting, regression, num_labels, details)
+
+
+class FittedLinear:
+    """One fitted logistic regression."""
+
+    def __init__(
+        self,
+        student: LinearStudent,
+        columns_F: Any,
+        weighting: Any,
+        regression: Any,
+        num_labels: int,
+        details: Mapping[str, Any],
+    ) -> None:
+        self.details = details
+        # Columns are positions among the n-grams counted now; a later `prepare` moves them.
+        self._ngrams_F = student.ngrams[columns_F]
+        self._student, self._columns_F, self._counted = student, columns_F, student.ngrams
+        self._weighting, self._regression, self._num_labels = weighting, regression, num_labels
+
+    def scores(self, texts: Sequence[str]) -> list[list[float]]:
+        """Returns log-probabilities; `ABSENT` for labels that the draw did not hold, and never below it."""
+        import numpy as np
+        from threadpoolctl import threadpool_limits
+
+        if not texts:
+            return []
+        counts_NV = self._student.counts(texts)
+        if self._student.ngrams is not self._counted:
+            self._counted = self._student.ngrams
+            self._columns_F = np.searchsorted(self._counted, self._ngrams_F)
+        with threadpool_limits(1), np.errstate(divide="ignore"):  # log(0) becomes ABSENT below
+            features_NF = self._weighting.transform(counts_NV[:, self._columns_F])
+            logp_NL = self._regression.predict_log_proba(features_NF)
+        scores = np.full((len(texts), self._num_labels), ABSENT)
+        scores[:, self._regression.classes_] = np.maximum(logp_NL, ABSENT)
+        return scores.tolist()
+
+    def save(self, folder: Path) -> None:
+        """Writes `linear.safetensors` (coefficients, intercepts, idf, label ids) and `linear.json`."""
+        import numpy as np
+        from safetensors.numpy import save_file
+
+        tensors = {
+            "coefficients": np.ascontiguousarray(self._regression.coef_),
+            "intercepts": np.ascontiguousarray(self._regression.intercept_),
+            "idf": np.ascontiguousarray(self._weighting.idf_),
+            "labels": np.asarray(self._regression.classes_, dtype=np.int64),
+        }
+        save_file(tensors, folder / "linear.safetensors")
+        settings = {"settings": asdict(self._student.config), "num_labels": self._num_labels}
+        text = json.dumps({**settings, "ngrams": self._ngrams_F.tolist()}, ensure_ascii=False)
+        (folder / "linear.json").write_text(text, "utf-8")

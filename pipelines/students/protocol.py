@@ -1,0 +1,135 @@
+"""What a student is: it is fitted on the rows of one draw and scores texts. One file per student beside this one.
+
+Here: Seeds, FitFailed, Fitted, Student, and what a student may offer beyond: fitting several runs at once (FitsMany),
+answering in words (Answering). Not here: draws, keys and what is kept of a run (`train.py`).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seeds:
+    """The random choices of one fit, apart from each other; which rows it gets was the draw's choice.
+
+    Args:
+        init: Decides the untrained weights.
+        order: Decides the order of the rows, which of them are held out for early stopping, and dropout.
+    """
+
+    init: int
+    order: int
+
+
+class FitFailed(Exception):
+    """A fit came to no usable model: that is a result (status `failed`), not an error of the command.
+
+    Args:
+        reason: What went wrong, for the run's row.
+        details: How far the fit came.
+    """
+
+    def __init__(self, reason: str, details: Mapping[str, Any] | None = None) -> None:
+        super().__init__(reason, details)
+        self.reason, self.details = reason, dict(details or {})
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class Fitted(Protocol):
+    """A student after fitting."""
+
+    #: What is worth knowing about the fit (steps, loss, parameters ...), as JSON types.
+    details: Mapping[str, Any]
+
+    def scores(self, texts: Sequence[str]) -> list[list[float]]:
+        """Returns one finite log-probability per label for every text, in the order of the label ids."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Writes weights (safetensors) and settings (JSON) into an empty folder."""
+        ...
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A fitted student that says itself what is kept of a text."""
+
+    def answers(self, texts: Sequence[str]) -> list[dict[str, Any]]:
+        """Returns the columns `scores` or `reply` of the table `outputs` for every text."""
+        ...
+
+
+class Student(Protocol):
+    """A kind of small model with its settings; it may be fitted many times."""
+
+    #: What `--method` calls it.
+    method: str
+    #: What tables show as the model.
+    model: str
+    #: Whether `Seeds` change the result; if not, they stay out of the key.
+    seeded: bool
+
+    def identity(self) -> dict[str, Any]:
+        """Returns what of the student decides a result, for keys: draw, seeds and test rows are not its business."""
+        ...
+
+    def prepare(self, texts: Sequence[str]) -> None:
+        """Takes every text of the coming fits and tests, so that work on single texts is done once."""
+        ...
+
+    def fit(self, texts: Sequence[str], labels: Sequence[int], *, num_labels: int, seeds: Seeds) -> Fitted:
+        """Fits a new model.
+
+        Raises:
+            FitFailed: The rows do not allow a fit, or it diverged.
+            EngineError: The model cannot be loaded, or memory ran out.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One of several fits: rows, their label ids, and seeds."""
+
+    texts: Sequence[str]
+    labels: Sequence[int]
+    seeds: Seeds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """What became of a job.
+
+    Args:
+        job: Its position.
+        result: The fitted student, or why there is none.
+        seconds: Its share of the time that the fits took together.
+    """
+
+    job: int
+    result: Fitted | FitFailed
+    seconds: float
+
+
+@runtime_checkable
+class FitsMany(Protocol):
+    """A student that may fit several runs at once; the result of each is the one of `fit`."""
+
+    def fit_many(
+        self, jobs: Sequence[Job], *, num_labels: int, progress: Callable[[int, int], None]
+    ) -> Iterator[Finished]:
+        """Yields every job once, as they end; a fitted student may be used before the next one is asked for.
+
+        Args:
+            jobs: What to fit.
+            num_labels: Labels of the task.
+            progress: Called with steps that are done, and steps in all.
+
+        Raises:
+            EngineError: The model cannot be loaded, or memory ran out.
+        """
+        ...

@@ -1,0 +1,306 @@
+"""train: fits a student on every draw and keeps what it says about every test row.
+
+A student that can (`FitsMany`) is handed all runs that are missing; each is kept as soon as it ends.
+
+Here: which runs there are, their keys and seeds, and the keeping of finished ones. Not here: how a student is fitted
+(`students/`), what its scores are worth (eval).
+"""
+
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sdc.cache.blobs import Blobs
+from sdc.cache.key import derive_seed, digest
+from sdc.cache.store import Artifact, Rows
+from sdc.errors import DataError, EngineError, StoreError
+from sdc.pipelines import stage, students
+from sdc.pipelines.cells import Cell
+from sdc.pipelines.draws import Draw
+from sdc.pipelines.engines.energy import Meter
+from sdc.pipelines.stage import Context, Outcome
+from sdc.pipelines.students import LinearConfig, StudentConfig
+from sdc.pipelines.students.protocol import Answering, Finished, FitFailed, FitsMany, Fitted, Job, Seeds, Student
+
+VERSION = 1
+
+#: Finished runs wait this long for others before they are kept together; a killed process loses no more, in seconds.
+_KEEP_EVERY_S = 2.0
+#: A run that took longer than this is kept at once, for the next one may take long too, in seconds.
+_LONG_RUN_S = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """What is fitted and with which seeds.
+
+    Args:
+        student: Settings of the student; their type says which one it is.
+        seed: Root of the seeds of a run, which also depend on the repeat of its draw. It does not choose the draw.
+        init_seed: The seed of untrained weights in every run, instead of the derived one.
+        order_seed: The seed of row order, held-out rows and dropout in every run, instead of the derived one.
+        keep_weights: Keep the weights as blobs. A run whose weights are not there is fitted again; its key is the same.
+    """
+
+    student: StudentConfig = field(default_factory=LinearConfig)
+    seed: int = 1337
+    init_seed: int | None = None
+    order_seed: int | None = None
+    keep_weights: bool = False
+
+    def seeds(self, repeat: int) -> Seeds:
+        """Returns the seeds of a run on a draw of this repeat."""
+        return Seeds(
+            init=derive_seed(self.seed, "init", repeat) if self.init_seed is None else self.init_seed,
+            order=derive_seed(self.seed, "order", repeat) if self.order_seed is None else self.order_seed,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One student on one draw: the artifact to make, and its seeds if it has any."""
+
+    planned: Artifact
+    draw: Draw
+    seeds: Seeds
+
+
+_Rows = tuple[list[str], list[int]]
+
+
+def plan(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Draw], test: Artifact) -> list[Run]:
+    """Returns the runs that `run` would make, each once, in the order of the draws."""
+    return list(_plan(students.create(context.store, config.student, cell.task), config, cell, draws, test).values())
+
+
+def _plan(student: Student, config: TrainConfig, cell: Cell, draws: Sequence[Draw], test: Artifact) -> dict[str, Run]:
+    runs: dict[str, Run] = {}
+    common = {"method": student.method, **student.identity(), "num_labels": len(cell.task.labels)}
+    for draw in draws:
+        seeds = config.seeds(draw.repeat)
+        # The draw's content, not its sample, repeat or size: more sizes or repeats leave the keys of old runs alone.
+        settings = {**common, "draw": draw.draw}
+        if student.seeded:
+            settings |= {"init_seed": seeds.init, "order_seed": seeds.order}
+        planned = stage.plan(
+            stage="train", version=VERSION, config=settings, inputs=[test.key], lang=cell.lang, task=cell.task.name
+        )
+        runs.setdefault(planned.key, Run(planned=planned, draw=draw, seeds=seeds))
+    return runs
+
+
+def there(context: Context, config: TrainConfig, runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
+    """Returns the summaries of those runs that are in the store, with their weights if these are wanted, by key."""
+    found = context.store.query(
+        """select key, summary from artifacts where key in (select unnest(?::varchar[]))
+        and (not ? or summary ->> 'status' = 'failed' or key in (select key from blobs))""",
+        [[item.planned.key for item in runs], config.keep_weights],
+    )
+    return {key: json.loads(summary) for key, summary in found}
+
+
+def usual_seconds(context: Context, config: TrainConfig, cell: Cell) -> dict[int, float]:
+    """Returns how long earlier runs of the method and model took on average, in seconds by their number of rows."""
+    student = students.create(context.store, config.student, cell.task)
+    found = context.store.query(
+        "select num_rows, avg(seconds) from runs where method = ? and model = ? and seconds is not null group by 1",
+        [student.method, student.model],
+    )
+    return {num_rows: round(seconds, 2) for num_rows, seconds in found}
+
+
+def run(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Draw], test: Artifact) -> list[Outcome]:
+    """Fits one student per draw, or returns the runs that are there, in the order of the draws.
+
+    Raises:
+        DataError: The test data has no usable row.
+        EngineError: The model cannot be loaded, memory ran out, or every single run failed.
+    """
+    student = students.create(context.store, config.student, cell.task)
+    runs = _plan(student, config, cell, draws, test)
+    known = {} if context.force else there(context, config, list(runs.values()))
+    outcomes = {key: Outcome(key=key, hit=True, summary=summary) for key, summary in known.items()}
+    if known:
+        context.store.touch(list(known))
+    missing = [item for key, item in runs.items() if key not in known]
+    if missing:
+        outcomes |= {outcome.key: outcome for outcome in _fit_all(context, config, cell, student, missing, test)}
+    ordered = [outcomes[key] for key in runs]
+    failed = [outcome for outcome in ordered if outcome.summary.get("status") == "failed"]
+    if failed and len(failed) == len(ordered):
+        reason = str(failed[0].summary.get("reason"))
+        fix = "check the settings and `sdc sample`; the failed runs are kept, `sdc store show` has the details"
+        raise EngineError(f"all {len(failed)} runs failed ({reason})", f"train {cell}", fix)
+    return ordered
+
+
+def _fit_all(
+    context: Context, config: TrainConfig, cell: Cell, student: Student, runs: Sequence[Run], test: Artifact
+) -> list[Outcome]:
+    idxs, test_texts = _test_rows(context, test)
+    rows = _draw_rows(context, runs)
+    student.prepare([*(text for item in runs for text in rows[item.planned.key][0]), *test_texts])
+    outcomes = []
+    meter, start = Meter(), time.perf_counter()
+    with _keeping(context, overwrite=context.force or config.keep_weights) as keep:
+        for finished in _fits(context, cell, student, runs, rows):
+            item, scoring = runs[finished.job], time.perf_counter()
+            made = _rows(context, config, cell, student, item, finished.result, idxs, test_texts)
+            seconds = finished.seconds + time.perf_counter() - scoring
+            made["runs"][0]["seconds"] = seconds
+            (run_row,) = made["runs"]
+            summary = {name: run_row[name] for name in ("method", "model", "source", "num_rows", "status", "reason")}
+            summary |= {"size": item.draw.size, "repeat": item.draw.repeat, "test_rows": len(idxs)}
+            summary["energy_kwh"] = _energy_kwh(student, meter, share=seconds / (time.perf_counter() - start))
+            keep(replace(item.planned, summary=summary, seconds=seconds), made)
+            outcomes.append(Outcome(key=item.planned.key, hit=False, summary=summary))
+            context.progress(f"train {cell} {student.method}", len(outcomes), len(runs))
+    return outcomes
+
+
+def _energy_kwh(student: Student, meter: Meter, *, share: float) -> float | None:
+    """Returns what a run used: its share of the time, at the mean power of all runs so far."""
+    kwh = None if student.method == "linear" else meter.kwh()  # the linear one uses no GPU
+    return None if kwh is None else kwh * share
+
+
+def _fits(
+    context: Context, cell: Cell, student: Student, runs: Sequence[Run], rows: Mapping[str, _Rows]
+) -> Iterator[Finished]:
+    """Yields the runs as they are fitted: one after another, or several at once where the student can do so."""
+    jobs = []
+    for item in runs:
+        texts, labels = rows[item.planned.key]
+        jobs.append(Job(texts=texts, labels=labels, seeds=item.seeds))
+    num_labels = len(cell.task.labels)
+    if isinstance(student, FitsMany):
+        what = f"train {cell} {student.method} steps"
+        yield from student.fit_many(
+            jobs, num_labels=num_labels, progress=lambda done, total: context.progress(what, done, total)
+        )
+        return
+    for number, job in enumerate(jobs):
+        start = time.perf_counter()
+        result: Fitted | FitFailed
+        try:
+            result = student.fit(job.texts, job.labels, num_labels=num_labels, seeds=job.seeds)
+        except FitFailed as failure:
+            result = failure
+        yield Finished(job=number, result=result, seconds=time.perf_counter() - start)
+
+
+def _rows(
+    context: Context,
+    config: TrainConfig,
+    cell: Cell,
+    student: Student,
+    item: Run,
+    result: Fitted | FitFailed,
+    idxs: Sequence[int],
+    test_texts: Sequence[str],
+) -> dict[str, list[dict[str, Any]]]:
+    """Returns the table rows of one run; a failed one has no outputs."""
+    reason, outputs, blobs = None, [], []
+    try:
+        if isinstance(result, FitFailed):
+            raise result
+        answers = _answers(result, test_texts)
+        outputs = [{"idx": idx, **answer} for idx, answer in zip(idxs, answers, strict=True)]
+        details: Mapping[str, Any] = result.details
+        if config.keep_weights:
+            blobs = _weights(context.store.blobs, result)
+    except FitFailed as failure:
+        reason, details = failure.reason, failure.details
+    if student.seeded:
+        details = {**details, "order_seed": item.seeds.order}
+    unlike = ("draw", "init_seed", "order_seed", "num_labels", "definition")
+    run_row = {
+        "lang": cell.lang,
+        "task": cell.task.name,
+        "method": student.method,
+        "model": student.model,
+        "source": item.draw.source,
+        "draw": item.draw.draw,
+        "num_rows": item.draw.num_rows,
+        "decoding": getattr(student, "decoding", None),
+        "init_seed": item.seeds.init if student.seeded else None,
+        "setting": digest({k: v for k, v in item.planned.config.items() if k not in unlike})[:12],
+        "test_key": item.planned.inputs[0],
+        "status": "ok" if reason is None else "failed",
+        "reason": reason,
+        "details": json.dumps(dict(details), ensure_ascii=False),
+    }
+    return {"runs": [run_row], "outputs": outputs, "blobs": blobs}
+
+
+def _answers(fitted: Fitted, texts: Sequence[str]) -> list[dict[str, Any]]:
+    if isinstance(fitted, Answering):
+        return fitted.answers(texts)
+    return [{"scores": scores} for scores in fitted.scores(texts)]
+
+
+def _test_rows(context: Context, test: Artifact) -> tuple[list[int], list[str]]:
+    found = context.store.query(
+        "select idx, text from examples where key = ? and status = 'ok' order by idx", [test.key]
+    )
+    if not found:
+        raise DataError(f"test data {test.short} has no usable row", fix="see `sdc data show`")
+    return [idx for idx, _ in found], [text for _, text in found]
+
+
+def _draw_rows(context: Context, runs: Sequence[Run]) -> dict[str, _Rows]:
+    """Returns texts and label ids of every run's draw, in the order of its members, by the run's key."""
+    examples: dict[str, dict[int, tuple[str, int]]] = {}
+    for key in dict.fromkeys(item.draw.example_key for item in runs):
+        found = context.store.query("select idx, text, label from examples where key = ? and label is not null", [key])
+        examples[key] = {idx: (text, label) for idx, text, label in found}
+    rows = {}
+    for item in runs:
+        pool = examples[item.draw.example_key]
+        lost = sum(idx not in pool for idx in item.draw.members)
+        if lost:
+            where = f"draw {item.draw.draw[:12]} from {item.draw.example_key[:12]}"
+            raise StoreError(f"{lost} rows of a draw are not in the store", where, "merge the store that has them")
+        pairs = [pool[idx] for idx in item.draw.members]
+        rows[item.planned.key] = ([text for text, _ in pairs], [label for _, label in pairs])
+    return rows
+
+
+def _weights(blobs: Blobs, fitted: Fitted) -> list[dict[str, Any]]:
+    """Saves a student and returns its files as rows of the table `blobs`."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        fitted.save(folder)
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return [
+            {"name": str(path.relative_to(folder)), "digest": blobs.put(path), "bytes": path.stat().st_size}
+            for path in files
+        ]
+
+
+@contextmanager
+def _keeping(context: Context, *, overwrite: bool) -> Iterator[Callable[[Artifact, Rows], None]]:
+    """Gives a function that keeps finished runs, several in one transaction while they are short."""
+    waiting: list[tuple[Artifact, Rows]] = []
+    since = time.monotonic()
+
+    def flush() -> None:
+        nonlocal since
+        context.store.put_many(waiting, replace=overwrite)
+        waiting.clear()
+        since = time.monotonic()
+
+    def keep(artifact: Artifact, rows: Rows) -> None:
+        waiting.append((artifact, rows))
+        if time.monotonic() - since >= _KEEP_EVERY_S or (artifact.seconds or 0) >= _LONG_RUN_S:
+            flush()
+
+    try:
+        yield keep
+    finally:
+        flush()
