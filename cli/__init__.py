@@ -1,0 +1,1 @@
+"""The command line. Only here are typer and rich used."""

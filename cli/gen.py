@@ -1,0 +1,160 @@
+"""`sdc gen`: its flags."""
+
+from typing import Annotated
+
+import typer
+
+from sdc.cache.store import Artifact
+from sdc.cli import options, render
+from sdc.errors import UsageError
+from sdc.pipelines import gen as stage
+from sdc.pipelines import lineage, presets
+from sdc.pipelines import until_accepted as turns
+from sdc.pipelines.cells import Cell
+from sdc.pipelines.gen import GenConfig
+from sdc.pipelines.judge import JudgeConfig
+from sdc.pipelines.stage import Context, Outcome
+from sdc.pipelines.until_accepted import Round
+
+
+def gen(
+    keys: options.KeysArgument = None,
+    lang: options.LangOption = None,
+    task: options.TaskOption = None,
+    model: Annotated[str | None, typer.Option(help="Alias, hub id or folder of the generator.")] = None,
+    engine: options.EngineOption = "auto",
+    server: options.ServerOption = None,
+    engine_arg: options.EngineArgOption = None,
+    quota: Annotated[int | None, typer.Option(min=1, help="New texts per label. Default: the task's.")] = None,
+    num_texts: Annotated[int | None, typer.Option(min=1, help="Texts asked for in one call.")] = None,
+    num_seeds: Annotated[int | None, typer.Option(min=0, help="Human examples per label that it is shown.")] = None,
+    temperature: Annotated[float | None, typer.Option(min=0, help="Sampling temperature; 0 is greedy.")] = None,
+    top_p: Annotated[float | None, typer.Option(help="Nucleus of sampling, in (0, 1].")] = None,
+    repetition_penalty: Annotated[float | None, typer.Option(help="1 is none.")] = None,
+    reply_tokens: Annotated[int | None, typer.Option(min=1, help="The most tokens of one reply.")] = None,
+    label_style: Annotated[str | None, typer.Option(help="Name labels by: name, explanation or both.")] = None,
+    near_duplicate: Annotated[float | None, typer.Option(help="5-gram Jaccard of a copy; above 1: equal only.")] = None,
+    gates: Annotated[
+        bool | None, typer.Option("--gates/--no-gates", help="Only texts that pass the gates count for the quota.")
+    ] = None,
+    incentive: Annotated[
+        str | None, typer.Option(help="Diversity: none, taboo, hints, chain, or auto (the next when novelty falls).")
+    ] = None,
+    top_up: Annotated[
+        bool, typer.Option("--top-up", help="Keep what the newest judgement accepted; write what is short.")
+    ] = False,
+    until_accepted: Annotated[
+        bool, typer.Option("--until-accepted", help="Judge and top up in turns; prints the last judgement's key.")
+    ] = False,
+    rounds: Annotated[
+        int | None,
+        typer.Option(min=1, help=f"The most rounds of --until-accepted. Default: {turns.MOST_ROUNDS}."),
+    ] = None,
+    judge_model: Annotated[
+        str | None, typer.Option(help="The judge of --until-accepted. Default: the generator.")
+    ] = None,
+    batch_size: options.BatchSizeOption = None,
+    max_calls: options.MaxCallsOption = None,
+    max_tokens: options.MaxTokensOption = None,
+    max_cost: options.MaxCostOption = None,
+    prices: options.PricesOption = None,
+    store: options.StoreOption = None,
+    preset: options.PresetOption = presets.DEFAULT,
+    seed: options.SeedOption = 1337,
+    force: options.ForceOption = False,
+    dry_run: options.DryRunOption = False,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Write synthetic examples with an LLM, from a few human examples per label.
+
+    KEYs are human train data, or judgements to top up. Without keys: the newest train data of --lang and --task.
+    """
+    for flag, value in (("--rounds", rounds), ("--judge-model", judge_model)):
+        if value is not None and not until_accepted:
+            raise UsageError("it says how texts are judged, and none is", flag, "add --until-accepted, or drop it")
+    how = options.how(engine, server, engine_arg, batch_size)
+    context = options.context(
+        store, force=force, engine=how, budget=options.budget(max_calls, max_tokens, max_cost, prices)
+    )
+    flags = {
+        "model": model, "quota": quota, "num_texts": num_texts, "num_seeds": num_seeds, "temperature": temperature,
+        "top_p": top_p, "repetition_penalty": repetition_penalty, "max_tokens": reply_tokens,
+        "label_style": label_style, "near_duplicate": near_duplicate, "gates": gates, "incentive": incentive,
+        "seed": seed,
+    }  # fmt: skip
+    judging = JudgeConfig(**presets.merged(presets.load(preset, "judge"), model=judge_model, seed=seed))
+    outcomes = []
+    for cell, artifact in options.inputs(context, keys, lang, task, stages=("data", "judge")):
+        config = stage.configured(context.store, preset, **flags)
+        data, judgement = _inputs(context, cell, artifact, top_up=top_up)
+        if dry_run:
+            planned = stage.plan(context, config, cell, data=data, judgement=judgement)
+            asked = stage.expected(context, config, cell, data=data, judgement=judgement)
+            render.plan_line(planned, cell, asked, as_json=as_json)
+        elif until_accepted:
+            most = rounds or turns.MOST_ROUNDS
+            outcomes.append(_until_accepted(context, config, judging, cell, data, judgement, most=most))
+        else:
+            outcome = stage.run(context, config, cell, data=data, judgement=judgement)
+            _report(cell, outcome)
+            outcomes.append(outcome)
+    render.emit(outcomes, as_json=as_json)
+
+
+def _inputs(
+    context: Context, cell: Cell, artifact: Artifact | None, *, top_up: bool
+) -> tuple[Artifact | None, Artifact | None]:
+    """Returns the human data and the judgement to top up, where they were named or --top-up finds them."""
+    judgement = artifact if artifact is not None and artifact.stage == "judge" else None
+    data = artifact if artifact is not None and artifact.stage == "data" else None
+    if top_up and judgement is None:
+        judgement = lineage.newest_judgement(context, cell)
+        if judgement is None:
+            raise UsageError(f"no judgement of {cell} to top up", "--top-up", "run `sdc judge` first")
+        render.note(f"{cell}: tops up {judgement.short}")
+    if judgement is not None and data is None:
+        data = lineage.train_data_of(context, judgement)
+    return data, judgement
+
+
+def _until_accepted(
+    context: Context,
+    config: GenConfig,
+    judging: JudgeConfig,
+    cell: Cell,
+    data: Artifact | None,
+    judgement: Artifact | None,
+    *,
+    most: int,
+) -> Outcome:
+    """Returns the last judgement."""
+    made: Round | None = None
+    for made in turns.rounds(context, config, judging, cell, data=data, judgement=judgement, most=most):
+        _report(cell, made.generation)
+        judged = made.judgement.summary
+        counts = f"{judged['accepted']} of {judged['rows']} accepted in round {made.number}"
+        render.summary(f"judge {cell}", made.judgement, counts)
+    assert made is not None
+    for name, reason in made.ended.items():
+        render.note(f"  ended short of the quota: {name}: {made.accepted[name]} accepted, {reason}")
+    for name in made.open:
+        why = "the last round wrote nothing new" if made.nothing_new else f"round {made.number} was the last"
+        render.note(f"  still short of the quota: {name}: {made.accepted[name]} accepted; {why}")
+    return made.judgement
+
+
+def _report(cell: Cell, outcome: Outcome) -> None:
+    summary = outcome.summary
+    statuses = ", ".join(f"{n} {status}" for status, n in sorted(summary["statuses"].items()))
+    by = ", ".join(f"{n} with {name}" for name, n in summary["incentives"].items() if name != "none" and n)
+    text = f"{summary['ok']} texts ({statuses}) by {summary['model']}{f'; {by}' if by else ''}"
+    render.summary(f"gen {cell}", outcome, text)
+    for line in stage.short_labels(summary):
+        render.note(f"  short of the quota: {line}")
+    for name, item in summary["labels"].items():
+        if item["explained_by"] == "task":
+            problems = "; ".join(item["explanation_problems"])
+            render.note(f"  the task's own description of {name} is used: {problems}")
+    unanswered = stage.unanswered(summary)
+    if unanswered:
+        render.note(f"  {unanswered} calls were refused or failed; --force asks those again, and no answered one")

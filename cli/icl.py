@@ -1,0 +1,80 @@
+"""`sdc icl`: its flags."""
+
+from typing import Annotated
+
+import typer
+
+from sdc.cli import options, render
+from sdc.errors import UsageError
+from sdc.pipelines import icl as stage
+from sdc.pipelines import lineage, presets
+from sdc.pipelines.draws import Draw, check_source, draws_of
+
+
+def icl(
+    keys: options.KeysArgument = None,
+    lang: options.LangOption = None,
+    task: options.TaskOption = None,
+    model: Annotated[str | None, typer.Option(help="Alias, hub id or folder of the LLM.")] = None,
+    engine: options.EngineOption = "auto",
+    server: options.ServerOption = None,
+    engine_arg: options.EngineArgOption = None,
+    shots: Annotated[
+        int | None, typer.Option(min=0, max=100, help="Examples per label in the prompt; 0 needs none.")
+    ] = None,
+    source: Annotated[
+        str, typer.Option(help="Where shots come from: synthetic, human, seeds, seeds+synthetic.")
+    ] = "synthetic",
+    sizes: Annotated[str | None, typer.Option(help="Only draws of these nominal sizes: 10,100,all.")] = None,
+    decoding: Annotated[str | None, typer.Option(help="scores (likelihood of each label) or generate.")] = None,
+    reply_tokens: Annotated[int | None, typer.Option(min=1, help="The most tokens of a generated answer.")] = None,
+    test: Annotated[str | None, typer.Option(help="Key of the test data. Default: the newest of the cell.")] = None,
+    batch_size: options.BatchSizeOption = None,
+    max_calls: options.MaxCallsOption = None,
+    max_tokens: options.MaxTokensOption = None,
+    max_cost: options.MaxCostOption = None,
+    prices: options.PricesOption = None,
+    store: options.StoreOption = None,
+    preset: options.PresetOption = presets.DEFAULT,
+    seed: options.SeedOption = 1337,
+    force: options.ForceOption = False,
+    dry_run: options.DryRunOption = False,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Let an LLM classify the test rows with examples in the prompt, or zero-shot.
+
+    KEYs are samples; one run per draw. Without keys: the newest sample of --source for --lang and --task.
+    """
+    how = options.how(engine, server, engine_arg, batch_size)
+    context = options.context(
+        store, force=force, engine=how, budget=options.budget(max_calls, max_tokens, max_cost, prices)
+    )
+    check_source(source)
+    flags = {"model": model, "shots": shots, "decoding": decoding, "max_tokens": reply_tokens, "seed": seed}
+    config = stage.IclConfig(**presets.merged(presets.load(preset, "icl"), **flags))
+    wanted = [part.strip() for part in (sizes or "").split(",") if part.strip()]
+    outcomes = []
+    for cell, artifact in options.inputs(context, keys, lang, task, stages=("sample",)):
+        test_data = (
+            context.store.resolve(test, stages=("data",)) if test else lineage.newest_data(context, cell, split="test")
+        )
+        if (test_data.lang, test_data.task) != (cell.lang, cell.task.name):
+            raise UsageError(
+                f"data {test_data.short} is of {test_data.lang}/{test_data.task}, not of {cell}",
+                "--test",
+                "drop the flag",
+            )
+        lineage.check_labels(test_data, cell)
+        draws: list[Draw] = []
+        if config.shots:
+            drawn = artifact or lineage.newest_sample(context, cell, source=source)
+            draws = draws_of(context, drawn, sizes=wanted)
+        if dry_run:
+            for planned, expected in stage.estimates(context, config, cell, draws=draws, test=test_data):
+                render.plan_line(planned, cell, expected, as_json=as_json)
+            continue
+        found = stage.run(context, config, cell, draws=draws, test=test_data)
+        hits = sum(outcome.hit for outcome in found)
+        render.note(f"icl {cell}: {len(found)} runs of {config.model}, {config.shots} shots, {hits} already there")
+        outcomes += found
+    render.emit(outcomes, as_json=as_json)

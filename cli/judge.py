@@ -1,0 +1,122 @@
+"""`sdc judge`: its flags."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sdc.cli import options, render, review
+from sdc.pipelines import judge as stage
+from sdc.pipelines import lineage, presets
+from sdc.pipelines.cells import Cell
+
+#: Who is compared in the summary's `agreement`.
+_SIDES = {"gates_llm": "gates and LLM", "label_yes": "label check and yes or no"}
+
+
+def judge(
+    keys: options.KeysArgument = None,
+    lang: options.LangOption = None,
+    task: options.TaskOption = None,
+    model: Annotated[str | None, typer.Option(help="The judge. Default: the model that wrote the texts.")] = None,
+    engine: options.EngineOption = "auto",
+    server: options.ServerOption = None,
+    engine_arg: options.EngineArgOption = None,
+    gates: Annotated[
+        bool | None, typer.Option("--gates/--no-gates", help="Deterministic gates before the LLM.")
+    ] = None,
+    gates_only: Annotated[bool, typer.Option("--gates-only", help="Only the gates; needs no model.")] = False,
+    threshold: Annotated[float | None, typer.Option(help="The least probability of yes that accepts.")] = None,
+    label_threshold: Annotated[
+        float | None, typer.Option(help="The least probability of its label when the LLM classifies it; 0: not asked.")
+    ] = None,
+    votes: Annotated[
+        int | None, typer.Option(min=1, help="How often the LLM is asked each question; odd. 1 asks greedily, once.")
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(help="Sampling of several votes.")] = None,
+    judge_all: Annotated[
+        bool, typer.Option("--judge-all", help="Ask the LLM about every text, to see how far it and the gates agree.")
+    ] = False,
+    batch_size: options.BatchSizeOption = None,
+    max_calls: options.MaxCallsOption = None,
+    max_tokens: options.MaxTokensOption = None,
+    max_cost: options.MaxCostOption = None,
+    prices: options.PricesOption = None,
+    review_sheet: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT.html", help="Ask no model: write a page on which people review a sample of texts."),
+    ] = None,
+    review_import: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE...", help="Ask no model: make what people saved on such pages a judgement."),
+    ] = None,
+    reviewer: Annotated[
+        str | None, typer.Option(help="The name on the page; or in place of the one in the file.")
+    ] = None,
+    sample_size: Annotated[int | None, typer.Option(min=1, help="Texts per label on the page. Default: 20.")] = None,
+    store: options.StoreOption = None,
+    preset: options.PresetOption = presets.DEFAULT,
+    seed: options.SeedOption = 1337,
+    force: options.ForceOption = False,
+    dry_run: options.DryRunOption = False,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Accept or reject synthetic examples, with a reason for each rejection.
+
+    KEYs are generations. Without keys: the newest generation of --lang and --task. People judge with --review-sheet,
+    whose KEY may also be a judgement, and --review-import, after which more FILEs may follow.
+    """
+    if review.asked(review_sheet, review_import, reviewer=reviewer, sample_size=sample_size):
+        review.command(
+            keys, lang, task, sheet=review_sheet, files=review_import, reviewer=reviewer, sample_size=sample_size,
+            store=store, seed=seed, force=force, dry_run=dry_run, as_json=as_json,
+        )  # fmt: skip
+        return
+    how = options.how(engine, server, engine_arg, batch_size)
+    context = options.context(
+        store, force=force, engine=how, budget=options.budget(max_calls, max_tokens, max_cost, prices)
+    )
+    config = stage.JudgeConfig(
+        **presets.merged(
+            presets.load(preset, "judge"),
+            model=model,
+            gates=True if gates_only else gates,
+            llm=False if gates_only else None,
+            threshold=threshold,
+            label_threshold=label_threshold,
+            votes=votes,
+            temperature=temperature,
+            seed=seed,
+            judge_all=judge_all,
+        )
+    )
+    outcomes = []
+    for cell, artifact in options.inputs(context, keys, lang, task, stages=("gen",)):
+        generation = artifact or lineage.newest_generation(context, cell)
+        if artifact is None:
+            render.note(f"{cell}: judges generation {generation.short}")
+        if dry_run:
+            planned = stage.plan(context, config, cell, generation)
+            render.plan_line(planned, cell, stage.expected(context, config, cell, generation), as_json=as_json)
+            continue
+        outcome = stage.run(context, config, cell, generation=generation)
+        rejected = ", ".join(f"{n} by {name}" for name, n in outcome.summary["rejected"].items()) or "none"
+        counts = f"{outcome.summary['accepted']} of {outcome.summary['rows']} accepted; rejected: {rejected}"
+        render.summary(f"judge {cell}", outcome, counts)
+        _notes(cell, outcome.summary)
+        outcomes.append(outcome)
+    render.emit(outcomes, as_json=as_json)
+
+
+def _notes(cell: Cell, summary: Mapping[str, Any]) -> None:
+    """Says what a user has to know beyond the counts: texts without an answer, and how far the judges agree."""
+    unanswered = summary.get("unanswered", 0)
+    if unanswered:
+        texts = f"{unanswered} of {summary['rows']} texts got no answer and are not accepted"
+        render.note(f"judge {cell}: {texts}; --force asks about those again, and takes the others from the reply cache")
+    for sides, table in summary.get("agreement", {}).items():
+        agree = table["both_accept"] + table["both_reject"]
+        total = sum(count for name, count in table.items() if name != "kappa")
+        kappa = "undefined" if table["kappa"] is None else f"{table['kappa']:.2f}"
+        render.note(f"judge {cell}: {_SIDES[sides]} agree on {agree} of {total} texts, Cohen's kappa {kappa}")

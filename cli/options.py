@@ -1,0 +1,173 @@
+"""The flags that all commands share, and what they become.
+
+Here: option types, keys from arguments and stdin, the stage context. Not here: flags of one command alone.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sdc.cache.key import check_prefix
+from sdc.cache.store import Artifact, Store
+from sdc.cli.render import note, progress
+from sdc.errors import UsageError
+from sdc.pipelines import cells
+from sdc.pipelines.cells import Cell
+from sdc.pipelines.engines.budget import Budget, load_prices
+from sdc.pipelines.engines.options import EngineOptions
+from sdc.pipelines.stage import Context
+
+LangOption = Annotated[
+    list[str] | None, typer.Option("--lang", "-l", help="BCP-47 tag; repeat it, separate by commas, or `all`.")
+]
+TaskOption = Annotated[
+    list[str] | None, typer.Option("--task", "-t", help="topic, intent, sentiment, sarcasm, or a TOML file; as --lang.")
+]
+StoreOption = Annotated[
+    Path | None, typer.Option("--store", help="The store file. Default: $SDC_STORE, else .sdc/store.duckdb.")
+]
+PresetOption = Annotated[str, typer.Option("--preset", help="Defaults to use: paper, code or sdc.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Root of all random choices.", min=0)]
+ForceOption = Annotated[bool, typer.Option("--force", help="Compute again, even if the artifact is there.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would run and what is cached; run nothing.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per artifact on stdout, not just its key.")]
+KeysArgument = Annotated[
+    list[str] | None, typer.Argument(metavar="[KEY]...", help="Artifact keys to work on; `-` reads them from stdin.")
+]
+EngineOption = Annotated[str, typer.Option("--engine", help="How models are run: auto, transformers, vllm or openai.")]
+ServerOption = Annotated[
+    str | None,
+    typer.Option("--server", help="URL of an OpenAI-compatible server, with /v1. Default: $SDC_SERVER."),
+]
+EngineArgOption = Annotated[
+    list[str] | None,
+    typer.Option("--engine-arg", metavar="NAME=VALUE", help="A setting of the engine, as concurrency=32."),
+]
+BatchSizeOption = Annotated[int | None, typer.Option("--batch-size", min=1, help="Calls per batch. Default: by stage.")]
+MaxCallsOption = Annotated[
+    int | None, typer.Option("--max-calls", min=0, help="Stop after so many new LLM calls; all is kept.")
+]
+MaxTokensOption = Annotated[
+    int | None, typer.Option("--max-tokens", min=0, help="Stop when new calls took so many tokens; all is kept.")
+]
+MaxCostOption = Annotated[
+    float | None, typer.Option("--max-cost", min=0, help="Stop when new calls cost so much; needs --prices.")
+]
+PricesOption = Annotated[
+    Path | None, typer.Option("--prices", help="TOML file with the prices of models. Default: $SDC_PRICES.")
+]
+
+
+def store(path: Path | None) -> Store:
+    """Returns the store that `--store`, `$SDC_STORE` or the default names."""
+    return Store(path or Path(os.environ.get("SDC_STORE") or ".sdc/store.duckdb"))
+
+
+def context(
+    path: Path | None, *, force: bool = False, engine: EngineOptions | None = None, budget: Budget | None = None
+) -> Context:
+    """Returns the context that stages run in, with progress and notes on stderr."""
+    return Context(
+        store=store(path),
+        force=force,
+        progress=progress,
+        say=note,
+        engine=engine or EngineOptions(),
+        budget=budget or Budget(),
+    )
+
+
+def how(engine: str, server: str | None, arguments: Sequence[str] | None, batch_size: int | None) -> EngineOptions:
+    """Returns how models are run.
+
+    Raises:
+        UsageError: There is no such engine or setting, or a value does not fit.
+    """
+    settings: dict[str, str] = {}
+    for argument in arguments or []:
+        name, equals, value = argument.partition("=")
+        if not equals or not value:
+            raise UsageError(f"{argument[:80]!r} is not NAME=VALUE", "--engine-arg", "write it as concurrency=32")
+        settings[name.strip().replace("-", "_")] = value.strip()
+    return EngineOptions.parse(
+        settings, engine=engine, server=server or os.environ.get("SDC_SERVER") or None, batch_size=batch_size
+    )
+
+
+def budget(max_calls: int | None, max_tokens: int | None, max_cost: float | None, prices: Path | None) -> Budget:
+    """Returns the limits on what is newly asked, with the user's price table if there is one."""
+    file = prices or (Path(os.environ["SDC_PRICES"]) if os.environ.get("SDC_PRICES") else None)
+    table = load_prices(file) if file is not None else None
+    return Budget(max_calls=max_calls, max_tokens=max_tokens, max_cost=max_cost, prices=table)
+
+
+def keys(arguments: Sequence[str] | None) -> list[str]:
+    """Returns the keys of the command line, with `-` replaced by what stdin has (keys, or JSON objects with a key).
+
+    Raises:
+        UsageError: Something else stands there, or stdin is empty.
+    """
+    found: list[str] = []
+    for argument in arguments or []:
+        found += _from_stdin() if argument == "-" else [check_prefix(argument)]
+    return list(dict.fromkeys(found))
+
+
+def _from_stdin() -> list[str]:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError("`-` reads keys from a pipe, and there is none", fix="pipe another command into this one")
+    found = []
+    try:
+        for line in sys.stdin:
+            text = line.strip()
+            if text:
+                found.append(check_prefix(json.loads(text)["key"] if text.startswith("{") else text))
+    except (ValueError, LookupError, AttributeError, RecursionError) as error:
+        fix = "pipe the output of another sdc command into it"
+        raise UsageError("stdin holds something else than artifact keys", "-", fix) from error
+    if not found:
+        raise UsageError("no keys on stdin", fix="the command before the pipe made no artifact; see its message")
+    return found
+
+
+def inputs(
+    context: Context,
+    arguments: Sequence[str] | None,
+    langs: Sequence[str] | None,
+    tasks: Sequence[str] | None,
+    *,
+    stages: Sequence[str],
+) -> list[tuple[Cell, Artifact | None]]:
+    """Returns what a command works on: the artifacts of the given keys, or cells whose input the stage finds itself.
+
+    With keys, `--lang` and `--task` keep only the artifacts that match.
+    """
+    if arguments:
+        known: dict[tuple[str | None, str | None], Cell] = {}
+        pairs = []
+        for artifact in context.store.resolve_many(keys(arguments), stages=stages):
+            cell = (artifact.lang, artifact.task)
+            if cell not in known:  # hundreds of runs share a cell; a user's task is looked up in the store
+                known[cell] = cells.of_artifact(context.store, artifact)
+            pairs.append((known[cell], artifact))
+        if langs or tasks:
+            wanted = {
+                str(cell)
+                for cell in cells.expand(
+                    context.store,
+                    langs or [cell.lang for cell, _ in pairs],
+                    tasks or [cell.task.name for cell, _ in pairs],
+                )
+            }
+            pairs = [pair for pair in pairs if str(pair[0]) in wanted]
+            if not pairs:
+                raise UsageError(
+                    "none of the keys fits --lang and --task", fix="drop those flags, or see `sdc store ls`"
+                )
+        return list(pairs)
+    return [(cell, None) for cell in cells.expand(context.store, langs or [], tasks or [])]

@@ -1,0 +1,167 @@
+"""What people see: keys and JSON on stdout; progress, notes, tables and errors on stderr.
+
+Here: all drawing, with rich imported when it is needed. Not here: what is drawn.
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sdc.cache.key import SHORT
+from sdc.cache.store import Artifact
+from sdc.pipelines.engines.estimate import Estimate
+from sdc.pipelines.stage import Outcome
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+
+def fail(message: str) -> None:
+    """Writes the one line of an error to stderr."""
+    _line(f"sdc: {message}")
+
+
+def note(message: str) -> None:
+    """Writes one line for the user to stderr."""
+    _clear()
+    _line(message)
+
+
+def _line(text: str) -> None:
+    try:
+        sys.stderr.write(" ".join(text.split("\n")) + "\n")
+        sys.stderr.flush()
+    except OSError:
+        pass  # nobody listens
+
+
+def emit(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
+    """Writes the keys of artifacts to stdout, one a line, as other commands read them."""
+    _clear()
+    for outcome in outcomes:
+        if as_json:
+            text = json.dumps({"key": outcome.key, "hit": outcome.hit, **outcome.summary}, ensure_ascii=False)
+        else:
+            text = outcome.key[:SHORT]
+        sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def summary(what: str, outcome: Outcome, text: str = "") -> None:
+    """Writes one line about a finished stage to stderr."""
+    state = "already there" if outcome.hit else "done"
+    note(f"{what}: {state}, {outcome.key[:SHORT]}{'  ' + text if text else ''}")
+
+
+def plan_line(planned: Artifact, cell: object, expected: Estimate | None, *, as_json: bool) -> None:
+    """Writes one artifact that would be made to stdout, with what an LLM would be asked for it.
+
+    Args:
+        planned: The artifact.
+        cell: Its language and task.
+        expected: What would be asked; None says that the artifact is there already.
+        as_json: As a JSON object, with null for what is not known.
+    """
+    row: dict[str, Any] = {"key": planned.short, "stage": planned.stage, "cell": str(cell), "cached": expected is None}
+    asked = (expected or Estimate(calls=0, prompt_tokens=0, completion_tokens=0, seconds=0.0)).as_json()
+    row |= {"cached_calls" if name == "cached" else name: value for name, value in asked.items()}
+    plan_lines([row], as_json=as_json)
+
+
+def plan_lines(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
+    """Writes what a dry run found to stdout: one line, or one JSON object, per artifact that would be made."""
+    for row in rows:
+        text = json.dumps(dict(row), ensure_ascii=False) if as_json else "  ".join(map(_pair, row.items()))
+        sys.stdout.write(text + "\n")
+
+
+def _pair(item: tuple[str, Any]) -> str:
+    name, value = item
+    return f"{name}={'unknown' if value is None else value}"
+
+
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None, to_stderr: bool = False
+) -> None:
+    """Draws a table for a terminal."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(title=title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    numeric = [all(_is_number(row[i]) for row in rows) for i in range(len(columns))]
+    for i, name in enumerate(columns):
+        drawn.add_column(name, justify="right" if numeric[i] else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+    console(to_stderr=to_stderr).print(drawn)
+
+
+def _is_number(cell: object) -> bool:
+    text = str(cell if cell is not None else "").strip().lstrip("+-")
+    return text in ("", "-") or text[0].isdigit()
+
+
+def console(*, to_stderr: bool = False) -> "Console":
+    """Returns the console for stdout or stderr; wide when no terminal cuts it."""
+    from rich.console import Console
+
+    stream = sys.stderr if to_stderr else sys.stdout
+    columns = os.environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdecimal() and 20 <= int(columns) <= 10_000 else 200
+    return Console(file=stream, width=None if stream.isatty() else width, highlight=False)
+
+
+# -- progress ----------------------------------------------------------------------------------------------------
+
+_bar: "Progress | None" = None
+_tasks: dict[str, Any] = {}
+_last_line_s: dict[str, float] = {}
+_LOG_EVERY_S = 60.0
+
+
+def progress(what: str, done: int, total: int) -> None:
+    """Shows a bar with rate and time left on a terminal, else one line a minute."""
+    global _bar
+    if not sys.stderr.isatty():
+        _log_line(what, done, total)
+        return
+    if _bar is None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        _bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(),
+            console=console(to_stderr=True),
+            transient=True,
+        )
+        _bar.start()
+    if what not in _tasks:
+        _tasks[what] = (_bar.add_task(what, total=total, rate=""), time.monotonic())
+    identifier, start = _tasks[what]
+    rate = done / max(time.monotonic() - start, 1e-3)
+    _bar.update(identifier, completed=done, total=total, rate=f"{rate:.1f}/s")
+    if done >= total:
+        _clear()
+
+
+def _log_line(what: str, done: int, total: int) -> None:
+    now = time.monotonic()
+    if now - _last_line_s.setdefault(what, now) >= _LOG_EVERY_S:
+        _last_line_s[what] = now
+        _line(f"{what}: {done} of {total}")
+
+
+def _clear() -> None:
+    global _bar
+    if _bar is not None:
+        _bar.stop()
+        _bar = None
+        _tasks.clear()

@@ -1,0 +1,119 @@
+"""`sdc report`: its flags, and the commands beside it (`sdc report data`)."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from sdc.cache.store import Artifact
+from sdc.cli import options, render, report_data
+from sdc.errors import UsageError
+from sdc.pipelines import cells, report_audit, report_formats
+from sdc.pipelines import report as stage
+from sdc.pipelines.stage import Context
+
+
+class _KeysOrCommand(TyperGroup):
+    """Reads `sdc report data ...` as a command, and whatever begins otherwise as keys and flags of `sdc report`.
+
+    No key can be mistaken for a command: keys are hexadecimal.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parses the command line; what is left over is the command and its arguments."""
+        if args and args[0] in self.commands:
+            super().parse_args(ctx, [])
+            ctx.args = list(args)
+            return args
+        ctx.allow_interspersed_args = True  # flags may follow keys, as in any command that is no group
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command that was named, else the report itself."""
+        if not ctx.args:
+            return super().invoke(ctx)
+        name, *args = ctx.args
+        # Not a child of this context: the path of a command in messages would have the group's [KEY]... in it.
+        with self.commands[name].make_context(f"{ctx.info_name} {name}", args, parent=ctx.parent) as inner:
+            return inner.command.invoke(inner)
+
+
+app = typer.Typer(cls=_KeysOrCommand, invoke_without_command=True, subcommand_metavar="| COMMAND [ARGS]...")
+app.command("data")(report_data.data)
+
+
+@app.callback()
+def report(
+    keys: options.KeysArgument = None,
+    lang: options.LangOption = None,
+    task: options.TaskOption = None,
+    output: Annotated[str, typer.Option("--format", help="table, md, csv, json or latex.")] = "table",
+    by: Annotated[
+        str | None,
+        typer.Option(help="Average over cells, keeping these apart: task,lang,group,method,source,size."),
+    ] = None,
+    metric: Annotated[str | None, typer.Option(help="accuracy or macro_f1. Default: the task's own.")] = None,
+    generator: Annotated[
+        str | None, typer.Option(help="Model to compare with. Default: the one that wrote the synthetic rows.")
+    ] = None,
+    reader: Annotated[str, typer.Option(help="Whose readings: auto, strict, paper-code or scores.")] = "auto",
+    audit: Annotated[bool, typer.Option("--audit", help="Show what each reader makes of the same replies.")] = False,
+    store: options.StoreOption = None,
+) -> None:
+    """Show what the evaluated runs say, beside the generator, the majority rate and a linear student.
+
+    KEYs are evals. Without keys: all evals of the newest samples, of --lang and --task if given.
+    """
+    if output not in stage.FORMATS:
+        raise UsageError(f"unknown format {output!r}", "--format", f"use one of {', '.join(stage.FORMATS)}")
+    context = options.context(store)
+    parts = tuple(part.strip() for part in (by or "").split(",") if part.strip())
+    config = stage.ReportConfig(by=parts, metric=metric, generator=generator, reader=reader)
+    evals = context.store.resolve_many(options.keys(keys), stages=("eval",)) if keys else []
+    wanted = _cells(context, evals, lang, task)
+    if wanted is not None:
+        evals = [e for e in evals if (e.lang, e.task) in wanted]
+    if audit:
+        _show(report_audit.run(context, evals=evals, wanted=wanted), output)
+        return
+    rows = stage.run(context, config, evals=evals, wanted=wanted)
+    if output in ("csv", "json"):
+        _write(report_formats.records(rows), output)
+    else:
+        _show(report_formats.for_people(rows, aggregated=bool(parts)), output)
+
+
+def _cells(
+    context: Context, evals: Sequence[Artifact], langs: Sequence[str] | None, tasks: Sequence[str] | None
+) -> list[tuple[str, str]] | None:
+    """Returns the (lang, task) pairs that --lang and --task mean; the flag that is missing means all in the store."""
+    if not langs and not tasks:
+        return None
+    there = context.store.query("select distinct lang, task from runs order by lang, task")
+    if not there:
+        return []
+    asked = cells.expand(
+        context.store,
+        langs or sorted({lang for lang, _ in there}),
+        tasks or sorted({task for _, task in there}),
+    )
+    found = [(cell.lang, cell.task.name) for cell in asked]
+    if evals and not {(e.lang, e.task) for e in evals} & set(found):
+        raise UsageError("none of the keys is of that language and task", fix="leave out --lang and --task")
+    return found
+
+
+def _show(table: report_formats.Table, output: str) -> None:
+    if output == "table":
+        render.table(table.columns, table.rows, title=table.title)
+    elif output in ("csv", "json"):
+        _write([dict(zip(table.columns, row, strict=True)) for row in table.rows], output)
+    else:
+        text = report_formats.markdown(table) if output == "md" else report_formats.latex(table)
+        sys.stdout.write(text)
+
+
+def _write(records: Sequence[dict[str, Any]], output: str) -> None:
+    sys.stdout.write(report_formats.as_csv(records) if output == "csv" else report_formats.as_json(records))

@@ -1,0 +1,124 @@
+"""`sdc report data`: its flags, and what it prints."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sdc.cli import options, render
+from sdc.errors import DataError, UsageError
+
+if TYPE_CHECKING:  # a dozen modules: `sdc --help` must not load them
+    from sdc.pipelines.card import Card
+    from sdc.pipelines.card.conditions import Condition
+
+
+def data(
+    keys: options.KeysArgument = None,
+    lang: options.LangOption = None,
+    task: options.TaskOption = None,
+    all_rows: Annotated[bool, typer.Option("--all-rows", help="Count rows that the judge rejected too.")] = False,
+    output: Annotated[
+        str | None, typer.Option("--format", help="table, md, json or html. Default: as --out ends, else table.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write to this file instead of stdout, such as card.html.")] = None,
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(help="Exit with 5 if one of these holds: 'auc>0.95,seed_copies>0.02'; docs/data-card.md has all."),
+    ] = None,
+    seed: options.SeedOption = 1337,
+    store: options.StoreOption = None,
+) -> None:
+    """Show how synthetic rows differ from human ones, and what is copied: the data card.
+
+    KEYs are generations or judgements. Without keys: the newest of each cell, of --lang and --task if given.
+    """
+    from sdc.pipelines import report_data
+    from sdc.pipelines.card import conditions
+
+    asked, form = conditions.parse(fail_on or []), _format(output, out)
+    context = options.context(store)
+    if keys:
+        found = options.inputs(context, keys, lang, task, stages=("gen", "judge"))
+    else:
+        found = [*report_data.newest(context, lang, task)]
+    config = report_data.CardConfig(all_rows=all_rows, seed=seed)
+    cards = [
+        report_data.run(context, config, cell, artifact=artifact) for cell, artifact in found if artifact is not None
+    ]
+    if form == "table":
+        _tables(cards)
+    else:
+        _write(_as_text(cards, form), out)
+    _fail_on(asked, cards)
+
+
+def _format(output: str | None, out: Path | None) -> str:
+    """Returns the format that --format and the end of --out's name mean.
+
+    Raises:
+        UsageError: There is no such format, or the file cannot be there.
+    """
+    from sdc.pipelines.report_data import FORMATS
+
+    form = output or ((out.suffix.lstrip(".").lower() or "md") if out is not None else "table")
+    if form not in FORMATS:
+        where = "--format" if output else "--out"
+        raise UsageError(f"unknown format {form[:80]!r}", where, f"use one of {', '.join(FORMATS)}")
+    if out is not None:
+        if form == "table":
+            raise UsageError("a table is drawn for a terminal", "--out", "use --format md, json or html")
+        if out.is_dir() or not out.parent.is_dir():
+            raise UsageError("there is no folder for this file, or it is one", str(out), "correct --out")
+    return form
+
+
+def _tables(cards: "Sequence[Card]") -> None:
+    """Draws the one card in full, or of several a row each."""
+    from sdc.pipelines.card import formats
+
+    tables = [formats.figures_table(cards[0]), formats.labels_table(cards[0])]
+    for table in tables if len(cards) == 1 else [formats.overview(cards)]:
+        render.table(table.columns, table.rows, title=table.title)
+    for card in cards:
+        for note in card.notes:
+            render.note(f"{card.cell}: {note}")
+    if len(cards) > 1:
+        render.note("All figures of a cell: name one with --lang and --task, or use --format md, json or html.")
+
+
+def _as_text(cards: "Sequence[Card]", form: str) -> str:
+    from sdc.pipelines.card import formats, page
+
+    return {"md": formats.as_markdown, "json": formats.as_json, "html": page.as_html}[form](cards)
+
+
+def _write(text: str, out: Path | None) -> None:
+    if out is None:
+        sys.stdout.write(text)
+        return
+    try:
+        out.write_text(text, "utf-8")
+    except PermissionError as error:
+        raise UsageError("may not be written", str(out), "name another file with --out") from error
+    render.note(f"Written to {out}")
+
+
+def _fail_on(asked: "Sequence[Condition]", cards: "Sequence[Card]") -> None:
+    """Says which conditions hold, one a line, and ends the program with the exit code of bad data if any does."""
+    from sdc.pipelines.card import formats
+
+    failed = False
+    for card in cards:
+        for condition in asked:
+            figure = card.figure(condition.name)
+            if figure.synthetic is None:
+                render.note(f"{card.cell}: {condition} cannot be told: {figure.note}")
+            elif condition.holds(card):
+                failed = True
+                value = formats.value(figure.synthetic, figure.unit)
+                render.fail(f"{card.cell}: {condition} holds: {figure.what}: {value}")
+    if failed:
+        raise typer.Exit(DataError.exit_code)

@@ -1,0 +1,196 @@
+"""`sdc store`: flags and output. Everything it shows or does stands in `cache/` (browse, verify, upkeep)."""
+
+import csv
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from sdc.cache import browse, upkeep
+from sdc.cache.verify import verify as check
+from sdc.cli import options, render
+from sdc.errors import StoreError
+
+app = typer.Typer(help="Look into the store, check it, shrink it, join stores.", no_args_is_help=True)
+
+_STAGES = ("data", "gen", "judge", "sample", "train", "icl", "eval")
+
+
+class Format(StrEnum):
+    """How `sdc store sql` writes its rows."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+@app.command("ls")
+def ls(
+    stage: Annotated[str | None, typer.Option("--stage", help=f"Only this stage: {', '.join(_STAGES)}.")] = None,
+    lang: Annotated[str | None, typer.Option("--lang", "-l", help="Only this language (BCP-47 tag).")] = None,
+    task: Annotated[str | None, typer.Option("--task", "-t", help="Only this task.")] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", help="At most so many artifacts.", min=1, max=10**9)] = 50,
+    store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """List the artifacts, last used first."""
+    opened = options.store(store)
+    found = browse.listing(opened, stage=stage, lang=lang, task=task, limit=limit + 1)
+    if as_json:
+        for item in found[:limit]:
+            _json_line({**_as_json(item.artifact), "rows": item.num_rows, "used_at": item.used_at.isoformat()})
+        return
+    if not found:
+        render.note(f"{opened.path}: no artifacts match; `sdc data add` and `sdc demo` make some")
+        return
+    columns = ("key", "stage", "task", "lang", "rows", "summary", "seconds", "used (UTC)")
+    rows = [
+        (
+            *(item.artifact.short, item.artifact.stage, item.artifact.task, item.artifact.lang, item.num_rows),
+            browse.in_words(item.artifact.summary),
+            "" if item.artifact.seconds is None else f"{item.artifact.seconds:.1f}",
+            item.used_at.strftime("%Y-%m-%d %H:%M:%S"),
+        )
+        for item in found[:limit]
+    ]
+    render.table(columns, rows)
+    if len(found) > limit:
+        render.note(f"only the {limit} used last are shown; --limit shows more")
+
+
+@app.command("show")
+def show(
+    key: Annotated[str, typer.Argument(metavar="KEY", help="The artifact's key, or its first digits.")],
+    store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Show one artifact: its recipe, what it was made from, what was made from it."""
+    opened = options.store(store)
+    artifact = opened.resolve(key)
+    tree = browse.lineage(opened, artifact)
+    counts = browse.row_counts(opened, artifact.key)
+    made = browse.dependents(opened, artifact.key)
+    if as_json:
+        _json_line({**_as_json(artifact), "rows": counts, "lineage": tree, "dependents": [other.key for other in made]})
+        return
+    lines = [
+        f"{artifact.stage} {artifact.key}",
+        f"  version   {artifact.version}",
+        f"  language  {artifact.lang or '-'}",
+        f"  task      {artifact.task or '-'}",
+        f"  seconds   {'-' if artifact.seconds is None else format(artifact.seconds, '.1f')}",
+        f"  rows      {', '.join(f'{number} {table}' for table, number in counts.items()) or 'none'}",
+        *_block("config", artifact.config),
+        *_block("summary", artifact.summary),
+        "made from",
+        *(f"  {line}" for other in tree["inputs"] or [] for line in browse.tree_lines(other)),
+        *([] if tree["inputs"] else ["  nothing else"]),
+        f"used by {len(made)} artifacts",
+        *(f"  {other.short}  {other.stage}  {browse.in_words(other.summary)}" for other in made[:20]),
+        *([f"  and {len(made) - 20} more"] if len(made) > 20 else []),
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+@app.command("sql")
+def sql(
+    statement: Annotated[str, typer.Argument(metavar="SELECT", help="One select; docs/store.md lists the tables.")],
+    form: Annotated[Format, typer.Option("--format", help="How the rows are written.")] = Format.table,
+    store: options.StoreOption = None,
+) -> None:
+    """Query the store; nothing can be written."""
+    names, rows = options.store(store).query_with_names(statement)
+    if form is Format.json:
+        records = [{name: _plain(value) for name, value in zip(names, row, strict=True)} for row in rows]
+        sys.stdout.write(json.dumps(records, ensure_ascii=False, allow_nan=False) + "\n")
+    elif form is Format.csv:
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows([_cell(value) for value in row] for row in rows)
+    else:
+        render.table(names, [["NULL" if value is None else _cell(value) for value in row] for row in rows])
+
+
+@app.command("verify")
+def verify(store: options.StoreOption = None) -> None:
+    """Check keys, rows, references, blobs and replies; exit 3 if something is wrong."""
+    opened = options.store(store)
+    found = check(opened)
+    for line in found.notes:
+        render.note(f"note: {line}")
+    for line in found.faults:
+        render.note(f"fault: {line}")
+    if found.faults:
+        raise StoreError(f"{len(found.faults)} faults", str(opened.path), "each line above says how to repair it")
+    sys.stdout.write(f"clean: {found.num_artifacts} artifacts, {found.num_blobs} blobs, {found.num_replies} replies\n")
+
+
+@app.command("gc")
+def gc(
+    dry_run: options.DryRunOption = False,
+    older_than: Annotated[
+        float, typer.Option("--older-than", help="Spare blobs and temporary files younger than so many hours.", min=0)
+    ] = upkeep.GRACE_S / 3600,
+    store: options.StoreOption = None,
+) -> None:
+    """Remove what belongs to no artifact and compact the file; artifacts stay."""
+    opened = options.store(store)
+    found = upkeep.gc(opened, dry_run=dry_run, grace_s=older_than * 3600)
+    render.note(
+        f"{'would remove' if dry_run else 'removed'} {found.orphan_rows} orphan rows, {found.blobs} blobs, "
+        f"{found.temporary_files} temporary files, {found.replies} unreadable replies; "
+        f"{found.freed_bytes} bytes {'without compaction' if dry_run else 'freed'}"
+    )
+
+
+@app.command("merge")
+def merge(
+    others: Annotated[list[Path], typer.Argument(metavar="OTHER...", help="Store files to take artifacts from.")],
+    store: options.StoreOption = None,
+) -> None:
+    """Take over the artifacts, blobs and replies of other stores; doing it twice changes nothing."""
+    opened = options.store(store)
+    for other in others:
+        found = upkeep.merge(opened, other)
+        lost = f", {found.missing_blobs} blobs missing or damaged there" if found.missing_blobs else ""
+        render.note(
+            f"{other}: {found.artifacts} artifacts taken over, {found.shared} were here, "
+            f"{found.blobs} blobs and {found.replies} replies{lost}"
+        )
+
+
+def _as_json(artifact: Any) -> dict[str, Any]:
+    names = ("key", "stage", "version", "lang", "task", "config", "inputs", "summary", "seconds")
+    return {name: getattr(artifact, name) for name in names}
+
+
+def _json_line(record: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(record, ensure_ascii=False, default=str) + "\n")
+
+
+def _block(name: str, values: Any) -> Sequence[str]:
+    return [name, *(f"  {key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items())]
+
+
+def _cell(value: Any) -> Any:
+    """Returns lists and structs as JSON, as a CSV cell or a terminal takes them; everything else as it is."""
+    return json.dumps(_plain(value), ensure_ascii=False) if isinstance(value, list | dict) else value
+
+
+def _plain(value: Any) -> Any:
+    """Returns what JSON can hold: decimals as numbers, no NaN (null), times and the rest as text."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -1,0 +1,185 @@
+"""`sdc train`: its flags."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from sdc.cache.store import Artifact
+from sdc.cli import options, render
+from sdc.errors import DataError
+from sdc.pipelines import lineage, presets, students
+from sdc.pipelines import train as stage
+from sdc.pipelines.cells import Cell
+from sdc.pipelines.draws import Draw, check_source, draws_of
+from sdc.pipelines.stage import Context, Outcome
+from sdc.pipelines.train import TrainConfig
+
+_MOST_SEED = 2**31 - 1  # as of the seeds that are derived
+
+
+def train(
+    keys: options.KeysArgument = None,
+    lang: options.LangOption = None,
+    task: options.TaskOption = None,
+    method: Annotated[str, typer.Option(help="linear, finetune or lora.")] = "linear",
+    model: Annotated[
+        str | None, typer.Option(help="finetune, lora: alias, hub id or folder of the small model.")
+    ] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Only these: synthetic, human, seeds, seeds+synthetic; as --lang.")
+    ] = None,
+    sizes: Annotated[str | None, typer.Option(help="Only draws of these nominal sizes: 10,100,all.")] = None,
+    repeats: Annotated[int | None, typer.Option(min=1, help="Only the first repeats of each size.")] = None,
+    test: Annotated[str | None, typer.Option(help="Key of the test data. Default: the newest of the cell.")] = None,
+    init_seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=_MOST_SEED, help="Seed of untrained weights in every run. Default: --seed and repeat."),
+    ] = None,
+    order_seed: Annotated[
+        int | None, typer.Option(min=0, max=_MOST_SEED, help="Seed of row order and dropout in every run. As above.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="finetune: most passes over the draw.")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="lora: most training steps, at every size.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="finetune, lora: peak rate of AdamW.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="finetune, lora: rows per step. Default: finetune by size, lora 4.")
+    ] = None,
+    dropout: Annotated[
+        float | None, typer.Option(help="finetune: before the head; lora: before the adapters; in [0, 1).")
+    ] = None,
+    warmup: Annotated[float | None, typer.Option(help="finetune: share of steps with a rising rate.")] = None,
+    max_length: Annotated[int | None, typer.Option(min=2, help="finetune, lora: tokens that a text is cut to.")] = None,
+    early_stopping: Annotated[
+        bool | None,
+        typer.Option("--early-stopping/--no-early-stopping", help="finetune, lora: on held-out rows of the draw."),
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option(min=1, help="Epochs (finetune) or measurements (lora) without a better held-out loss.")
+    ] = None,
+    warmup_steps: Annotated[int | None, typer.Option(min=0, help="lora: steps with a rising rate.")] = None,
+    eval_steps: Annotated[
+        int | None, typer.Option(min=1, help="lora: steps between two measurements of the held-out rows.")
+    ] = None,
+    rank: Annotated[int | None, typer.Option(min=1, help="lora: rank of the adapters.")] = None,
+    alpha: Annotated[
+        int | None, typer.Option(min=1, help="lora: their output is multiplied with alpha / rank.")
+    ] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(help="lora: adamw, or paged_adamw_8bit (needs bitsandbytes and a GPU).")
+    ] = None,
+    decoding: Annotated[
+        str | None, typer.Option(help="lora: scores (likelihood of each label) or generate (up to 20 tokens).")
+    ] = None,
+    quantize: Annotated[
+        str | None, typer.Option(help="lora: 4bit trains over a base in 4 bits (needs bitsandbytes and a GPU).")
+    ] = None,
+    pack: Annotated[
+        int | None, typer.Option(min=1, help="lora: most runs that train at once. Default: as many as fit.")
+    ] = None,
+    checkpointing: Annotated[
+        bool | None, typer.Option("--checkpointing/--no-checkpointing", help="lora: less memory, a third more work.")
+    ] = None,
+    keep_weights: Annotated[
+        bool, typer.Option("--keep-weights", help="Keep the fitted weights beside the store.")
+    ] = False,
+    store: options.StoreOption = None,
+    preset: options.PresetOption = presets.DEFAULT,
+    seed: options.SeedOption = 1337,
+    force: options.ForceOption = False,
+    dry_run: options.DryRunOption = False,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Fit a small model on every draw and keep what it says about the test rows.
+
+    KEYs are samples; one run per draw. Without keys: the newest sample of each source for --lang and --task.
+    """
+    context = options.context(store, force=force)
+    sources = _split(source)
+    for name in sources:
+        check_source(name)
+    flags = {"model": model, "epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size,
+             "dropout": dropout, "warmup": warmup, "max_length": max_length, "early_stopping": early_stopping,
+             "patience": patience, "steps": steps, "warmup_steps": warmup_steps, "eval_steps": eval_steps, "rank": rank,
+             "alpha": alpha, "optimizer": optimizer, "decoding": decoding, "quantize": quantize, "pack": pack,
+             "checkpointing": checkpointing}  # fmt: skip
+    config = TrainConfig(
+        student=students.configured(context.store, method, preset=preset, flags=flags),
+        seed=seed,
+        init_seed=init_seed,
+        order_seed=order_seed,
+        keep_weights=keep_weights,
+    )
+    outcomes: list[Outcome] = []
+    for cell, samples in _samples(context, keys, lang, task, sources=sources):
+        test_data = _test(context, cell, test)
+        lineage.check_labels(test_data, cell)
+        draws = [
+            draw for drawn in samples for draw in draws_of(context, drawn, sizes=_split([sizes or ""]), repeats=repeats)
+        ]
+        if dry_run:
+            _show_plan(context, config, cell, draws, test_data, as_json=as_json)
+            continue
+        found = stage.run(context, config, cell, draws=draws, test=test_data)
+        hits = sum(outcome.hit for outcome in found)
+        failed = sum(outcome.summary.get("status") == "failed" for outcome in found)
+        lost = f", {failed} failed" if failed else ""
+        render.note(f"train {cell}: {len(found)} runs of {method}, {hits} already there{lost}")
+        outcomes += found
+    render.emit(outcomes, as_json=as_json)
+
+
+def _split(values: Sequence[str] | None) -> list[str]:
+    return [part.strip() for value in values or [] for part in value.split(",") if part.strip()]
+
+
+def _samples(
+    context: Context,
+    keys: Sequence[str] | None,
+    lang: Sequence[str] | None,
+    task: Sequence[str] | None,
+    *,
+    sources: Sequence[str],
+) -> list[tuple[Cell, list[Artifact]]]:
+    """Returns the samples of each cell: the given ones, or the newest of every source."""
+    found: dict[str, tuple[Cell, list[Artifact]]] = {}
+    for cell, artifact in options.inputs(context, keys, lang, task, stages=("sample",)):
+        samples = [artifact] if artifact else list(lineage.newest_samples(context, cell).values())
+        samples = [drawn for drawn in samples if not sources or drawn.summary.get("source") in sources]
+        if artifact is None:
+            if not samples:
+                fix = f"run `sdc sample --lang {cell.lang} --task {cell.task.name}` first"
+                raise DataError(f"no {' or '.join(sources) or 'sample'} draws of {cell}", str(context.store.path), fix)
+            named = ", ".join(f"{drawn.summary.get('source')} {drawn.short}" for drawn in samples)
+            render.note(f"train {cell}: samples {named}")
+        found.setdefault(str(cell), (cell, []))[1].extend(samples)
+    return [pair for pair in found.values() if pair[1]]
+
+
+def _test(context: Context, cell: Cell, key: str | None) -> Artifact:
+    """Returns the test data: the one named, or the newest of the cell."""
+    if key is None:
+        return lineage.newest_data(context, cell, split="test")
+    artifact = context.store.resolve(key, stages=("data",))
+    split = artifact.summary.get("split")
+    if split != "test" or (artifact.lang, artifact.task) != (cell.lang, cell.task.name):
+        what = f"{artifact.short} is {artifact.lang}/{artifact.task} {split} data, not test data of {cell}"
+        raise DataError(what, "--test", "see `sdc data ls`")
+    return artifact
+
+
+def _show_plan(
+    context: Context, config: TrainConfig, cell: Cell, draws: Sequence[Draw], test: Artifact, *, as_json: bool
+) -> None:
+    runs = stage.plan(context, config, cell, draws=draws, test=test)
+    known = stage.there(context, config, runs)
+    usual = stage.usual_seconds(context, config, cell)
+    rows = [
+        {"key": run.planned.short, "stage": "train", "cell": str(cell), "source": run.draw.source,
+         "size": run.draw.size, "rows": run.draw.num_rows, "repeat": run.draw.repeat,
+         "cached": run.planned.key in known,
+         "seconds": 0.0 if run.planned.key in known else usual.get(run.draw.num_rows)}
+        for run in runs
+    ]  # fmt: skip
+    render.plan_lines(rows, as_json=as_json)
+    render.note(f"train {cell}: {len(runs) - len(known)} fits to do, {len(known)} already there")
