@@ -1,0 +1,50 @@
+"""What goes to stdout, and what to stderr."""
+
+import json
+import time
+
+import pytest
+
+from sdc.cli import render
+from sdc.pipelines.stage import Outcome
+
+OUTCOME = Outcome(key="ab" * 32, hit=True, summary={"rows": 3, "text": "తె"})
+
+
+def test_keys_go_to_stdout_and_the_rest_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
+    render.emit([OUTCOME], as_json=False)
+    render.note("a\nb")
+    render.fail("it broke")
+    render.summary("gen te/topic", OUTCOME, "3 rows")
+    seen = capsys.readouterr()
+    assert seen.out == "abababababab\n"
+    assert seen.err.splitlines() == ["a b", "sdc: it broke", "gen te/topic: already there, abababababab  3 rows"]
+
+
+def test_json_has_the_whole_key_and_the_summary(capsys: pytest.CaptureFixture[str]) -> None:
+    render.emit([OUTCOME], as_json=True)
+    out = capsys.readouterr().out
+    assert json.loads(out) == {"key": "ab" * 32, "hit": True, "rows": 3, "text": "తె"}
+    assert "తె" in out
+
+
+def test_tables_show_markup_as_text_and_none_as_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    render.table(["name", "n"], [["[red]x[/red]", 1], [None, 22]])
+    out = capsys.readouterr().out
+    assert "[red]x[/red]" in out
+    assert "None" not in out
+    render.table(["name"], [["y"]], to_stderr=True)
+    assert "y" in capsys.readouterr().err
+
+
+def test_progress_without_a_terminal_is_a_line_a_minute(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 30.0, 61.0, 62.0, 200.0])
+    monkeypatch.setattr(render, "_last_line_s", {})
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    for done in range(5):
+        render.progress("gen", done, 5)
+    seen = capsys.readouterr()
+    assert seen.err.splitlines() == ["gen: 2 of 5", "gen: 4 of 5"]
+    assert seen.out == ""

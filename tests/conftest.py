@@ -1,0 +1,164 @@
+"""Fixtures that all tests share: a store, a store with one artifact of every stage, the paper's data, the program."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from typer.testing import CliRunner
+
+from sdc.cache.key import recipe_key
+from sdc.cache.store import Artifact, Rows, Store
+
+ROOT = Path(__file__).parent.parent
+
+
+class RunSdc(Protocol):
+    """Runs the real program in its own process."""
+
+    def __call__(
+        self, *arguments: str, stdin: str | None = None, env: Mapping[str, str] | None = None, timeout_s: float = 120
+    ) -> "subprocess.CompletedProcess[str]": ...
+
+
+@pytest.fixture(autouse=True)
+def _quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test must not meet the store, the home of models or the network of whoever runs it."""
+    for name in (
+        "SDC_STORE", "SDC_LOCK_TIMEOUT_S", "SDC_CALL_JOURNAL", "SDC_SERVER", "SDC_PRICES", "SDC_API_KEY",
+        "OPENAI_API_KEY",
+    ):  # fmt: skip
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A store that does not exist yet, in a folder of its own."""
+    return Store(tmp_path / "store" / "store.duckdb", lock_timeout_s=30)
+
+
+@pytest.fixture(scope="session")
+def paper_data() -> Path:
+    """The paper's data, which is for development and never part of the repository."""
+    folder = ROOT.parent / "shared" / "data" / "paper"
+    if not (folder / "README.md").is_file():
+        pytest.skip("the paper's data is not there (../shared/data/paper)")
+    return folder
+
+
+@pytest.fixture
+def run_sdc(tmp_path: Path) -> RunSdc:
+    """`run_sdc("store", "ls")` runs the program in `tmp_path`, with `$SDC_STORE` where the fixture `store` is."""
+
+    def run(
+        *arguments: str, stdin: str | None = None, env: Mapping[str, str] | None = None, timeout_s: float = 120
+    ) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "-m", "sdc", *arguments],
+            input=stdin,
+            stdin=None if stdin is not None else subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            cwd=tmp_path,
+            env={**os.environ, "SDC_STORE": str(tmp_path / "store" / "store.duckdb"), **(env or {})},
+            timeout=timeout_s,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def invoke(store: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """`invoke("store", "ls")` runs a command in this process and returns exit code, stdout and stderr."""
+    monkeypatch.setenv("SDC_STORE", str(store.path))
+
+    def run(*arguments: str, stdin: str | None = None) -> Any:
+        from sdc.cli.main import application
+
+        return CliRunner().invoke(application(), list(arguments), input=stdin)
+
+    return run
+
+
+@pytest.fixture
+def make() -> Callable[..., Artifact]:
+    """`make("data", "te", config={...})` returns an artifact with the key of its recipe."""
+    return _artifact
+
+
+@pytest.fixture
+def chain(store: Store) -> dict[str, Artifact]:
+    """One small, consistent artifact of every stage, in `store`; train and test data are `data` and `test`."""
+    items: dict[str, tuple[Artifact, Rows]] = {}
+
+    def add(name: str, artifact: Artifact, rows: Rows) -> Artifact:
+        items[name] = (artifact, rows)
+        return artifact
+
+    texts = ["ఒకటి", "two", 'three, "3"', "four"]
+    data = add("data", _artifact("data", config={"digest": "a"}, summary={"rows": 4, "split": "train"}), _human(texts))
+    test = add(
+        "test", _artifact("data", config={"digest": "b"}, summary={"rows": 2, "split": "test"}), _human(["x", "y"])
+    )
+    gen = add("gen", _artifact("gen", config={"seed": 1}, inputs=[data.key]), _human(["s", "t", "u"], "synthetic"))
+    judge = add(
+        "judge",
+        _artifact("judge", inputs=[gen.key]),
+        {
+            "verdicts": [
+                {"idx": i, "example_key": gen.key, "accepted": i < 2, "judged_by": "gate:copy"} for i in range(3)
+            ]
+        },
+    )
+    draw = {"draw": "d1", "lang": "te", "task": "topic", "source": "synthetic", "strategy": "balanced", "size": "10"}
+    add(
+        "sample",
+        _artifact("sample", inputs=[judge.key]),
+        {"draws": [{**draw, "repeat": 0, "num_rows": 2, "example_key": gen.key, "members": [1, 0]}]},
+    )
+    run = {"lang": "te", "task": "topic", "method": "linear", "model": "tfidf", "draw": "d1", "num_rows": 2}
+    train = add(
+        "train",
+        _artifact("train", config={"draw": "d1"}, inputs=[test.key]),
+        {
+            "runs": [{**run, "setting": "s", "test_key": test.key, "status": "ok", "source": "synthetic"}],
+            "outputs": [{"idx": i, "scores": [0.25, 0.75]} for i in range(2)],
+        },
+    )
+    metric = {"run": train.key, "reader": "scores", "metric": "accuracy", "value": 0.5, "low": None, "high": None}
+    add("eval", _artifact("eval", config={"reader": "scores"}, inputs=[train.key]), {"metrics": [metric]})
+    store.put_many(list(items.values()))
+    return {name: artifact for name, (artifact, _) in items.items()}
+
+
+def _artifact(
+    stage: str,
+    lang: str = "te",
+    *,
+    config: Mapping[str, Any] | None = None,
+    inputs: list[str] | None = None,
+    summary: Mapping[str, Any] | None = None,
+) -> Artifact:
+    settings = dict(config or {})
+    key = recipe_key(stage, 1, settings, inputs or [], lang=lang, task="topic")
+    return Artifact(
+        key=key,
+        stage=stage,
+        version=1,
+        lang=lang,
+        task="topic",
+        config=settings,
+        inputs=inputs or [],
+        summary=summary or {},
+        seconds=0.5,
+    )
+
+
+def _human(texts: list[str], source: str = "human") -> Rows:
+    shared = {"lang": "te", "task": "topic", "label": 0, "label_name": "travel", "source": source, "status": "ok"}
+    return {"examples": [{**shared, "idx": i, "text": text, "split": "train"} for i, text in enumerate(texts)]}

@@ -1,0 +1,73 @@
+"""Both forms of the chain (keys through a pipe, or the newest artifact) make the same artifacts, and make them once."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sdc.cache.store import Store
+from sdc.pipelines.engines import models
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.skipif(not (models.POCKET / "teacher").is_dir(), reason="the pocket models are not bundled"),
+]
+_SDC = f"{shlex.quote(sys.executable)} -m sdc"
+_CELL = "--lang en --task intent"
+_GEN = f"{_SDC} gen {_CELL} --quota 4"
+_PIPE = (
+    f"{_GEN} | {_SDC} judge - --gates-only | {_SDC} sample - --sizes 20,all --repeats 2"
+    f" | {_SDC} train - | {_SDC} eval - && {_SDC} report {_CELL} --format csv"
+)
+_AND = " && ".join(
+    [
+        _GEN,
+        f"{_SDC} judge {_CELL} --gates-only",
+        f"{_SDC} sample {_CELL} --sizes 20,all --repeats 2",
+        f"{_SDC} train {_CELL}",
+        f"{_SDC} eval {_CELL}",
+        f"{_SDC} report {_CELL} --format csv",
+    ]
+)
+
+
+def _run(command: str, store: Path) -> str:
+    environment = {**os.environ, "SDC_STORE": str(store)}
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def _report(output: str) -> str:
+    """The report at the end of what a chain wrote; before it stand keys."""
+    return output[output.index("task,lang") :]
+
+
+def _prepared(folder: Path) -> Path:
+    store = folder / "store.duckdb"
+    for split in ("train", "test"):
+        path = shlex.quote(str(models.POCKET / "examples" / f"intent-en-{split}.jsonl"))
+        _run(f"{_SDC} data add {path} {_CELL} --split {split}", store)
+    return store
+
+
+def _keys(store: Path) -> set[str]:
+    return {row[0] for row in Store(store).query("select key from artifacts")}
+
+
+def test_both_forms_make_the_same_artifacts_and_find_them_again(tmp_path: Path) -> None:
+    piped, chained = _prepared(tmp_path / "pipe"), _prepared(tmp_path / "and")
+    report = _report(_run(_PIPE, piped))
+    assert report.count("\n") > 3
+    assert _report(_run(_AND, chained)) == report
+    assert _keys(piped) == _keys(chained)
+    made = Store(piped).query("select key, created_at from artifacts order by key")
+    assert _report(_run(_AND, piped)) == report
+    assert _report(_run(_PIPE, piped)) == report
+    assert Store(piped).query("select key, created_at from artifacts order by key") == made

@@ -1,0 +1,187 @@
+"""Asking through the cache: nothing twice, fixed batches, the journal."""
+
+import json
+from collections.abc import Generator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from scripted import EngineDied, ScriptedEngine, never
+from sdc.cache.replies import Replies, replies
+from sdc.cache.store import Store
+from sdc.errors import StoreError, UsageError
+from sdc.pipelines.engines import open_asker
+from sdc.pipelines.engines.ask import Asker
+from sdc.pipelines.engines.models import Model
+from sdc.pipelines.engines.options import EngineOptions
+from sdc.pipelines.engines.protocol import Call, Engine, Reply
+from sdc.pipelines.stage import Context
+
+MODEL = Model(name="tiny", source="x", digest="d")
+CALLS = [Call(prompt="x" * (1 + i * 7 % 10), seed=i) for i in range(10)]
+
+
+def echo(call: Call) -> Reply:
+    return Reply(text=f"{call.prompt}/{call.seed}", scores=(), prompt_tokens=2, completion_tokens=3)
+
+
+def asker(cache: Replies, engine: Engine, *, batch_size: int = 3) -> Asker:
+    return Asker(MODEL, cache, lambda: engine, batch_size=batch_size)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "replies"
+
+
+def test_replies_come_in_order_and_are_never_asked_again(folder: Path) -> None:
+    engine = ScriptedEngine(echo)
+    with replies(folder) as cache:
+        first = asker(cache, engine)
+        found = first.ask(CALLS)
+        assert [reply.text for reply in found] == [echo(call).text for call in CALLS]
+        assert (first.usage.calls, first.usage.cached) == (10, 0)
+        assert (first.usage.prompt_tokens, first.usage.completion_tokens) == (20, 30)
+    with replies(folder) as cache:  # another process, another day
+        second = asker(cache, ScriptedEngine(never))
+        assert second.ask(CALLS) == found
+        assert (second.usage.calls, second.usage.cached) == (0, 10)
+    assert len(engine.calls) == 10
+
+
+def test_duplicates_in_one_request_are_asked_once(folder: Path) -> None:
+    engine = ScriptedEngine(echo)
+    with replies(folder) as cache:
+        found = asker(cache, engine).ask([CALLS[0], CALLS[1], CALLS[0], CALLS[0]])
+    assert [reply.text for reply in found] == [echo(CALLS[i]).text for i in (0, 1, 0, 0)]
+    assert len(engine.calls) == 2
+
+
+def test_batches_are_sorted_by_length_and_of_the_size_asked(folder: Path) -> None:
+    engine = ScriptedEngine(echo)
+    with replies(folder) as cache:
+        asker(cache, engine, batch_size=4).ask(CALLS)
+    lengths = [len(call.prompt) for call in engine.calls]
+    assert lengths == sorted(lengths)
+    assert [len(batch) for batch in engine.batches] == [4, 4, 2]
+
+
+@pytest.mark.parametrize("answered", [0, 1, 2, 3])
+def test_a_restart_meets_the_same_batches(tmp_path: Path, answered: int) -> None:
+    whole = ScriptedEngine(echo)
+    with replies(tmp_path / "a") as cache:
+        asker(cache, whole).ask(CALLS)
+    dying, again = ScriptedEngine(echo, dies_after=answered), ScriptedEngine(echo)
+    with replies(tmp_path / "b") as cache:
+        with pytest.raises(EngineDied):
+            asker(cache, dying).ask(CALLS)
+        asker(cache, again).ask(CALLS)
+    assert dying.batches + again.batches == whole.batches
+
+
+def test_batches_are_cut_from_all_calls_also_the_cached(folder: Path) -> None:
+    by_length = sorted(CALLS, key=lambda call: len(call.prompt))
+    engine = ScriptedEngine(echo)
+    with replies(folder) as cache:
+        asker(cache, ScriptedEngine(echo)).ask([by_length[1], by_length[4]])
+        asker(cache, engine).ask(CALLS)
+    assert [[len(call.prompt) for call in batch] for batch in engine.batches] == [[1, 3], [4, 6], [7, 8, 9], [10]]
+
+
+def test_every_part_of_a_call_and_the_model_is_in_its_key() -> None:
+    changes = {"prompt": "y", "choices": ("a",), "temperature": 0.5, "top_p": 0.5, "repetition_penalty": 1.1,
+               "max_tokens": 9, "stop": ("z",), "seed": 5}  # fmt: skip
+    from dataclasses import fields, replace
+
+    assert set(changes) == {field.name for field in fields(Call)}
+    base = Call(prompt="x")
+    keys = {base.key({"m": 1}), base.key({"m": 2})}
+    keys |= {replace(base, **{name: value}).key({"m": 1}) for name, value in changes.items()}  # type: ignore[arg-type]
+    assert len(keys) == len(changes) + 2
+
+
+def test_scores_survive_the_cache(folder: Path) -> None:
+    reply = Reply(scores=(-1.5, -2.25), finish="scored")
+    with replies(folder) as cache:
+        asker(cache, ScriptedEngine(lambda call: reply)).ask(CALLS[:1])
+        assert asker(cache, ScriptedEngine(never)).ask(CALLS[:1]) == [reply]
+
+
+def test_the_journal_has_one_line_per_answered_call(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = tmp_path / "journal"
+    monkeypatch.setenv("SDC_CALL_JOURNAL", str(journal))
+    with replies(folder) as cache:
+        asker(cache, ScriptedEngine(echo)).ask(CALLS[:4])
+        asker(cache, ScriptedEngine(echo)).ask(CALLS)
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    assert sorted(lines) == sorted(call.key(MODEL.identity()) for call in CALLS)
+
+
+def test_progress_counts_cached_calls_too(folder: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    with replies(folder) as cache:
+        asker(cache, ScriptedEngine(echo)).ask(CALLS[:4])
+        asker(cache, ScriptedEngine(echo)).ask(CALLS, progress=lambda what, done, total: seen.append((done, total)))
+    assert seen == [(3, 10), (6, 10), (9, 10), (10, 10)]
+
+
+def test_an_unknown_engine_is_a_usage_error(store: Store) -> None:
+    with (
+        pytest.raises(UsageError, match="unknown engine 'abacus'"),
+        open_asker(Context(store=store, engine=EngineOptions(engine="abacus")), MODEL),
+    ):
+        pass
+
+
+class Streaming:
+    """An engine that answers in its own order and dies in the middle of a batch."""
+
+    name = "streaming"
+
+    def __init__(self, order: list[int], *, dies_after: int) -> None:
+        self.order, self.dies_after, self.closed = order, dies_after, False
+
+    def answer(self, calls: Sequence[Call]) -> Generator[Mapping[int, Reply]]:
+        try:
+            for number, position in enumerate(self.order):
+                if number == self.dies_after:
+                    raise EngineDied
+                yield {position: echo(calls[position])}
+        finally:
+            self.closed = True
+
+
+def test_what_an_engine_answered_before_it_died_is_kept(folder: Path) -> None:
+    calls = [Call(prompt="same length", seed=i) for i in range(5)]
+    with replies(folder) as cache, pytest.raises(EngineDied):
+        asker(cache, Streaming([3, 1, 0, 2, 4], dies_after=3), batch_size=5).ask(calls)
+    again = ScriptedEngine(echo)
+    with replies(folder) as cache:
+        found = asker(cache, again, batch_size=5).ask(calls)
+    assert sorted(call.seed for call in again.calls) == [2, 4]
+    assert [reply.text for reply in found] == [echo(call).text for call in calls]
+
+
+def test_an_engine_is_closed_when_its_replies_cannot_be_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Replies, fresh: object) -> None:
+        raise StoreError("the disk is full")
+
+    engine = Streaming([0, 1], dies_after=9)
+    with replies(folder) as cache:
+        monkeypatch.setattr(Replies, "put_many", full)
+        with pytest.raises(StoreError):
+            asker(cache, engine, batch_size=5).ask(CALLS[:2])
+    assert engine.closed
+
+
+def test_usage_is_taken_artifact_by_artifact(folder: Path) -> None:
+    with replies(folder) as cache:
+        made = asker(cache, ScriptedEngine(echo))
+        made.ask(CALLS[:4])
+        first = made.take_usage()
+        made.ask(CALLS)
+        second = made.take_usage()
+    assert (first.calls, first.cached, first.model, first.engine) == (4, 0, "tiny", "scripted")
+    assert (second.calls, second.cached) == (6, 4)

@@ -1,0 +1,53 @@
+"""The folder of a hub model: taken from this machine where it is whole, asked for once where it is not."""
+
+import shutil
+from pathlib import Path
+
+import huggingface_hub
+import pytest
+
+from sdc.errors import EngineError
+from sdc.pipelines.engines import hub
+from sdc.pipelines.engines.models import POCKET, Model
+
+MODEL = Model(name="tiny", source="someone/tiny", revision="a" * 40)
+
+
+@pytest.fixture
+def snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The student as the hub's cache would hold it."""
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    place = tmp_path / "models--someone--tiny" / "snapshots" / ("a" * 40)
+    shutil.copytree(POCKET / "student", place)
+    return place
+
+
+def _no_network(self: object, repo_id: str, **options: object) -> None:
+    raise OSError("no network")
+
+
+@pytest.fixture(autouse=True)
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", _no_network)
+
+
+def test_a_model_in_the_cache_needs_no_network(snapshot: Path) -> None:
+    assert Path(hub.folder(MODEL)) == snapshot
+
+
+@pytest.mark.parametrize("lost", ["config.json", "model.safetensors"])
+def test_half_a_download_asks_the_hub_again(snapshot: Path, lost: str) -> None:
+    (snapshot / lost).unlink()
+    with pytest.raises(EngineError, match=r"cannot load the model \(no network\).*hf download someone/tiny"):
+        hub.folder(MODEL)
+
+
+def test_a_lost_shard_asks_the_hub_again(snapshot: Path) -> None:
+    index = '{"weight_map": {"a": "model.safetensors", "b": "model-2.safetensors"}}'
+    (snapshot / "model.safetensors.index.json").write_text(index, "utf-8")
+    with pytest.raises(EngineError, match="no network"):
+        hub.folder(MODEL)
+
+
+def test_a_folder_is_its_own_place() -> None:
+    assert hub.folder(Model(name="x", source="/some/folder", digest="d")) == "/some/folder"

@@ -1,0 +1,216 @@
+import math
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from sdc.cache.store import Store
+from sdc.errors import EngineError, UsageError
+from sdc.pipelines.engines import models
+from sdc.pipelines.students.finetune import FinetuneConfig, FinetuneStudent
+from sdc.pipelines.students.protocol import FitFailed, Seeds
+
+TEXTS = [f"{a} {b}" for a in ("the", "a", "it was the", "very", "sun") for b in ("good", "fine", "bad", "poor")] * 2
+LABELS = [0, 0, 1, 1] * 10
+SEEDS = Seeds(init=1, order=2)
+QUICK = {"epochs": 2, "learning_rate": 1e-3, "batch_size": 8, "early_stopping": False}
+
+
+def _student(folder: Path, tmp_path: Path, **settings: object) -> FinetuneStudent:
+    config = FinetuneConfig(model=str(folder), **{**QUICK, **settings})  # type: ignore[arg-type]
+    return FinetuneStudent(config, models.resolve(Store(tmp_path / "store.duckdb"), str(folder)))
+
+
+@pytest.fixture(params=["bert", "llama"])
+def folder(request: pytest.FixtureRequest) -> Path:
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, Path)
+    return found
+
+
+def test_encoders_and_decoders_learn_and_score_log_probabilities(folder: Path, tmp_path: Path) -> None:
+    student = _student(folder, tmp_path, epochs=25, learning_rate=1e-2, dropout=0.1)
+    fitted = student.fit(TEXTS, LABELS, num_labels=2, seeds=SEEDS)
+    scores = fitted.scores(["very good", "it was the bad", "a poor"])
+    assert [row.index(max(row)) for row in scores] == [0, 1, 1]
+    assert all(sum(map(math.exp, row)) == pytest.approx(1, abs=1e-5) for row in scores)
+    assert fitted.details["steps"] == 25 * 5
+    assert fitted.details["epochs"] == 25
+
+
+def test_the_same_seeds_give_the_same_numbers(folder: Path, tmp_path: Path) -> None:
+    import torch
+
+    student = _student(folder, tmp_path, dropout=0.3)
+    first = student.fit(TEXTS, LABELS, num_labels=3, seeds=SEEDS).scores(TEXTS[:4])
+    torch.rand(3)  # the caller's random state must not matter
+    assert (
+        _student(folder, tmp_path, dropout=0.3).fit(TEXTS, LABELS, num_labels=3, seeds=SEEDS).scores(TEXTS[:4]) == first
+    )
+
+
+def test_the_callers_random_state_and_settings_are_left_alone(bert: Path, tmp_path: Path) -> None:
+    import torch
+
+    torch.manual_seed(5)
+    expected = torch.rand(3).tolist()
+    torch.manual_seed(5)
+    _student(bert, tmp_path).fit(TEXTS, LABELS, num_labels=2, seeds=SEEDS)
+    assert torch.rand(3).tolist() == expected
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def _trace(
+    monkeypatch: pytest.MonkeyPatch, student: FinetuneStudent, seeds: Seeds
+) -> tuple[list[float], list[list[int]]]:
+    """Returns the untrained head and the order of rows of a fit."""
+    from sdc.pipelines.students import classifier, schedule
+
+    heads: list[list[float]] = []
+    orders: list[list[int]] = []
+    load, batches = classifier.load, schedule.batches
+
+    def watched_load(*arguments: object, **options: object) -> classifier.Classifier:
+        model = load(*arguments, **options)  # type: ignore[arg-type]
+        heads.append(model.network.classifier.weight.flatten().tolist())
+        return model
+
+    def watched_batches(*arguments: object, **options: object) -> list[list[int]]:
+        found = batches(*arguments, **options)  # type: ignore[arg-type]
+        orders.extend(found)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(classifier, "load", watched_load)
+        patch.setattr(schedule, "batches", watched_batches)
+        student.fit(TEXTS, LABELS, num_labels=2, seeds=seeds)
+    return heads[0], orders
+
+
+def test_b18_init_and_order_have_seeds_of_their_own(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The released script has one seed for data, init and shuffle: there, both halves change together."""
+    student = _student(bert, tmp_path)
+    head, order = _trace(monkeypatch, student, Seeds(init=1, order=2))
+    other_head, same_order = _trace(monkeypatch, student, Seeds(init=9, order=2))
+    same_head, other_order = _trace(monkeypatch, student, Seeds(init=1, order=9))
+    assert (head, order) == (same_head, same_order)
+    assert head != other_head
+    assert order != other_order
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.9])
+def test_dropout_works_before_the_head_of_every_family(folder: Path, tmp_path: Path, dropout: float) -> None:
+    import torch
+
+    from sdc.pipelines.students import classifier
+
+    model = models.resolve(Store(tmp_path / "store.duckdb"), str(folder))
+    tokenizer = classifier.load_tokenizer(model)
+    loaded = classifier.load(model, tokenizer, 2, dropout=dropout, seed=1)
+    row = classifier.encode(tokenizer, ["good film"], 16)
+    loaded.network.train()
+    with torch.no_grad():
+        seen = {tuple(loaded.logits(row)[0].tolist()) for _ in range(5)}
+    assert (len(seen) > 1) == (dropout > 0)
+
+
+def test_padding_does_not_change_scores(folder: Path, tmp_path: Path) -> None:
+    fitted = _student(folder, tmp_path).fit(TEXTS, LABELS, num_labels=2, seeds=SEEDS)
+    (alone,) = fitted.scores(["good"])
+    together = fitted.scores(["the film was very bad it was not good", "good"])[1]
+    assert together == pytest.approx(alone, abs=1e-5)
+
+
+def test_early_stopping_goes_back_to_the_best_epoch(bert: Path, tmp_path: Path) -> None:
+    texts = TEXTS[:40]
+    labels = random.Random(1).sample([0, 1] * 20, 40)  # noise: the held-out loss soon rises
+    student = _student(
+        bert, tmp_path, early_stopping=True, epochs=40, learning_rate=2e-2, patience=2, warmup=0.0, dropout=0.0
+    )
+    fitted = student.fit(texts, labels, num_labels=2, seeds=SEEDS)
+    details = fitted.details
+    assert details["dev_rows"] == 4
+    assert details["rows"] == 36
+    assert details["epochs"] == details["best_epoch"] + 2 < 40
+
+    from sdc.cache.key import derive_seed
+    from sdc.pipelines.students import schedule
+
+    held = schedule.held_out(labels, fraction=0.1, seed=derive_seed(SEEDS.order, "dev"))
+    scores = fitted.scores([texts[i] for i in held])
+    loss = -sum(row[labels[i]] for i, row in zip(held, scores, strict=True)) / len(held)
+    assert loss == pytest.approx(details["dev_loss"], abs=1e-5)
+
+
+def test_a_draw_too_small_for_early_stopping_is_trained_on_whole(bert: Path, tmp_path: Path) -> None:
+    details = (
+        _student(bert, tmp_path, early_stopping=True).fit(TEXTS[:4], LABELS[:4], num_labels=2, seeds=SEEDS).details
+    )
+    assert (details["rows"], details["dev_rows"], details["epochs"]) == (4, 0, 2)
+
+
+def test_a_loss_that_is_not_finite_fails_the_run_at_its_step(bert: Path, tmp_path: Path) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    sick = tmp_path / "sick"
+    shutil.copytree(bert, sick)
+    tensors = load_file(sick / "model.safetensors")
+    tensors["bert.embeddings.word_embeddings.weight"][3:5] = torch.nan
+    save_file(tensors, sick / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(FitFailed, match="not finite at step") as caught:
+        _student(sick, tmp_path).fit(TEXTS, LABELS, num_labels=2, seeds=SEEDS)
+    assert caught.value.details["epochs"] == 0
+
+
+def test_one_label_is_a_failed_run(bert: Path, tmp_path: Path) -> None:
+    with pytest.raises(FitFailed, match="fewer than two labels"):
+        _student(bert, tmp_path).fit(TEXTS, [1] * len(TEXTS), num_labels=2, seeds=SEEDS)
+
+
+def test_saved_weights_load_again_without_pickle(bert: Path, tmp_path: Path) -> None:
+    import torch
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    fitted = _student(bert, tmp_path).fit(TEXTS, LABELS, num_labels=2, seeds=SEEDS)
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    fitted.save(folder)
+    assert {path.suffix for path in folder.iterdir()} <= {".safetensors", ".json", ".txt", ".jinja"}
+    network = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    inputs = AutoTokenizer.from_pretrained(folder)(["good film"], return_tensors="pt")
+    with torch.no_grad():
+        logits = network(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"]).logits
+    assert logits.log_softmax(-1)[0].tolist() == pytest.approx(fitted.scores(["good film"])[0], abs=1e-5)
+
+
+def test_a_folder_with_broken_weights_is_an_engine_error(bert: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(bert, broken)
+    (broken / "model.safetensors").write_bytes(b"\x10\0\0\0\0\0\0\0nonsense")
+    with pytest.raises(EngineError, match="cannot load the model"):
+        _student(broken, tmp_path).fit(TEXTS, LABELS, num_labels=2, seeds=SEEDS)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"epochs": 0},
+        {"learning_rate": 0.0},
+        {"learning_rate": 1e38},
+        {"learning_rate": float("nan")},
+        {"dropout": 1.0},
+        {"warmup": 1.0},
+        {"batch_size": 0},
+        {"max_length": 1},
+        {"batch_sizes": "mine"},
+        {"dev_fraction": 0.9},
+        {"patience": 0},
+    ],
+)  # fmt: skip
+def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(UsageError):
+        FinetuneConfig(**wrong)  # type: ignore[arg-type]

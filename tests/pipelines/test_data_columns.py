@@ -1,0 +1,140 @@
+"""Columns, labels and statuses."""
+
+from typing import Any
+
+import pytest
+
+from sdc.errors import DataError, UsageError
+from sdc.pipelines import data_columns, tasks
+from sdc.pipelines.data_columns import Columns, Labels
+from sdc.pipelines.data_files import Frame, Record
+
+TOPIC = tasks.load("topic")
+
+
+def _frame(*rows: dict[str, Any]) -> Frame:
+    columns = tuple(dict.fromkeys(name for row in rows for name in row))
+    return Frame(
+        where="x.csv", columns=columns, records=tuple(Record(line=i, cells=row) for i, row in enumerate(rows, 2))
+    )
+
+
+def _examples(frame: Frame, columns: Columns | None = None) -> list[dict[str, Any]]:
+    labels = Labels(TOPIC)
+    columns = columns or data_columns.choose(frame, labels)
+    return data_columns.examples(frame, columns, labels, lang="te", task=TOPIC, source="human", split="train")
+
+
+@pytest.mark.parametrize(
+    "value", [0, 0.0, "0", "0.0", " 0 ", "science/technology", "Science and Technology", "science_and-technology"]
+)
+def test_zero_in_all_its_forms_is_the_first_label(value: object) -> None:
+    (row,) = _examples(_frame({"text": "a", "label": value}))
+    assert (row["label"], row["label_name"], row["status"]) == (0, "science and technology", "ok")
+
+
+@pytest.mark.parametrize("value", ["7", "-1", "0.5", "nan", "scienc", "", None, True, [0]])
+def test_what_is_no_label_is_a_row_with_a_reason(value: object) -> None:
+    (row,) = _examples(_frame({"text": "a", "label": value}), Columns(text="text", label="label"))
+    assert row["label"] is None and row["status"] == "unlabelled"
+    assert ("no label" if value in ("", None) else repr(str(value))) in row["reason"]
+
+
+def test_texts_are_kept_as_they_are() -> None:
+    texts = [" a ", "e\u0301", "\r", "\u00a0", "x\n"]
+    rows = _examples(_frame(*({"text": text, "label": 1} for text in texts)))
+    assert [row["text"] for row in rows] == texts
+    assert [row["status"] for row in rows] == ["ok", "ok", "empty", "empty", "ok"]
+    assert rows[2]["reason"] == "empty text" and rows[2]["label"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [(42, "type int"), (["a"], "type list"), ("a\0b", "NUL"), ("a\ud800", "surrogate"), (b"x", "bytes")],
+)
+def test_a_text_that_is_none_is_broken_and_can_be_stored(text: object, said: str) -> None:
+    (row,) = _examples(_frame({"text": text, "label": 1}))
+    assert row["status"] == "broken" and said in row["reason"] and row["label"] is None
+    assert "\0" not in row["text"] and row["text"].encode()
+
+
+def test_broken_records_keep_their_place() -> None:
+    frame = _frame({"text": "a", "label": 1}, {"text": "b", "label": 2})
+    broken = Record(line=3, cells={}, broken="line 3: 1 cells", raw="a,b")
+    rows = _examples(Frame(where="x", columns=frame.columns, records=(frame.records[0], broken, frame.records[1])))
+    assert [(row["idx"], row["status"], row["text"]) for row in rows] == [
+        (0, "ok", "a"),
+        (1, "broken", "a,b"),
+        (2, "ok", "b"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"id": 1, "text": "a", "intent": "travel", "label": 1}, Columns(text="text", label="label", check="intent")),
+        ({"Sentence": "a", "category": "travel"}, Columns(text="Sentence", label="category")),
+        ({"text": "a", "label": 412, "category": "travel"}, Columns(text="text", label="category")),
+        ({"utterance": "a", "text": "b", "Topic": 3}, Columns(text="text", label="Topic")),
+        ({"text": "a", "label": "foo"}, Columns(text="text", label="label")),
+        ({"text": "a", "label": 1, "category": "cat 7"}, Columns(text="text", label="label")),
+    ],
+)
+def test_columns_are_found(row: dict[str, Any], expected: Columns) -> None:
+    assert data_columns.choose(_frame(row), Labels(TOPIC)) == expected
+
+
+def test_named_columns_are_taken_at_their_word() -> None:
+    frame = _frame({"text": "a", "label": 1, "Other": "travel", "body": "b"})
+    found = data_columns.choose(frame, Labels(TOPIC), text="body", label="other")
+    assert found == Columns(text="body", label="Other")
+
+
+@pytest.mark.parametrize(
+    ("row", "flags", "said"),
+    [
+        ({"text": "a", "label": 1}, {"text": "txt"}, "no column 'txt' among the columns 'text', 'label'"),
+        ({"text": "a", "label": 1}, {"label": "lbl"}, "no column 'lbl'"),
+        ({"a": "a", "label": 1}, {}, "no text column among the columns 'a', 'label'"),
+        ({"text": "a", "b": 1}, {}, "no label column among the columns 'text', 'b'"),
+        ({"text": "a", "label": "x", "intent": "y"}, {}, "none of the columns 'label', 'intent'"),
+        ({"text;label": "a;1"}, {}, "is the delimiter a comma"),
+    ],
+)
+def test_what_cannot_be_told_is_asked(row: dict[str, Any], flags: dict[str, str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        data_columns.choose(_frame(row), Labels(TOPIC), **flags)
+
+
+def test_two_columns_of_one_name_are_refused() -> None:
+    frame = Frame(
+        where="x", columns=("text", "label", "label"), records=(Record(line=2, cells={"text": "a", "label": 1}),)
+    )
+    with pytest.raises(UsageError, match="two columns are called 'label'"):
+        data_columns.choose(frame, Labels(TOPIC))
+
+
+def test_id_and_name_that_disagree_leave_a_row_unlabelled() -> None:
+    good = [{"text": "a", "intent": "travel", "label": "1"}] * 9
+    odd = [{"text": "b", "intent": "sports", "label": "1"}, {"text": "c", "intent": "", "label": "2"}]
+    rows = _examples(_frame(*good, *odd))
+    assert [row["status"] for row in rows[-2:]] == ["unlabelled", "ok"]
+    assert rows[-2]["reason"] == "label is '1' but intent is 'sports'"
+
+
+def test_too_many_rows_without_a_label() -> None:
+    def check(num_bad: int) -> None:
+        rows = _examples(
+            _frame(*[{"text": "a", "label": 1}] * (10 - num_bad), *[{"text": "a", "label": "foo"}] * num_bad)
+        )
+        data_columns.check_usable(rows, TOPIC, where="x.csv", most=0.2)
+
+    check(2)
+    with pytest.raises(DataError, match=r"3 of 10 rows .*unknown label 'foo'.*science and technology, travel"):
+        check(3)
+
+
+def test_no_usable_row() -> None:
+    rows = _examples(_frame({"text": " ", "label": 1}))
+    with pytest.raises(DataError, match=r"none of the 1 rows can be used .empty text"):
+        data_columns.check_usable(rows, TOPIC, where="x.csv", most=0.2)

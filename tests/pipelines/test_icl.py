@@ -1,0 +1,257 @@
+"""icl: how many runs, which shots, what is kept of each answer."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scripted import ScriptedEngine, World, add_data, obliging, world
+from sdc.errors import DataError, UsageError
+from sdc.pipelines import eval as evaluate
+from sdc.pipelines import icl, sample
+from sdc.pipelines.draws import Draw, draws_of
+from sdc.pipelines.engines.protocol import Call, Reply
+from sdc.pipelines.eval import EvalConfig
+from sdc.pipelines.icl import IclConfig
+from sdc.pipelines.sample import SampleConfig
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    ScriptedEngine(obliging).install(monkeypatch)
+    return world(tmp_path, per_label=12)
+
+
+def drawn(small: World, **config: Any) -> list[Draw]:
+    settings = SampleConfig(**{"source": "human", "sizes": ("10",), "repeats": 2, **config})
+    return draws_of(small.context, small.get(sample.run(small.context, settings, small.cell, examples=small.train)))
+
+
+def runs(small: World, draws: list[Draw], **config: Any) -> list[dict[str, Any]]:
+    settings = IclConfig(**{"model": small.model, **config})
+    outcomes = icl.run(small.context, settings, small.cell, draws=draws, test=small.test)
+    names = ["key", "draw", "num_rows", "num_shots", "shot_seed", "init_seed", "setting", "details", "method"]
+    names += ["status", "reason"]
+    found = []
+    for outcome in outcomes:
+        (row,) = small.store.query(f"select {', '.join(names)} from runs where key = ?", [outcome.key])
+        found.append({**dict(zip(names, row, strict=True)), "shots": json.loads(row[7])["shots"]})
+    return found
+
+
+def outputs(small: World, key: str) -> list[tuple[Any, ...]]:
+    return small.store.query("select idx, scores, reply from outputs where key = ? order by idx", [key])
+
+
+def test_zero_shot_is_one_run_whatever_the_draws_and_the_seed(small: World) -> None:
+    (run,) = runs(small, drawn(small), shots=0)
+    assert (run["draw"], run["num_rows"], run["num_shots"], run["shot_seed"], run["shots"]) == (None, 0, 0, None, [])
+    assert [again["key"] for again in runs(small, [], shots=0, seed=99)] == [run["key"]]
+
+
+def test_one_run_per_draw_with_balanced_shots_from_it(small: World) -> None:
+    draws = drawn(small)
+    found = runs(small, draws, shots=2)
+    assert [run["draw"] for run in found] == [draw.draw for draw in draws]
+    for run, draw in zip(found, draws, strict=True):
+        assert Counter(label for _, label in run["shots"]) == {"first": 2, "second": 2}
+        rows = dict(small.rows(small.train, "text, label_name", f"list_contains({list(draw.members)}, idx)"))
+        assert all(rows[text] == label for text, label in run["shots"])
+        assert len({text for text, _ in run["shots"]}) == 4
+        assert run["init_seed"] is None
+
+
+def test_the_shot_seed_changes_shots_and_not_draws(small: World) -> None:
+    """B18: data and shots have seeds of their own."""
+    draws = drawn(small)
+    one, other = runs(small, draws, seed=1), runs(small, draws, seed=2)
+    assert [run["draw"] for run in one] == [run["draw"] for run in other]
+    assert all(a["shots"] != b["shots"] and a["key"] != b["key"] for a, b in zip(one, other, strict=True))
+    assert [run["setting"] for run in one] == [run["setting"] for run in other]  # one setting, two shot seeds
+    redrawn = runs(small, drawn(small, seed=7), seed=1)
+    assert [run["shot_seed"] for run in redrawn] == [run["shot_seed"] for run in one]
+    assert [run["draw"] for run in redrawn] != [run["draw"] for run in one]
+
+
+def test_repeats_of_the_same_rows_are_runs_with_other_shots(small: World) -> None:
+    found = runs(small, drawn(small, sizes=("all",), repeats=3))
+    assert len({run["draw"] for run in found}) == 1
+    assert len({run["key"] for run in found}) == 3
+    assert len({json.dumps(run["shots"]) for run in found}) == 3
+
+
+def test_the_same_rows_under_two_names_are_one_run(small: World) -> None:
+    (draw, _) = drawn(small)
+    assert len(runs(small, [draw, replace(draw, size="11")])) == 1
+
+
+def test_more_shots_than_rows_takes_what_there_is(small: World) -> None:
+    (run, _) = runs(small, drawn(small), shots=50)
+    assert Counter(label for _, label in run["shots"]) == {"first": 5, "second": 5}
+
+
+def test_scores_are_kept_in_label_order(small: World) -> None:
+    (run,) = runs(small, [], shots=0)
+    assert outputs(small, run["key"]) == [(idx, [-1.0, -2.0], None) for idx in range(6)]
+
+
+def test_generated_replies_are_kept_raw(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ScriptedEngine(lambda call: "  1) First!\n").install(monkeypatch)
+    (run,) = runs(small, [], shots=0, decoding="generate", max_tokens=9)
+    assert outputs(small, run["key"]) == [(idx, None, "  1) First!\n") for idx in range(6)]
+    assert {(call.max_tokens, call.temperature, call.choices) for call in engine.calls} == {(9, 0.0, ())}
+
+
+# -- replies that are none, or not what was asked for -----------------------------------------------------------------
+
+
+def some(small: World, replies: dict[int, Reply]) -> Callable[[Call], Reply]:
+    """Returns what answers test row i with `replies[i]`, and the others with the scores of their right label."""
+    rows = small.rows(small.test, "text, label")
+
+    def answer(call: Call) -> Reply:
+        number = next(i for i, (text, _) in enumerate(rows) if text in call.prompt)
+        right = Reply(scores=tuple(-1.0 - 8 * (i != rows[number][1]) for i in range(2)), finish="scored")
+        return replies.get(number, right)
+
+    return answer
+
+
+def evaluated(small: World, key: str) -> dict[str, Any]:
+    artifact = small.store.get(key)
+    assert artifact is not None
+    (outcome,) = evaluate.run(small.context, EvalConfig(), [(small.cell, artifact)])
+    return dict(outcome.summary)
+
+
+def test_rows_without_an_answer_are_kept_as_such_and_count_as_unparsed(
+    small: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    small.context = replace(small.context, say=said.append)
+    gone = {0: Reply(finish="refused", text="I will not", reason="policy"), 3: Reply(finish="failed", reason="policy")}
+    ScriptedEngine(some(small, gone)).install(monkeypatch)
+    (run,) = runs(small, [], shots=0)
+    assert [row[1:] for row in outputs(small, run["key"])][::3] == [(None, None)] * 2
+    assert (run["status"], run["reason"]) == ("ok", "2 of 6 test rows were not answered (policy)")
+    assert said == [
+        f"icl en/small: {run['reason']}; --force asks those again, and takes the others from the reply cache"
+    ]
+    found = evaluated(small, run["key"])
+    assert (found["reader"], found["accuracy"], found["unparsed_rate"]) == ("scores", 4 / 6, 2 / 6)
+    assert found["reason"] == run["reason"]
+
+
+def test_force_asks_again_only_what_was_not_answered(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = {1: Reply(finish="refused", reason="policy")}
+    engine = ScriptedEngine(some(small, gone)).install(monkeypatch)
+    runs(small, [], shots=0)
+    gone.clear()
+    small.context = replace(small.context, force=True)
+    (run,) = runs(small, [], shots=0)
+    assert (run["status"], run["reason"], len(engine.calls)) == ("ok", None, 7)
+
+
+def test_a_run_without_any_answer_failed(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ScriptedEngine(lambda call: Reply(finish="refused", reason="policy")).install(monkeypatch)
+    (run,) = runs(small, [], shots=0, decoding="generate")
+    assert (run["status"], run["reason"]) == ("failed", "6 of 6 test rows were not answered (policy)")
+    found = evaluated(small, run["key"])
+    assert found["failed_run"]
+    assert "accuracy" not in found
+
+
+def test_words_where_scores_were_asked_for_are_read_strictly(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [name for (name,) in small.rows(small.test, "label_name")]
+    words = {i: Reply(text=f" {name.title()}.") for i, name in enumerate(names)} | {0: Reply(text="first or second")}
+    ScriptedEngine(some(small, words)).install(monkeypatch)
+    (run,) = runs(small, [], shots=0)
+    assert [row[1:] for row in outputs(small, run["key"])] == [(None, words[i].text) for i in range(6)]
+    found = evaluated(small, run["key"])
+    assert (found["reader"], found["accuracy"], found["unparsed_rate"]) == ("strict", 5 / 6, 1 / 6)
+
+
+def test_a_server_that_scores_some_rows_only_loses_none(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [name for (name,) in small.rows(small.test, "label_name")]
+    words = {1: Reply(text=names[1]), 2: Reply(text="no idea")}
+    ScriptedEngine(some(small, words)).install(monkeypatch)
+    (run,) = runs(small, [], shots=0)
+    found = evaluated(small, run["key"])
+    assert (found["reader"], found["accuracy"], found["unparsed_rate"]) == ("scores", 5 / 6, 1 / 6)
+
+
+def test_the_prompt_has_shots_options_and_the_text(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ScriptedEngine(obliging).install(monkeypatch)
+    (run, _) = runs(small, drawn(small), shots=1)
+    tests = {text for (text,) in small.rows(small.test, "text")}
+    for call in engine.calls[:6]:
+        assert call.prompt.startswith("Choose: 1) first; 2) second.")
+        assert any(call.prompt.endswith(f"Sentence: {text}\nLabel:") for text in tests)
+        assert call.choices == ("first", "second")
+    shown = "\n".join(f"Sentence: {text}\nLabel: {label}" for text, label in run["shots"])
+    assert sum(shown in call.prompt for call in engine.calls) == 6
+
+
+def test_it_is_deterministic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for name in "ab":
+        ScriptedEngine(obliging).install(monkeypatch)
+        small = world(tmp_path / name, per_label=12)
+        made = runs(small, drawn(small))
+        found.append([(run["key"], run["shots"], outputs(small, run["key"])) for run in made])
+    assert found[0] == found[1]
+
+
+def test_max_tokens_matters_only_to_generated_answers(small: World) -> None:
+    def key(**config: Any) -> str:
+        return icl.plan(
+            small.context, IclConfig(model=small.model, shots=0, **config), small.cell, draws=[], test=small.test
+        )[0].key
+
+    assert key(decoding="scores", max_tokens=5) == key(decoding="scores")
+    assert key(decoding="generate", max_tokens=5) != key(decoding="generate")
+
+
+def test_only_the_missing_runs_are_made(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = drawn(small)
+    runs(small, [first])
+    engine = ScriptedEngine(obliging).install(monkeypatch)
+    settings = IclConfig(model=small.model)
+    found = icl.run(small.context, settings, small.cell, draws=[first, second], test=small.test)
+    assert [outcome.hit for outcome in found] == [True, False]
+    assert len(engine.calls) == 6
+
+
+def test_draws_can_be_chosen_by_size(small: World) -> None:
+    artifact = small.get(
+        sample.run(
+            small.context,
+            SampleConfig(source="human", sizes=("4", "10", "all"), repeats=1),
+            small.cell,
+            examples=small.train,
+        )
+    )
+    assert [draw.size for draw in draws_of(small.context, artifact)] == ["4", "10", "all"]
+    assert [draw.size for draw in draws_of(small.context, artifact, sizes=["10"])] == ["10"]
+
+
+def test_a_draw_without_a_label_is_a_data_error(small: World) -> None:
+    small.train = add_data(small.store, small.cell, [("only this", 0), ("and that", 0)])
+    with pytest.raises(DataError, match="no example of 'second'"):
+        runs(small, drawn(small, strategy="random"))
+
+
+def test_test_data_without_rows_is_a_data_error(small: World) -> None:
+    small.test = add_data(small.store, small.cell, [], split="test")
+    with pytest.raises(DataError, match="has no usable row"):
+        runs(small, [], shots=0)
+
+
+@pytest.mark.parametrize("wrong", [{"shots": -1}, {"shots": 101}, {"decoding": "beam"}])
+def test_impossible_settings_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        IclConfig(**wrong)

@@ -1,0 +1,274 @@
+"""What every stage with an engine or a draw must keep: what changes a key and what does not, hits, crashes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, make_dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import sdc.cache.store
+from scripted import ScriptedEngine, World, model_folder, never, obliging, world
+from sdc.cache.key import identity
+from sdc.cache.store import Artifact
+from sdc.errors import StoreError
+from sdc.pipelines import gen, icl, judge, sample, stage
+from sdc.pipelines.draws import Draw, draws_of
+from sdc.pipelines.engines.options import EngineOptions
+from sdc.pipelines.gen import GenConfig
+from sdc.pipelines.icl import IclConfig
+from sdc.pipelines.judge import JudgeConfig
+from sdc.pipelines.sample import SampleConfig
+from sdc.pipelines.stage import Computed, Outcome
+
+_TINY = {"quota": 2, "num_texts": 2, "num_seeds": 1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """How one stage is planned and run in a world that has all it needs, and another value for each of its fields."""
+
+    name: str
+    config: type[Any]
+    base: dict[str, Any]
+    changes: dict[str, Any]
+    plan: Callable[[World, Any], Artifact]
+    run: Callable[..., list[Outcome]]
+    asks: bool = True
+
+
+def _generation(small: World) -> Artifact:
+    return small.store.find("gen")[0]
+
+
+def _draws(small: World) -> list[Draw]:
+    return draws_of(small.context, small.store.find("sample")[0])
+
+
+KINDS = (
+    Kind(
+        name="gen",
+        config=GenConfig,
+        base={"model": "tiny", **_TINY},
+        changes={
+            "quota": 3, "num_texts": 3, "num_seeds": 2, "temperature": 0.8, "top_p": 0.8, "repetition_penalty": 1.1,
+            "max_tokens": 7, "label_style": "name", "near_duplicate": 0.9, "gates": True,
+            "incentive": "hints", "seed": 1, "model": "other",
+        },
+        plan=lambda w, config: gen.plan(w.context, config, w.cell, data=w.train, judgement=None),
+        run=lambda w, config, **how: [gen.run(w.context, config, w.cell, data=w.train, **how)],
+    ),
+    Kind(
+        name="judge",
+        config=JudgeConfig,
+        base={"model": "tiny", "votes": 3},
+        changes={
+            "gates": False, "llm": False, "threshold": 0.6, "label_threshold": 0.4, "votes": 5, "temperature": 0.9,
+            "seed": 1, "judge_all": True, "model": "other",
+        },
+        plan=lambda w, config: judge.plan(w.context, config, w.cell, _generation(w)),
+        run=lambda w, config, **how: [judge.run(w.context, config, w.cell, generation=_generation(w), **how)],
+    ),
+    Kind(
+        name="sample",
+        config=SampleConfig,
+        base={"repeats": 2, "sizes": ("2", "all")},
+        changes={
+            "source": "seeds+synthetic", "strategy": "random", "sizes": ("2",), "repeats": 3, "seed": 1
+        },
+        plan=lambda w, config: sample.plan(config, w.cell, _generation(w)),
+        run=lambda w, config, **how: [sample.run(w.context, config, w.cell, examples=_generation(w))],
+        asks=False,
+    ),
+    Kind(
+        name="icl",
+        config=IclConfig,
+        base={"model": "tiny", "shots": 1, "decoding": "generate"},
+        changes={"shots": 2, "decoding": "scores", "max_tokens": 7, "seed": 1, "model": "other"},
+        plan=lambda w, config: icl.plan(w.context, config, w.cell, draws=_draws(w), test=w.test)[0],
+        run=lambda w, config, **how: icl.run(w.context, config, w.cell, draws=_draws(w), test=w.test, **how),
+    ),
+)  # fmt: skip
+#: A config that the world `ready` was not made with.
+_ANOTHER: dict[str, dict[str, Any]] = {
+    "gen": {"seed": 4}, "judge": {"threshold": 0.7}, "sample": {"seed": 4}, "icl": {"seed": 4}
+}  # fmt: skip
+ALL = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+ASKING = pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.asks], ids=lambda kind: kind.name)
+
+
+@pytest.fixture
+def ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A world with a generation, a sample of it, and an engine that does what it is asked."""
+    ScriptedEngine(obliging).install(monkeypatch)
+    return _ready(tmp_path / "a")
+
+
+def _ready(root: Path) -> World:
+    small = world(root)
+    model_folder(root / "other", '{"other": 1}')
+    small.gen(**_TINY)
+    config = SampleConfig(sizes=("all",), repeats=2, seed=9)
+    sample.run(small.context, config, small.cell, examples=_generation(small))
+    return small
+
+
+def _config(kind: Kind, small: World, **changes: Any) -> Any:
+    settings = {**kind.base, **changes}
+    if "model" in settings:
+        settings["model"] = str(small.root / settings["model"])
+    return kind.config(**settings)
+
+
+def _key(kind: Kind, small: World, **changes: Any) -> str:
+    return kind.plan(small, _config(kind, small, **changes)).key
+
+
+# -- keys ---------------------------------------------------------------------------------------------------------
+
+
+@ALL
+def test_every_field_of_the_config_changes_the_key(kind: Kind, ready: World) -> None:
+    assert set(kind.changes) == {field.name for field in fields(kind.config)}, "a new field needs a change to try"
+    keys = {"": _key(kind, ready)}
+    for name, value in kind.changes.items():
+        keys[name] = _key(kind, ready, **{name: value})
+    assert len(set(keys.values())) == len(keys), keys
+
+
+@ALL
+def test_the_same_config_has_the_same_key(kind: Kind, ready: World) -> None:
+    assert _key(kind, ready) == _key(kind, ready)
+
+
+@ALL
+def test_the_key_does_not_depend_on_where_store_and_model_are(
+    kind: Kind, ready: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = _ready(tmp_path / "deep" / "in" / "b")
+    assert elsewhere.store.path != ready.store.path
+    assert _key(kind, elsewhere) == _key(kind, ready)
+    planned = kind.plan(elsewhere, _config(kind, elsewhere))
+    assert str(tmp_path) not in repr(planned.config)
+    monkeypatch.chdir(elsewhere.root)  # the same folder by a relative path
+    if "model" in kind.base:
+        assert kind.plan(elsewhere, kind.config(**{**kind.base, "model": "tiny"})).key == _key(kind, ready)
+
+
+@ALL
+def test_a_new_field_at_its_default_keeps_the_key(kind: Kind, ready: World) -> None:
+    later = make_dataclass("Later", [("novelty", int, 3)], bases=(kind.config,), frozen=True, kw_only=True)
+    base = vars(_config(kind, ready))
+    assert kind.plan(ready, later(**base)).key == _key(kind, ready)
+    assert kind.plan(ready, later(**base, novelty=4)).key != _key(kind, ready)
+
+
+@ASKING
+def test_batch_size_and_engine_do_not_change_key_or_rows(
+    kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = []
+    for batch_size, engine in ((1, "auto"), (7, "transformers")):
+        ScriptedEngine(obliging).install(monkeypatch)
+        small = _ready(tmp_path / str(batch_size))
+        small.context = replace(small.context, engine=EngineOptions(engine=engine, batch_size=batch_size))
+        (outcome, *_) = kind.run(small, _config(kind, small))
+        rows = [small.store.query(f"from {table} where key = ? order by all", [outcome.key]) for table in _TABLES]
+        found.append((outcome.key, rows))
+    assert found[0] == found[1]
+
+
+_TABLES = ("examples", "verdicts", "draws", "outputs")
+
+
+def test_input_language_and_task_are_in_the_key(make: Callable[..., Artifact]) -> None:
+    same = {"stage": "gen", "version": 1, "config": {"a": 1}, "inputs": ["k"], "lang": "te", "task": "topic"}
+    base = stage.plan(**same)  # type: ignore[arg-type]
+    changed = [("version", 2), ("stage", "x"), ("config", {"a": 2}), ("inputs", ["j"]), ("lang", "sw"), ("task", "t")]
+    keys = {stage.plan(**{**same, name: value}).key for name, value in changed}  # type: ignore[arg-type]
+    assert len(keys | {base.key}) == len(changed) + 1
+    assert base.recomputed_key() == base.key
+
+
+# -- hits ---------------------------------------------------------------------------------------------------------
+
+
+@ALL
+def test_the_second_run_is_a_hit_and_never_calls_an_engine(
+    kind: Kind, ready: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = _config(kind, ready, **_ANOTHER[kind.name])
+    first = kind.run(ready, config)
+    assert not any(outcome.hit for outcome in first)
+    engine = ScriptedEngine(never).install(monkeypatch)
+    second = kind.run(ready, config)
+    assert [outcome.key for outcome in second] == [outcome.key for outcome in first]
+    assert all(outcome.hit for outcome in second)
+    assert engine.loaded == 0
+
+
+@ALL
+def test_a_hit_becomes_the_newest(kind: Kind, ready: World) -> None:
+    first = kind.run(ready, _config(kind, ready))[0]
+    kind.run(ready, _config(kind, ready, **_ANOTHER[kind.name]))
+    assert ready.store.find(kind.name)[0].key != first.key
+    kind.run(ready, _config(kind, ready))
+    newest = ready.store.find(kind.name)[: 2 if kind.name == "icl" else 1]
+    assert first.key in {artifact.key for artifact in newest}
+
+
+@ALL
+def test_force_computes_again_and_replaces_the_rows(kind: Kind, ready: World) -> None:
+    config = _config(kind, ready)
+    first = kind.run(ready, config)
+    before = _rows(ready)
+    ready.context = replace(ready.context, force=True)
+    again = kind.run(ready, config)
+    assert [outcome.key for outcome in again] == [outcome.key for outcome in first]
+    assert not any(outcome.hit for outcome in again)
+    assert _rows(ready) == before
+
+
+def _rows(small: World) -> dict[str, int]:
+    tables = ("artifacts", *_TABLES, "runs")
+    return {table: small.store.query(f"select count(*) from {table}")[0][0] for table in tables}
+
+
+@ALL
+def test_a_crash_between_rows_and_artifact_row_is_a_miss(
+    kind: Kind, ready: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    insert, before = sdc.cache.store._insert, _rows(ready)
+
+    def power_cut(con: Any, table: str, rows: Any) -> None:
+        if table == "artifacts":
+            raise StoreError("power cut")
+        insert(con, table, rows)
+
+    config = _config(kind, ready, **_ANOTHER[kind.name])
+    with monkeypatch.context() as broken:
+        broken.setattr(sdc.cache.store, "_insert", power_cut)
+        with pytest.raises(StoreError, match="power cut"):
+            kind.run(ready, config)
+    assert _rows(ready) == before
+    assert not kind.run(ready, config)[0].hit
+    assert kind.run(ready, config)[0].hit
+
+
+# -- produce ------------------------------------------------------------------------------------------------------
+
+
+def test_produce_keeps_rows_summary_and_seconds(ready: World) -> None:
+    planned = stage.plan(stage="gen", version=1, config={"x": 1}, inputs=[], lang="en", task="small")
+    row = {"idx": 0, "lang": "en", "task": "small", "text": "t", "source": "synthetic", "status": "ok"}
+    outcome = stage.produce(ready.context, planned, lambda: Computed(rows={"examples": [row]}, summary={"rows": 1}))
+    kept = ready.store.get(outcome.key)
+    assert kept is not None
+    assert kept.summary == {"rows": 1} == outcome.summary
+    assert kept.seconds is not None and kept.seconds >= 0
+    assert ready.rows(kept, "text") == [("t",)]
+
+
+def test_model_fields_are_left_out_of_the_identity() -> None:
+    for config in (GenConfig(model="a"), JudgeConfig(model="a"), IclConfig(model="a")):
+        assert identity(config) == {}
