@@ -29,7 +29,7 @@ def _quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test must not meet the store, the home of models or the network of whoever runs it."""
     for name in (
         "SDC_STORE", "SDC_LOCK_TIMEOUT_S", "SDC_CALL_JOURNAL", "SDC_SERVER", "SDC_PRICES", "SDC_API_KEY",
-        "OPENAI_API_KEY",
+        "OPENAI_API_KEY", "COLUMNS",
     ):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
