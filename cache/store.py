@@ -181,6 +181,13 @@ class Store(StoreFile):
             time = now()
             _insert(con, "artifacts", [_row(artifact, time) for artifact, _ in new.values()])
 
+    def add_blobs(self, key: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Gives an artifact that is there the files that belong to it, in the place of those it had."""
+        with self.open(write=True) as con:
+            con.execute("delete from blobs where key = ?", [key])
+            if con.execute("select 1 from artifacts where key = ?", [key]).fetchall():
+                _insert(con, "blobs", [{"key": key, **row} for row in rows])
+
     def touch(self, keys: Sequence[str]) -> set[str]:
         """Returns those of `keys` that are in the store, and marks them as used now.
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "icl": "icl:icl",
     "eval": "eval:evaluate",
     "report": "report:app",
+    "predict": "predict:predict",
     "demo": "demo:demo",
     "doctor": "doctor:doctor",
     "store": "store:app",

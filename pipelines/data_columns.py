@@ -157,7 +157,7 @@ def examples(
     for idx, record in enumerate(frame.records):
         text, label, status, reason = record.raw, None, "broken", record.broken
         if record.broken is None:
-            text, reason = _text(record.cells.get(columns.text))
+            text, reason = printable(record.cells.get(columns.text))
             if reason is None:
                 label, why_unlabelled = _label(record.cells, columns, labels, task)
                 if not text.strip():
@@ -165,7 +165,7 @@ def examples(
                 else:
                     status, reason = ("ok", None) if why_unlabelled is None else ("unlabelled", why_unlabelled)
         else:
-            text, _ = _text(record.raw)
+            text, _ = printable(record.raw)
         rows.append(
             {
                 "idx": idx,
@@ -184,7 +184,7 @@ def examples(
     return rows
 
 
-def _text(value: object) -> tuple[str, str | None]:
+def printable(value: object) -> tuple[str, str | None]:
     """Returns the text of a cell as it is, and why it cannot be used (then the text is made printable), or None."""
     if value is None:
         return "", None

@@ -61,6 +61,10 @@ class Instructions:
             self._prompts[text] = prompt
         return self._prompts[text]
 
+    def forget(self) -> None:
+        """Drops the prompts that are remembered."""
+        self._prompts.clear()
+
     def row(self, text: str, label: int) -> Row:
         """Returns the training row of an example."""
         prompt = self._prompt_ids(self.prompt(text))

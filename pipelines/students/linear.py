@@ -138,7 +138,6 @@ class FittedLinear:
     def scores(self, texts: Sequence[str]) -> list[list[float]]:
         """Returns log-probabilities; `ABSENT` for labels that the draw did not hold, and never below it."""
         import numpy as np
-        from threadpoolctl import threadpool_limits
 
         if not texts:
             return []
@@ -146,12 +145,9 @@ class FittedLinear:
         if self._student.ngrams is not self._counted:
             self._counted = self._student.ngrams
             self._columns_F = np.searchsorted(self._counted, self._ngrams_F)
-        with threadpool_limits(1), np.errstate(divide="ignore"):  # log(0) becomes ABSENT below
-            features_NF = self._weighting.transform(counts_NV[:, self._columns_F])
-            logp_NL = self._regression.predict_log_proba(features_NF)
-        scores = np.full((len(texts), self._num_labels), ABSENT)
-        scores[:, self._regression.classes_] = np.maximum(logp_NL, ABSENT)
-        return scores.tolist()
+        return _log_probabilities(
+            self._weighting, self._regression, counts_NV[:, self._columns_F], num_labels=self._num_labels
+        )
 
     def save(self, folder: Path) -> None:
         """Writes `linear.safetensors` (coefficients, intercepts, idf, label ids) and `linear.json`."""
@@ -168,3 +164,55 @@ class FittedLinear:
         settings = {"settings": asdict(self._student.config), "num_labels": self._num_labels}
         text = json.dumps({**settings, "ngrams": self._ngrams_F.tolist()}, ensure_ascii=False)
         (folder / "linear.json").write_text(text, "utf-8")
+
+
+class LoadedLinear:
+    """A logistic regression as `save` wrote it; unlike a fitted one it remembers no text.
+
+    Args:
+        folder: Holds `linear.safetensors` and `linear.json`.
+
+    Raises:
+        ValueError, OSError, KeyError: The files are not what `save` writes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from safetensors.numpy import load_file
+        from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
+        from sklearn.linear_model import LogisticRegression
+
+        about = json.loads((folder / "linear.json").read_text("utf-8"))
+        tensors = load_file(folder / "linear.safetensors")
+        self.num_labels = int(about["num_labels"])
+        longest = LinearConfig(**about["settings"]).max_ngram
+        self._counting = CountVectorizer(
+            analyzer="char_wb", ngram_range=(1, longest), vocabulary=about["ngrams"], dtype="float64"
+        )
+        self._weighting = TfidfTransformer(sublinear_tf=True)
+        self._weighting.idf_ = tensors["idf"]
+        self._regression = LogisticRegression()
+        self._regression.coef_, self._regression.intercept_ = tensors["coefficients"], tensors["intercepts"]
+        self._regression.classes_ = tensors["labels"]
+        if len(about["ngrams"]) != tensors["coefficients"].shape[1]:
+            raise ValueError("linear.json and linear.safetensors do not belong together")
+
+    def scores(self, texts: Sequence[str]) -> list[list[float]]:
+        """Returns log-probabilities, the same as `FittedLinear`."""
+        if not texts:
+            return []
+        return _log_probabilities(
+            self._weighting, self._regression, self._counting.transform(texts), num_labels=self.num_labels
+        )
+
+
+def _log_probabilities(weighting: Any, regression: Any, counts_NF: Any, *, num_labels: int) -> list[list[float]]:
+    """Returns log-probabilities; `ABSENT` for labels that the draw did not hold, and never below it."""
+    import numpy as np
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1), np.errstate(divide="ignore"):  # log(0) becomes ABSENT below
+        logp_NL = regression.predict_log_proba(weighting.transform(counts_NF))
+    scores = np.full((counts_NF.shape[0], num_labels), ABSENT)
+    scores[:, regression.classes_] = np.maximum(logp_NL, ABSENT)
+    found: list[list[float]] = scores.tolist()
+    return found

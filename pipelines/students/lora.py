@@ -6,6 +6,7 @@ Here: its settings, and a student that loads its base once and trains many runs 
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdc.cache.key import identity
@@ -189,6 +190,20 @@ class LoraStudent:
                     labels=self._task.label_names, base=self._source, values_P=values, details=run.details() | about,
                 )  # fmt: skip
             yield Finished(job=run.number, result=result, seconds=run.seconds)
+
+    def load(self, folder: Path) -> "FittedAdapter":
+        """Returns the adapter that `save` wrote into a folder, on the base of this student.
+
+        Raises:
+            EngineError: The base cannot be loaded, or the adapter is of another one.
+        """
+        from sdc.pipelines.students.tuned import FittedAdapter, read_adapter
+
+        engine, instructions = self._loaded()
+        return FittedAdapter(
+            engine, instructions, self.config, labels=self._task.label_names, base=self._source,
+            values_P=read_adapter(folder, engine), details={},
+        )  # fmt: skip
 
     def _loaded(self) -> "tuple[TunedEngine, Instructions]":
         from sdc.pipelines.students.instruct import Instructions

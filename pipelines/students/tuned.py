@@ -66,6 +66,10 @@ class TunedEngine(TransformersEngine):
             self._ids[prompt] = super().prompt_ids(prompt)
         return self._ids[prompt]
 
+    def forget(self) -> None:
+        """Drops the token ids of all prompts."""
+        self._ids.clear()
+
 
 class FittedAdapter:
     """One trained adapter.
@@ -112,6 +116,11 @@ class FittedAdapter:
             return [{"scores": row} for row in self.scores(texts)]
         return [{"reply": reply.text} for reply in self._ask(texts)]
 
+    def forget(self) -> None:
+        """Drops what is remembered of single texts, for callers that have no end of them."""
+        self._engine.forget()
+        self._instructions.forget()
+
     def save(self, folder: Path) -> None:
         """Writes `adapter_config.json` and `adapter_model.safetensors` as `peft` and vLLM read them."""
         import peft
@@ -156,6 +165,30 @@ class FittedAdapter:
                     continue
                 start += len(chunk)
         return [found[i] for i in range(len(texts))]
+
+
+def read_adapter(folder: Path, engine: TunedEngine) -> torch.Tensor:
+    """Returns the numbers of the adapter that `FittedAdapter.save` wrote.
+
+    Raises:
+        EngineError: It is no adapter of this model, rank and layers.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    adapters = engine.adapters
+    values_P = torch.zeros(adapters.num_parameters, dtype=adapters.dtype)
+    try:
+        tensors = load_file(folder / "adapter_model.safetensors")
+        for place, (a_RKH, b_ROK) in zip(adapters.places, adapters.split(values_P[None]), strict=True):
+            a_RKH[0].copy_(tensors.pop(f"base_model.model.{place.name}.lora_A.weight"))
+            b_ROK[0].copy_(tensors.pop(f"base_model.model.{place.name}.lora_B.weight"))
+    except (SafetensorError, OSError, KeyError, RuntimeError) as error:
+        reason = str(error).splitlines()[0][:160]
+        raise EngineError(f"cannot read the adapter ({reason})", engine.label, "check its folder, and --base") from error
+    if tensors:
+        raise EngineError(f"the adapter has other layers than {engine.label}", str(folder), "name its model with --base")
+    return values_P
 
 
 def _require_bitsandbytes(model: Model, flag: str) -> None:

@@ -1,0 +1,140 @@
+"""`sdc predict`: its flags."""
+
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from itertools import chain, islice
+from pathlib import Path
+from typing import Annotated, BinaryIO
+
+import typer
+
+from sdc.cli import options, render
+from sdc.errors import DataError, UsageError
+from sdc.pipelines import predict as stage
+from sdc.pipelines import predict_formats, predict_input, predictors, run_record
+from sdc.pipelines.predict import Prediction
+from sdc.pipelines.predictors import Predictor
+from sdc.pipelines.stage import Context
+
+_LINE_NUMBER = re.compile(r"^line \d+: ")
+
+
+def predict(
+    file: Annotated[
+        str | None, typer.Argument(metavar="[FILE]", help="Texts to classify; `-`, or nothing, reads them from stdin.")
+    ] = None,
+    run: Annotated[str | None, typer.Option("--run", help="Key of the run (train, icl) or of its evaluation.")] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", help="A folder that `sdc export` wrote, instead of --run.")
+    ] = None,
+    onnx: Annotated[
+        str | None, typer.Option("--onnx", help="--model: run its ONNX form, fp32 or int8 (needs sdc[onnx]).")
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option("--base", help="Model that the run started from, where it is not found by itself.")
+    ] = None,
+    input_format: Annotated[
+        str | None,
+        typer.Option("--input-format", help="csv, tsv, jsonl or lines. Default: by the suffix; stdin has lines."),
+    ] = None,
+    text_column: Annotated[
+        str | None, typer.Option("--text-column", help="Column or field of the text. Default: by its usual names.")
+    ] = None,
+    output: Annotated[str, typer.Option("--format", help="jsonl, csv, or lines (the label alone).")] = "jsonl",
+    batch_rows: Annotated[
+        int, typer.Option("--batch-rows", min=1, max=100_000, help="Rows that are read, classified and written at once.")
+    ] = stage.BATCH_ROWS,
+    keep_weights: Annotated[
+        bool, typer.Option("--keep-weights", help="Keep weights that had to be made again, for the next time.")
+    ] = False,
+    engine: options.EngineOption = "auto",
+    server: options.ServerOption = None,
+    engine_arg: options.EngineArgOption = None,
+    store: options.StoreOption = None,
+) -> None:
+    """Classify texts with a run, one row out for every row in.
+
+    Labels and probabilities are written to stdout as soon as a batch is read, so that a pipe of any length takes no
+    more memory. A row without a usable text has no label, and the reason.
+    """
+    predict_formats.check(output)
+    if (run is None) == (model is None):
+        raise UsageError("say what classifies", fix="give --run KEY, or --model FOLDER that `sdc export` wrote")
+    if onnx is not None and model is None:
+        raise UsageError("--onnx runs an exported folder", "--onnx", "run `sdc export --onnx` and name it with --model")
+    context = options.context(store, engine=options.how(engine, server, engine_arg, None))
+    where = "stdin" if file in (None, "-") else str(file)
+    kind = predict_input.kind(None if where == "stdin" else where, input_format)
+    with ExitStack() as stack:
+        stream = stack.enter_context(_opened(file))
+        rows = predict_input.rows(stream, kind=kind, where=where, text_column=text_column)
+        first = list(islice(rows, 1))  # a wrong column or a binary file is told before weights are made
+        predictor = stack.enter_context(
+            _predictor(context, run, model, onnx=onnx, base=base, keep_weights=keep_weights)
+        )
+        seen: Counter[str | None] = Counter()
+        batches = _counted(stage.run(predictor, chain(first, rows), batch_rows=batch_rows), seen)
+        for text in predict_formats.write(batches, predictor.task, output):
+            sys.stdout.write(text)
+            sys.stdout.flush()
+    lost = seen.total() - seen[None]
+    reasons = ", ".join(f"{reason} {count}" for reason, count in seen.most_common(4) if reason is not None)
+    without = f", {lost} without a label ({reasons})" if lost else ""
+    render.note(f"predict {predictor.name}: {seen.total()} rows{without}")
+
+
+def _predictor(
+    context: Context, run: str | None, model: Path | None, *, onnx: str | None, base: str | None, keep_weights: bool
+) -> AbstractContextManager[Predictor]:
+    if run is not None:
+        record = run_record.find(context, run)
+        return predictors.of_run(context, record, base=base, keep_weights=keep_weights)
+    assert model is not None
+    if keep_weights:
+        raise UsageError("--keep-weights keeps those of a run", "--keep-weights", "drop the flag, or name a --run")
+    raise NotImplementedError
+
+
+def _opened(file: str | None) -> AbstractContextManager[BinaryIO]:
+    """Returns the input as bytes.
+
+    Raises:
+        UsageError: There is no input.
+        DataError: The file cannot be opened.
+    """
+    if file is None or file == "-":
+        if sys.stdin is None or sys.stdin.isatty():
+            raise UsageError("nothing to classify", fix="name a file, or pipe texts into this command")
+        return _NotClosed(sys.stdin.buffer)
+    path = Path(file)
+    try:
+        if path.is_dir():
+            raise DataError("this is a folder, not a file", file, "name one file")
+        stream = path.open("rb")
+    except (OSError, ValueError) as error:
+        what = (getattr(error, "strerror", None) or str(error)).lower()
+        raise DataError(f"cannot read the file ({what})", file[:200], "check the path and its permissions") from error
+    return stream
+
+
+class _NotClosed(AbstractContextManager[BinaryIO]):
+    """Leaves stdin open: it is not ours."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+
+    def __enter__(self) -> BinaryIO:
+        return self._stream
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+
+def _counted(batches: Iterable[list[Prediction]], seen: Counter[str | None]) -> Iterator[Sequence[Prediction]]:
+    """Passes the batches on, and counts the reasons; a reason with a line number counts without it."""
+    for batch in batches:
+        seen.update(row.reason and _LINE_NUMBER.sub("", row.reason)[:60] for row in batch)
+        yield batch

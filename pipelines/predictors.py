@@ -1,0 +1,134 @@
+"""What can classify a text: a run of the store with its weights or shots, or an exported folder.
+
+Here: opening one, for every method. Not here: reading texts, labels and probabilities (`predict.py`), weights.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sdc.errors import BudgetError, EngineError, UsageError
+from sdc.pipelines import prompts, weights
+from sdc.pipelines.engines import models, open_asker
+from sdc.pipelines.engines.ask import Asker
+from sdc.pipelines.engines.protocol import Call, Reply
+from sdc.pipelines.run_record import RunRecord, base_model
+from sdc.pipelines.stage import Context
+from sdc.pipelines.students import loaded
+from sdc.pipelines.students.finetune import FinetuneStudent
+from sdc.pipelines.students.loaded import Answers
+from sdc.pipelines.students.lora import LoraStudent
+from sdc.pipelines.tasks import Task
+
+#: The settings of an icl run that are understood here. Another one would silently give other answers.
+_ICL_SETTINGS = {"shots", "decoding", "max_tokens", "model", "definition", "prompt", "draw", "shot_seed"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Predictor:
+    """Something that classifies texts.
+
+    Args:
+        name: For people: the run or the folder.
+        task: Its labels.
+        answers: Texts -> `scores` or `reply` of each, or the `reason` why there is neither.
+    """
+
+    name: str
+    task: Task
+    answers: Answers
+
+
+@contextmanager
+def of_run(context: Context, record: RunRecord, *, base: str | None, keep_weights: bool) -> Iterator[Predictor]:
+    """Gives the predictor of a run; for a trained one its weights are found or made again.
+
+    Raises:
+        UsageError: The recipe means something else today, or the flags do not fit the method.
+        EngineError: A model cannot be loaded.
+    """
+    name, task = f"run {record.short}", record.cell.task
+    if record.method == "icl":
+        if keep_weights:
+            raise UsageError("an icl run has no weights of its own", "--keep-weights", "drop the flag")
+        with _prompted(context, record, base=base) as answers:
+            yield Predictor(name=name, task=task, answers=answers)
+        return
+    with weights.folder(context, record, base=base, keep=keep_weights) as folder:
+        yield Predictor(name=name, task=task, answers=_trained(context, record, folder, base=base))
+
+
+def _trained(context: Context, record: RunRecord, folder: Path, *, base: str | None) -> Answers:
+    if record.method == "linear":
+        return loaded.linear(folder)
+    student = weights.student(context, record, base=base)
+    if isinstance(student, LoraStudent):
+        return loaded.adapter(folder, student)
+    assert isinstance(student, FinetuneStudent)
+    return loaded.transformer(folder, name=record.model, max_length=student.config.max_length)
+
+
+@contextmanager
+def _prompted(context: Context, record: RunRecord, *, base: str | None) -> Iterator[Answers]:
+    """Gives the answers of the run's model, asked with the run's own shots."""
+    recipe, task = record.artifact.config, record.cell.task
+    strange = sorted(set(recipe) - _ICL_SETTINGS)
+    if recipe["prompt"] != prompts.digest("classify") or recipe["definition"] != _as_json(task.identity()):
+        strange.append("prompt")
+    if strange:
+        what = f"run {record.short} was prompted in another way ({', '.join(strange)})"
+        raise UsageError(what, str(context.store.path), "run `sdc icl` again and name that run")
+    where = f"run {record.short}"
+    model = models.resolve(
+        context.store, base_model(context.store, recipe["model"], record.model, given=base, where=where)
+    )
+    shots = [(text, label) for text, label in record.details.get("shots", [])]
+    scored = recipe.get("decoding", "scores") == "scores"
+
+    def call(text: str) -> Call:
+        return Call(
+            prompt=prompts.classify(task, text=text, shots=shots),
+            choices=task.label_names if scored else (),
+            max_tokens=20 if scored else recipe.get("max_tokens", 20),
+        )
+
+    with open_asker(context, model) as asker:
+        yield lambda texts: [_answer(reply) for reply in _ask(asker, [call(text) for text in texts], call("-"))]
+
+
+def _as_json(value: Any) -> Any:
+    """Returns a value as JSON gives it back: lists for tuples."""
+    if isinstance(value, dict):
+        return {name: _as_json(item) for name, item in value.items()}
+    return [_as_json(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _answer(reply: Reply) -> dict[str, Any]:
+    if not reply.is_answer:
+        return {"reason": f"{reply.finish}: {reply.reason}" if reply.reason else reply.finish}
+    return {"scores": list(reply.scores)} if reply.scores else {"reply": reply.text}
+
+
+def _ask(asker: Asker, calls: Sequence[Call], probe: Call) -> list[Reply]:
+    """Returns one reply per call; a text that the engine refuses, as too long a one, does not spoil its neighbours.
+
+    Raises:
+        EngineError: Not even the shortest text is answered: it is the model's fault, not a text's.
+    """
+    try:
+        return asker.ask(calls)
+    except BudgetError:
+        raise
+    except EngineError:
+        asker.ask([probe])
+    replies = []
+    for call in calls:
+        try:
+            replies += asker.ask([call])
+        except BudgetError:
+            raise
+        except EngineError as error:
+            replies.append(Reply(finish="failed", reason=error.what))
+    return replies

@@ -1,0 +1,166 @@
+"""The weights of a run: the kept ones, or made again from its recipe.
+
+Here: a folder with the files that the student's `save` writes. Not here: fitting (`students/`), reading the files
+(`students/loaded.py`), what is done with them (predict, export).
+"""
+
+import math
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from sdc.cache.key import digest
+from sdc.errors import EngineError, StoreError, UsageError
+from sdc.pipelines import students
+from sdc.pipelines.run_record import RunRecord, base_model
+from sdc.pipelines.stage import Context
+from sdc.pipelines.students.protocol import Answering, FitFailed, Fitted, Seeds, Student
+
+#: Stored test rows that a student is held against after it was fitted again.
+_CHECKED_ROWS = 64
+#: A score that differs by more is told, in nats: other machines and libraries round differently.
+_NOTICEABLE = 0.01
+
+
+@contextmanager
+def folder(context: Context, record: RunRecord, *, base: str | None = None, keep: bool = False) -> Iterator[Path]:
+    """Gives a temporary folder with the weights of a trained run; one line says so if they must be made again.
+
+    Args:
+        context: The store, and who is told.
+        record: A run of stage `train`.
+        base: The model that it started from, where that is not found by itself.
+        keep: Keep weights that were made again beside the store. The run's key and outputs stay as they are.
+
+    Raises:
+        UsageError: The recipe means something else today: other labels, prompts or defaults.
+        StoreError: The rows of its draw are not in the store.
+        EngineError: The fit failed, or its model is not on this machine.
+    """
+    with tempfile.TemporaryDirectory(prefix="sdc-weights-") as name:
+        target = Path(name)
+        lost = _kept(context, record, target)
+        if lost is not None:
+            took = "" if record.seconds is None else f", which took {record.seconds:.1f} s the first time"
+            hint = "" if keep else "; --keep-weights keeps them"
+            context.say(f"run {record.short}: its weights {lost}, so it is fitted again{took}{hint}")
+            _fit_again(context, record, base=base).save(target)
+            if keep:
+                context.store.add_blobs(record.artifact.key, _rows(context, target))
+        yield target
+
+
+def student(context: Context, record: RunRecord, *, base: str | None = None) -> Student:
+    """Returns the student with the settings in the run's recipe.
+
+    Raises:
+        UsageError: Its key would be another one today.
+        EngineError: Its model is not on this machine.
+    """
+    recipe = record.artifact.config
+    if record.method not in students.STUDENTS:
+        raise UsageError(f"run {record.short} is of method {record.method}, which trains nothing", "--run", "see docs")
+    config_class = students.STUDENTS[record.method][0]
+    settings = {f.name: recipe[f.name] for f in fields(config_class) if f.name in recipe and f.name != "model"}
+    if "model" in recipe:
+        where = f"run {record.short}"
+        settings["model"] = base_model(context.store, recipe["model"], record.model, given=base, where=where)
+    made = students.create(context.store, config_class(**settings), record.cell.task)
+    today = {**made.identity(), "method": made.method, "num_labels": len(record.cell.task.labels)}
+    changed = [name for name in sorted({*today, *recipe} - {"draw", "init_seed", "order_seed", "model"})
+               if digest(today.get(name)) != digest(recipe.get(name))]  # fmt: skip
+    if changed:
+        what = f"the recipe of run {record.short} means something else today ({', '.join(changed)} differ)"
+        raise UsageError(what, str(context.store.path), "train it again, or use the sdc that made it")
+    return made
+
+
+def _kept(context: Context, record: RunRecord, target: Path) -> str | None:
+    """Puts the kept weights into `target` and returns None, or returns what is wrong with them."""
+    rows = context.store.query("select name, digest, bytes from blobs where key = ?", [record.artifact.key])
+    if not rows:
+        return "were not kept"
+    for name, blob, size in rows:
+        fault = context.store.blobs.fault(blob, size)
+        if fault is not None:
+            return f"are {fault} ({name})"
+    for name, blob, _ in rows:
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _link(context.store.blobs.path(blob).resolve(), path)
+    return None
+
+
+def _link(source: Path, path: Path) -> None:
+    try:
+        path.symlink_to(source)
+    except OSError:  # a file system without links
+        shutil.copyfile(source, path)
+
+
+def _fit_again(context: Context, record: RunRecord, *, base: str | None) -> Fitted:
+    recipe = record.artifact.config
+    made = student(context, record, base=base)
+    texts, labels = _draw_rows(context, record)
+    seeds = Seeds(init=recipe.get("init_seed", 0), order=recipe.get("order_seed", 0))
+    made.prepare(texts)
+    try:
+        fitted = made.fit(texts, labels, num_labels=recipe["num_labels"], seeds=seeds)
+        difference = _difference(context, record, fitted)
+    except FitFailed as failure:
+        what = f"fitting it again failed ({failure.reason}), although it went well the first time"
+        raise EngineError(what, f"run {record.short}", "use the machine that made it, or train another") from failure
+    if difference > _NOTICEABLE:
+        context.say(f"run {record.short}: the scores of test rows differ by up to {difference:.2g} from the stored ones"
+                    " (another machine, or other versions of libraries)")  # fmt: skip
+    return fitted
+
+
+def _draw_rows(context: Context, record: RunRecord) -> tuple[list[str], list[int]]:
+    """Returns texts and label ids of the run's draw, in order; any sample that drew the same rows will do."""
+    wanted = record.artifact.config["draw"]
+    for example_key, members in context.store.query(
+        "select distinct example_key, members from draws where draw = ? order by all", [wanted]
+    ):
+        found = context.store.query("select idx, text, label from examples where key = ?", [example_key])
+        pool = {idx: (text, label) for idx, text, label in found}
+        pairs = [pool[idx] for idx in members if idx in pool]
+        if len(pairs) == len(members) and digest([digest(list(pair)) for pair in pairs]) == wanted:
+            return [text for text, _ in pairs], [label for _, label in pairs]
+    what = f"the rows of draw {wanted[:12]} are not in the store, or not as they were"
+    raise StoreError(what, str(context.store.path), "merge the store that has them")
+
+
+def _difference(context: Context, record: RunRecord, fitted: Fitted) -> float:
+    """Returns how far a student's answers to test rows are from the stored ones, in nats; infinite for other replies."""
+    rows = context.store.query(
+        """select e.text, o.scores, o.reply from outputs o join examples e on e.key = ? and e.idx = o.idx
+        where o.key = ? order by o.idx limit ?""",
+        [record.test_key, record.artifact.key, _CHECKED_ROWS],
+    )
+    texts = [text for text, _, _ in rows]
+    answers: Sequence[dict[str, Any]]
+    if isinstance(fitted, Answering):
+        answers = fitted.answers(texts)
+    else:
+        answers = [{"scores": scores} for scores in fitted.scores(texts)]
+    most = 0.0
+    for answer, (_, scores, reply) in zip(answers, rows, strict=True):
+        if scores is not None and answer.get("scores") is not None:
+            most = max(most, *(abs(new - old) for new, old in zip(answer["scores"], scores, strict=True)))
+        elif answer.get("reply") != reply:
+            most = math.inf
+    return most
+
+
+def _rows(context: Context, saved: Path) -> list[dict[str, Any]]:
+    """Keeps the files of a folder as blobs and returns them as rows of the table `blobs`."""
+    files = sorted(path for path in saved.rglob("*") if path.is_file())
+    return [
+        {"name": str(path.relative_to(saved)), "digest": context.store.blobs.put(path), "bytes": path.stat().st_size}
+        for path in files
+    ]
