@@ -24,6 +24,7 @@ COMMANDS = {
     "eval": "eval:evaluate",
     "report": "report:app",
     "predict": "predict:predict",
+    "export": "export:export",
     "demo": "demo:demo",
     "doctor": "doctor:doctor",
     "store": "store:app",

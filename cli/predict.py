@@ -14,7 +14,7 @@ import typer
 from sdc.cli import options, render
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import predict as stage
-from sdc.pipelines import predict_formats, predict_input, predictors, run_record
+from sdc.pipelines import exported, predict_formats, predict_input, predictors, run_record
 from sdc.pipelines.predict import Prediction
 from sdc.pipelines.predictors import Predictor
 from sdc.pipelines.stage import Context
@@ -95,7 +95,7 @@ def _predictor(
     assert model is not None
     if keep_weights:
         raise UsageError("--keep-weights keeps those of a run", "--keep-weights", "drop the flag, or name a --run")
-    raise NotImplementedError
+    return exported.of_folder(context, model, precision=onnx, base=base)
 
 
 def _opened(file: str | None) -> AbstractContextManager[BinaryIO]:

@@ -117,10 +117,19 @@ def markdown(table: Table) -> str:
     """Returns a Markdown table, numbers to the right, under its title."""
 
     def line(cells: Sequence[str]) -> str:
-        return f"| {' | '.join(_one_line(cell).translate(_MARKDOWN) for cell in cells)} |"
+        return f"| {' | '.join(map(escape_markdown, cells))} |"
 
     rule = "|".join("---:" if right else "---" for right in _numeric(table))
     return "\n".join([f"{table.title}\n", line(table.columns), f"|{rule}|", *map(line, table.rows)]) + "\n"
+
+
+def escape_markdown(text: str) -> str:
+    r"""Returns a text as one line of Markdown that shows it as it is.
+
+    >>> escape_markdown("a|b *c*")
+    'a\\|b \\*c\\*'
+    """
+    return _one_line(text).translate(_MARKDOWN)
 
 
 def latex(table: Table) -> str:
