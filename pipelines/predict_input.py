@@ -6,6 +6,7 @@ are read whole and have labels (`data_files.py`).
 
 import codecs
 import csv
+import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -78,12 +79,10 @@ def rows(stream: BinaryIO, *, kind: str, where: str, text_column: str | None = N
 def _decoded(stream: BinaryIO, where: str) -> Iterator[str | None]:
     """Yields the lines with their ends; None for one that is too long. Bytes that are no UTF-8 become surrogates."""
     first = True
+    begin = stream.peek(1) if isinstance(stream, io.BufferedReader) else b""  # what is there already
     while line := stream.readline(MAX_LINE_BYTES + 1):
         if first:
-            if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-                raise DataError("the input is UTF-16", where, _TO_UTF8)
-            if b"\0" in line:
-                raise DataError("the input is binary or UTF-16 (a NUL in its first line)", where, _TO_UTF8)
+            _check(line, begin, where)
             line, first = line.removeprefix(codecs.BOM_UTF8), False
         if len(line) <= MAX_LINE_BYTES:
             yield line.decode("utf-8", errors="surrogateescape")
@@ -91,6 +90,19 @@ def _decoded(stream: BinaryIO, where: str) -> Iterator[str | None]:
         while line and not line.endswith(b"\n"):
             line = stream.readline(MAX_LINE_BYTES)
         yield None
+
+
+def _check(line: bytes, begin: bytes, where: str) -> None:
+    """Raises a DataError if the first line, or what follows it, shows that this is no text at all."""
+    if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise DataError("the input is UTF-16", where, _TO_UTF8)
+    try:
+        line.decode("utf-8")
+        is_binary = b"\0" in line
+    except UnicodeDecodeError:
+        is_binary = b"\0" in line + begin
+    if is_binary:
+        raise DataError("the input is binary or UTF-16 (there is a NUL in it)", where, _TO_UTF8)
 
 
 def _row(value: object) -> Row:
@@ -184,8 +196,7 @@ def _present(lines: Iterable[str | None], where: str) -> Iterator[str]:
 
 def _column(names: Sequence[str], wanted: str | None, where: str) -> str:
     """Returns the column of the text: the one named, else the first that has one of the usual names."""
-    shown = f"the columns {', '.join(repr(name[:40]) for name in names[:12])}"
-    shown, _ = printable(shown)
+    shown = "the columns " + ", ".join(f"'{printable(name[:40])[0]}'" for name in names[:12])
     for name in [wanted] if wanted is not None else TEXT_NAMES:
         found = [c for c in names if c == name] or [c for c in names if c.strip().casefold() == name.strip().casefold()]
         if len(found) > 1:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from sdc.errors import BudgetError, EngineError, UsageError
 from sdc.pipelines import prompts, weights
@@ -50,6 +51,8 @@ def of_run(context: Context, record: RunRecord, *, base: str | None, keep_weight
         EngineError: A model cannot be loaded.
     """
     name, task = f"run {record.short}", record.cell.task
+    if base is not None and "model" not in record.artifact.config:
+        raise UsageError(f"a {record.method} run started from no model", "--base", "drop the flag")
     if record.method == "icl":
         if keep_weights:
             raise UsageError("an icl run has no weights of its own", "--keep-weights", "drop the flag")
@@ -95,7 +98,8 @@ def _prompted(context: Context, record: RunRecord, *, base: str | None) -> Itera
         )
 
     with open_asker(context, model) as asker:
-        yield lambda texts: [_answer(reply) for reply in _ask(asker, [call(text) for text in texts], call("-"))]
+        # A text that nobody asked before: the reply cache must not answer it.
+        yield lambda texts: [_answer(r) for r in _ask(asker, [call(text) for text in texts], call(uuid4().hex))]
 
 
 def _as_json(value: Any) -> Any:
@@ -115,7 +119,7 @@ def _ask(asker: Asker, calls: Sequence[Call], probe: Call) -> list[Reply]:
     """Returns one reply per call; a text that the engine refuses, as too long a one, does not spoil its neighbours.
 
     Raises:
-        EngineError: Not even the shortest text is answered: it is the model's fault, not a text's.
+        EngineError: Not even the probe, a short text, is answered: it is the model's fault, not a text's.
     """
     try:
         return asker.ask(calls)
