@@ -13,8 +13,8 @@ import typer
 
 from sdc.cli import options, render
 from sdc.errors import DataError, UsageError
-from sdc.pipelines import predict as stage
 from sdc.pipelines import exported, predict_formats, predict_input, predictors, run_record
+from sdc.pipelines import predict as stage
 from sdc.pipelines.predict import Prediction
 from sdc.pipelines.predictors import Predictor
 from sdc.pipelines.stage import Context
@@ -45,7 +45,8 @@ def predict(
     ] = None,
     output: Annotated[str, typer.Option("--format", help="jsonl, csv, or lines (the label alone).")] = "jsonl",
     batch_rows: Annotated[
-        int, typer.Option("--batch-rows", min=1, max=100_000, help="Rows that are read, classified and written at once.")
+        int,
+        typer.Option("--batch-rows", min=1, max=100_000, help="Rows that are read, classified and written at once."),
     ] = stage.BATCH_ROWS,
     keep_weights: Annotated[
         bool, typer.Option("--keep-weights", help="Keep weights that had to be made again, for the next time.")

@@ -23,7 +23,8 @@ _CLI_HEAD = """# The command line
 
 Options that many commands share (`--lang`, `--task`, `--store`, `--preset`, `--seed`, `--force`, `--dry-run`, `--json`)
 mean the same everywhere. stdout carries artifact keys, one a line, so that commands can be piped; `report`, `store`,
-`data ls`, `data show` and `doctor` print their tables there. Everything else goes to stderr.
+`data ls`, `data show` and `doctor` print their tables there, `predict` its labels, `export` its folder. Everything else
+goes to stderr.
 
 Exit codes: 0 done; 1 a bug; 2 usage or config; 3 store; 4 engine; 5 data; 130 stopped with Ctrl-C; 141 the reader of a
 pipe went away.

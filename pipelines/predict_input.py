@@ -169,7 +169,9 @@ def _delimited(delimiter: str) -> Callable[[Iterable[str | None], str, str | Non
                 # A quote that swallowed whole lines may have swallowed whole rows: how many, nobody can say.
                 if header is None or reader.line_num > start:
                     what = f"the quoting breaks in the row that begins in line {start} ({error})"
-                    raise DataError(what, where, "close the quote there, and double quotes inside quoted text") from error
+                    raise DataError(
+                        what, where, "close the quote there, and double quotes inside quoted text"
+                    ) from error
                 yield Row(text="", reason=f"line {start}: {error}")
                 continue
             if not cells:

@@ -80,7 +80,7 @@ def find(context: Context, key: str) -> RunRecord:
         raise StoreError(f"run {artifact.short} has no record", str(context.store.path), "see `sdc store verify`")
     method, model, source, num_rows, decoding, seconds, details, status, reason = found[0]
     if status != "ok":
-        fix = "name a run that is ok; see `sdc store sql \"select key, status from runs\"`"
+        fix = 'name a run that is ok; see `sdc store sql "select key, status from runs"`'
         raise UsageError(f"run {artifact.short} failed ({reason}), so it can classify nothing", "--run", fix)
     cell = cells.of_artifact(context.store, artifact)
     test = context.store.get(artifact.inputs[0])

@@ -136,7 +136,7 @@ def _draw_rows(context: Context, record: RunRecord) -> tuple[list[str], list[int
 
 
 def _difference(context: Context, record: RunRecord, fitted: Fitted) -> float:
-    """Returns how far a student's answers to test rows are from the stored ones, in nats; infinite for other replies."""
+    """Returns how far answers to test rows are from the stored ones, in nats; infinite for another reply."""
     rows = context.store.query(
         """select e.text, o.scores, o.reply from outputs o join examples e on e.key = ? and e.idx = o.idx
         where o.key = ? order by o.idx limit ?""",

@@ -3,13 +3,14 @@
 Here: rows that the tiny models of `tests/pipelines/conftest.py` can tell apart, and the stages up to a run.
 """
 
+import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from scripted import World, add_data, add_import, small_task, world
-from sdc.cache.store import Artifact
+from sdc.cache.store import Artifact, Store
 from sdc.pipelines import eval as evaluation
 from sdc.pipelines import run_record, sample, train
 from sdc.pipelines.draws import draws_of
@@ -56,7 +57,13 @@ class Trained:
 
 
 def make(
-    root: Path, student: StudentConfig, *, task: Task | None = None, repeats: int = 1, test: Sequence[Any] = (), **config: Any
+    root: Path,
+    student: StudentConfig,
+    *,
+    task: Task | None = None,
+    repeats: int = 1,
+    test: Sequence[Any] = (),
+    **config: Any,
 ) -> Trained:
     """Returns a world in which a student was trained on 24 rows, `repeats` times; the run is the first."""
     here = world(root, task=task or small_task(2))
@@ -76,3 +83,10 @@ def make(
     (evaluated,) = evaluation.run(here.context, EvalConfig(), pairs)
     record = run_record.find(here.context, outcomes[0].key)
     return Trained(world=here, run=record, sample=drawn, evaluation=here.get(evaluated))
+
+
+def copy(made: Trained, root: Path) -> Trained:
+    """Returns a trained world in a folder of its own: making one takes longer than most tests."""
+    shutil.copytree(made.world.root, root)
+    context = replace(made.world.context, store=Store(root / "store.duckdb", lock_timeout_s=10))
+    return replace(made, world=replace(made.world, root=root, context=context))

@@ -49,7 +49,7 @@ def render(
     """
     record = facts.record
     front = "\n".join(f"{key}: {_yaml(value)}" for key, value in _front_matter(facts, name, licence).items())
-    return _template().render(
+    text: str = _template().render(
         front=front,
         facts=facts,
         record=record,
@@ -66,6 +66,7 @@ def render(
         settings=json.dumps(_settings(record.artifact.config), ensure_ascii=False),
         measured=measured,
     )  # fmt: skip
+    return text
 
 
 def _front_matter(facts: Facts, name: str, licence: str | None) -> dict[str, Any]:
@@ -77,7 +78,12 @@ def _front_matter(facts: Facts, name: str, licence: str | None) -> dict[str, Any
         front["license_name"] = licence
     front["pipeline_tag"] = "text-classification"
     front["library_name"] = _LIBRARIES[record.method]
-    front["tags"] = ["sdc", record.method, record.cell.task.name, *(["synthetic"] if facts.rows.get("synthetic") else [])]
+    front["tags"] = [
+        "sdc",
+        record.method,
+        record.cell.task.name,
+        *(["synthetic"] if facts.rows.get("synthetic") else []),
+    ]
     identity = record.artifact.config.get("model")
     if identity and "model" in identity and not str(identity["model"]).startswith("api:"):
         front["base_model"] = identity["model"]
@@ -171,9 +177,8 @@ def _template() -> Any:
     from jinja2 import Environment, StrictUndefined
 
     # Markdown, not HTML: every text from outside goes through `md`, and code through `code`.
-    environment = Environment(  # noqa: S701
-        undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True, autoescape=False
-    )
+    blocks = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
+    environment = Environment(undefined=StrictUndefined, autoescape=False, **blocks)  # noqa: S701
     environment.filters |= {"md": lambda text: md(str(text)), "code": _code, "number": _number}
     return environment.from_string((Path(__file__).parent / "card.jinja").read_text("utf-8"))
 

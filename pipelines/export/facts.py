@@ -101,7 +101,7 @@ def collect(context: Context, record: RunRecord) -> Facts:
 
 
 def recipes(facts: Facts) -> list[dict[str, Any]]:
-    """Returns the recipe of every artifact of the lineage; the key is the sha256 of the rest, so anybody can check it."""
+    """Returns the recipe of every artifact of the lineage; its key is the sha256 of the rest."""
     return [
         {"key": a.key, "stage": a.stage, "version": a.version, "lang": a.lang, "task": a.task,
          "config": dict(a.config), "inputs": list(a.inputs)}
@@ -111,8 +111,8 @@ def recipes(facts: Facts) -> list[dict[str, Any]]:
 
 def _draw(context: Context, record: RunRecord) -> tuple[Artifact | None, dict[str, Any], dict[str, int]]:
     found = context.store.query(
-        """select d.key, d.size, d.repeat, d.strategy, d.example_key, d.members from draws d join artifacts a using (key)
-        where d.draw = ? order by a.used_at desc, d.key, d.repeat limit 1""",
+        """select d.key, d.size, d.repeat, d.strategy, d.example_key, d.members
+        from draws d join artifacts a using (key) where d.draw = ? order by a.used_at desc, d.key, d.repeat limit 1""",
         [record.artifact.config.get("draw")],
     )
     if not found:

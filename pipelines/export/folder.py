@@ -41,9 +41,9 @@ def writing(out: Path, *, force: bool) -> Iterator[Path]:
         UsageError: Somebody filled `out` meanwhile.
         StoreError: The place cannot be written.
     """
-    place = out.resolve()
-    temporary = place.with_name(f".{place.name}.{os.getpid()}.tmp")
     try:
+        place = out.resolve()
+        temporary = place.with_name(f".{place.name}.{os.getpid()}.tmp")
         place.parent.mkdir(parents=True, exist_ok=True)
         _remove_leftovers(place)
         temporary.mkdir()

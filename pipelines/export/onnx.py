@@ -184,7 +184,9 @@ def _quantise(folder: Path, *, without_head: bool = False, **settings: Any) -> N
         settings["nodes_to_exclude"] = products[-1:]  # nodes are sorted: the head's is the last
     with tempfile.TemporaryDirectory(dir=target.parent) as name:
         made = Path(name) / target.name
-        quantize_dynamic(str(source), str(made), weight_type=QuantType.QInt8, use_external_data_format=large, **settings)
+        quantize_dynamic(
+            str(source), str(made), weight_type=QuantType.QInt8, use_external_data_format=large, **settings
+        )
         for path in sorted(Path(name).iterdir()):
             path.replace(target.parent / path.name)
 

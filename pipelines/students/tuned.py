@@ -185,9 +185,13 @@ def read_adapter(folder: Path, engine: TunedEngine) -> torch.Tensor:
             b_ROK[0].copy_(tensors.pop(f"base_model.model.{place.name}.lora_B.weight"))
     except (SafetensorError, OSError, KeyError, RuntimeError) as error:
         reason = str(error).splitlines()[0][:160]
-        raise EngineError(f"cannot read the adapter ({reason})", engine.label, "check its folder, and --base") from error
+        raise EngineError(
+            f"cannot read the adapter ({reason})", engine.label, "check its folder, and --base"
+        ) from error
     if tensors:
-        raise EngineError(f"the adapter has other layers than {engine.label}", str(folder), "name its model with --base")
+        raise EngineError(
+            f"the adapter has other layers than {engine.label}", str(folder), "name its model with --base"
+        )
     return values_P
 
 

@@ -19,9 +19,14 @@ from sdc.pipelines.students import LinearConfig
 from trained import Trained
 
 
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return trained.make(tmp_path_factory.mktemp("linear"), LinearConfig())
+
+
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trained:
-    made = trained.make(tmp_path, LinearConfig())
+def run(first: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trained:
+    made = trained.copy(first, tmp_path / "world")
     monkeypatch.setenv("SDC_STORE", str(made.world.store.path))
     return made
 
@@ -142,6 +147,7 @@ def _resident_bytes(process: "subprocess.Popen[bytes]") -> int:
     return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmRSS"))
 
 
+@pytest.mark.slow
 def test_a_pipe_streams_in_bounded_memory(run: Trained) -> None:
     """Labels of the first rows are there before the rest is written, and 10,000 rows take no memory."""
     with _program("--run", run.run.short, "--format", "lines") as process:
@@ -184,5 +190,3 @@ def test_ctrl_c_is_one_line(run: Trained) -> None:
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=60) == 130
         assert process.stderr.read().splitlines()[-1].startswith(b"sdc: stopped")
-
-

@@ -50,9 +50,14 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    return trained.make(tmp_path_factory.mktemp("linear"), LinearConfig())
+
+
 @pytest.fixture
-def linear(tmp_path: Path) -> Trained:
-    return trained.make(tmp_path / "linear", LinearConfig())
+def linear(first: Trained, tmp_path: Path) -> Trained:
+    return trained.copy(first, tmp_path / "linear")
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ def _pairs(content: bytes, how: str, column: str | None = None) -> list[tuple[st
 @pytest.mark.parametrize(
     ("how", "content", "expected"),
     [
-        ("lines", "a\nb".encode(), [("a", None), ("b", None)]),
+        ("lines", b"a\nb", [("a", None), ("b", None)]),
         ("lines", "\ufeffఆట\r\nb\n".encode(), [("ఆట", None), ("b", None)]),
         ("lines", b"", []),
         ("lines", b"a\n\n \nb\n", [("a", None), ("", "the text is empty"), (" ", "the text is empty"), ("b", None)]),
@@ -71,7 +71,13 @@ def test_broken_json_is_a_row() -> None:
         ("jsonl", b'[{"text": "a"}]', None, DataError, "one JSON list, not JSON lines"),
         ("csv", b'text\n"a\nb\nc\n', None, DataError, "the quoting breaks in the row that begins in line 2"),
         ("csv", b"text\na\n" + LONG + b"\n", None, DataError, "line 3 is longer than 16 MiB"),
-        ("csv", b"a,b\n1,2\n", None, UsageError, "no text column among the columns 'a', 'b'; name it with --text-column"),
+        (
+            "csv",
+            b"a,b\n1,2\n",
+            None,
+            UsageError,
+            "no text column among the columns 'a', 'b'; name it with --text-column",
+        ),
         ("csv", b"a,b\n1,2\n", "c", UsageError, "no column 'c' among the columns 'a', 'b'; correct --text-column"),
         ("csv", b"text,text\n1,2\n", None, UsageError, "two columns are called 'text'"),
         ("jsonl", b'{"a": 1}\n', None, UsageError, "no text column among the columns 'a'"),
@@ -108,7 +114,7 @@ def test_rows_come_before_the_input_ends() -> None:
             return b"text %d\n" % self.lines
 
     stream = Endless()
-    found: Iterator[Row] = rows(stream, kind="lines", where="here")  # type: ignore[arg-type]
+    found: Iterator[Row] = rows(stream, kind="lines", where="here")
     assert [next(found).text for _ in range(3)] == ["text 1", "text 2", "text 3"]
     assert stream.lines == 3
 
