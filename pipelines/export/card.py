@@ -177,8 +177,8 @@ def _template() -> Any:
     from jinja2 import Environment, StrictUndefined
 
     # Markdown, not HTML: every text from outside goes through `md`, and code through `code`.
-    blocks = {"trim_blocks": True, "lstrip_blocks": True, "keep_trailing_newline": True}
-    environment = Environment(undefined=StrictUndefined, autoescape=False, **blocks)  # noqa: S701
+    environment = Environment(undefined=StrictUndefined, autoescape=False)  # noqa: S701
+    environment.trim_blocks = environment.lstrip_blocks = environment.keep_trailing_newline = True
     environment.filters |= {"md": lambda text: md(str(text)), "code": _code, "number": _number}
     return environment.from_string((Path(__file__).parent / "card.jinja").read_text("utf-8"))
 

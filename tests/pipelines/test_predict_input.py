@@ -109,12 +109,12 @@ def test_rows_come_before_the_input_ends() -> None:
     class Endless(io.RawIOBase):
         lines = 0
 
-        def readline(self, size: int | None = -1, /) -> bytes:  # type: ignore[override]
+        def readline(self, size: int | None = -1, /) -> bytes:
             self.lines += 1
             return b"text %d\n" % self.lines
 
     stream = Endless()
-    found: Iterator[Row] = rows(stream, kind="lines", where="here")
+    found: Iterator[Row] = rows(stream, kind="lines", where="here")  # type: ignore[arg-type]
     assert [next(found).text for _ in range(3)] == ["text 1", "text 2", "text 3"]
     assert stream.lines == 3
 
