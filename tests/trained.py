@@ -4,7 +4,6 @@ Here: rows that the tiny models of `tests/pipelines/conftest.py` can tell apart,
 """
 
 import shutil
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,11 @@ from sdc.pipelines.train import TrainConfig
 _WORDS = (("good", "fine"), ("bad", "poor"))
 _THINGS = ("film", "music", "sun", "rain")
 _STARTS = ("", "the ", "very ", "a ", "it was ")
+#: Test rows that need padding in a batch.
+_OF_OTHER_LENGTHS = (
+    ("good", 0), ("rain", 1), ("it was the very bad film", 1), ("it was a very fine music a fine sun", 0),
+    ("not bad not good", 0), ("poor", 1),
+)  # fmt: skip
 
 
 def rows(*, start: int = 0, num: int = 40) -> list[tuple[str, int]]:
@@ -62,12 +66,11 @@ def make(
     *,
     task: Task | None = None,
     repeats: int = 1,
-    test: Sequence[Any] = (),
     **config: Any,
 ) -> Trained:
     """Returns a world in which a student was trained on 24 rows, `repeats` times; the run is the first."""
     here = world(root, task=task or small_task(2))
-    tested = add_data(here.store, here.cell, [*rows(start=24), *test], split="test")
+    tested = add_data(here.store, here.cell, [*rows(start=24, num=34), *_OF_OTHER_LENGTHS], split="test")
     generation = add_import(here.store, here.cell, rows(num=24))
     drawn = here.get(
         sample.run(

@@ -130,11 +130,16 @@ def test_what_cannot_work_is_an_exit_code_and_a_line(
 # -- a program of its own: streams -------------------------------------------------------------------------------------
 
 
+def _environment() -> dict[str, str]:
+    """Returns the environment with buffers, as a user's shell has it: what is not flushed is not written."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+
+
 @contextmanager
 def _program(*arguments: str, **more: Any) -> Iterator["subprocess.Popen[bytes]"]:
     command = [sys.executable, "-m", "sdc", "predict", *arguments]
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=_environment(), **more
     ) as process:
         try:
             yield process
@@ -182,7 +187,7 @@ def test_a_closed_pipe_is_quiet(run: Trained) -> None:
 
 
 def test_ctrl_c_is_one_line(run: Trained) -> None:
-    with _program("--run", run.run.short, "--format", "lines", "--batch-rows", "1", env=os.environ) as process:
+    with _program("--run", run.run.short, "--format", "lines", "--batch-rows", "1") as process:
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
         process.stdin.write(b"bad\n")
         process.stdin.flush()
