@@ -6,7 +6,7 @@ Here: `sdc.json` and what it leads to. Not here: writing such a folder (`export/
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +43,17 @@ def of_folder(context: Context, folder: Path, *, precision: str | None, base: st
     """
     about = _about(folder)
     task = tasks.from_mapping(about["task"], where=str(folder / FILE))
-    method, settings = about["method"], about["settings"]
+    method = about["method"]
+    if precision is not None and method != "finetune":
+        raise UsageError(f"method {method} has no ONNX form", "--onnx", "drop the flag")
+    if base is not None and method != "lora":
+        raise UsageError(f"a folder of method {method} needs no other model", "--base", "drop the flag")
     if precision is not None:
-        if method != "finetune":
-            raise UsageError(f"method {method} has no ONNX form", "--onnx", "drop the flag")
-        answers = onnx.answers(folder, precision=precision, max_length=settings["max_length"])
+        answers = onnx.answers(folder, precision=precision, max_length=_max_length(about, folder))
     elif method == "linear":
         answers = loaded.linear(folder)
     elif method == "finetune":
-        answers = loaded.transformer(folder, name=str(folder), max_length=settings["max_length"])
+        answers = loaded.transformer(folder, name=str(folder), max_length=_max_length(about, folder))
     else:
         answers = _adapter(context, folder, about, task, base=base)
     yield Predictor(name=str(folder), task=task, answers=answers)
@@ -60,9 +62,14 @@ def of_folder(context: Context, folder: Path, *, precision: str | None, base: st
 def _adapter(context: Context, folder: Path, about: Mapping[str, Any], task: Task, *, base: str | None) -> Answers:
     known = {field.name for field in fields(LoraConfig)}
     settings = {name: value for name, value in about["settings"].items() if name in known}
-    model = about["base"]
-    name = base_model(context.store, model["identity"], model["name"], given=base, where=str(folder))
-    student = LoraStudent(LoraConfig(**{**settings, "model": name}), models.resolve(context.store, name), task)
+    model: Any = about.get("base")
+    try:
+        identity, name = dict(model["identity"]), str(model["name"])
+        config = LoraConfig(**settings)
+    except (TypeError, ValueError, LookupError) as error:
+        raise _strange(folder) from error
+    name = base_model(context.store, identity, name, given=base, where=str(folder))
+    student = LoraStudent(replace(config, model=name), models.resolve(context.store, name), task)
     return loaded.adapter(folder, student)
 
 
@@ -77,8 +84,21 @@ def _about(folder: Path) -> dict[str, Any]:
         what = f"{FILE} cannot be read ({str(error)[:120]})"
         raise UsageError(what, str(folder)[:200], "export it again") from error
     if not isinstance(about, dict) or any(name not in about for name in _NEEDED):
-        raise UsageError(f"{FILE} is not what `sdc export` writes", str(folder), "export it again")
+        raise _strange(folder)
+    if not isinstance(about["settings"], dict) or not isinstance(about["task"], dict):
+        raise _strange(folder)
     if about["format"] != FORMAT or about["method"] not in ("linear", "finetune", "lora"):
         what = f"{FILE} has format {about['format']!r} and method {about['method']!r}"
         raise UsageError(what, str(folder), "update sdc, or export it again")
     return about
+
+
+def _max_length(about: Mapping[str, Any], folder: Path) -> int:
+    found = about["settings"].get("max_length")
+    if not isinstance(found, int) or found < 1:
+        raise _strange(folder)
+    return found
+
+
+def _strange(folder: Path) -> UsageError:
+    return UsageError(f"{FILE} is not what `sdc export` writes", str(folder), "export it again")

@@ -70,7 +70,10 @@ def _read(text: str, answer: dict[str, Any], task: Task) -> Prediction:
     assert reader is not None
     (label,) = readers.read(reader, task, replies=[reply], all_scores=[scores])
     if label is None:
-        reason = "a score is not finite" if scores is not None else "the reply names no label"
+        reason = "the reply names no label"
+        if scores is not None:
+            whole = len(scores) == len(task.labels)
+            reason = "a score is not finite" if whole else f"{len(scores)} scores for {len(task.labels)} labels"
         return Prediction(text=text, label=None, reply=reply, reason=reason)
     return Prediction(text=text, label=label, reply=reply, probabilities=softmax(scores) if scores else None)
 

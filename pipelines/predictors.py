@@ -17,8 +17,7 @@ from sdc.pipelines.engines.ask import Asker
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.run_record import RunRecord, base_model
 from sdc.pipelines.stage import Context
-from sdc.pipelines.students import loaded
-from sdc.pipelines.students.finetune import FinetuneStudent
+from sdc.pipelines.students import FinetuneConfig, loaded
 from sdc.pipelines.students.loaded import Answers
 from sdc.pipelines.students.lora import LoraStudent
 from sdc.pipelines.tasks import Task
@@ -66,11 +65,12 @@ def of_run(context: Context, record: RunRecord, *, base: str | None, keep_weight
 def _trained(context: Context, record: RunRecord, folder: Path, *, base: str | None) -> Answers:
     if record.method == "linear":
         return loaded.linear(folder)
+    config = weights.settings(record)
+    if isinstance(config, FinetuneConfig):
+        return loaded.transformer(folder, name=record.model, max_length=config.max_length)
     student = weights.student(context, record, base=base)
-    if isinstance(student, LoraStudent):
-        return loaded.adapter(folder, student)
-    assert isinstance(student, FinetuneStudent)
-    return loaded.transformer(folder, name=record.model, max_length=student.config.max_length)
+    assert isinstance(student, LoraStudent)
+    return loaded.adapter(folder, student)
 
 
 @contextmanager

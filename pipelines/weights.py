@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from sdc.errors import EngineError, StoreError, UsageError
 from sdc.pipelines import students
 from sdc.pipelines.run_record import RunRecord, base_model
 from sdc.pipelines.stage import Context
+from sdc.pipelines.students import LinearConfig, StudentConfig
 from sdc.pipelines.students.protocol import Answering, FitFailed, Fitted, Seeds, Student
 
 #: Stored test rows that a student is held against after it was fitted again.
@@ -54,22 +55,28 @@ def folder(context: Context, record: RunRecord, *, base: str | None = None, keep
         yield target
 
 
+def settings(record: RunRecord) -> StudentConfig:
+    """Returns the settings in a trained run's recipe, with any model: kept weights need none."""
+    recipe = record.artifact.config
+    config_class = students.STUDENTS[record.method][0]
+    known = {field.name for field in fields(config_class)} - {"model"}
+    return config_class(**{name: value for name, value in recipe.items() if name in known})
+
+
 def student(context: Context, record: RunRecord, *, base: str | None = None) -> Student:
-    """Returns the student with the settings in the run's recipe.
+    """Returns the student with the settings in the run's recipe, and its model.
 
     Raises:
         UsageError: Its key would be another one today.
         EngineError: Its model is not on this machine.
     """
     recipe = record.artifact.config
-    if record.method not in students.STUDENTS:
-        raise UsageError(f"run {record.short} is of method {record.method}, which trains nothing", "--run", "see docs")
-    config_class = students.STUDENTS[record.method][0]
-    settings = {f.name: recipe[f.name] for f in fields(config_class) if f.name in recipe and f.name != "model"}
-    if "model" in recipe:
+    config = settings(record)
+    if not isinstance(config, LinearConfig):
         where = f"run {record.short}"
-        settings["model"] = base_model(context.store, recipe["model"], record.model, given=base, where=where)
-    made = students.create(context.store, config_class(**settings), record.cell.task)
+        name = base_model(context.store, recipe["model"], record.model, given=base, where=where)
+        config = replace(config, model=name)
+    made = students.create(context.store, config, record.cell.task)
     today = {**made.identity(), "method": made.method, "num_labels": len(record.cell.task.labels)}
     changed = [name for name in sorted({*today, *recipe} - {"draw", "init_seed", "order_seed", "model"})
                if digest(today.get(name)) != digest(recipe.get(name))]  # fmt: skip
@@ -115,8 +122,10 @@ def _fit_again(context: Context, record: RunRecord, *, base: str | None) -> Fitt
         what = f"fitting it again failed ({failure.reason}), although it went well the first time"
         raise EngineError(what, f"run {record.short}", "use the machine that made it, or train another") from failure
     if difference > _NOTICEABLE:
-        context.say(f"run {record.short}: the scores of test rows differ by up to {difference:.2g} from the stored ones"
-                    " (another machine, or other versions of libraries)")  # fmt: skip
+        what = "replies to" if math.isinf(difference) else "scores of"
+        far = "" if math.isinf(difference) else f" by up to {difference:.2g}"
+        why = "another machine, or other versions of libraries"
+        context.say(f"run {record.short}: the {what} test rows differ{far} from the stored ones ({why})")
     return fitted
 
 

@@ -16,6 +16,7 @@ from sdc.pipelines import exported, weights
 from sdc.pipelines.export import card, contents, facts, folder
 from sdc.pipelines.run_record import RunRecord
 from sdc.pipelines.stage import Context
+from sdc.pipelines.students import StudentConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,28 +60,28 @@ def run(context: Context, config: ExportConfig, record: RunRecord) -> dict[str, 
 
         onnx.check(record)
     folder.check(config.out, force=config.force)
-    student = weights.student(context, record, base=config.base)
+    settings = weights.settings(record)
     found = facts.collect(context, record)
     measured: list[Any] = []
     with (
         weights.folder(context, record, base=config.base, keep=config.keep_weights) as source,
         folder.writing(config.out, force=config.force) as out,
     ):
-        contents.WRITERS[record.method](source, out, record, student)
+        contents.WRITERS[record.method](source, out, record, settings)
         if config.onnx:
             measured = onnx.export(context, record, out)
-        _write_json(out / exported.FILE, _about(context, record, student, base=config.base))
+        _write_json(out / exported.FILE, _about(record, settings))
         _write_json(out / "recipe.json", facts.recipes(found))
-        text = card.render(context, found, student, name=config.out.name, licence=config.licence, measured=measured)
+        text = card.render(context, found, settings, name=config.out.name, licence=config.licence, measured=measured)
         (out / "README.md").write_text(text, "utf-8")
         size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     summary = {"key": record.artifact.key, "method": record.method, "out": str(config.out), "bytes": size}
     return summary | ({"onnx": [asdict(form) for form in measured]} if measured else {})
 
 
-def _about(context: Context, record: RunRecord, student: Any, *, base: str | None) -> dict[str, Any]:
+def _about(record: RunRecord, config: StudentConfig) -> dict[str, Any]:
     """Returns `sdc.json`: what `sdc predict --model` must know beside the weights; no path of this machine."""
-    settings = {name: value for name, value in asdict(student.config).items() if name != "model"}
+    settings = {name: value for name, value in asdict(config).items() if name != "model"}
     model = None
     if "model" in record.artifact.config:
         model = {"name": record.model, "identity": record.artifact.config["model"]}

@@ -17,6 +17,7 @@ from sdc.pipelines.export.facts import Facts
 from sdc.pipelines.metrics.interval import Estimate
 from sdc.pipelines.report_formats import escape_markdown as md
 from sdc.pipelines.stage import Context
+from sdc.pipelines.students import StudentConfig
 
 UNKNOWN = "unknown"
 #: Form of the hub's licence names; any other text is licence `other` with this name.
@@ -35,14 +36,20 @@ def check_licence(licence: str | None) -> None:
 
 
 def render(
-    context: Context, facts: Facts, student: Any, *, name: str, licence: str | None, measured: Sequence[Any] = ()
+    context: Context,
+    facts: Facts,
+    config: StudentConfig,
+    *,
+    name: str,
+    licence: str | None,
+    measured: Sequence[Any] = (),
 ) -> str:
     """Returns the card as Markdown with YAML front matter.
 
     Args:
         context: The store: it knows the models, and so their licences.
         facts: What is known of the run.
-        student: With the run's settings.
+        config: The run's settings.
         name: Of the folder.
         licence: Of the classifier, or None.
         measured: The ONNX forms.
@@ -62,7 +69,7 @@ def render(
         makers=_makers(facts),
         totals={field: facts.total(field) for field in (
             "calls", "prompt_tokens", "completion_tokens", "seconds", "energy_kwh", "cost")},
-        command=command.train(facts, student.config),
+        command=command.train(facts, config),
         settings=json.dumps(_settings(record.artifact.config), ensure_ascii=False),
         measured=measured,
     )  # fmt: skip

@@ -11,8 +11,7 @@ from typing import Any
 
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.run_record import RunRecord
-from sdc.pipelines.students.finetune import FinetuneStudent
-from sdc.pipelines.students.protocol import Student
+from sdc.pipelines.students import FinetuneConfig, StudentConfig
 
 
 def _copied(source: Path, out: Path) -> None:
@@ -23,15 +22,15 @@ def _copied(source: Path, out: Path) -> None:
             shutil.copyfile(path, target)
 
 
-def _plain(source: Path, out: Path, record: RunRecord, student: Student) -> None:
+def _plain(source: Path, out: Path, record: RunRecord, config: StudentConfig) -> None:
     _copied(source, out)
 
 
-def _classifier(source: Path, out: Path, record: RunRecord, student: Student) -> None:
+def _classifier(source: Path, out: Path, record: RunRecord, config: StudentConfig) -> None:
     """Writes names of labels into the config, and what a text is cut to into the tokenizer."""
     from sdc.pipelines.students import classifier
 
-    assert isinstance(student, FinetuneStudent)
+    assert isinstance(config, FinetuneConfig)
     _copied(source, out)
     names = record.cell.task.label_names
     _update(out / "config.json", {
@@ -41,7 +40,7 @@ def _classifier(source: Path, out: Path, record: RunRecord, student: Student) ->
     })  # fmt: skip
     model = Model(name=record.model, source=str(source), digest="-")
     tokenizer: Any = classifier.load_tokenizer(model)
-    tokenizer.model_max_length = classifier.length_limit(model, tokenizer, student.config.max_length)
+    tokenizer.model_max_length = classifier.length_limit(model, tokenizer, config.max_length)
     if tokenizer.pad_token is None:  # a pipeline with batches needs one; the network knows its id already
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.save_pretrained(out)
@@ -53,7 +52,7 @@ def _update(path: Path, values: Mapping[str, Any]) -> None:
 
 
 #: Method -> what puts the files that `save` wrote into an exported folder.
-WRITERS: Mapping[str, Callable[[Path, Path, RunRecord, Student], None]] = {
+WRITERS: Mapping[str, Callable[[Path, Path, RunRecord, StudentConfig], None]] = {
     "linear": _plain,
     "finetune": _classifier,
     "lora": _plain,

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from sdc.errors import DataError, EngineError, UsageError
+from sdc.pipelines import weights
 from sdc.pipelines.readers import scores as scores_reader
 from sdc.pipelines.run_record import RunRecord
 from sdc.pipelines.stage import Context
+from sdc.pipelines.students import FinetuneConfig
 from sdc.pipelines.students import onnx as form
 
 #: The agreement that an int8 form should have; recipes are tried in turn until one has it.
@@ -97,7 +99,7 @@ def export(context: Context, record: RunRecord, folder: Path) -> list[Measured]:
     context.say(f"onnx: converting, and measuring on {len(test.texts)} test rows")
     with _quiet():
         _convert(folder)
-        fp32 = _measure(record, folder, test, "fp32", how="torch.onnx, opset of torch's default")
+        fp32 = _measure(record, folder, test, "fp32", how="torch.onnx.export with dynamo")
         found = [fp32, _best_int8(record, folder, test)]
     text = json.dumps([asdict(measured) for measured in found], ensure_ascii=False, indent=2)
     (folder / "onnx" / "measured.json").write_text(text + "\n", "utf-8")
@@ -193,8 +195,9 @@ def _quantise(folder: Path, *, without_head: bool = False, **settings: Any) -> N
 
 def _measure(record: RunRecord, folder: Path, test: _TestRows, precision: str, *, how: str) -> Measured:
     task = record.cell.task
-    settings = record.artifact.config
-    answers = form.answers(folder, precision=precision, max_length=settings.get("max_length", _max_length()))
+    config = weights.settings(record)
+    assert isinstance(config, FinetuneConfig)
+    answers = form.answers(folder, precision=precision, max_length=config.max_length)
     scores = [answer["scores"] for answer in answers(test.texts)]
     now = [scores_reader.read(row, task) for row in scores]
     before = [scores_reader.read(row, task) for row in test.scores]
@@ -217,12 +220,6 @@ def _measure(record: RunRecord, folder: Path, test: _TestRows, precision: str, *
         ),
         how=how,
     )
-
-
-def _max_length() -> int:
-    from sdc.pipelines.students.finetune import FinetuneConfig
-
-    return FinetuneConfig().max_length
 
 
 @contextmanager

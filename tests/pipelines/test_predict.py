@@ -173,6 +173,10 @@ def test_a_users_own_model_is_found_again_by_its_digest(
     with pytest.raises(EngineError, match="is not on this machine, or has changed; name it with --base"):
         _answers(run.world.context, run.run, ["good"])
     assert _answers(run.world.context, run.run, ["good"], base=str(moved))
+    _answers(run.world.context, run.run, ["good"], base=str(moved), keep_weights=True)
+    assert _answers(run.world.context, run.run, ["good"])  # kept weights need no other model
+    with run.world.store.open(write=True) as con:
+        con.execute("delete from blobs")
     (moved / "config.json").write_text((moved / "config.json").read_text() + " ")
     with pytest.raises(UsageError, match="is not the own that run"):
         _answers(run.world.context, run.run, ["good"], base=str(moved))
