@@ -112,7 +112,7 @@ def _link(source: Path, path: Path) -> None:
 def _fit_again(context: Context, record: RunRecord, *, base: str | None) -> Fitted:
     recipe = record.artifact.config
     made = student(context, record, base=base)
-    texts, labels = _draw_rows(context, record)
+    texts, labels = draw_rows(context, record)
     seeds = Seeds(init=recipe.get("init_seed", 0), order=recipe.get("order_seed", 0))
     made.prepare(texts)
     try:
@@ -129,7 +129,7 @@ def _fit_again(context: Context, record: RunRecord, *, base: str | None) -> Fitt
     return fitted
 
 
-def _draw_rows(context: Context, record: RunRecord) -> tuple[list[str], list[int]]:
+def draw_rows(context: Context, record: RunRecord) -> tuple[list[str], list[int]]:
     """Returns texts and label ids of the run's draw, in order; any sample that drew the same rows will do."""
     wanted = record.artifact.config["draw"]
     for example_key, members in context.store.query(

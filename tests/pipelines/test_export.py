@@ -19,6 +19,7 @@ from sdc.errors import DataError, EngineError, SdcError, StoreError, UsageError
 from sdc.pipelines import export, exported, tasks
 from sdc.pipelines.engines import models
 from sdc.pipelines.export import ExportConfig, card, contents
+from sdc.pipelines.export import onnx as onnx_forms
 from sdc.pipelines.predict import softmax
 from sdc.pipelines.students import FinetuneConfig, LinearConfig, LoraConfig
 from sdc.pipelines.students import onnx as form
@@ -201,6 +202,24 @@ def test_onnx_says_what_the_run_said(family: str, request: pytest.FixtureRequest
     (out / "onnx" / "model.onnx").write_bytes(b"no model")
     with pytest.raises(EngineError, match="onnxruntime cannot load the model"):
         _answers(run, out, "fp32")
+
+
+@pytest.mark.slow
+def test_the_int8_form_is_chosen_on_training_rows(
+    tuned: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[list[str]] = []
+    measure = onnx_forms._labels
+
+    def labels(record: Any, folder: Path, texts: Any, precision: str) -> Any:
+        seen.append(list(texts))
+        return measure(record, folder, texts, precision)
+
+    monkeypatch.setattr(onnx_forms, "_labels", labels)
+    _export(tuned, tmp_path / "out", onnx=True)
+    tests = {text for text, _, _ in tuned.stored()}
+    assert len(seen) >= 2
+    assert all(texts and not tests & set(texts) for texts in seen)
 
 
 def _accuracy(run: Trained) -> float:
