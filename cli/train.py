@@ -57,6 +57,9 @@ def train(
     patience: Annotated[
         int | None, typer.Option(min=1, help="Epochs (finetune) or measurements (lora) without a better held-out loss.")
     ] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="finetune: bf16 or fp32 products. Default: bf16 where the machine is fast in it.")
+    ] = None,
     warmup_steps: Annotated[int | None, typer.Option(min=0, help="lora: steps with a rising rate.")] = None,
     eval_steps: Annotated[
         int | None, typer.Option(min=1, help="lora: steps between two measurements of the held-out rows.")
@@ -100,7 +103,7 @@ def train(
         check_source(name)
     flags = {"model": model, "epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size,
              "dropout": dropout, "warmup": warmup, "max_length": max_length, "early_stopping": early_stopping,
-             "patience": patience, "steps": steps, "warmup_steps": warmup_steps, "eval_steps": eval_steps, "rank": rank,
+             "patience": patience, "precision": precision, "steps": steps, "warmup_steps": warmup_steps, "eval_steps": eval_steps, "rank": rank,
              "alpha": alpha, "optimizer": optimizer, "decoding": decoding, "quantize": quantize, "pack": pack,
              "checkpointing": checkpointing}  # fmt: skip
     config = TrainConfig(

@@ -21,6 +21,10 @@ from sdc.pipelines.students.protocol import FitFailed, Seeds
 if TYPE_CHECKING:
     from sdc.pipelines.students.classifier import Classifier
 
+#: 2: bf16 on CPUs that have it, a fused optimiser, scoring in batches of so many tokens.
+VERSION = 2
+PRECISIONS = ("auto", "bf16", "fp32")
+
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneConfig:
@@ -40,6 +44,8 @@ class FinetuneConfig:
             effect on draws that cannot spare a row per label.
         dev_fraction: Share of each label that is held out, in (0, 0.5].
         patience: Epochs without a lower held-out loss before it stops, at least 1.
+        precision: Of matrix products: `bf16`, `fp32`, or `auto`: bf16 where the machine is fast in it. As part of how
+            a machine works `auto` is in no key; who asks for one of the two gets a key of its own.
     """
 
     model: str = field(default=models.STUDENT, metadata={"key": False})  # its identity is in the key instead
@@ -54,6 +60,7 @@ class FinetuneConfig:
     early_stopping: bool = True
     dev_fraction: float = 0.1
     patience: int = 5
+    precision: str = "auto"
 
     def __post_init__(self) -> None:
         for name, good, rule in (
@@ -66,6 +73,7 @@ class FinetuneConfig:
             ("max_length", self.max_length >= 2, "at least 2"),
             ("dev_fraction", 0 < self.dev_fraction <= 0.5, "in (0, 0.5]"),
             ("patience", self.patience >= 1, "at least 1"),
+            ("precision", self.precision in PRECISIONS, " or ".join(PRECISIONS)),
         ):
             if not good:
                 raise UsageError(
@@ -92,7 +100,7 @@ class FinetuneStudent:
 
     def identity(self) -> dict[str, Any]:
         """Returns the settings that are not at their default and the identity of the pre-trained model."""
-        return {**identity(self.config), "model": self._source.identity()}
+        return {**identity(self.config), "model": self._source.identity(), "finetune": VERSION}
 
     def prepare(self, texts: Sequence[str]) -> None:
         """Tokenises all texts that are not tokenised yet."""
@@ -127,8 +135,9 @@ class FinetuneStudent:
             dev = schedule.held_out(labels, fraction=self.config.dev_fraction, seed=seed)
         with reproducible(self.model):
             model = classifier.load(
-                self._source, self._tokenizer, num_labels, dropout=self.config.dropout, seed=seeds.init
-            )
+                self._source, self._tokenizer, num_labels, dropout=self.config.dropout, seed=seeds.init,
+                precision=self.config.precision,
+            )  # fmt: skip
             details = loop.train(model, rows, labels, dev=dev, config=self.config, seed=seeds.order)
         return FittedTransformer(self, model, details)
 
@@ -167,11 +176,13 @@ def reproducible(model: str) -> Iterator[None]:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts; needed for repeatable sums
     import torch
 
-    before, warn_only = (
+    before, warn_only, fill = (
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
+        torch.utils.deterministic.fill_uninitialized_memory,
     )
     try:
+        torch.utils.deterministic.fill_uninitialized_memory = False  # a help to find bugs in torch; it costs 3 %
         # On a GPU a few backward passes have no repeatable kernel: better a warning than no result.
         torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
         with torch.random.fork_rng():
@@ -181,3 +192,4 @@ def reproducible(model: str) -> Iterator[None]:
         raise EngineError("the GPU ran out of memory", model, fix) from error
     finally:
         torch.use_deterministic_algorithms(before, warn_only=warn_only)
+        torch.utils.deterministic.fill_uninitialized_memory = fill

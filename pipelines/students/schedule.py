@@ -32,6 +32,11 @@ def batch_size(table: str, num_rows: int) -> int:
     return next((size for most, size in BATCH_SIZES[table] if num_rows <= most), _ABOVE)
 
 
+def warmup_steps(total_steps: int, warmup: float) -> int:
+    """Returns the steps that warm up, of all steps of a run."""
+    return int(total_steps * warmup)
+
+
 def rate_factor(step: int, *, total_steps: int, warmup: float) -> float:
     """Returns the factor on the learning rate at a step: linear from 0 during warm-up, then linear down to 0.
 
@@ -43,7 +48,7 @@ def rate_factor(step: int, *, total_steps: int, warmup: float) -> float:
     >>> [rate_factor(step, total_steps=4, warmup=0.5) for step in range(4)]
     [0.5, 1.0, 1.0, 0.5]
     """
-    num_warmup = int(total_steps * warmup)
+    num_warmup = warmup_steps(total_steps, warmup)
     if step < num_warmup:
         return (step + 1) / num_warmup
     return (total_steps - step) / max(1, total_steps - num_warmup)
@@ -85,4 +90,18 @@ def batches(lengths: Sequence[int], *, size: int, choice: random.Random) -> list
         near.sort(key=lambda i: lengths[i])  # stable: rows of one length keep their random order
         found += [near[i : i + size] for i in range(0, len(near), size)]
     choice.shuffle(found)
+    return found
+
+
+def by_tokens(lengths: Sequence[int], *, most: int) -> list[list[int]]:
+    """Returns all positions from short to long, in batches of at most `most` tokens after padding, or of one row.
+
+    >>> by_tokens([5, 1, 2, 9], most=6)
+    [[1, 2], [0], [3]]
+    """
+    found: list[list[int]] = []
+    for i in sorted(range(len(lengths)), key=lambda i: (lengths[i], i)):
+        if not found or (len(found[-1]) + 1) * lengths[i] > most:
+            found.append([])
+        found[-1].append(i)
     return found

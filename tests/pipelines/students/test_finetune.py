@@ -4,10 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from sdc.cache.store import Store
 from sdc.errors import EngineError, UsageError
 from sdc.pipelines.engines import models
+from sdc.pipelines.students import classifier
 from sdc.pipelines.students.finetune import FinetuneConfig, FinetuneStudent
 from sdc.pipelines.students.protocol import FitFailed, Seeds
 
@@ -40,7 +42,6 @@ def test_encoders_and_decoders_learn_and_score_log_probabilities(folder: Path, t
 
 
 def test_the_same_seeds_give_the_same_numbers(folder: Path, tmp_path: Path) -> None:
-    import torch
 
     student = _student(folder, tmp_path, dropout=0.3)
     first = student.fit(TEXTS, LABELS, num_labels=3, seeds=SEEDS).scores(TEXTS[:4])
@@ -51,7 +52,6 @@ def test_the_same_seeds_give_the_same_numbers(folder: Path, tmp_path: Path) -> N
 
 
 def test_the_callers_random_state_and_settings_are_left_alone(bert: Path, tmp_path: Path) -> None:
-    import torch
 
     torch.manual_seed(5)
     expected = torch.rand(3).tolist()
@@ -65,7 +65,7 @@ def _trace(
     monkeypatch: pytest.MonkeyPatch, student: FinetuneStudent, seeds: Seeds
 ) -> tuple[list[float], list[list[int]]]:
     """Returns the untrained head and the order of rows of a fit."""
-    from sdc.pipelines.students import classifier, schedule
+    from sdc.pipelines.students import schedule
 
     heads: list[list[float]] = []
     orders: list[list[int]] = []
@@ -103,9 +103,6 @@ def test_b18_init_and_order_have_seeds_of_their_own(
 
 @pytest.mark.parametrize("dropout", [0.0, 0.9])
 def test_dropout_works_before_the_head_of_every_family(folder: Path, tmp_path: Path, dropout: float) -> None:
-    import torch
-
-    from sdc.pipelines.students import classifier
 
     model = models.resolve(Store(tmp_path / "store.duckdb"), str(folder))
     tokenizer = classifier.load_tokenizer(model)
@@ -118,18 +115,43 @@ def test_dropout_works_before_the_head_of_every_family(folder: Path, tmp_path: P
 
 
 def test_padding_does_not_change_scores(folder: Path, tmp_path: Path) -> None:
-    fitted = _student(folder, tmp_path).fit(TEXTS, LABELS, num_labels=2, seeds=SEEDS)
+    fitted = _student(folder, tmp_path, precision="fp32").fit(TEXTS, LABELS, num_labels=2, seeds=SEEDS)
     (alone,) = fitted.scores(["good"])
     together = fitted.scores(["the film was very bad it was not good", "good"])[1]
     assert together == pytest.approx(alone, abs=1e-5)
+
+
+def test_bf16_learns_what_fp32_does(folder: Path, tmp_path: Path) -> None:
+    found = {}
+    for precision in ("fp32", "bf16"):
+        fitted = _student(folder, tmp_path, precision=precision, epochs=5).fit(TEXTS, LABELS, num_labels=2, seeds=SEEDS)
+        assert fitted.details["precision"] == precision
+        assert {p.dtype for p in fitted._model.network.parameters()} == {torch.float32}
+        found[precision] = torch.tensor(fitted.scores(TEXTS))
+    assert not torch.equal(found["fp32"], found["bf16"])  # or one of the two is not what it says
+    torch.testing.assert_close(found["fp32"], found["bf16"], atol=0.02, rtol=0)
+
+
+def test_the_machine_chooses_the_precision_unless_it_is_given(
+    bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.setattr(torch.cpu, name, lambda: False)
+    assert [classifier.precision_of("cpu", wanted) for wanted in ("auto", "bf16")] == ["fp32", "bf16"]
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: True)
+    assert [classifier.precision_of("cpu", wanted) for wanted in ("auto", "fp32")] == ["bf16", "fp32"]
+    same, other = _student(bert, tmp_path), _student(bert, tmp_path, precision="fp32")
+    assert "precision" not in same.identity()
+    assert other.identity() == {**same.identity(), "precision": "fp32"}
 
 
 def test_early_stopping_goes_back_to_the_best_epoch(bert: Path, tmp_path: Path) -> None:
     texts = TEXTS[:40]
     labels = random.Random(1).sample([0, 1] * 20, 40)  # noise: the held-out loss soon rises
     student = _student(
-        bert, tmp_path, early_stopping=True, epochs=40, learning_rate=2e-2, patience=2, warmup=0.0, dropout=0.0
-    )
+        bert, tmp_path, early_stopping=True, epochs=40, learning_rate=2e-2, patience=2, warmup=0.0, dropout=0.0,
+        precision="fp32",
+    )  # fmt: skip
     fitted = student.fit(texts, labels, num_labels=2, seeds=SEEDS)
     details = fitted.details
     assert details["dev_rows"] == 4
@@ -153,7 +175,6 @@ def test_a_draw_too_small_for_early_stopping_is_trained_on_whole(bert: Path, tmp
 
 
 def test_a_loss_that_is_not_finite_fails_the_run_at_its_step(bert: Path, tmp_path: Path) -> None:
-    import torch
     from safetensors.torch import load_file, save_file
 
     sick = tmp_path / "sick"
@@ -172,10 +193,9 @@ def test_one_label_is_a_failed_run(bert: Path, tmp_path: Path) -> None:
 
 
 def test_saved_weights_load_again_without_pickle(bert: Path, tmp_path: Path) -> None:
-    import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    fitted = _student(bert, tmp_path).fit(TEXTS, LABELS, num_labels=2, seeds=SEEDS)
+    fitted = _student(bert, tmp_path, precision="fp32").fit(TEXTS, LABELS, num_labels=2, seeds=SEEDS)
     folder = tmp_path / "weights"
     folder.mkdir()
     fitted.save(folder)
@@ -209,6 +229,7 @@ def test_a_folder_with_broken_weights_is_an_engine_error(bert: Path, tmp_path: P
         {"batch_sizes": "mine"},
         {"dev_fraction": 0.9},
         {"patience": 0},
+        {"precision": "fp16"},
     ],
 )  # fmt: skip
 def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
