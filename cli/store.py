@@ -19,7 +19,7 @@ from sdc.errors import StoreError
 
 app = typer.Typer(help="Look into the store, check it, shrink it, join stores.", no_args_is_help=True)
 
-_STAGES = ("data", "gen", "judge", "sample", "train", "icl", "eval")
+_STAGES = ("data", "gen", "judge", "sample", "tune", "train", "icl", "eval")
 
 
 class Format(StrEnum):

@@ -1,19 +1,22 @@
 """`sdc train`: its flags."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Annotated, Any
 
 import typer
 
 from sdc.cache.store import Artifact
 from sdc.cli import options, render
-from sdc.errors import DataError
-from sdc.pipelines import lineage, presets, students
+from sdc.errors import DataError, UsageError
+from sdc.pipelines import lineage, presets, students, tune
 from sdc.pipelines import train as stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.draws import Draw, check_source, draws_of
 from sdc.pipelines.stage import Context, Outcome
+from sdc.pipelines.students import FinetuneConfig, space
 from sdc.pipelines.train import TrainConfig
+from sdc.pipelines.tune import Group, TuneConfig
 
 _MOST_SEED = 2**31 - 1  # as of the seeds that are derived
 
@@ -83,6 +86,16 @@ def train(
     checkpointing: Annotated[
         bool | None, typer.Option("--checkpointing/--no-checkpointing", help="lora: less memory, a third more work.")
     ] = None,
+    hpo: Annotated[
+        int | None,
+        typer.Option(min=1, help="finetune: first try so many sets of the settings not given, on held-out rows."),
+    ] = None,
+    hpo_scope: Annotated[
+        str, typer.Option(help="draw: the best of each cell, source and size; all: the best mean over them.")
+    ] = "draw",
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Also fit runs that failed or are below chance with other seeds.")
+    ] = False,
     keep_weights: Annotated[
         bool, typer.Option("--keep-weights", help="Keep the fitted weights beside the store.")
     ] = False,
@@ -103,7 +116,8 @@ def train(
         check_source(name)
     flags = {"model": model, "epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size,
              "dropout": dropout, "warmup": warmup, "max_length": max_length, "early_stopping": early_stopping,
-             "patience": patience, "precision": precision, "steps": steps, "warmup_steps": warmup_steps, "eval_steps": eval_steps, "rank": rank,
+             "patience": patience, "precision": precision,
+             "steps": steps, "warmup_steps": warmup_steps, "eval_steps": eval_steps, "rank": rank,
              "alpha": alpha, "optimizer": optimizer, "decoding": decoding, "quantize": quantize, "pack": pack,
              "checkpointing": checkpointing}  # fmt: skip
     config = TrainConfig(
@@ -112,14 +126,23 @@ def train(
         init_seed=init_seed,
         order_seed=order_seed,
         keep_weights=keep_weights,
+        retry_failed=retry_failed,
     )
+    wanted = [
+        (cell, [d for drawn in samples for d in draws_of(context, drawn, sizes=_split([sizes or ""]), repeats=repeats)])
+        for cell, samples in _samples(context, keys, lang, task, sources=sources)
+    ]
+    parts = [(config, cell, draws) for cell, draws in wanted]
+    if hpo is not None:
+        tuning = _tuning(config, method, hpo, hpo_scope, flags)
+        groups = [group for cell, draws in wanted for group in tune.groups(cell, draws)]
+        if dry_run and not _show_searches(context, tuning, groups, as_json=as_json):
+            return
+        parts = _tuned(context, config, tuning, groups)
     outcomes: list[Outcome] = []
-    for cell, samples in _samples(context, keys, lang, task, sources=sources):
+    for config, cell, draws in parts:
         test_data = _test(context, cell, test)
         lineage.check_labels(test_data, cell)
-        draws = [
-            draw for drawn in samples for draw in draws_of(context, drawn, sizes=_split([sizes or ""]), repeats=repeats)
-        ]
         if dry_run:
             _show_plan(context, config, cell, draws, test_data, as_json=as_json)
             continue
@@ -134,6 +157,45 @@ def train(
 
 def _split(values: Sequence[str] | None) -> list[str]:
     return [part.strip() for value in values or [] for part in value.split(",") if part.strip()]
+
+
+def _tuning(config: TrainConfig, method: str, trials: int, scope: str, flags: Mapping[str, Any]) -> TuneConfig:
+    if not isinstance(config.student, FinetuneConfig):
+        raise UsageError(f"--hpo searches for method finetune, and this is {method}", "--hpo", "drop it")
+    fixed = tuple(name for name in space.SEARCHED if flags.get(name) is not None)
+    return TuneConfig(student=config.student, trials=trials, scope=scope, fixed=fixed, seed=config.seed)
+
+
+def _tuned(
+    context: Context, config: TrainConfig, tuning: TuneConfig, groups: Sequence[Group]
+) -> list[tuple[TrainConfig, Cell, list[Draw]]]:
+    """Returns the draws of each group with the settings that a search on them chose."""
+    parts = []
+    for group, found in zip(groups, tune.run(context, tuning, groups), strict=True):
+        summary = found.outcome.summary
+        chosen = ", ".join(f"{name} {value}" for name, value in summary["chosen"].items())
+        gain = f"{summary['score']:.3f} on held-out rows, {summary['usual_score']:.3f} without a search"
+        render.note(f"tune {group}: {chosen} ({gain}; {found.outcome.key[:12]})")
+        parts.append((replace(config, student=found.student, tuned_by=found.outcome.key), group.cell, [*group.draws]))
+    return parts
+
+
+def _show_searches(context: Context, tuning: TuneConfig, groups: Sequence[Group], *, as_json: bool) -> bool:
+    """Shows the searches that are to do; returns whether all are there, so that the runs are known."""
+    planned = {artifact.key: artifact for artifact in tune.plan(context, tuning, groups)}
+    known = context.store.get_many(list(planned))
+    if len(known) == len(planned):
+        return True
+    rows: list[dict[str, Any]] = [
+        {"key": item.short, "stage": "tune", "trials": tuning.trials, "draws": len(item.config["draws"]),
+         "cached": item.key in known}
+        for item in planned.values()
+    ]  # fmt: skip
+    render.plan_lines(rows, as_json=as_json)
+    fits = sum(row["trials"] * row["draws"] for row in rows if not row["cached"])
+    runs = sum(len(group.draws) for group in groups)
+    render.note(f"tune: {fits} fits at most in {len(rows)} searches, then {runs} runs with what they choose")
+    return False
 
 
 def _samples(

@@ -18,10 +18,10 @@ from typing import Any
 from sdc.cache.blobs import Blobs
 from sdc.cache.key import derive_seed, digest
 from sdc.cache.store import Artifact, Rows
-from sdc.errors import DataError, EngineError, StoreError
+from sdc.errors import DataError, EngineError
 from sdc.pipelines import stage, students
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.draws import Draw
+from sdc.pipelines.draws import Draw, rows_of
 from sdc.pipelines.engines.energy import Meter
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.students import LinearConfig, StudentConfig
@@ -45,6 +45,9 @@ class TrainConfig:
         init_seed: The seed of untrained weights in every run, instead of the derived one.
         order_seed: The seed of row order, held-out rows and dropout in every run, instead of the derived one.
         keep_weights: Keep the weights as blobs. A run whose weights are not there is fitted again; its key is the same.
+        retry_failed: Fit one more run, with seeds of its own, for every run that broke off or that eval found below
+            chance. The failed one stays, and is counted.
+        tuned_by: Key of the search that chose the student's settings, for the details; the settings are in run keys.
     """
 
     student: StudentConfig = field(default_factory=LinearConfig)
@@ -52,9 +55,14 @@ class TrainConfig:
     init_seed: int | None = None
     order_seed: int | None = None
     keep_weights: bool = False
+    retry_failed: bool = False
+    tuned_by: str | None = None
 
-    def seeds(self, repeat: int) -> Seeds:
-        """Returns the seeds of a run on a draw of this repeat."""
+    def seeds(self, repeat: int, attempt: int = 0) -> Seeds:
+        """Returns the seeds of a run on a draw of this repeat; of another attempt, both are others."""
+        if attempt:
+            init, order = (derive_seed(self.seed, part, repeat, "attempt", attempt) for part in ("init", "order"))
+            return Seeds(init=init, order=order)
         return Seeds(
             init=derive_seed(self.seed, "init", repeat) if self.init_seed is None else self.init_seed,
             order=derive_seed(self.seed, "order", repeat) if self.order_seed is None else self.order_seed,
@@ -74,24 +82,52 @@ _Rows = tuple[list[str], list[int]]
 
 
 def plan(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Draw], test: Artifact) -> list[Run]:
-    """Returns the runs that `run` would make, each once, in the order of the draws."""
-    return list(_plan(students.create(context.store, config.student, cell.task), config, cell, draws, test).values())
+    """Returns the runs that `run` would make, each once, in the order of the draws, then what is tried again."""
+    student = students.create(context.store, config.student, cell.task)
+    return list(_planned(context, student, config, cell, draws, test).values())
 
 
-def _plan(student: Student, config: TrainConfig, cell: Cell, draws: Sequence[Draw], test: Artifact) -> dict[str, Run]:
-    runs: dict[str, Run] = {}
+def _planned(
+    context: Context, student: Student, config: TrainConfig, cell: Cell, draws: Sequence[Draw], test: Artifact
+) -> dict[str, Run]:
     common = {"method": student.method, **student.identity(), "num_labels": len(cell.task.labels)}
+
+    def run_on(draw: Draw, attempt: int = 0) -> Run:
+        return _run_on(draw, config.seeds(draw.repeat, attempt), common, cell, test, seeded=student.seeded)
+
+    runs: dict[str, Run] = {}
     for draw in draws:
-        seeds = config.seeds(draw.repeat)
-        # The draw's content, not its sample, repeat or size: more sizes or repeats leave the keys of old runs alone.
-        settings = {**common, "draw": draw.draw}
-        if student.seeded:
-            settings |= {"init_seed": seeds.init, "order_seed": seeds.order}
-        planned = stage.plan(
-            stage="train", version=VERSION, config=settings, inputs=[test.key], lang=cell.lang, task=cell.task.name
-        )
-        runs.setdefault(planned.key, Run(planned=planned, draw=draw, seeds=seeds))
+        run = run_on(draw)
+        runs.setdefault(run.planned.key, run)
+    if config.retry_failed and student.seeded:
+        bad = _failed(context)
+        for run in list(runs.values()):
+            attempt = 0
+            while run.planned.key in bad:
+                attempt += 1
+                run = run_on(run.draw, attempt)
+                runs[run.planned.key] = run
     return runs
+
+
+def _run_on(draw: Draw, seeds: Seeds, common: Mapping[str, Any], cell: Cell, test: Artifact, *, seeded: bool) -> Run:
+    # The draw's content, not its sample, repeat or size: more sizes or repeats leave the keys of old runs alone.
+    settings = {**common, "draw": draw.draw}
+    if seeded:
+        settings |= {"init_seed": seeds.init, "order_seed": seeds.order}
+    planned = stage.plan(
+        stage="train", version=VERSION, config=settings, inputs=[test.key], lang=cell.lang, task=cell.task.name
+    )
+    return Run(planned=planned, draw=draw, seeds=seeds)
+
+
+def _failed(context: Context) -> set[str]:
+    """Returns the runs that broke off, or that an eval found below chance whatever reader it used."""
+    found = context.store.query(
+        """select key from runs where status = 'failed' union
+        select run from metrics where metric = 'failed_run' group by run having min(value) >= 1"""
+    )
+    return {key for (key,) in found}
 
 
 def there(context: Context, config: TrainConfig, runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
@@ -122,7 +158,7 @@ def run(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Dr
         EngineError: The model cannot be loaded, memory ran out, or every single run failed.
     """
     student = students.create(context.store, config.student, cell.task)
-    runs = _plan(student, config, cell, draws, test)
+    runs = _planned(context, student, config, cell, draws, test)
     known = {} if context.force else there(context, config, list(runs.values()))
     outcomes = {key: Outcome(key=key, hit=True, summary=summary) for key, summary in known.items()}
     if known:
@@ -143,8 +179,8 @@ def _fit_all(
     context: Context, config: TrainConfig, cell: Cell, student: Student, runs: Sequence[Run], test: Artifact
 ) -> list[Outcome]:
     idxs, test_texts = _test_rows(context, test)
-    rows = _draw_rows(context, runs)
-    student.prepare([*(text for item in runs for text in rows[item.planned.key][0]), *test_texts])
+    rows = rows_of(context, [item.draw for item in runs])
+    student.prepare([*(text for item in runs for text in rows[item.draw.draw][0]), *test_texts])
     outcomes = []
     meter, start = Meter(), time.perf_counter()
     with _keeping(context, overwrite=context.force or config.keep_weights) as keep:
@@ -175,7 +211,7 @@ def _fits(
     """Yields the runs as they are fitted: one after another, or several at once where the student can do so."""
     jobs = []
     for item in runs:
-        texts, labels = rows[item.planned.key]
+        texts, labels = rows[item.draw.draw]
         jobs.append(Job(texts=texts, labels=labels, seeds=item.seeds))
     num_labels = len(cell.task.labels)
     if isinstance(student, FitsMany):
@@ -218,6 +254,8 @@ def _rows(
         reason, details = failure.reason, failure.details
     if student.seeded:
         details = {**details, "order_seed": item.seeds.order}
+    if config.tuned_by:
+        details = {**details, "tuned_by": config.tuned_by}
     unlike = ("draw", "init_seed", "order_seed", "num_labels", "definition")
     run_row = {
         "lang": cell.lang,
@@ -251,24 +289,6 @@ def _test_rows(context: Context, test: Artifact) -> tuple[list[int], list[str]]:
     if not found:
         raise DataError(f"test data {test.short} has no usable row", fix="see `sdc data show`")
     return [idx for idx, _ in found], [text for _, text in found]
-
-
-def _draw_rows(context: Context, runs: Sequence[Run]) -> dict[str, _Rows]:
-    """Returns texts and label ids of every run's draw, in the order of its members, by the run's key."""
-    examples: dict[str, dict[int, tuple[str, int]]] = {}
-    for key in dict.fromkeys(item.draw.example_key for item in runs):
-        found = context.store.query("select idx, text, label from examples where key = ? and label is not null", [key])
-        examples[key] = {idx: (text, label) for idx, text, label in found}
-    rows = {}
-    for item in runs:
-        pool = examples[item.draw.example_key]
-        lost = sum(idx not in pool for idx in item.draw.members)
-        if lost:
-            where = f"draw {item.draw.draw[:12]} from {item.draw.example_key[:12]}"
-            raise StoreError(f"{lost} rows of a draw are not in the store", where, "merge the store that has them")
-        pairs = [pool[idx] for idx in item.draw.members]
-        rows[item.planned.key] = ([text for text, _ in pairs], [label for _, label in pairs])
-    return rows
 
 
 def _weights(blobs: Blobs, fitted: Fitted) -> list[dict[str, Any]]:

@@ -102,6 +102,13 @@ class FinetuneStudent:
         """Returns the settings that are not at their default and the identity of the pre-trained model."""
         return {**identity(self.config), "model": self._source.identity(), "finetune": VERSION}
 
+    def like(self, config: FinetuneConfig) -> "FinetuneStudent":
+        """Returns a student of the same model with other settings; texts that are tokenised stay so."""
+        other = FinetuneStudent(config, self._source)
+        if config.max_length == self.config.max_length:
+            other._tokenizer, other._ids = self._tokenizer, self._ids
+        return other
+
     def prepare(self, texts: Sequence[str]) -> None:
         """Tokenises all texts that are not tokenised yet."""
         from sdc.pipelines.students import classifier
@@ -176,13 +183,14 @@ def reproducible(model: str) -> Iterator[None]:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts; needed for repeatable sums
     import torch
 
+    deterministic: Any = torch.utils.deterministic
     before, warn_only, fill = (
         torch.are_deterministic_algorithms_enabled(),
         torch.is_deterministic_algorithms_warn_only_enabled(),
-        torch.utils.deterministic.fill_uninitialized_memory,
+        deterministic.fill_uninitialized_memory,
     )
     try:
-        torch.utils.deterministic.fill_uninitialized_memory = False  # a help to find bugs in torch; it costs 3 %
+        deterministic.fill_uninitialized_memory = False  # a help to find bugs in torch; it costs 3 %
         # On a GPU a few backward passes have no repeatable kernel: better a warning than no result.
         torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
         with torch.random.fork_rng():
@@ -192,4 +200,4 @@ def reproducible(model: str) -> Iterator[None]:
         raise EngineError("the GPU ran out of memory", model, fix) from error
     finally:
         torch.use_deterministic_algorithms(before, warn_only=warn_only)
-        torch.utils.deterministic.fill_uninitialized_memory = fill
+        deterministic.fill_uninitialized_memory = fill

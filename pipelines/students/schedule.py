@@ -54,8 +54,14 @@ def rate_factor(step: int, *, total_steps: int, warmup: float) -> float:
     return (total_steps - step) / max(1, total_steps - num_warmup)
 
 
-def held_out(labels: Sequence[int], *, fraction: float, seed: int) -> list[int]:
-    """Returns the positions of a stratified part for early stopping; empty if a label could not spare a row.
+def held_out(labels: Sequence[int], *, fraction: float, seed: int, at_least: int = 0) -> list[int]:
+    """Returns the positions of a stratified part; empty if a label could not spare a row.
+
+    Args:
+        labels: Label ids.
+        fraction: Share of each label's rows, rounded down.
+        seed: Decides which rows.
+        at_least: Rows of each label, if the share is less.
 
     >>> held_out([0] * 4 + [1] * 40, fraction=0.1, seed=1)
     []
@@ -66,7 +72,7 @@ def held_out(labels: Sequence[int], *, fraction: float, seed: int) -> list[int]:
     positions: list[int] = []
     for label in sorted(set(labels)):
         rows = [i for i, other in enumerate(labels) if other == label]
-        count = int(len(rows) * fraction)
+        count = max(int(len(rows) * fraction), at_least)
         if not 1 <= count < len(rows):
             return []
         positions += choice.sample(rows, count)
