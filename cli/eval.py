@@ -43,5 +43,7 @@ def evaluate(
     outcomes = stage.run(context, config, pairs)
     hits = sum(outcome.hit for outcome in outcomes)
     failed = sum(bool(outcome.summary.get("failed_run")) for outcome in outcomes)
-    render.note(f"eval: {len(outcomes)} runs, {hits} already there{f', {failed} failed' if failed else ''}")
+    render.note(
+        f"eval: {len(outcomes)} runs, {hits} already there{f', {failed} failed or below chance' if failed else ''}"
+    )
     render.emit(outcomes, as_json=as_json)

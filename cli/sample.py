@@ -42,7 +42,7 @@ def sample(
         default = ["human"] if artifact is not None and artifact.stage == "data" else ["synthetic"]
         for name in wanted or default:
             settings = presets.merged(
-                presets.load(preset, "sample"),
+                presets.load(preset, "sample", task=cell.task.name),
                 source=name,
                 sizes=[part.strip() for part in sizes.split(",") if part.strip()] if sizes is not None else None,
                 repeats=repeats,

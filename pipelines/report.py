@@ -15,6 +15,8 @@ from sdc.pipelines.report_by import CELL_PARTS, RESULT_PARTS, aggregate
 from sdc.pipelines.report_rows import Record, Row, build, size_order
 from sdc.pipelines.stage import Context
 
+#: Results with failed runs that are named one by one.
+_MOST_NAMED = 5
 FORMATS = ("table", "md", "csv", "json", "latex")
 
 
@@ -77,6 +79,7 @@ def run(
     records = _records(context, config, list(kept.values()))
     rows = build(records, shown, generator=config.generator)
     _say_no_generator(context, config, rows, records)
+    _say_failed(context, rows)
     return aggregate(rows, config.by) if config.by else rows
 
 
@@ -183,6 +186,17 @@ def _say_missing(context: Context, current: Sequence[str], found: Sequence[dict[
     missing = set(current) - {row["run"] for row in found}
     if missing and not asked:
         context.say(f"report: {len(missing)} runs are not evaluated yet, run `sdc eval` for them")
+
+
+def _say_failed(context: Context, rows: Sequence[Row]) -> None:
+    """Names every result with runs that broke off or collapsed: a mean alone would hide them."""
+    bad = [row for row in rows if row.failed or row.below_chance]
+    for row in bad[:_MOST_NAMED]:
+        what = " ".join(str(part) for part in (row.method, row.model, row.source, row.rows) if part is not None)
+        broken = f"{row.failed} of {row.n + row.failed} runs broke off (not in the mean)"
+        context.say(f"report: {row.lang}/{row.task} {what}: {broken}, {row.below_chance} are below chance (in it)")
+    if len(bad) > _MOST_NAMED:
+        context.say(f"report: and {len(bad) - _MOST_NAMED} more results with such runs; `sdc train --retry-failed`")
 
 
 def _say_no_generator(context: Context, config: ReportConfig, rows: Sequence[Row], records: Sequence[Record]) -> None:

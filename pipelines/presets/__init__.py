@@ -19,8 +19,13 @@ def names() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob("*.toml"))
 
 
-def load(name: str, *section: str) -> dict[str, Any]:
+def load(name: str, *section: str, task: str | None = None) -> dict[str, Any]:
     """Returns the settings of one section of a preset, e.g. `load("paper", "train", "finetune")`.
+
+    Args:
+        name: Of the preset.
+        section: Stage, and method if it has several.
+        task: Its own settings in `tasks.NAME` of the section, if any, replace the others.
 
     Raises:
         UsageError: There is no such preset.
@@ -30,7 +35,8 @@ def load(name: str, *section: str) -> dict[str, Any]:
     settings: Any = tomllib.loads((_FOLDER / f"{name}.toml").read_text("utf-8"))
     for part in section:
         settings = settings.get(part, {})
-    return dict(settings)
+    own = settings.get("tasks", {}).get(task, {})
+    return {**{key: value for key, value in settings.items() if key != "tasks"}, **own}
 
 
 def merged(preset: Mapping[str, Any], **flags: Any) -> dict[str, Any]:

@@ -44,3 +44,12 @@ def test_given_flags_win_and_false_and_zero_are_given() -> None:
 
 def test_a_section_that_a_preset_lacks_is_empty() -> None:
     assert presets.load("paper", "no", "such") == {}
+
+
+def test_the_sizes_of_the_code_are_those_of_its_script() -> None:
+    paper, code = (presets.load(name, "sample", task="intent")["sizes"] for name in ("paper", "code"))
+    assert paper == code
+    assert presets.load("paper", "sample", task="topic")["sizes"] == paper
+    topic = presets.load("code", "sample", task="topic")
+    assert topic["sizes"] == [*paper[: paper.index("1000") + 1], "1200", "1400"]
+    assert topic["repeats"] == 20

@@ -8,6 +8,7 @@ import resource
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -278,6 +279,16 @@ def test_failed_runs_are_counted_and_not_averaged(filled: Context) -> None:
     collapsed = only(rows, method="finetune", rows=14)
     assert (collapsed.n, collapsed.failed, collapsed.below_chance) == (2, 0, 1)
     assert collapsed.mean == pytest.approx((0.1 + 0.6) / 2, abs=0.02)
+
+
+def test_b7_a_collapsed_run_is_named_beside_the_table(filled: Context) -> None:
+    said: list[str] = []
+    report.run(replace(filled, say=said.append), ReportConfig(), wanted=[("te", "topic")])
+    named = [line for line in said if "below chance" in line]
+    assert named == [
+        "report: te/topic finetune m synthetic 14: 0 of 2 runs broke off (not in the mean), 1 are below chance (in it)",
+        "report: te/topic finetune m synthetic 60: 1 of 2 runs broke off (not in the mean), 0 are below chance (in it)",
+    ]
 
 
 def test_a_task_is_reported_in_its_own_metric(filled: Context) -> None:
