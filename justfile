@@ -58,6 +58,25 @@ bench WHAT="" *OPTIONS:
     python benchmarks/startup.py {{ WHAT }} {{ OPTIONS }}
     python benchmarks/chain.py {{ WHAT }} {{ OPTIONS }}
 
+# Measure packed LoRA and fine-tuning on a GPU, on models of real size with random weights; `--cpu` tries tiny ones.
+gpu-bench *OPTIONS:
+    #!/bin/sh
+    set -eu
+    case " {{ OPTIONS }} " in
+    *" --cpu "*)
+        python benchmarks/packed_lora.py --shape tiny --runs 8 --steps 10 --pack 4
+        python benchmarks/gpu_finetune.py --shape tiny
+        ;;
+    *)
+        if ! python -c "import sys, torch; sys.exit(not torch.cuda.is_available())"; then
+            echo "gpu-bench: this machine has no GPU that torch sees; just gpu-bench --cpu tries the code with tiny models"
+            exit 0
+        fi
+        python benchmarks/packed_lora.py --shape llama-8b {{ OPTIONS }}
+        python benchmarks/gpu_finetune.py --shape xlm-r-large
+        ;;
+    esac
+
 # Build dist/sdc-*.whl.
 wheel:
     rm -rf build dist
