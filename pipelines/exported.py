@@ -17,6 +17,7 @@ from sdc.pipelines.predictors import Predictor
 from sdc.pipelines.run_record import base_model
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import LoraConfig, loaded, onnx
+from sdc.pipelines.students.finetune import PRECISIONS
 from sdc.pipelines.students.loaded import Answers
 from sdc.pipelines.students.lora import LoraStudent
 from sdc.pipelines.tasks import Task
@@ -53,7 +54,9 @@ def of_folder(context: Context, folder: Path, *, precision: str | None, base: st
     elif method == "linear":
         answers = loaded.linear(folder)
     elif method == "finetune":
-        answers = loaded.transformer(folder, name=str(folder), max_length=_max_length(about, folder))
+        answers = loaded.transformer(
+            folder, name=str(folder), max_length=_max_length(about, folder), precision=_precision(about, folder)
+        )
     else:
         answers = _adapter(context, folder, about, task, base=base)
     yield Predictor(name=str(folder), task=task, answers=answers)
@@ -98,6 +101,13 @@ def _max_length(about: Mapping[str, Any], folder: Path) -> int:
     if not isinstance(found, int) or found < 1:
         raise _strange(folder)
     return found
+
+
+def _precision(about: Mapping[str, Any], folder: Path) -> str:
+    found = about["settings"].get("precision", "auto")
+    if found not in PRECISIONS:
+        raise _strange(folder)
+    return str(found)
 
 
 def _strange(folder: Path) -> UsageError:

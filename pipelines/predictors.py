@@ -67,7 +67,7 @@ def _trained(context: Context, record: RunRecord, folder: Path, *, base: str | N
         return loaded.linear(folder)
     config = weights.settings(record)
     if isinstance(config, FinetuneConfig):
-        return loaded.transformer(folder, name=record.model, max_length=config.max_length)
+        return loaded.transformer(folder, name=record.model, max_length=config.max_length, precision=config.precision)
     student = weights.student(context, record, base=base)
     assert isinstance(student, LoraStudent)
     return loaded.adapter(folder, student)

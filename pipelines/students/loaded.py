@@ -35,25 +35,30 @@ def linear(folder: Path) -> Answers:
     return lambda texts: [{"scores": scores} for scores in loaded.scores(texts)]
 
 
-def transformer(folder: Path, *, name: str, max_length: int) -> Answers:
+def transformer(folder: Path, *, name: str, max_length: int, precision: str = "auto") -> Answers:
     """Returns the answers of a fine-tuned transformer.
 
     Args:
         folder: Config, weights and tokenizer.
         name: For errors.
         max_length: Tokens that a text is cut to; the model's own limit applies too.
+        precision: Of matrix products, as in training: `auto`, `bf16` or `fp32`.
 
     Raises:
         EngineError: The folder cannot be loaded.
     """
+    import torch
+
     from sdc.pipelines.students import classifier
 
     model = Model(name=name, source=str(folder), digest="-")
     tokenizer = classifier.load_tokenizer(model)
     limit = classifier.length_limit(model, tokenizer, max_length)
-    network = _network(model)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    precision = classifier.precision_of(device, precision)
+    network = _network(model, attention=classifier.attention_of(device, precision)).to(device)
     pad_id = int(network.config.get_text_config().pad_token_id or 0)
-    fitted = classifier.Classifier(network, pad_id=pad_id, device=str(network.device.type))
+    fitted = classifier.Classifier(network, pad_id=pad_id, device=device, precision=precision)
 
     def answers(texts: Sequence[str]) -> list[dict[str, Any]]:
         if not texts:
@@ -84,15 +89,15 @@ def adapter(folder: Path, student: LoraStudent) -> Answers:
     return answers
 
 
-def _network(model: Model) -> Any:
+def _network(model: Model, *, attention: str | None) -> Any:
     import torch
     import transformers
 
     options: Mapping[str, Any] = {"local_files_only": True, "trust_remote_code": False, "use_safetensors": True}
     try:
         network: Any = transformers.AutoModelForSequenceClassification.from_pretrained(
-            model.source, dtype=torch.float32, **options
+            model.source, dtype=torch.float32, attn_implementation=attention, **options
         )
     except Exception as error:  # a broken folder raises what it likes; tokenizers even a bare Exception
         raise hub.unloadable(model, error) from error
-    return network.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    return network.eval()

@@ -48,7 +48,7 @@ def linear(first_linear: Trained, tmp_path: Path) -> Trained:
 
 @pytest.fixture(scope="module")
 def tuned(bert: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    student = FinetuneConfig(model=str(bert), epochs=12, learning_rate=1e-2, batch_size=8)
+    student = FinetuneConfig(model=str(bert), epochs=12, learning_rate=1e-2, batch_size=8, precision="fp32")
     return trained.make(tmp_path_factory.mktemp("tuned"), student, keep_weights=True)
 
 
@@ -106,7 +106,7 @@ def test_a_long_text_is_cut_as_in_training(tuned: Trained, tmp_path: Path) -> No
 
 
 def test_a_decoder_without_padding_token_is_a_pipeline_with_batches(llama: Path, tmp_path: Path) -> None:
-    student = FinetuneConfig(model=str(llama), epochs=2, learning_rate=1e-2, batch_size=8)
+    student = FinetuneConfig(model=str(llama), epochs=2, learning_rate=1e-2, batch_size=8, precision="fp32")
     run = trained.make(tmp_path / "w", student)
     _export(run, tmp_path / "out")
     _check_pipeline(run, tmp_path / "out", batch_size=4)
@@ -177,7 +177,7 @@ def test_an_icl_run_has_nothing_to_export(linear: Trained, tmp_path: Path) -> No
 @pytest.mark.parametrize("family", ["bert", "llama"])
 def test_onnx_says_what_the_run_said(family: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     model = str(request.getfixturevalue(family))
-    student = FinetuneConfig(model=model, epochs=12, learning_rate=1e-2, batch_size=8)
+    student = FinetuneConfig(model=model, epochs=12, learning_rate=1e-2, batch_size=8, precision="fp32")
     run = trained.make(tmp_path / "w", student)
     out = tmp_path / "out"
     made = _export(run, out, onnx=True)
