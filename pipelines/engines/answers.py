@@ -4,7 +4,7 @@ Here: how long an answer may become, which tokens a choice is, how generated tok
 prompts (`prompt_tokens.py`), computing (each engine).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from sdc.errors import EngineError
@@ -66,3 +66,15 @@ def read(
     cut = min((text.find(string) for string in stop if string in text), default=None)
     finish = "length" if end is None and cut is None and len(ids) >= room else "stop"
     return text[:cut], finish, end
+
+
+def stopper(tokenizer: Any, stop: Sequence[str]) -> Callable[[Sequence[int]], bool]:
+    """Returns what says whether the last of some generated tokens completes a stop string."""
+    # A string has at most as many tokens as bytes; some more, since the first ones of a row may decode otherwise.
+    most = max((len(string.encode()) for string in stop), default=0) + 4
+
+    def is_stopped(tokens: Sequence[int]) -> bool:
+        text = tokenizer.decode(tokens[-most:], skip_special_tokens=True) if stop else ""
+        return any(string in text for string in stop)
+
+    return is_stopped

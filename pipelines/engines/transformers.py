@@ -1,19 +1,21 @@
 """The transformers engine: any Hugging Face causal language model, on a CPU or one GPU.
 
-Here: chat templates, padding, sampling with a seed per call, likelihood of given answers. Not here: which calls to
-make, caching (`ask.py`).
+Here: which calls are computed together, padding, replies. Not here: which calls to make, caching (`ask.py`), what
+prompts share (`shared_prefix.py`), writing (`decoding.py`), scoring (`choice_tree.py`), models of other kinds
+(`plain.py`).
 
-Shape letters: B calls in a batch, T tokens of the padded prompt, V vocabulary.
+Shape letters: B calls in a batch, S tokens of the padded prompt without what is shared.
 """
 
 import time
 import warnings
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from sdc.errors import EngineError
-from sdc.pipelines.engines import answers, hub
+from sdc.pipelines.engines import answers, choice_tree, hub
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.prompt_tokens import load_tokenizer, prompt_ids
 from sdc.pipelines.engines.protocol import Call, Reply
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     import torch
 
 _LARGE_BYTES = 2 * 2**30
+#: On a CPU, short answers are computed by so many rows where that saves padding.
+_PART_ROWS, _SHORT_TOKENS = 16, 32
 
 
 def available() -> bool:
@@ -47,27 +51,81 @@ class TransformersEngine:
         import torch
 
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._model, self.tokenizer = _load(model, self.device)
         self.label = model.name
+        self._use(*_load(model, self.device))
+
+    def _use(self, network: Any, tokenizer: Any) -> None:
+        from sdc.pipelines.engines import plain, shared_prefix
+
+        self._model, self.tokenizer = network, tokenizer
+        config = network.config.get_text_config()
+        self._limit: int | None = getattr(config, "max_position_embeddings", None)
+        self._window = shared_prefix.window(config)
+        self._is_plain = not shared_prefix.suits(config) or plain.has_rules_of_its_own(network.generation_config)
+        self._prefixes = shared_prefix.Prefixes(network, device=self.device)
+        self._ends = answers.end_ids(tokenizer, network.generation_config.eos_token_id)
+
+    def forget(self) -> None:
+        """Drops what was computed of earlier prompts: for whoever changes the model's weights."""
+        self._prefixes.forget()
 
     def answer(self, calls: Sequence[Call]) -> Generator[Mapping[int, Reply]]:
-        """Yields the replies in groups of calls with the same settings, each group computed as one batch.
+        """Yields the replies in groups of calls with the same settings; what their prompts share is computed once.
 
         Raises:
             EngineError: The prompt is longer than the model's context, or memory ran out.
         """
         import torch
 
-        kinds = [(*_settings(call), self._room(call)) for call in calls]
-        for _, group in groupby(sorted(range(len(calls)), key=kinds.__getitem__), kinds.__getitem__):
+        ids = [self.prompt_ids(call.prompt) for call in calls]
+        kinds = [(*_settings(call), self._room(call, len(row))) for call, row in zip(calls, ids, strict=True)]
+        for kind, group in groupby(sorted(range(len(calls)), key=kinds.__getitem__), kinds.__getitem__):
             indices = list(group)
-            answer = self._score if calls[indices[0]].choices else self._generate
             try:
                 with torch.inference_mode():
-                    replies = answer([calls[i] for i in indices])
+                    replies = self._answer([calls[i] for i in indices], [ids[i] for i in indices], room=kind[-1])
             except torch.OutOfMemoryError as error:
+                self.forget()
                 raise EngineError("the GPU ran out of memory", self.label, "use a smaller --batch-size") from error
             yield dict(zip(indices, replies, strict=True))
+
+    def _answer(self, calls: Sequence[Call], ids: Sequence[Sequence[int]], *, room: int) -> list[Reply]:
+        """Returns the replies to calls of one kind; `room` is what their answers may take."""
+        from sdc.pipelines.engines import shared_prefix
+
+        start = time.perf_counter()
+        choices = [answers.choice_ids(self.tokenizer, choice) for choice in calls[0].choices]
+        room = max(map(len, choices)) if choices else room
+        longest = max(map(len, ids))
+        if self._limit is not None and longest + room > self._limit:
+            raise answers.too_long(self.label, num_prompt=longest, room=room, limit=self._limit)
+        found: dict[int, Reply] = {}
+        looks_back = self._window is None or longest + room + sum(map(len, choices)) <= self._window
+        if self._is_plain or not looks_back:
+            found.update(enumerate(self._answer_plainly(calls, ids, choices, room=room)))
+        else:
+            num_shared = shared_prefix.length(ids)
+            behind = [list(row[num_shared:]) for row in ids]
+            work = self._scores(choices) if choices else self._texts(calls, ids, room=room)
+            for part in self._parts(behind, room=room):
+                inputs = self._padded([behind[i] for i in part])
+                cache, is_there = self._prefixes.cache(
+                    ids[0][:num_shared], num_rows=len(part), room=inputs[0].shape[1] + room
+                )
+                for i, reply in zip(part, work(part, *inputs, num_shared, cache), strict=True):
+                    served = num_shared if is_there else 0
+                    found[i] = replace(reply, prompt_tokens=len(ids[i]), cached_tokens=served)
+                    is_there = True  # the first row has paid for it
+        seconds = (time.perf_counter() - start) / len(calls)
+        return [replace(found[i], seconds=seconds) for i in range(len(calls))]
+
+    def _parts(self, rows: Sequence[Sequence[int]], *, room: int) -> list[list[int]]:
+        """Returns which rows go through the model together, those of similar length where that saves padding."""
+        order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
+        parts = [order[i : i + _PART_ROWS] for i in range(0, len(order), _PART_ROWS)]
+        padded = sum(len(part) * len(rows[part[-1]]) for part in parts)
+        saves = padded < 0.9 * len(rows) * len(rows[order[-1]])
+        return parts if self.device == "cpu" and room <= _SHORT_TOKENS and saves else [list(range(len(rows)))]
 
     # -- tokens ---------------------------------------------------------------------------------------------------
 
@@ -75,19 +133,14 @@ class TransformersEngine:
         """Returns the token ids of a user message; see `prompt_tokens.py`."""
         return prompt_ids(self.tokenizer, prompt)
 
-    def _batch(self, calls: Sequence[Call], *, room: int) -> tuple["torch.Tensor", "torch.Tensor"]:
-        """Returns ids_BT and mask_BT, padded on the left, both int64."""
+    def _padded(self, rows: Sequence[Sequence[int]]) -> "tuple[torch.Tensor, torch.Tensor]":
+        """Returns ids_BS and mask_BS, padded on the left, both int64."""
         import torch
 
-        ids = [self.prompt_ids(call.prompt) for call in calls]
-        longest = max(map(len, ids))
-        limit = getattr(self._model.config, "max_position_embeddings", None)
-        if limit is not None and longest + room > limit:
-            raise answers.too_long(self.label, num_prompt=longest, room=room, limit=limit)
-        pad = self._pad_id()
-        ids_BT = torch.tensor([[pad] * (longest - len(row)) + row for row in ids], device=self.device)
-        mask_BT = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in ids], device=self.device)
-        return ids_BT, mask_BT
+        longest, pad = max(map(len, rows)), self._pad_id()
+        ids_BS = torch.tensor([[pad] * (longest - len(row)) + list(row) for row in rows], device=self.device)
+        mask_BS = torch.tensor([[0] * (longest - len(row)) + [1] * len(row) for row in rows], device=self.device)
+        return ids_BS, mask_BS
 
     def _pad_id(self) -> int:
         for token in (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id):
@@ -95,146 +148,66 @@ class TransformersEngine:
                 return int(token)
         return 0
 
-    # -- generation -------------------------------------------------------------------------------------------------
-
-    def _generate(self, calls: Sequence[Call]) -> list[Reply]:
-        from transformers import LogitsProcessorList
-        from transformers.generation.logits_process import TemperatureLogitsWarper, TopPLogitsWarper
-
-        start = time.perf_counter()
-        first = calls[0]
-        room = self._room(first)
-        ids_BT, mask_BT = self._batch(calls, room=room)
-        processors = LogitsProcessorList()
-        if first.repetition_penalty != 1.0:
-            processors.append(_repetition_penalty(first.repetition_penalty, ids_BT, mask_BT))
-        if first.temperature > 0:
-            processors.append(TemperatureLogitsWarper(first.temperature))
-            if first.top_p < 1:
-                processors.append(TopPLogitsWarper(first.top_p))
-            processors.append(_seeded_sampling([call.seed for call in calls], self.device))
-        # Greedy over logits plus Gumbel noise is sampling; transformers' own sampling has one seed for the whole batch.
-        out_BT = self._model.generate(
-            input_ids=ids_BT,
-            attention_mask=mask_BT,
-            max_new_tokens=room,
-            do_sample=False,
-            num_beams=1,
-            temperature=None,
-            top_p=None,
-            top_k=None,
-            repetition_penalty=1.0,
-            logits_processor=processors,
-            pad_token_id=self._pad_id(),
-            use_cache=True,
-            **({"stop_strings": list(first.stop), "tokenizer": self.tokenizer} if first.stop else {}),
-        )
-        seconds = (time.perf_counter() - start) / len(calls)
-        ends = answers.end_ids(self.tokenizer, self._model.generation_config.eos_token_id)
-        replies = []
-        for call, row, mask in zip(calls, out_BT[:, ids_BT.shape[1] :].tolist(), mask_BT.sum(1).tolist(), strict=True):
-            text, finish, end = answers.read(self.tokenizer, row, ends=ends, stop=call.stop, room=room)
-            used = _num_used(row, self._pad_id()) if end is None else end + 1
-            replies.append(Reply(text=text, finish=finish, prompt_tokens=mask, completion_tokens=used, seconds=seconds))
-        return replies
-
-    def _room(self, call: Call) -> int:
+    def _room(self, call: Call, num_prompt: int) -> int:
         """Returns how many tokens of an answer fit behind a prompt; see `answers.py`."""
-        limit = getattr(self._model.config, "max_position_embeddings", None)
-        num_prompt = 0 if call.choices else len(self.prompt_ids(call.prompt))
-        return answers.room(call, num_prompt=num_prompt, limit=limit)
+        return answers.room(call, num_prompt=0 if call.choices else num_prompt, limit=self._limit)
 
-    # -- likelihood ---------------------------------------------------------------------------------------------------
+    # -- answers ----------------------------------------------------------------------------------------------------
 
-    def _score(self, calls: Sequence[Call]) -> list[Reply]:
-        """Scores each choice as the whole answer: its tokens and the end of the turn, given the prompt."""
-        import torch
+    def _texts(self, calls: Sequence[Call], ids: Sequence[Sequence[int]], *, room: int) -> Callable[..., list[Reply]]:
+        from sdc.pipelines.engines import decoding
 
-        start = time.perf_counter()
-        choices = [answers.choice_ids(self.tokenizer, choice) for choice in calls[0].choices]
-        ids_BT, mask_BT = self._batch(calls, room=max(map(len, choices)))
-        positions_BT = (mask_BT.cumsum(1) - 1).clamp(min=0)
-        prompt = self._model(
-            input_ids=ids_BT, attention_mask=mask_BT, position_ids=positions_BT, use_cache=True, logits_to_keep=1
-        )
-        first_BV = prompt.logits[:, -1].float().log_softmax(-1)
-        cache, columns = prompt.past_key_values, []
-        for choice in choices:
-            total_B = first_BV[:, choice[0]].clone()
-            if len(choice) > 1:
-                rest_BC = torch.tensor([choice[:-1]], device=self.device).expand(len(calls), -1)
-                num_rest = rest_BC.shape[1]
-                steps = torch.arange(1, num_rest + 1, device=self.device)
-                logits_BCV = self._model(
-                    input_ids=rest_BC,
-                    attention_mask=torch.cat([mask_BT, mask_BT.new_ones(len(calls), num_rest)], 1),
-                    position_ids=positions_BT[:, -1:] + steps,
-                    past_key_values=cache,
-                    use_cache=True,
-                ).logits
-                cache.crop(-num_rest)  # the next choice continues from the same prompt
-                targets_C = torch.tensor(choice[1:], device=self.device)
-                logp_BCV = logits_BCV.float().log_softmax(-1)
-                total_B += logp_BCV[:, torch.arange(num_rest, device=self.device), targets_C].sum(1)
-            columns.append(total_B)
-        scores = torch.stack(columns, 1).tolist()
-        seconds = (time.perf_counter() - start) / len(calls)
-        num_scored = sum(map(len, choices))
-        return [
-            Reply(scores=tuple(row), finish="scored", prompt_tokens=used, completion_tokens=num_scored, seconds=seconds)
-            for row, used in zip(scores, mask_BT.sum(1).tolist(), strict=True)
-        ]
+        first = calls[0]
+
+        def work(
+            part: Sequence[int], ids_BS: "torch.Tensor", mask_BS: "torch.Tensor", num_cached: int, cache: Any
+        ) -> list[Reply]:
+            choose = decoding.Choosing([calls[i] for i in part], [ids[i] for i in part], device=self.device)
+            written = decoding.write(
+                self._model, choose, ids_BS=ids_BS, mask_BS=mask_BS, num_cached=num_cached, cache=cache,
+                room=room, ends=self._ends, is_stopped=answers.stopper(self.tokenizer, first.stop),
+            )  # fmt: skip
+            return [self._reply(first, row, room=room, num_used=len(row)) for row in written]
+
+        return work
+
+    def _scores(self, choices: Sequence[Sequence[int]]) -> Callable[..., list[Reply]]:
+        tree = choice_tree.build(choices)
+
+        def work(
+            part: Sequence[int], ids_BS: "torch.Tensor", mask_BS: "torch.Tensor", num_cached: int, cache: Any
+        ) -> list[Reply]:
+            rows = choice_tree.score(
+                self._model, tree, ids_BS=ids_BS, mask_BS=mask_BS, num_cached=num_cached, cache=cache
+            )
+            return [_scored(row, choices) for row in rows]
+
+        return work
+
+    def _answer_plainly(
+        self, calls: Sequence[Call], ids: Sequence[Sequence[int]], choices: Sequence[Sequence[int]], *, room: int
+    ) -> list[Reply]:
+        from sdc.pipelines.engines import plain
+
+        inputs = self._padded(ids)
+        if choices:
+            replies = [_scored(row, choices) for row in plain.score(self._model, choices, *inputs)]
+        else:
+            written = plain.write(self._model, self.tokenizer, calls, ids, *inputs, room=room, pad_id=self._pad_id())
+            replies = [self._reply(calls[0], row, room=room, num_used=used) for row, used in written]
+        return [replace(reply, prompt_tokens=len(row)) for reply, row in zip(replies, ids, strict=True)]
+
+    def _reply(self, call: Call, tokens: Sequence[int], *, room: int, num_used: int) -> Reply:
+        text, finish, end = answers.read(self.tokenizer, tokens, ends=self._ends, stop=call.stop, room=room)
+        return Reply(text=text, finish=finish, completion_tokens=num_used if end is None else end + 1)
+
+
+def _scored(row: Sequence[float], choices: Sequence[Sequence[int]]) -> Reply:
+    return Reply(scores=tuple(row), finish="scored", completion_tokens=sum(map(len, choices)))
 
 
 def _settings(call: Call) -> tuple[Any, ...]:
     return (call.choices, call.temperature, call.top_p, call.repetition_penalty, call.max_tokens, call.stop)
-
-
-def _num_used(row: Sequence[int], pad: int) -> int:
-    """Returns how many tokens were generated before a stop string ended the row and padding followed."""
-    used = len(row)
-    while used > 1 and row[used - 1] == pad:
-        used -= 1
-    return used
-
-
-def _repetition_penalty(penalty: float, ids_BT: "torch.Tensor", mask_BT: "torch.Tensor") -> Any:
-    """Returns the usual repetition penalty, blind to padding.
-
-    Many models pad with the end-of-turn token: penalising it would make a reply longer the shorter its prompt is beside
-    its neighbours in the batch.
-    """
-    import torch
-    from transformers import LogitsProcessor, RepetitionPenaltyLogitsProcessor
-
-    usual = RepetitionPenaltyLogitsProcessor(penalty)
-    last_B1 = ids_BT[:, -1:]  # padding is on the left: the last column is always text
-    text_BT = ids_BT.where(mask_BT.bool(), last_B1.expand_as(ids_BT))
-
-    class _Penalty(LogitsProcessor):
-        def __call__(self, input_ids: "torch.Tensor", scores: "torch.Tensor") -> "torch.Tensor":
-            generated = input_ids[:, text_BT.shape[1] :]
-            penalised_BV: torch.Tensor = usual(torch.cat([text_BT, generated], 1), scores)
-            return penalised_BV
-
-    return _Penalty()
-
-
-def _seeded_sampling(seeds: Sequence[int], device: str) -> Any:
-    """Returns a logits processor that adds Gumbel noise from one generator per row."""
-    import torch
-    from transformers import LogitsProcessor
-
-    generators = [torch.Generator(device=device).manual_seed(seed) for seed in seeds]
-
-    class _Gumbel(LogitsProcessor):
-        def __call__(self, input_ids: "torch.Tensor", scores: "torch.Tensor") -> "torch.Tensor":
-            noise_BV = torch.empty_like(scores, dtype=torch.float32)
-            for row, generator in zip(noise_BV, generators, strict=True):
-                row.exponential_(generator=generator)
-            return scores.float() - noise_BV.log()  # -log(Exp(1)) is Gumbel(0, 1)
-
-    return _Gumbel()
 
 
 def _load(model: Model, device: str) -> tuple[Any, Any]:

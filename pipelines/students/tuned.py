@@ -43,7 +43,7 @@ class TunedEngine(TransformersEngine):
                 _require_bitsandbytes(model, flag)
         if config.quantize:
             self.device, self.label = "cuda", model.name
-            self._model, self.tokenizer = _load_4bit(model)
+            self._use(*_load_4bit(model))
         else:
             super().__init__(model)
         self.network = self._model
@@ -151,6 +151,7 @@ class FittedAdapter:
         calls = [Call(prompt=prompts[i], choices=choices, max_tokens=ANSWER_TOKENS) for i in order]
         values_RP = self._values_P.to(self._engine.device)[None]
         found: dict[int, Reply] = {}
+        self._engine.forget()  # another adapter may have answered before
         with reproducible(self._engine.label), self._engine.adapters.using(Stack(self._engine.adapters, values_RP)):
             start, size = 0, _SCORING_ROWS
             while start < len(calls):
@@ -164,6 +165,7 @@ class FittedAdapter:
                     size //= 2  # runs in training have the rest of the memory
                     continue
                 start += len(chunk)
+        self._engine.forget()
         return [found[i] for i in range(len(texts))]
 
 

@@ -86,14 +86,15 @@ def test_padding_with_the_end_token_does_not_change_what_is_penalised(engine: Tr
     """A tokenizer without padding token pads with the end of the turn, which a penalty must not take for text."""
     import torch
 
-    from sdc.pipelines.engines.transformers import _repetition_penalty
+    from sdc.pipelines.engines.decoding import Choosing
 
-    scores = torch.ones(1, 10)
-    alone = _repetition_penalty(2.0, torch.tensor([[5, 6]]), torch.tensor([[1, 1]]))
-    padded = _repetition_penalty(2.0, torch.tensor([[1, 1, 5, 6]]), torch.tensor([[0, 0, 1, 1]]))
-    expected = alone(torch.tensor([[5, 6, 7]]), scores.clone())
-    assert padded(torch.tensor([[1, 1, 5, 6, 7]]), scores.clone()).tolist() == expected.tolist()
-    assert expected[0].tolist() == [1, 1, 1, 1, 1, 0.5, 0.5, 0.5, 1, 1]
+    calls = [Call(prompt="", repetition_penalty=2.0)] * 2
+    logits_BV = torch.tensor([[1.0, 1.9, 1.5, 0.9, -0.5]] * 2)
+    choose = Choosing(calls, [[1, 2], [3]], device="cpu")  # whatever a batch pads the second prompt with
+    assert choose(logits_BV).tolist() == [0, 1]
+    assert choose(logits_BV).tolist() == [1, 2]  # what was said since is penalised too
+    choose.keep([1])
+    assert choose(logits_BV[:1]).tolist() == [0]
 
 
 def test_the_seed_is_used_and_another_gives_another_text(engine: TransformersEngine) -> None:
@@ -108,10 +109,11 @@ def test_sampling_has_the_models_distribution(engine: TransformersEngine) -> Non
     import torch
 
     logits = torch.log(torch.tensor([0.6, 0.3, 0.1]))
-    from sdc.pipelines.engines.transformers import _seeded_sampling
+    from sdc.pipelines.engines.decoding import Choosing
 
     number = 4000
-    draws = _seeded_sampling(range(number), "cpu")(torch.zeros(number, 1), logits.repeat(number, 1)).argmax(-1)
+    calls = [Call(prompt="", temperature=1.0, seed=seed) for seed in range(number)]
+    draws = Choosing(calls, [[0]] * number, device="cpu")(logits.repeat(number, 1))
     frequencies = torch.bincount(draws, minlength=3) / number
     assert frequencies.tolist() == pytest.approx([0.6, 0.3, 0.1], abs=0.03)
 

@@ -98,6 +98,19 @@ def test_only_the_label_and_the_end_of_the_turn_are_learnt(tmp_path: Path) -> No
     assert row.ids[-1] == tokenizer.eos_token_id
 
 
+def test_adapters_of_one_base_do_not_see_each_others_prompts(tmp_path: Path) -> None:
+    """The engine keeps what prompts share, which is another thing under another adapter."""
+    student = _student(tmp_path, steps=4)
+    jobs = [Job(texts=TEXTS, labels=labels, seeds=SEEDS) for labels in (LABELS, [*LABELS[8:], *LABELS[:8]])]
+    one, other = (done.result for done in student.fit_many(jobs, num_labels=7))
+    assert isinstance(one, FittedAdapter)
+    assert isinstance(other, FittedAdapter)
+    for adapter in (one, other):
+        alone = [adapter.scores([text])[0] for text in TEST]  # a single prompt shares nothing
+        together = adapter.scores(TEST)
+        assert all(a == pytest.approx(b, abs=1e-3) for a, b in zip(together, alone, strict=True))
+
+
 def test_a_text_that_is_too_long_is_cut_in_training_and_in_tests(tmp_path: Path) -> None:
     text = "maji ya mto " * 200
     student = _student(tmp_path, max_length=128, steps=2)
