@@ -22,6 +22,18 @@ def icl(
     shots: Annotated[
         int | None, typer.Option(min=0, max=100, help="Examples per label in the prompt; 0 needs none.")
     ] = None,
+    shot_strategy: Annotated[
+        str | None,
+        typer.Option(help="balanced, random (labels ignored), or nearest: those most like each test row."),
+    ] = None,
+    option_order: Annotated[
+        str | None, typer.Option(help="How the prompt lists the labels: task, or shuffled by the seed of the shots.")
+    ] = None,
+    select: Annotated[
+        str | None,
+        typer.Option(help="Choose --shots among these on rows of the draw that are held out: 0,2,5,10."),
+    ] = None,
+    dev_rows: Annotated[int | None, typer.Option(min=1, help="The most rows that --select holds out.")] = None,
     source: Annotated[
         str, typer.Option(help="Where shots come from: synthetic, human, seeds, seeds+synthetic.")
     ] = "synthetic",
@@ -50,7 +62,13 @@ def icl(
         store, force=force, engine=how, budget=options.budget(max_calls, max_tokens, max_cost, prices)
     )
     check_source(source)
-    flags = {"model": model, "shots": shots, "decoding": decoding, "max_tokens": reply_tokens, "seed": seed}
+    if select and shots is not None:
+        raise UsageError("a number of shots, and a choice of it", "--shots, --select", "drop one of them")
+    flags = {
+        "model": model, "shots": shots, "decoding": decoding, "max_tokens": reply_tokens, "seed": seed,
+        "shot_strategy": shot_strategy, "option_order": option_order, "dev_rows": dev_rows,
+        "select": _numbers(select) if select else None,
+    }  # fmt: skip
     config = stage.IclConfig(**presets.merged(presets.load(preset, "icl"), **flags))
     wanted = [part.strip() for part in (sizes or "").split(",") if part.strip()]
     outcomes = []
@@ -66,7 +84,7 @@ def icl(
             )
         lineage.check_labels(test_data, cell)
         draws: list[Draw] = []
-        if config.shots:
+        if config.uses_draws:
             drawn = artifact or lineage.newest_sample(context, cell, source=source)
             draws = draws_of(context, drawn, sizes=wanted)
         if dry_run:
@@ -75,6 +93,14 @@ def icl(
             continue
         found = stage.run(context, config, cell, draws=draws, test=test_data)
         hits = sum(outcome.hit for outcome in found)
-        render.note(f"icl {cell}: {len(found)} runs of {config.model}, {config.shots} shots, {hits} already there")
+        num_shots = "chosen" if config.select else config.shots
+        render.note(f"icl {cell}: {len(found)} runs of {config.model}, {num_shots} shots, {hits} already there")
         outcomes += found
     render.emit(outcomes, as_json=as_json)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts or not all(part.isascii() and part.isdecimal() and len(part) <= 3 for part in parts):
+        raise UsageError(f"{text[:80]!r} are no numbers of shots", "--select", "give them as 0,2,5,10")
+    return tuple(map(int, parts))

@@ -2,11 +2,11 @@
 
 The generator as a classifier is this stage too, with its model and 0 shots, so that teacher and student are read alike.
 
-Here: shots, calls, what was answered per test row. Not here: reading replies (eval), prompts, engines.
+Here: runs, calls, what was answered per test row. Not here: which shots (`icl_shots.py`), how many are best
+(`icl_select.py`), reading replies (eval), engines.
 """
 
 import json
-import random
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,10 +15,10 @@ from typing import Any
 from sdc.cache.key import derive_seed, digest, identity
 from sdc.cache.store import Artifact
 from sdc.errors import DataError, UsageError
-from sdc.pipelines import prompts, stage
+from sdc.pipelines import icl_select, icl_shots, prompts, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.draws import Draw
-from sdc.pipelines.engines import models, open_asker
+from sdc.pipelines.engines import answers, models, open_asker
 from sdc.pipelines.engines.ask import Asker
 from sdc.pipelines.engines.estimate import Estimate, estimate
 from sdc.pipelines.engines.protocol import Call, Reply
@@ -36,6 +36,12 @@ class IclConfig:
 
     Args:
         shots: Examples per label in the prompt, 0 to 100; the paper's best is nearly always 2.
+        shot_strategy: `balanced` (as many of every label), `random` (as many in all, whatever their labels) or
+            `nearest` (for each test row those most like it).
+        option_order: `task`, or `shuffled` with the seed of the shots; for scores only, since an answer `2` would mean
+            another label.
+        select: Numbers of shots to choose from on held-out rows of each draw, instead of `shots`; empty: no choice.
+        dev_rows: The most rows that are held out for that, at least 1.
         decoding: `scores` (likelihood of each label) or `generate` (greedy text, as the paper does).
         max_tokens: The most tokens of a generated answer.
         seed: Root of the choice and order of shots; independent of the data and training seeds.
@@ -46,12 +52,34 @@ class IclConfig:
     max_tokens: int = 20
     seed: int = 1337
     model: str = field(default=models.STUDENT, metadata={"key": False})  # its identity is in the key instead
+    shot_strategy: str = "balanced"
+    option_order: str = "task"
+    select: tuple[int, ...] = ()
+    dev_rows: int = 100
 
     def __post_init__(self) -> None:
-        if not 0 <= self.shots <= 100:
-            raise UsageError(f"{self.shots} shots", "--shots", "use 0 to 100")
+        object.__setattr__(self, "select", tuple(sorted(set(self.select))))
+        for flag, numbers in (("--shots", (self.shots,)), ("--select", self.select)):
+            if not all(0 <= number <= 100 for number in numbers):
+                raise UsageError(f"{', '.join(map(str, numbers))} shots", flag, "use 0 to 100")
+        if self.shot_strategy not in icl_shots.STRATEGIES:
+            known = ", ".join(icl_shots.STRATEGIES)
+            raise UsageError(f"unknown strategy {self.shot_strategy!r}", "--shot-strategy", f"use one of {known}")
+        if self.option_order not in icl_shots.OPTION_ORDERS:
+            known = " or ".join(icl_shots.OPTION_ORDERS)
+            raise UsageError(f"unknown order {self.option_order!r}", "--option-order", f"use {known}")
+        if self.dev_rows < 1:
+            raise UsageError(f"{self.dev_rows} held-out rows", "--dev-rows", "use at least 1")
         if self.decoding not in DECODINGS:
             raise UsageError(f"unknown decoding {self.decoding!r}", "--decoding", f"use {' or '.join(DECODINGS)}")
+        if self.option_order == "shuffled" and self.decoding != "scores":
+            fix = "add --decoding scores: an answer `2` would mean another label"
+            raise UsageError("shuffled options with generated answers", "--option-order", fix)
+
+    @property
+    def uses_draws(self) -> bool:
+        """Whether anything is taken from a draw."""
+        return bool(self.shots if not self.select else True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,14 +106,15 @@ def estimates(
     for item in items:
         expected = None
         if item.planned.key not in there:
-            calls = _calls(config, cell, rows, _shots(context, config, cell, item))
-            expected = estimate(context, model, calls, stage="icl")
+            expected = estimate(context, model, _expected(context, config, cell, item, rows), stage="icl")
         found.append((item.planned, expected))
     return found
 
 
 def _plan(context: Context, config: IclConfig, cell: Cell, draws: Sequence[Draw], test: Artifact) -> list[_Run]:
-    ignored = {"seed"} if config.decoding == "generate" else {"seed", "max_tokens"}
+    ignored = {"seed"} | ({"max_tokens"} if config.decoding == "scores" else set())
+    ignored |= {"shots"} if config.select else {"dev_rows"}
+    ignored |= set() if config.uses_draws else {"shot_strategy"}
     common = {
         **{name: value for name, value in identity(config).items() if name not in ignored},
         "model": models.resolve(context.store, config.model).identity(),
@@ -93,8 +122,10 @@ def _plan(context: Context, config: IclConfig, cell: Cell, draws: Sequence[Draw]
         "prompt": prompts.digest("classify"),
     }
     items: dict[str, _Run] = {}
-    for draw in draws if config.shots else [None]:
-        shot_seed = derive_seed(config.seed, "shots", draw.repeat) if draw else None
+    is_fixed = config.shot_strategy == "nearest" and not config.select
+    for draw in draws if config.uses_draws else [None]:
+        is_seeded = config.option_order == "shuffled" or (draw is not None and not is_fixed)
+        shot_seed = derive_seed(config.seed, "shots", draw.repeat if draw else 0) if is_seeded else None
         settings = {**common, "draw": draw.draw if draw else None, "shot_seed": shot_seed}
         planned = stage.plan(
             stage="icl", version=VERSION, config=settings, inputs=[test.key], lang=cell.lang, task=cell.task.name
@@ -142,17 +173,22 @@ def _computation(
     test: Artifact,
 ) -> Any:
     def compute() -> Computed:
-        shots = _shots(context, config, cell, item)
-        calls = _calls(config, cell, rows, shots)
-        answers = asker.ask(calls, what=f"ask {cell}", progress=context.progress)
+        pool = icl_shots.rows_of(context, item.draw)
+        chosen = _select(context, config, cell, asker, item, pool)
+        num_shots = chosen.best if chosen else config.shots
+        asked = _render(config, cell, [text for _, text in rows], pool, item, num_shots=num_shots)
+        replies = asker.ask(_calls(config, cell, asked.texts), what=f"ask {cell}", progress=context.progress)
         outputs = [
             {"idx": idx, "scores": list(reply.scores) or None, "reply": _text(reply)}
-            for (idx, _), reply in zip(rows, answers, strict=True)
+            for (idx, _), reply in zip(rows, replies, strict=True)
         ]
-        num_unanswered, reason = _unanswered(answers)
+        num_unanswered, reason = _unanswered(replies)
         if reason:
             context.say(f"icl {cell}: {reason}; --force asks those again, and takes the others from the reply cache")
         usage = asker.take_usage()
+        details = asked.details() | (chosen.as_json() if chosen else {})
+        if config.decoding == "scores":
+            details["label_tokens"] = answers.num_tokens(asker.model, cell.task.label_names, engine=usage.engine)
         run_row = {
             "lang": cell.lang,
             "task": cell.task.name,
@@ -161,34 +197,88 @@ def _computation(
             "source": item.draw.source if item.draw else None,
             "draw": item.draw.draw if item.draw else None,
             "num_rows": item.draw.num_rows if item.draw else 0,
-            "num_shots": config.shots,
+            "num_shots": None if chosen else config.shots,  # repeats may choose differently, and are one result
             "decoding": config.decoding,
             "init_seed": None,
             "shot_seed": item.shot_seed,
             "setting": digest({k: v for k, v in item.planned.config.items() if k not in _OF_ONE_RUN})[:12],
             "test_key": test.key,
-            "status": "failed" if num_unanswered == len(answers) else "ok",
+            "status": "failed" if num_unanswered == len(replies) else "ok",
             "reason": reason,
             "seconds": usage.seconds,
-            "details": json.dumps({"shots": shots}, ensure_ascii=False),
+            "details": json.dumps(details, ensure_ascii=False),
         }
-        summary = {"method": "icl", "model": asker.model.name, "shots": config.shots, "rows": len(rows)}
-        summary |= {"unanswered": num_unanswered, "usage": usage.as_json()}
+        summary = {"method": "icl", "model": asker.model.name, "shots": num_shots, "rows": len(rows)}
+        summary |= {"unanswered": num_unanswered, **(chosen.as_json() if chosen else {}), "usage": usage.as_json()}
         return Computed(rows={"runs": [run_row], "outputs": outputs}, summary=summary)
 
     return compute
 
 
-def _calls(
-    config: IclConfig, cell: Cell, rows: Sequence[tuple[int, str]], shots: Sequence[tuple[str, str]]
+def _select(
+    context: Context, config: IclConfig, cell: Cell, asker: Asker, item: _Run, pool: Sequence[icl_shots.Row]
+) -> icl_select.Selection | None:
+    """Returns how many shots are best on rows of the draw that no shot is taken from; None if that is not asked for."""
+    if not config.select or item.shot_seed is None:
+        return None
+    left, held, candidates = icl_select.hold_out(
+        cell, pool, most=config.dev_rows, seed=item.shot_seed, candidates=config.select
+    )
+
+    def ask(num_shots: int) -> list[Reply]:
+        asked = _render(config, cell, [text for _, text, _ in held], left, item, num_shots=num_shots)
+        what = f"choose shots {cell} ({num_shots})"
+        return asker.ask(_calls(config, cell, asked.texts), what=what, progress=context.progress)
+
+    return icl_select.select(cell, held, candidates, ask=ask)
+
+
+def _expected(
+    context: Context, config: IclConfig, cell: Cell, item: _Run, rows: Sequence[tuple[int, str]]
 ) -> list[Call]:
+    """Returns the calls of a run; where shots are chosen, those of all choices, and the test with the most shots."""
+    pool, texts = icl_shots.rows_of(context, item.draw), [text for _, text in rows]
+    if not config.select or item.shot_seed is None:
+        return _calls(config, cell, _render(config, cell, texts, pool, item, num_shots=config.shots).texts)
+    left, held, candidates = icl_select.hold_out(
+        cell, pool, most=config.dev_rows, seed=item.shot_seed, candidates=config.select
+    )
+    tried = [
+        text
+        for number in candidates
+        for text in _render(config, cell, [row[1] for row in held], left, item, num_shots=number).texts
+    ]
+    return _calls(config, cell, [*tried, *_render(config, cell, texts, pool, item, num_shots=max(candidates)).texts])
+
+
+def _render(
+    config: IclConfig,
+    cell: Cell,
+    texts: Sequence[str],
+    pool: Sequence[icl_shots.Row],
+    item: _Run,
+    *,
+    num_shots: int,
+) -> icl_shots.Prompts:
+    return icl_shots.render(
+        cell,
+        texts,
+        pool,
+        num_shots=num_shots,
+        strategy=config.shot_strategy,
+        option_order=config.option_order,
+        seed=item.shot_seed,
+    )
+
+
+def _calls(config: IclConfig, cell: Cell, texts: Sequence[str]) -> list[Call]:
     return [
         Call(
-            prompt=prompts.classify(cell.task, text=text, shots=shots),
+            prompt=text,
             choices=cell.task.label_names if config.decoding == "scores" else (),
             max_tokens=config.max_tokens if config.decoding == "generate" else 20,
         )
-        for _, text in rows
+        for text in texts
     ]
 
 
@@ -204,27 +294,6 @@ def _unanswered(answers: Sequence[Reply]) -> tuple[int, str | None]:
         return 0, None
     why = Counter(reply.reason or reply.finish for reply in missing).most_common(1)[0][0]
     return len(missing), f"{len(missing)} of {len(answers)} test rows were not answered ({why})"
-
-
-def _shots(context: Context, config: IclConfig, cell: Cell, item: _Run) -> list[tuple[str, str]]:
-    """Returns `shots` examples of every label, in a random order of their own seed."""
-    if item.draw is None or item.shot_seed is None:
-        return []
-    found = context.store.query(
-        "select idx, text, label from examples where key = ? and list_contains(?, idx) order by idx",
-        [item.draw.example_key, list(item.draw.members)],
-    )
-    choice = random.Random(item.shot_seed)
-    shots = []
-    for label in cell.task.labels:
-        texts = [text for _, text, label_id in found if label_id == label.id]
-        if not texts:
-            raise DataError(
-                f"the draw of {len(found)} rows has no example of {label.name!r}", str(cell), "draw balanced"
-            )
-        shots += [(text, label.name) for text in choice.sample(texts, min(config.shots, len(texts)))]
-    choice.shuffle(shots)
-    return shots
 
 
 def _test_rows(context: Context, test: Artifact) -> list[tuple[int, str]]:

@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from sdc.errors import EngineError
+from sdc.pipelines.engines.models import Model
+from sdc.pipelines.engines.prompt_tokens import load_tokenizer
 from sdc.pipelines.engines.protocol import Call
 
 #: Where the context is nearly full, answers get whole blocks of so many tokens.
@@ -78,3 +80,20 @@ def stopper(tokenizer: Any, stop: Sequence[str]) -> Callable[[Sequence[int]], bo
         return any(string in text for string in stop)
 
     return is_stopped
+
+
+def num_tokens(model: Model, choices: Sequence[str], *, engine: str | None) -> list[int] | None:
+    """Returns how many tokens of each choice are scored, with the end of the turn; None where that is not known here.
+
+    Args:
+        model: Whose tokens.
+        choices: As in a call.
+        engine: What answered, None if the reply cache did: then a model on the hub is not asked for.
+    """
+    if model.served or not (model.digest or engine in ("transformers", "vllm")):
+        return None
+    try:
+        tokenizer = load_tokenizer(model)
+    except (EngineError, ImportError):  # replies may have come from elsewhere
+        return None
+    return [len(choice_ids(tokenizer, choice)) for choice in choices]

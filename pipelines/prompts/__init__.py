@@ -69,10 +69,13 @@ def judge(task: Task, language: Language, label: Label, *, text: str) -> str:
     )
 
 
-def classify(task: Task, *, text: str, shots: Sequence[tuple[str, str]] = ()) -> str:
-    """Returns the classification prompt (Table 1), with `shots` as (text, label name) pairs before the text."""
+def classify(task: Task, *, text: str, shots: Sequence[tuple[str, str]] = (), options: str | None = None) -> str:
+    """Returns the classification prompt (Table 1), with `shots` as (text, label name) pairs before the text.
+
+    `options` is the numbered list of labels; None takes the task's own order.
+    """
     return _template("classify").render(
-        instruction=task.instruction.replace("{options}", task.options),
+        instruction=task.instruction.replace("{options}", task.options if options is None else options),
         shots=[{"text": _one_line(shot), "label": label} for shot, label in shots],
         text=_one_line(text),
     )

@@ -255,3 +255,156 @@ def test_test_data_without_rows_is_a_data_error(small: World) -> None:
 def test_impossible_settings_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         IclConfig(**wrong)
+
+
+# -- which shots --------------------------------------------------------------------------------------------------
+
+
+def planned(small: World, draws: list[Draw], **config: Any) -> str:
+    settings = IclConfig(**{"model": small.model, **config})
+    return icl.plan(small.context, settings, small.cell, draws=draws, test=small.test)[0].key
+
+
+def test_settings_at_their_default_are_in_no_key(small: World) -> None:
+    draws = drawn(small)
+    usual = icl.plan(small.context, IclConfig(model=small.model), small.cell, draws=draws, test=small.test)[0]
+    assert set(usual.config) == {"model", "definition", "prompt", "draw", "shot_seed"}
+    assert planned(small, draws, shot_strategy="balanced", option_order="task", dev_rows=7) == usual.key
+    assert planned(small, draws, shot_strategy="random") != usual.key
+    assert planned(small, draws, option_order="shuffled") != usual.key
+    assert planned(small, [], shots=0, shot_strategy="nearest") == planned(small, [], shots=0)
+    chosen = [planned(small, draws, select=(0, 2), shots=shots) for shots in (1, 2)]
+    assert chosen[0] == chosen[1] != usual.key
+    assert planned(small, draws, select=(2, 0, 2)) == chosen[0] != planned(small, draws, select=(0, 2), dev_rows=7)
+
+
+def test_random_shots_are_as_many_in_all_whatever_their_labels(small: World) -> None:
+    found = runs(small, drawn(small, sizes=("20",), repeats=8), shots=3, shot_strategy="random")
+    assert {len(run["shots"]) for run in found} == {6}
+    assert len({tuple(sorted(Counter(label for _, label in run["shots"]).items())) for run in found}) > 1
+    assert all(len({text for text, _ in run["shots"]}) == 6 for run in found)
+
+
+def test_random_shots_need_no_label(small: World) -> None:
+    small.train = add_data(small.store, small.cell, [("only this", 0), ("and that", 0)])
+    (run, *_) = runs(small, drawn(small, strategy="random"), shots=1, shot_strategy="random")
+    assert {label for _, label in run["shots"]} == {"first"}
+
+
+def test_nearest_shots_end_with_the_row_most_like_the_text(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    tests = [text for (text,) in small.rows(small.test, "text")]
+    near = [(f"{text} almost", i % 2) for i, text in enumerate(tests)]
+    far = [(f"nothing of that sort {i}", i % 2) for i in range(8)]
+    small.train = add_data(small.store, small.cell, [*far, *near])
+    engine = ScriptedEngine(obliging).install(monkeypatch)
+    draws = drawn(small, sizes=("all",), repeats=2)
+    (run,) = runs(small, draws, shots=2, shot_strategy="nearest")  # nothing is random: repeats are the same run
+    assert run["shot_seed"] is None
+    rows = dict(small.rows(small.train, "idx, text"))
+    details = json.loads(run["details"])
+    assert details["shots"] == []
+    for text, idxs in zip(tests, details["nearest"], strict=True):
+        assert len(idxs) == 4
+        assert rows[idxs[-1]] == f"{text} almost"
+        (call,) = (call for call in engine.calls if call.prompt.endswith(f"Sentence: {text}\nLabel:"))
+        assert [call.prompt.index(f"Sentence: {rows[idx]}\n") for idx in idxs] == sorted(
+            call.prompt.index(f"Sentence: {rows[idx]}\n") for idx in idxs
+        )
+
+
+def test_options_can_be_shuffled_and_scores_stay_in_label_order(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = ScriptedEngine(obliging).install(monkeypatch)
+    found = runs(small, drawn(small, sizes=("20",), repeats=8), shots=1, option_order="shuffled")
+    orders = [json.loads(run["details"])["options"] for run in found]
+    assert {tuple(order) for order in orders} == {("first", "second"), ("second", "first")}
+    for number, order in enumerate(orders):
+        calls = engine.calls[6 * number : 6 * number + 6]
+        assert all(call.prompt.startswith(f"Choose: 1) {order[0]}; 2) {order[1]}.") for call in calls)
+        assert {call.choices for call in calls} == {("first", "second")}
+    with pytest.raises(UsageError, match="--decoding scores"):
+        IclConfig(option_order="shuffled", decoding="generate")
+
+
+# -- how many shots -----------------------------------------------------------------------------------------------
+
+
+def knowing(rows: dict[str, str], *, needs: int) -> Callable[[Call], Reply]:
+    """An LLM that knows the label of every text if there are so many shots, and says `first` otherwise."""
+
+    def answer(call: Call) -> Reply:
+        *shots, asked = call.prompt.split("Sentence: ")[1:]
+        right = rows[asked.split("\nLabel:")[0]] if len(shots) == needs else "first"
+        return Reply(scores=tuple(-1.0 - 4 * (name != right) for name in call.choices), finish="scored")
+
+    return answer
+
+
+def chosen(small: World, monkeypatch: pytest.MonkeyPatch, *, needs: int) -> tuple[dict[str, Any], ScriptedEngine]:
+    known = dict(small.rows(small.train, "text, label_name")) | dict(small.rows(small.test, "text, label_name"))
+    engine = ScriptedEngine(knowing(known, needs=needs)).install(monkeypatch)
+    settings = IclConfig(model=small.model, select=(0, 1, 3), dev_rows=6)
+    (outcome,) = icl.run(
+        small.context, settings, small.cell, draws=drawn(small, sizes=("20",), repeats=1), test=small.test
+    )
+    return {"key": outcome.key, **outcome.summary}, engine
+
+
+@pytest.mark.parametrize(("needs", "best"), [(0, 0), (2, 1), (6, 3), (99, 0)])
+def test_the_number_of_shots_is_chosen_on_held_out_rows_of_the_draw(
+    small: World, monkeypatch: pytest.MonkeyPatch, needs: int, best: int
+) -> None:
+    found, engine = chosen(small, monkeypatch, needs=needs)
+    assert (found["selected"], found["shots"], found["dev_rows"]) == (best, best, 6)
+    right = {0: 0, 1: 2, 3: 6}
+    assert found["selection"] == [
+        {"shots": shots, "accuracy": 1.0 if needs == num else 0.5, "unparsed_rate": 0.0} for shots, num in right.items()
+    ]
+    tests = {text for (text,) in small.rows(small.test, "text")}
+    train = dict(small.rows(small.train, "text, label_name"))
+    asked = [[part.split("\nLabel:")[0] for part in call.prompt.split("Sentence: ")[1:]] for call in engine.calls]
+    dev, test = asked[:18], asked[18:]
+    held = {texts[-1] for texts in dev}
+    assert Counter(train[text] for text in held) == {"first": 3, "second": 3}
+    assert not held & {text for texts in dev for text in texts[:-1]}
+    assert not tests & {text for texts in dev for text in texts}
+    assert {texts[-1] for texts in test} == tests
+    assert {len(texts) - 1 for texts in test} == {2 * best}
+    ((num_shots, details),) = small.store.query("select num_shots, details from runs where key = ?", [found["key"]])
+    assert num_shots is None
+    assert json.loads(details)["selection"] == found["selection"]
+
+
+def test_labels_of_the_test_cannot_change_what_is_chosen(
+    small: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B13: the same texts with the labels turned round are asked in the same words, after the same choice."""
+    one, engine = chosen(small, monkeypatch, needs=2)
+    turned = small.rows(small.test, "text, 1 - label")
+    small.test = add_data(small.store, small.cell, turned, split="test")
+    other, again = chosen(small, monkeypatch, needs=2)
+    assert one["key"] != other["key"]
+    assert (one["selected"], one["selection"]) == (other["selected"], other["selection"])
+    assert not again.calls  # every prompt is one that the reply cache knows
+    assert len(engine.calls) == 18 + 6
+
+
+def test_a_draw_that_can_spare_no_rows_is_a_data_error(small: World) -> None:
+    settings = IclConfig(model=small.model, select=(5, 6))
+    for sizes, message in ((("2",), "too small"), (("4",), "too small")):
+        draws = drawn(small, sizes=sizes, repeats=1)
+        with pytest.raises(DataError, match=message):
+            icl.run(small.context, settings, small.cell, draws=draws, test=small.test)
+
+
+def test_a_dry_run_counts_the_calls_of_the_choice(small: World) -> None:
+    settings = IclConfig(model=small.model, select=(0, 1, 3), dev_rows=6)
+    draws = drawn(small, sizes=("20",), repeats=1)
+    ((_, expected),) = icl.estimates(small.context, settings, small.cell, draws=draws, test=small.test)
+    assert expected is not None
+    assert expected.calls == 18 + 6
+
+
+@pytest.mark.parametrize("wrong", [{"shot_strategy": "best"}, {"option_order": "up"}, {"select": (2, 101)}])
+def test_unknown_ways_to_take_shots_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        IclConfig(**wrong)
