@@ -30,7 +30,8 @@ class EvalConfig:
     """How answers are read.
 
     Args:
-        reader: `auto` (scores where a run has them, else strict), `strict`, `paper-code` or `scores`.
+        reader: `auto` (scores where a run has them, else strict), `strict`, `paper-code`, `scores`, or for likelihoods
+            `scores-calibrated` or `scores-per-token`.
     """
 
     reader: str = "auto"
@@ -52,6 +53,7 @@ class _Item:
     about: Mapping[str, Any]
     task: Task
     reader: str
+    label_tokens: Sequence[int]
     planned: Artifact
 
 
@@ -112,7 +114,7 @@ def _plan(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Arti
         key: row
         for key, *row in context.store.query(
             """select r.key, r.test_key, r.status, r.reason, r.method, r.model, r.source, r.num_rows, r.num_shots,
-                coalesce(o.has_scores, false)
+                coalesce(o.has_scores, false), r.decoding, r.details -> '$.label_tokens'
             from runs r left join (
                 select key, bool_or(scores is not null) as has_scores from outputs
                 where key in (select unnest(?::varchar[])) group by key
@@ -122,18 +124,25 @@ def _plan(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Arti
         )
     }
     items: dict[str, _Item] = {}
-    left_out = 0
+    left_out = no_tokens = 0
     for cell, artifact in pairs:
         if artifact.key not in known:
             raise DataError(f"run {artifact.short} has no record", str(context.store.path), "see `sdc store verify`")
-        test_key, status, reason, method, model, source, num_rows, num_shots, has_scores = known[artifact.key]
+        test_key, status, reason, method, model, source, num_rows, num_shots, *how = known[artifact.key]
+        has_scores, decoding, label_tokens = how[0], how[1], json.loads(how[2] or "null")
         # A failed run says nothing, so that every reader makes the same of it.
-        reader = readers.resolve(config.reader, has_scores=has_scores or (status != "ok" and config.reader == "scores"))
+        has_scores = has_scores or (status != "ok" and config.reader in readers.SCORE_READERS)
+        reader = readers.resolve(config.reader, has_scores=has_scores, is_likelihood=decoding == "scores")
+        if reader == "scores-per-token" and label_tokens is None and status == "ok":
+            no_tokens += 1
+            continue
         if reader is None:
             left_out += 1
             continue
         settings: dict[str, Any] = {"reader": reader}
-        if reader != "scores":  # aliases decide what a reply reader accepts, and they are in no other key
+        if (
+            reader not in readers.SCORE_READERS
+        ):  # aliases decide what a reply reader accepts, and they are in no other key
             settings["labels"] = digest(cell.task.spellings())
         items[artifact.key] = _Item(
             run=artifact.key,
@@ -143,6 +152,7 @@ def _plan(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Arti
             about={"method": method, "model": model, "source": source, "rows": num_rows, "shots": num_shots},
             task=cell.task,
             reader=reader,
+            label_tokens=label_tokens or (),
             planned=stage.plan(
                 stage="eval",
                 version=VERSION,
@@ -152,6 +162,15 @@ def _plan(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Arti
                 task=cell.task.name,
             ),
         )
+    if no_tokens:
+        say = f"{no_tokens} runs that do not say how many tokens their labels have"
+        if not items:
+            raise UsageError(
+                f"there are only {say}",
+                f"--reader {config.reader}",
+                "make them again on this machine: `sdc icl --force`",
+            )
+        context.say(f"eval: left out {say}")
     if left_out and not items:
         raise UsageError("none of these runs has scores", f"--reader {config.reader}", "use strict or paper-code")
     if left_out:
@@ -194,7 +213,11 @@ def _evaluate(item: _Item, gold: dict[int, int], outputs: dict[int, tuple[Any, A
     if item.status == "ok":
         answers = [outputs.get(idx, (None, None)) for idx in gold]
         predicted = readers.read(
-            item.reader, item.task, replies=[reply for reply, _ in answers], all_scores=[row for _, row in answers]
+            item.reader,
+            item.task,
+            replies=[reply for reply, _ in answers],
+            all_scores=[row for _, row in answers],
+            label_tokens=item.label_tokens,
         )
         estimates = metrics.measure(labels, predicted, num_labels=len(item.task.labels), reader=item.reader)
     else:

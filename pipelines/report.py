@@ -112,9 +112,14 @@ def _evaluated(context: Context, current: Sequence[str], evals: Sequence[str]) -
 
 
 def _read_as(found: Sequence[dict[str, Any]], reader: str) -> list[dict[str, Any]]:
-    """Returns the readings that `--reader` means: `scores` of a run that has it, else the reply reader asked for."""
-    scored = {row["run"] for row in found if row["reader"] == "scores"}
-    return [row for row in found if row["reader"] == readers.resolve(reader, has_scores=row["run"] in scored)]
+    """Returns the readings that `--reader` means: of scores for runs with scores, else the reply reader asked for."""
+    scored = {row["run"] for row in found if row["reader"] in readers.SCORE_READERS}
+
+    def wanted(row: dict[str, Any]) -> str | None:
+        is_likelihood = row["decoding"] == "scores"
+        return readers.resolve(reader, has_scores=row["run"] in scored, is_likelihood=is_likelihood)
+
+    return [row for row in found if row["reader"] == wanted(row)]
 
 
 def _records(context: Context, config: ReportConfig, found: Sequence[dict[str, Any]]) -> list[Record]:

@@ -47,6 +47,11 @@ class Instructions:
         #: Texts that had to be cut.
         self.num_cut = 0
 
+    @property
+    def label_tokens(self) -> list[int]:
+        """How many tokens of each label are learnt and scored, with the end of the turn."""
+        return list(map(len, self._answers))
+
     def prompt(self, text: str) -> str:
         """Returns the prompt for a text; a text that is too long is cut at its end, for tests as for training.
 

@@ -185,6 +185,7 @@ class LoraStudent:
                 result = values
             else:
                 about = {"device": engine.device, "parameters": engine.adapters.num_parameters, "pack": pack.size}
+                about |= {"label_tokens": instructions.label_tokens}
                 result = FittedAdapter(
                     engine, instructions, self.config,
                     labels=self._task.label_names, base=self._source, values_P=values, details=run.details() | about,

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +155,35 @@ def test_scores_of_replies_are_refused(context: Context) -> None:
     found = run(Context(store=context.store, say=said.append), reply, scored, reader="scores")
     assert len(found) == 1
     assert said == ["eval: left out 1 runs that have replies and no scores"]
+
+
+def test_likelihoods_are_calibrated_and_others_read_as_before(context: Context) -> None:
+    rows = [[-1.0, -3.0], [-1.0, -1.2], [-1.0, -1.1], [-1.0, -4.0], [-1.0, -1.3]]
+    prompted = put_run(context.store, "prompted", rows, decoding="scores")
+    trained = put_run(context.store, "trained", rows, stage="train", method="linear")
+    plain = run(context, prompted, trained)
+    found = run(context, prompted, trained, reader="scores-calibrated")
+    assert [row["reader"] for row in found] == ["scores-calibrated", "scores"]
+    assert [row["accuracy"] for row in plain] == [2 / 5, 2 / 5]
+    assert [row["accuracy"] for row in found] == [1.0, 2 / 5]
+    assert found[0]["key"] != plain[0]["key"]
+    assert found[1]["key"] == plain[1]["key"]
+
+
+def test_likelihoods_per_token_need_the_tokens_that_the_run_kept(context: Context) -> None:
+    said: list[str] = []
+    context = replace(context, say=said.append)
+    rows = [[-2.0, -3.0]] * 5
+    counted = put_run(context.store, "counted", rows, decoding="scores", details='{"label_tokens": [2, 4]}')
+    unknown = put_run(context.store, "unknown", rows, decoding="scores", details='{"label_tokens": null}')
+    older = put_run(context.store, "older", rows, decoding="scores")
+    (found,) = run(context, counted, unknown, older, reader="scores-per-token")
+    assert (found["accuracy"], run(context, counted)[0]["accuracy"]) == (3 / 5, 2 / 5)
+    assert said == ["eval: left out 2 runs that do not say how many tokens their labels have"]
+    with pytest.raises(UsageError, match=r"1 runs that do not say how many tokens.*--force"):
+        run(context, older, reader="scores-per-token")
+    failed = put_run(context.store, "failed", [], decoding="scores", status="failed", reason="no answer")
+    assert run(context, failed, reader="scores-per-token")[0]["failed_run"]
 
 
 def test_bad_input(context: Context) -> None:
