@@ -176,12 +176,13 @@ def _with_references(row: Row, cell: Sequence[Row], names: set[str], authors: se
     linear = max(
         (r.mean for r in cell if r.method == "linear" and _same_draws(r, row) and r.mean is not None), default=None
     )
-    is_generator = row.method == "icl" and row.shots == 0 and row.model in authors
+    is_generator = row.method == "icl" and row.model in authors
+    is_reference = is_generator and row.shots == 0
     return replace(
         row,
         role=GENERATOR if is_generator else "",
         reference=reference,
-        difference=None if is_generator or reference is None or row.mean is None else row.mean - reference,
+        difference=None if is_reference or reference is None or row.mean is None else row.mean - reference,
         majority=majority,
         linear=linear if row.rows is not None else None,
     )

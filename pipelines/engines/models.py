@@ -4,21 +4,23 @@ Here: names -> where the files are and what belongs into a key. Not here: loadin
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sdc.cache.key import digest
+from sdc.cache.key import SHORT, digest
 from sdc.cache.store import Store
 from sdc.errors import UsageError
+from sdc.pipelines.engines import trained
 
 TEACHER = "pocket-teacher"
 STUDENT = "pocket-student"
 POCKET = Path(__file__).parent.parent / "pocket"
 _SERVED = "api:"
-_ADAPTER_PARTS = ("adapter_config.json", "adapter_model.safetensors")
+_KEY = re.compile(r"[0-9a-fA-F]{4,64}")
 #: The files of a local model that decide what it says.
 _PARTS = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 
@@ -34,6 +36,7 @@ class Model:
         digest: sha256 over the files of a local model; empty for a hub model.
         adapter: Folder of a LoRA adapter in PEFT format that is put on the model, or None.
         adapter_digest: sha256 over the adapter's files.
+        run: The key of the run that trained the adapter, if the store knows it by that.
         served: Whether only a server knows the model, by this name.
         sampling: Sampling settings that this model needs, used where the user gave none.
         finetune: Settings of fine-tuning that this model needs, used where the user gave none.
@@ -45,6 +48,7 @@ class Model:
     digest: str = ""
     adapter: str | None = None
     adapter_digest: str = ""
+    run: str = ""
     served: bool = False
     sampling: Mapping[str, Any] = field(default_factory=dict)
     finetune: Mapping[str, Any] = field(default_factory=dict)
@@ -64,6 +68,8 @@ class Model:
         if not plus:
             return own
         at = f"@{self.revision}" if self.revision and base not in aliases() else ""
+        if self.run:
+            return f"{own or base + at}+{self.run[:SHORT]}"
         return f"{own or base + at}+{Path(self.adapter or adapter).resolve()}"
 
     def identity(self) -> dict[str, Any]:
@@ -81,16 +87,20 @@ def resolve(store: Store, name: str) -> Model:
     """Returns the model called `name`.
 
     An alias, a folder, a hub id with an optional `@revision`, or `api:NAME` for one that only a server knows; any of
-    the first three with `+FOLDER` has the LoRA adapter in that folder put on it.
+    the first three with `+FOLDER` has the LoRA adapter in that folder put on it, with `+KEY` that of a run whose
+    weights were kept.
 
     Raises:
-        UsageError: No such alias or folder, and not the form of a hub id either.
+        UsageError: No such alias or folder, and not the form of a hub id either; or no such adapter.
     """
     if name.startswith(_SERVED) and len(name) > len(_SERVED):
         return Model(name=name.removeprefix(_SERVED), source=name, served=True)
     base, plus, adapter = name.partition("+")
     if plus and not _is_folder(Path(name)):
-        return _with_adapter(store, _resolve_base(store, base), Path(adapter))
+        resolved = _resolve_base(store, base)
+        if _KEY.fullmatch(adapter) and not _is_folder(Path(adapter)):
+            return trained.with_run(store, resolved, adapter)
+        return _with_adapter(store, resolved, Path(adapter))
     return _resolve_base(store, name)
 
 
@@ -113,7 +123,7 @@ def _resolve_base(store: Store, name: str) -> Model:
 
 
 def _with_adapter(store: Store, base: Model, folder: Path) -> Model:
-    files = [folder / name for name in _ADAPTER_PARTS]
+    files = [folder / name for name in trained.PARTS]
     for file in files:
         if not file.is_file():
             fix = "give a folder that `peft` wrote"
