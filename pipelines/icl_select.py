@@ -3,7 +3,6 @@
 Here: the held-out rows, the choice. Not here: prompts (`icl_shots.py`), asking (`icl.py`).
 """
 
-import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -41,14 +40,15 @@ def hold_out(
 ) -> tuple[list[Row], list[Row], list[int]]:
     """Returns the rows that shots are taken from, those that are held out, and the numbers of shots that are possible.
 
-    As many of every label are held out: half of the rarest label's rows at most, and `most` in all.
+    As many of every label are held out: half of the rarest label's rows at most, and `most` in all
+    (but one of each).
 
     Raises:
         DataError: Some label has fewer than two rows, or too few are left for any of the numbers.
     """
     by_label = {label.id: [row for row in rows if row[2] == label.id] for label in cell.task.labels}
     rarest = min(map(len, by_label.values()))
-    num = min(rarest // 2, max(1, math.ceil(most / len(by_label))))
+    num = min(rarest // 2, max(1, most // len(by_label)))
     fix = "use a larger draw (--sizes), or fewer --select"
     if not num:
         raise DataError(f"a draw of {len(rows)} rows has none to spare for choosing the shots", str(cell), fix)

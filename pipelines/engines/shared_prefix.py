@@ -104,7 +104,7 @@ class Prefixes:
         rows, heads, tokens, width = kept.shape
         if rows >= num_rows and tokens >= num_tokens:
             return kept
-        roomy = kept.new_empty(max(rows, num_rows), heads, max(tokens, num_tokens), width)
+        roomy = kept.new_empty(max(rows, num_rows), heads, max(tokens, num_tokens + _ROOM_TOKENS), width)
         roomy[:, :, : len(self._ids)] = kept[:1, :, : len(self._ids)]
         return roomy
 
@@ -140,12 +140,18 @@ class _RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
     def batch_select_indices(self, indices: torch.Tensor) -> None:
         """Keeps these rows only, in memory of their own."""
         used = self.get_seq_length()
-        self._all_keys, self._all_values = self._all_keys[indices, :, :used], self._all_values[indices, :, :used]
-        self.keys, self.values = self._all_keys, self._all_values
+        self._all_keys = _with_room(self._all_keys[:, :, :used], used, rows=indices)
+        self._all_values = _with_room(self._all_values[:, :, :used], used, rows=indices)
+        self.keys, self.values = self._all_keys[:, :, :used], self._all_values[:, :, :used]
 
 
-def _with_room(states: torch.Tensor, num_tokens: int) -> torch.Tensor:
-    rows, heads, used, width = states.shape
-    roomy = states.new_empty(rows, heads, num_tokens + _ROOM_TOKENS, width)
-    roomy[:, :, :used] = states
+def _with_room(states: torch.Tensor, num_tokens: int, *, rows: torch.Tensor | None = None) -> torch.Tensor:
+    """Returns a copy with room for more than so many tokens, of all rows or of some."""
+    num_rows, heads, used, width = states.shape
+    roomy = states.new_empty(num_rows if rows is None else len(rows), heads, num_tokens + _ROOM_TOKENS, width)
+    if rows is None:
+        roomy[:, :, :used] = states
+    else:
+        for place, row in enumerate(rows.tolist()):
+            roomy[place, :, :used] = states[row]
     return roomy

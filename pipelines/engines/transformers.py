@@ -100,7 +100,8 @@ class TransformersEngine:
         if self._limit is not None and longest + room > self._limit:
             raise answers.too_long(self.label, num_prompt=longest, room=room, limit=self._limit)
         found: dict[int, Reply] = {}
-        looks_back = self._window is None or longest + room + sum(map(len, choices)) <= self._window
+        behind_it = sum(map(len, choices)) or room  # at most
+        looks_back = self._window is None or longest + behind_it <= self._window
         if self._is_plain or not looks_back:
             found.update(enumerate(self._answer_plainly(calls, ids, choices, room=room)))
         else:
@@ -110,7 +111,7 @@ class TransformersEngine:
             for part in self._parts(behind, room=room):
                 inputs = self._padded([behind[i] for i in part])
                 cache, is_there = self._prefixes.cache(
-                    ids[0][:num_shared], num_rows=len(part), room=inputs[0].shape[1] + room
+                    ids[0][:num_shared], num_rows=len(part), room=inputs[0].shape[1] + min(behind_it, _SHORT_TOKENS)
                 )
                 for i, reply in zip(part, work(part, *inputs, num_shared, cache), strict=True):
                     served = num_shared if is_there else 0
