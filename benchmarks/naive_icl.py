@@ -138,9 +138,16 @@ def peak_gflops(kind: torch.dtype) -> float:
 
 def flops(work: Callable[[], Any]) -> int:
     """Returns the operations of matrix products and attention, those on padding among them."""
-    with FlopCounterMode(display=False) as counter:
+    attention = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: _attention_flops}
+    with FlopCounterMode(display=False, custom_mapping=attention) as counter:
         work()
     return int(counter.get_total_flops())
+
+
+def _attention_flops(query: Sequence[int], key: Sequence[int], value: Sequence[int], *_: Any, **__: Any) -> int:
+    """Returns the operations of one attention from shapes (rows, heads, tokens, width), which the counter lacks."""
+    rows, heads, tokens, width = query
+    return 2 * rows * heads * tokens * key[2] * (width + value[3])
 
 
 def ask(engine: TransformersEngine, calls: Sequence[Call]) -> list[Reply]:

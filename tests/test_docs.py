@@ -174,7 +174,7 @@ def _tasks_of_the_guide() -> set[str]:
     [
         (("--task", "-t"), lambda name: name in {*tasks.builtin_names(), "all"} or name.endswith(".toml")),
         (("--preset",), lambda name: name in presets.names()),
-        (("--model",), lambda name: name in models.aliases() or "/" in name),
+        (("--model",), lambda name: name.partition("+")[0] in models.aliases() or "/" in name),
     ],
     ids=["tasks", "presets", "models"],
 )

@@ -36,11 +36,25 @@ def test_one_run_per_draw_of_the_chosen_sizes(small: World, invoke: Callable[...
     assert (json.loads(row)["cached"], json.loads(row)["calls"]) == (True, 0)
 
 
+def test_the_number_of_shots_can_be_chosen(small: World, invoke: Callable[..., Any]) -> None:
+    drawn = invoke("sample", small.train.key, "--sizes", "all", "--repeats", "1").stdout
+    result = invoke("icl", "-", "--select", "1,0", "--model", small.model, "--json", stdin=drawn)
+    assert result.exit_code == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert [row["shots"] for row in found["selection"]] == [0, 1]
+    assert found["selected"] in (0, 1)
+    assert "chosen shots" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "exit_code", "message"),
     [
         ((*CELL,), 5, "no synthetic sample of en/sentiment"),
         ((*CELL, "--shots", "0", "--decoding", "x"), 2, "unknown decoding"),
+        ((*CELL, "--shots", "1", "--select", "0,2"), 2, "drop one of them"),
+        ((*CELL, "--select", "0,two"), 2, "no numbers of shots"),
+        ((*CELL, "--shots", "1", "--shot-strategy", "best"), 2, "unknown strategy"),
+        ((*CELL, "--option-order", "shuffled", "--decoding", "generate"), 2, "--decoding scores"),
         ((*CELL, "--shots", "0", "--test", "{other}"), 2, "is of de/sentiment, not of en/sentiment"),
         ((*CELL, "--source", "human", "--sizes", "77"), 5, "no draw of size 77"),
         (("--lang", "sw", "--task", "sentiment", "--shots", "0"), 5, "no human test examples of sw/sentiment"),
