@@ -84,7 +84,11 @@ KINDS = (
         name="icl",
         config=IclConfig,
         base={"model": "tiny", "shots": 1, "decoding": "generate"},
-        changes={"shots": 2, "decoding": "scores", "max_tokens": 7, "seed": 1, "model": "other"},
+        changes={
+            "shots": 2, "decoding": "scores", "max_tokens": 7, "seed": 1, "model": "other", "shot_strategy": "random",
+            "option_order": {"option_order": "shuffled", "decoding": "scores"}, "select": (0, 1),
+            "dev_rows": {"dev_rows": 3, "select": (0, 1)},
+        },
         plan=lambda w, config: icl.plan(w.context, config, w.cell, draws=_draws(w), test=w.test)[0],
         run=lambda w, config, **how: icl.run(w.context, config, w.cell, draws=_draws(w), test=w.test, **how),
     ),
@@ -132,7 +136,8 @@ def test_every_field_of_the_config_changes_the_key(kind: Kind, ready: World) -> 
     assert set(kind.changes) == {field.name for field in fields(kind.config)}, "a new field needs a change to try"
     keys = {"": _key(kind, ready)}
     for name, value in kind.changes.items():
-        keys[name] = _key(kind, ready, **{name: value})
+        # Some fields mean something only beside another one.
+        keys[name] = _key(kind, ready, **(value if isinstance(value, dict) else {name: value}))
     assert len(set(keys.values())) == len(keys), keys
 
 
