@@ -56,6 +56,15 @@ def rows_of(context: Context, draw: Draw | None) -> list[Row]:
     ]
 
 
+def options_text(names: Sequence[str]) -> str:
+    """Returns the numbered list of labels as it stands in a prompt.
+
+    >>> options_text(["travel", "health"])
+    '1) travel; 2) health'
+    """
+    return "; ".join(f"{number}) {name}" for number, name in enumerate(names, start=1))
+
+
 def render(
     cell: Cell,
     texts: Sequence[str],
@@ -83,7 +92,7 @@ def render(
     names = list(cell.task.label_names)
     if option_order == "shuffled":
         random.Random(f"options {seed}").shuffle(names)
-    options = "; ".join(f"{number}) {name}" for number, name in enumerate(names, start=1))
+    options = options_text(names)
 
     def prompt(text: str, shots: Sequence[tuple[str, str]]) -> str:
         return prompts.classify(cell.task, text=text, shots=shots, options=options)

@@ -3,7 +3,7 @@
 Here: opening one, for every method. Not here: reading texts, labels and probabilities (`predict.py`), weights.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from sdc.errors import BudgetError, EngineError, UsageError
-from sdc.pipelines import prompts, weights
+from sdc.pipelines import icl_shots, prompts, weights
 from sdc.pipelines.engines import models, open_asker
 from sdc.pipelines.engines.ask import Asker
 from sdc.pipelines.engines.protocol import Call, Reply
@@ -23,7 +23,10 @@ from sdc.pipelines.students.lora import LoraStudent
 from sdc.pipelines.tasks import Task
 
 #: The settings of an icl run that are understood here. Another one would silently give other answers.
-_ICL_SETTINGS = {"shots", "decoding", "max_tokens", "model", "definition", "prompt", "draw", "shot_seed"}
+_ICL_SETTINGS = {
+    "shots", "decoding", "max_tokens", "model", "definition", "prompt", "draw", "shot_seed", "shot_strategy",
+    "option_order", "select", "dev_rows",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,12 +90,13 @@ def _prompted(context: Context, record: RunRecord, *, base: str | None) -> Itera
     model = models.resolve(
         context.store, base_model(context.store, recipe["model"], record.model, given=base, where=where)
     )
-    shots = [(text, label) for text, label in record.details.get("shots", [])]
+    shots_of = _shots_of(context, record)
+    options = icl_shots.options_text(record.details.get("options", task.label_names))
     scored = recipe.get("decoding", "scores") == "scores"
 
     def call(text: str) -> Call:
         return Call(
-            prompt=prompts.classify(task, text=text, shots=shots),
+            prompt=prompts.classify(task, text=text, shots=shots_of(text), options=options),
             choices=task.label_names if scored else (),
             max_tokens=20 if scored else recipe.get("max_tokens", 20),
         )
@@ -100,6 +104,17 @@ def _prompted(context: Context, record: RunRecord, *, base: str | None) -> Itera
     with open_asker(context, model) as asker:
         # A text that nobody asked before: the reply cache must not answer it.
         yield lambda texts: [_answer(r) for r in _ask(asker, [call(text) for text in texts], call(uuid4().hex))]
+
+
+def _shots_of(context: Context, record: RunRecord) -> Callable[[str], Sequence[tuple[str, str]]]:
+    """Returns what gives the shots for a text: those of the run, or the rows of its draw nearest to it."""
+    if not record.details.get("nearest"):
+        shots = [(text, label) for text, label in record.details.get("shots", [])]
+        return lambda text: shots
+    names = record.cell.task.label_names
+    rows = sorted(weights.draw_rows(context, record))
+    nearest = icl_shots.nearest_of(rows, num=len(record.details["nearest"][0]))
+    return lambda text: [(shot, names[label]) for _, shot, label in nearest(text)]
 
 
 def _as_json(value: Any) -> Any:

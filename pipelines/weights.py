@@ -112,7 +112,7 @@ def _link(source: Path, path: Path) -> None:
 def _fit_again(context: Context, record: RunRecord, *, base: str | None) -> Fitted:
     recipe = record.artifact.config
     made = student(context, record, base=base)
-    texts, labels = draw_rows(context, record)
+    _, texts, labels = zip(*draw_rows(context, record), strict=True)
     seeds = Seeds(init=recipe.get("init_seed", 0), order=recipe.get("order_seed", 0))
     made.prepare(texts)
     try:
@@ -129,17 +129,21 @@ def _fit_again(context: Context, record: RunRecord, *, base: str | None) -> Fitt
     return fitted
 
 
-def draw_rows(context: Context, record: RunRecord) -> tuple[list[str], list[int]]:
-    """Returns texts and label ids of the run's draw, in order; any sample that drew the same rows will do."""
+def draw_rows(context: Context, record: RunRecord) -> list[tuple[int, str, int]]:
+    """Returns idx, text and label id of the rows of the run's draw, in order; any sample that drew them will do.
+
+    Raises:
+        StoreError: They are not in the store.
+    """
     wanted = record.artifact.config["draw"]
     for example_key, members in context.store.query(
         "select distinct example_key, members from draws where draw = ? order by all", [wanted]
     ):
         found = context.store.query("select idx, text, label from examples where key = ?", [example_key])
         pool = {idx: (text, label) for idx, text, label in found}
-        pairs = [pool[idx] for idx in members if idx in pool]
-        if len(pairs) == len(members) and digest([digest(list(pair)) for pair in pairs]) == wanted:
-            return [text for text, _ in pairs], [label for _, label in pairs]
+        rows = [(idx, *pool[idx]) for idx in members if idx in pool]
+        if len(rows) == len(members) and digest([digest([text, label]) for _, text, label in rows]) == wanted:
+            return rows
     what = f"the rows of draw {wanted[:12]} are not in the store, or not as they were"
     raise StoreError(what, str(context.store.path), "merge the store that has them")
 

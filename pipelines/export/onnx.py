@@ -164,7 +164,7 @@ def _choose_int8(context: Context, record: RunRecord, folder: Path) -> str:
 
     The test rows only measure it: a form that was chosen on them would look better than it is.
     """
-    texts, _ = weights.draw_rows(context, record)
+    texts = [text for _, text, _ in weights.draw_rows(context, record)]
     wanted = _labels(record, folder, texts, "fp32")
     best, most = "", -1.0
     for how, settings in _RECIPES.items():

@@ -216,14 +216,21 @@ def _icl(tmp_path: Path, **config: Any) -> tuple[World, RunRecord]:
     return here, run_record.find(here.context, made.key)
 
 
-@pytest.mark.parametrize("decoding", ["scores", "generate"])
-def test_an_icl_run_asks_with_its_own_shots(tmp_path: Path, engine: ScriptedEngine, decoding: str) -> None:
-    here, record = _icl(tmp_path, decoding=decoding)
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"decoding": "scores"}, {"decoding": "generate"}, {"shot_strategy": "nearest"},
+        {"shot_strategy": "random", "option_order": "shuffled"}, {"select": (1, 2), "shot_strategy": "nearest"},
+        {"select": (0, 1, 2), "dev_rows": 4},
+    ],
+)  # fmt: skip
+def test_an_icl_run_asks_with_its_own_shots(tmp_path: Path, engine: ScriptedEngine, config: dict[str, Any]) -> None:
+    here, record = _icl(tmp_path, **config)
     asked = {call.prompt for call in engine.calls}
     texts = [text for (text,) in here.rows(here.test, "text")]
     engine._answer = never  # every test row is in the reply cache, if and only if the calls are the same
     known = _answers(here.context, record, texts, base=here.model)
-    assert known == [{"scores": [-1.0, -2.0]} if decoding == "scores" else {"reply": "first"}] * 6
+    assert known == [{"reply": "first"} if config.get("decoding") == "generate" else {"scores": [-1.0, -2.0]}] * 6
     engine._answer = obliging
     _answers(here.context, record, ["a new text"], base=here.model)
     (new,) = {call.prompt for call in engine.calls} - asked
