@@ -66,7 +66,7 @@ class TunedEngine(TransformersEngine):
             self._ids[prompt] = super().prompt_ids(prompt)
         return self._ids[prompt]
 
-    def forget(self) -> None:
+    def forget_prompts(self) -> None:
         """Drops the token ids of all prompts."""
         self._ids.clear()
 
@@ -118,7 +118,7 @@ class FittedAdapter:
 
     def forget(self) -> None:
         """Drops what is remembered of single texts, for callers that have no end of them."""
-        self._engine.forget()
+        self._engine.forget_prompts()
         self._instructions.forget()
 
     def save(self, folder: Path) -> None:
