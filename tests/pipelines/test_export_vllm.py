@@ -1,6 +1,7 @@
 """export: an adapter as vLLM loads it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def test_an_exported_adapter_says_in_vllm_what_the_run_said(tmp_path: Path) -> N
     export.run(run.world.context, ExportConfig(out=out), run.run)
     task = run.run.cell.task
     calls = [Call(prompt=prompts.classify(task, text=text), choices=task.label_names) for text, _, _ in run.stored()]
-    engine = load("vllm", pocket("student", adapter=out), EngineOptions())
+    engine: Any = load("vllm", pocket("student", adapter=out), EngineOptions())
     try:
         said = [reply.scores for reply in answers(engine, calls)]
     finally:
