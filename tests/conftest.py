@@ -1,6 +1,7 @@
 """Fixtures that all tests share: a store, a store with one artifact of every stage, the paper's data, the program."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -22,6 +23,12 @@ class RunSdc(Protocol):
     def __call__(
         self, *arguments: str, stdin: str | None = None, env: Mapping[str, str] | None = None, timeout_s: float = 120
     ) -> "subprocess.CompletedProcess[str]": ...
+
+
+def pytest_configure() -> None:
+    """Lets Ctrl-C reach the programs that tests start: what a shell runs with `&` ignores it, as do its children."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
