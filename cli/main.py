@@ -5,6 +5,7 @@ Here: nothing else. What `sdc X` does stands in `pipelines/X.py`, its flags in `
 
 import os
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -13,26 +14,28 @@ import typer
 
 from sdc.cli.boundary import Group
 
-#: command -> module and attribute: a function, or the app of a group. Only the one that is called is imported.
+#: command -> module and attribute (a function, or the app of a group), and what `sdc --help` says of it. Only the one
+#: that is called is imported, and none for `sdc --help`: all of them would take longer than the 0.2 s that it may take.
 COMMANDS = {
-    "data": "data:app",
-    "gen": "gen:gen",
-    "judge": "judge:judge",
-    "sample": "sample:sample",
-    "train": "train:train",
-    "icl": "icl:icl",
-    "eval": "eval:evaluate",
-    "report": "report:app",
-    "predict": "predict:predict",
-    "export": "export:export",
-    "demo": "demo:demo",
-    "doctor": "doctor:doctor",
-    "store": "store:app",
+    "data": ("data:app", "Take in labelled examples, and see what is in them."),
+    "gen": ("gen:gen", "Write synthetic examples with an LLM, from a few human ones."),
+    "judge": ("judge:judge", "Accept or reject synthetic examples, with reasons."),
+    "sample": ("sample:sample", "Draw training sets of several sizes."),
+    "train": ("train:train", "Fit a small model on every draw, and test it."),
+    "icl": ("icl:icl", "Let an LLM classify, with examples in the prompt or none."),
+    "eval": ("eval:evaluate", "Read the answers of runs, and compute metrics."),
+    "report": ("report:app", "Show what the evaluated runs say; draw the data card."),
+    "predict": ("predict:predict", "Classify texts with a run."),
+    "export": ("export:export", "Write a trained run as a folder for other libraries."),
+    "demo": ("demo:demo", "Run the whole chain on a small example."),
+    "doctor": ("doctor:doctor", "Show versions, devices and models, and what is missing."),
+    "store": ("store:app", "Look into the store, check it, shrink it, join stores."),
 }
+_HELP = ([], ["-h"], ["--help"])
 
 
-def application(only: str | None = None) -> typer.Typer:
-    """Returns the program with all its commands, or with one of them."""
+def application(words: Sequence[str] | None = None) -> typer.Typer:
+    """Returns the program with what it needs of its commands for these arguments; with all of them by default."""
     app = typer.Typer(
         name="sdc",
         cls=Group,
@@ -44,14 +47,19 @@ def application(only: str | None = None) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_main)
-    for name in [only] if only is not None and only in COMMANDS else COMMANDS:
-        module, _, attribute = COMMANDS[name].partition(":")
-        command = getattr(import_module(f"sdc.cli.{module}"), attribute)
+    for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
+        path, summary = COMMANDS[name]
+        module, _, attribute = path.partition(":")
+        command = _name_only if words in _HELP else getattr(import_module(f"sdc.cli.{module}"), attribute)
         if isinstance(command, typer.Typer):
-            app.add_typer(command, name=name)
+            app.add_typer(command, name=name, short_help=summary)
         else:
-            app.command(name)(command)
+            app.command(name, short_help=summary)(command)
     return app
+
+
+def _name_only() -> None:
+    """Stands for a command in the list of them."""
 
 
 def _version(wanted: bool) -> None:
@@ -77,4 +85,4 @@ def main() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (until Python ends)
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal of another encoding than UTF-8
-    application(sys.argv[1] if len(sys.argv) > 1 else None)(prog_name="sdc")
+    application(sys.argv[1:])(prog_name="sdc")

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from sdc.cli.main import COMMANDS
+
 _HEAVY = [
     *("torch", "transformers", "datasets", "peft", "tokenizers", "numpy", "scipy", "pandas", "sklearn", "pyarrow"),
     *("duckdb", "diskcache", "jinja2", "langcodes", "rich", "openai", "vllm", "altair", "regex"),
@@ -37,3 +39,21 @@ def test_running_without_work_is_light(arguments: list[str]) -> None:
 
 def test_the_check_sees_a_heavy_import() -> None:
     assert _python(f"import numpy; {_REPORT}").stdout.split() == ["numpy"]
+
+
+@pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"]])
+def test_the_list_of_commands_needs_none_of_them(arguments: list[str]) -> None:
+    code = (
+        f"{_HELP}\nprint('loaded:', *sorted(n for n in sys.modules if n.startswith('sdc.pipelines')), file=sys.stderr)"
+    )
+    shown = _python(code, *arguments)
+    assert shown.stderr.rpartition("loaded:")[2].split() == []
+    listed = shown.stdout.partition("Commands:")[2].splitlines()
+    for name, (_, summary) in COMMANDS.items():
+        assert f"  {name:<7}  {summary}" in listed  # whole: nothing is cut with dots
+
+
+def test_a_command_that_does_not_exist_is_one_line() -> None:
+    shown = subprocess.run([sys.executable, "-m", "sdc", "generate"], capture_output=True, text=True, check=False)
+    assert (shown.returncode, shown.stdout) == (2, "")
+    assert shown.stderr == "sdc: no such command 'generate'; see `sdc --help`\n"

@@ -68,7 +68,7 @@ def test_another_model_is_not_taken(model: Model, models: list[str]) -> None:
 SAME = [
     ("gpt-4o", "gpt-4o"), ("gpt-4o", "gpt-4o-2024-08-06"), ("gpt-4o", "openai/gpt-4o"), ("gpt-4", "gpt-4-0613"),
     ("gpt-4", "gpt-4-1106-preview"), ("llama3", "llama3:latest"), ("gemini-1.5-pro", "gemini-1.5-pro-002"),
-    ("a/Model", "/root/models/model"), ("m", "m.gguf"), ("vendor/m", "M"), ("m", ""),
+    ("a/Model", "/srv/models/model"), ("m", "m.gguf"), ("vendor/m", "M"), ("m", ""),
 ]  # fmt: skip
 OTHER = [
     ("gpt-4o", "gpt-4o-mini"), ("gpt-4o", "gpt-4"), ("gpt-4", "gpt-4o"), ("gpt-4o", "gpt-4o-mini-2024-07-18"),
