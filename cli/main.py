@@ -31,7 +31,7 @@ COMMANDS = {
     "doctor": ("doctor:doctor", "Show versions, devices and models, and what is missing."),
     "store": ("store:app", "Look into the store, check it, shrink it, join stores."),
 }
-_HELP = ([], ["-h"], ["--help"])
+_HELP: tuple[list[str], ...] = ([], ["-h"], ["--help"])
 
 
 def application(words: Sequence[str] | None = None) -> typer.Typer:
