@@ -47,7 +47,7 @@ def test_the_list_of_commands_needs_none_of_them(arguments: list[str]) -> None:
     code = f"{_HELP}\nprint('loaded:', *sorted({modules!r} & set(sys.modules)), file=sys.stderr)"
     shown = _python(code, *arguments)
     assert shown.stderr.rpartition("loaded:")[2].split() == []
-    listed = shown.stdout.partition("Commands:")[2].splitlines()
+    listed = f"{shown.stdout}{shown.stderr}".partition("Commands:")[2].splitlines()
     for name, (_, summary) in COMMANDS.items():
         assert f"  {name:<7}  {summary}" in listed  # whole: nothing is cut with dots
 
