@@ -6,6 +6,7 @@ Here: put, get, verify. Not here: which artifact owns a blob (table `blobs`).
 import os
 import shutil
 from pathlib import Path
+from typing import Any
 
 from sdc.cache.key import file_digest
 from sdc.errors import StoreError
@@ -43,6 +44,14 @@ class Blobs:
             temporary.unlink(missing_ok=True)
             raise StoreError(f"cannot keep a blob ({error.strerror})", str(target), "free some space") from error
         return digest
+
+    def put_folder(self, folder: Path) -> list[dict[str, Any]]:
+        """Copies the files below a folder in and returns them as rows of the table `blobs`: name, digest, bytes."""
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        return [
+            {"name": str(path.relative_to(folder)), "digest": self.put(path), "bytes": path.stat().st_size}
+            for path in files
+        ]
 
     def fault(self, digest: str, size: int) -> str | None:
         """Returns what is wrong with a blob (`missing`, `truncated`, `changed`), or None."""

@@ -1,13 +1,14 @@
 """Draws as train and icl read them back from the store.
 
-Here: one draw, its rows, and the draws of a sample. Not here: how rows are chosen (sample, `selection/`).
+Here: one draw, and the draws of a sample. Not here: their rows (`examples.py`), how rows are chosen (sample,
+`selection/`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sdc.cache.store import Artifact
-from sdc.errors import DataError, StoreError, UsageError
+from sdc.errors import DataError, UsageError
 from sdc.pipelines.stage import Context
 
 #: Where the rows of a draw come from.
@@ -63,25 +64,3 @@ def draws_of(
         there = ", ".join(dict.fromkeys(draw.size for draw in draws)) or "none"
         raise DataError(f"no draw of size {', '.join(sizes)}", f"sample {sample.short}", f"its sizes are {there}")
     return kept
-
-
-def rows_of(context: Context, draws: Sequence[Draw]) -> dict[str, tuple[list[str], list[int]]]:
-    """Returns texts and label ids of every draw, in the order of its members, by the draw's content hash.
-
-    Raises:
-        StoreError: Examples of a draw are in another store.
-    """
-    examples: dict[str, dict[int, tuple[str, int]]] = {}
-    for key in dict.fromkeys(draw.example_key for draw in draws):
-        found = context.store.query("select idx, text, label from examples where key = ? and label is not null", [key])
-        examples[key] = {idx: (text, label) for idx, text, label in found}
-    rows = {}
-    for draw in draws:
-        pool = examples[draw.example_key]
-        lost = sum(idx not in pool for idx in draw.members)
-        if lost:
-            where = f"draw {draw.draw[:12]} from {draw.example_key[:12]}"
-            raise StoreError(f"{lost} rows of a draw are not in the store", where, "merge the store that has them")
-        pairs = [pool[idx] for idx in draw.members]
-        rows[draw.draw] = ([text for text, _ in pairs], [label for _, label in pairs])
-    return rows

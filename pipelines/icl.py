@@ -14,7 +14,7 @@ from typing import Any
 
 from sdc.cache.key import derive_seed, digest, identity
 from sdc.cache.store import Artifact
-from sdc.errors import DataError, UsageError
+from sdc.errors import UsageError
 from sdc.pipelines import icl_select, icl_shots, prompts, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.draws import Draw
@@ -22,6 +22,7 @@ from sdc.pipelines.engines import answers, models, open_asker
 from sdc.pipelines.engines.ask import Asker
 from sdc.pipelines.engines.estimate import Estimate, estimate
 from sdc.pipelines.engines.protocol import Call, Reply
+from sdc.pipelines.examples import Row, rows_of, test_rows
 from sdc.pipelines.stage import Computed, Context, Outcome
 
 VERSION = 1
@@ -102,7 +103,7 @@ def estimates(
     there = set() if context.force else context.store.existing([item.planned.key for item in items])
     model = models.resolve(context.store, config.model)
     found: list[tuple[Artifact, Estimate | None]] = []
-    rows = _test_rows(context, test)
+    rows = test_rows(context, test)
     for item in items:
         expected = None
         if item.planned.key not in there:
@@ -154,7 +155,7 @@ def run(
     missing = [item for item in items if item.planned.key not in there]
     if missing:
         model = models.resolve(context.store, config.model)
-        rows = _test_rows(context, test)
+        rows = test_rows(context, test)
         with open_asker(context, model) as asker:
             for number, item in enumerate(missing):
                 compute = _computation(context, config, cell, asker, item, rows, test)
@@ -173,7 +174,7 @@ def _computation(
     test: Artifact,
 ) -> Any:
     def compute() -> Computed:
-        pool = icl_shots.rows_of(context, item.draw)
+        pool = _shot_pool(context, item.draw)
         chosen = _select(context, config, cell, asker, item, pool)
         num_shots = chosen.best if chosen else config.shots
         asked = _render(config, cell, [text for _, text in rows], pool, item, num_shots=num_shots)
@@ -216,7 +217,7 @@ def _computation(
 
 
 def _select(
-    context: Context, config: IclConfig, cell: Cell, asker: Asker, item: _Run, pool: Sequence[icl_shots.Row]
+    context: Context, config: IclConfig, cell: Cell, asker: Asker, item: _Run, pool: Sequence[Row]
 ) -> icl_select.Selection | None:
     """Returns how many shots are best on rows of the draw that no shot is taken from; None if that is not asked for."""
     if not config.select or item.shot_seed is None:
@@ -237,7 +238,7 @@ def _expected(
     context: Context, config: IclConfig, cell: Cell, item: _Run, rows: Sequence[tuple[int, str]]
 ) -> list[Call]:
     """Returns the calls of a run; where shots are chosen, those of all choices, and the test with the most shots."""
-    pool, texts = icl_shots.rows_of(context, item.draw), [text for _, text in rows]
+    pool, texts = _shot_pool(context, item.draw), [text for _, text in rows]
     if not config.select or item.shot_seed is None:
         return _calls(config, cell, _render(config, cell, texts, pool, item, num_shots=config.shots).texts)
     left, held, candidates = icl_select.hold_out(
@@ -255,7 +256,7 @@ def _render(
     config: IclConfig,
     cell: Cell,
     texts: Sequence[str],
-    pool: Sequence[icl_shots.Row],
+    pool: Sequence[Row],
     item: _Run,
     *,
     num_shots: int,
@@ -269,6 +270,11 @@ def _render(
         option_order=config.option_order,
         seed=item.shot_seed,
     )
+
+
+def _shot_pool(context: Context, draw: Draw | None) -> list[Row]:
+    """Returns what shots are taken from: the rows of a draw by idx, whatever its order; none without one."""
+    return [] if draw is None else sorted(rows_of(context, [draw])[draw.draw])
 
 
 def _calls(config: IclConfig, cell: Cell, texts: Sequence[str]) -> list[Call]:
@@ -294,12 +300,3 @@ def _unanswered(answers: Sequence[Reply]) -> tuple[int, str | None]:
         return 0, None
     why = Counter(reply.reason or reply.finish for reply in missing).most_common(1)[0][0]
     return len(missing), f"{len(missing)} of {len(answers)} test rows were not answered ({why})"
-
-
-def _test_rows(context: Context, test: Artifact) -> list[tuple[int, str]]:
-    rows = context.store.query(
-        "select idx, text from examples where key = ? and status = 'ok' order by idx", [test.key]
-    )
-    if not rows:
-        raise DataError(f"test data {test.short} has no usable row", fix="see `sdc data show`")
-    return [(idx, text) for idx, text in rows]

@@ -13,7 +13,7 @@ from sdc.errors import DataError
 from sdc.pipelines import metrics, readers
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines.protocol import Reply
-from sdc.pipelines.icl_shots import Row
+from sdc.pipelines.examples import Row
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,14 +12,11 @@ from typing import Any
 from sdc.errors import DataError
 from sdc.pipelines import prompts
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.draws import Draw
+from sdc.pipelines.examples import Row
 from sdc.pipelines.similarity import normalise
-from sdc.pipelines.stage import Context
 
 STRATEGIES = ("balanced", "random", "nearest")
 OPTION_ORDERS = ("task", "shuffled")
-#: idx, text, label id
-Row = tuple[int, str, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,19 +38,6 @@ class Prompts:
     def details(self) -> dict[str, Any]:
         """Returns what a run's record keeps of them."""
         return {"shots": self.shots, "options": self.options, **({"nearest": self.nearest} if self.nearest else {})}
-
-
-def rows_of(context: Context, draw: Draw | None) -> list[Row]:
-    """Returns the rows of a draw by idx; none without one."""
-    if draw is None:
-        return []
-    return [
-        (idx, text, label)
-        for idx, text, label in context.store.query(
-            "select idx, text, label from examples where key = ? and list_contains(?, idx) order by idx",
-            [draw.example_key, list(draw.members)],
-        )
-    ]
 
 
 def options_text(names: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from sdc.pipelines import icl_shots, prompts, weights
 from sdc.pipelines.engines import models, open_asker
 from sdc.pipelines.engines.ask import Asker
 from sdc.pipelines.engines.protocol import Call, Reply
+from sdc.pipelines.examples import rows_by_hash
 from sdc.pipelines.run_record import RunRecord, base_model
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import FinetuneConfig, loaded
@@ -112,7 +113,7 @@ def _shots_of(context: Context, record: RunRecord) -> Callable[[str], Sequence[t
         shots = [(text, label) for text, label in record.details.get("shots", [])]
         return lambda text: shots
     names = record.cell.task.label_names
-    rows = sorted(weights.draw_rows(context, record))
+    rows = sorted(rows_by_hash(context, record.artifact.config["draw"]))
     nearest = icl_shots.nearest_of(rows, num=len(record.details["nearest"][0]))
     return lambda text: [(shot, names[label]) for _, shot, label in nearest(text)]
 

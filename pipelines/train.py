@@ -15,14 +15,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from sdc.cache.blobs import Blobs
 from sdc.cache.key import derive_seed, digest
 from sdc.cache.store import Artifact, Rows
-from sdc.errors import DataError, EngineError
+from sdc.errors import EngineError
 from sdc.pipelines import stage, students
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.draws import Draw, rows_of
+from sdc.pipelines.draws import Draw
 from sdc.pipelines.engines.energy import Meter
+from sdc.pipelines.examples import Row, rows_of, test_rows
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.students import LinearConfig, StudentConfig
 from sdc.pipelines.students.protocol import Answering, Finished, FitFailed, FitsMany, Fitted, Job, Seeds, Student
@@ -76,9 +76,6 @@ class Run:
     planned: Artifact
     draw: Draw
     seeds: Seeds
-
-
-_Rows = tuple[list[str], list[int]]
 
 
 def plan(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Draw], test: Artifact) -> list[Run]:
@@ -178,9 +175,9 @@ def run(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Dr
 def _fit_all(
     context: Context, config: TrainConfig, cell: Cell, student: Student, runs: Sequence[Run], test: Artifact
 ) -> list[Outcome]:
-    idxs, test_texts = _test_rows(context, test)
+    idxs, test_texts = zip(*test_rows(context, test), strict=True)
     rows = rows_of(context, [item.draw for item in runs])
-    student.prepare([*(text for item in runs for text in rows[item.draw.draw][0]), *test_texts])
+    student.prepare([*(text for item in runs for _, text, _ in rows[item.draw.draw]), *test_texts])
     outcomes = []
     meter, start = Meter(), time.perf_counter()
     with _keeping(context, overwrite=context.force or config.keep_weights) as keep:
@@ -206,12 +203,12 @@ def _energy_kwh(student: Student, meter: Meter, *, share: float) -> float | None
 
 
 def _fits(
-    context: Context, cell: Cell, student: Student, runs: Sequence[Run], rows: Mapping[str, _Rows]
+    context: Context, cell: Cell, student: Student, runs: Sequence[Run], rows: Mapping[str, Sequence[Row]]
 ) -> Iterator[Finished]:
     """Yields the runs as they are fitted: one after another, or several at once where the student can do so."""
     jobs = []
     for item in runs:
-        texts, labels = rows[item.draw.draw]
+        _, texts, labels = zip(*rows[item.draw.draw], strict=True)
         jobs.append(Job(texts=texts, labels=labels, seeds=item.seeds))
     num_labels = len(cell.task.labels)
     if isinstance(student, FitsMany):
@@ -249,7 +246,9 @@ def _rows(
         outputs = [{"idx": idx, **answer} for idx, answer in zip(idxs, answers, strict=True)]
         details: Mapping[str, Any] = result.details
         if config.keep_weights:
-            blobs = _weights(context.store.blobs, result)
+            with tempfile.TemporaryDirectory() as folder:
+                result.save(Path(folder))
+                blobs = context.store.blobs.put_folder(Path(folder))
     except FitFailed as failure:
         reason, details = failure.reason, failure.details
     if student.seeded:
@@ -280,27 +279,6 @@ def _answers(fitted: Fitted, texts: Sequence[str]) -> list[dict[str, Any]]:
     if isinstance(fitted, Answering):
         return fitted.answers(texts)
     return [{"scores": scores} for scores in fitted.scores(texts)]
-
-
-def _test_rows(context: Context, test: Artifact) -> tuple[list[int], list[str]]:
-    found = context.store.query(
-        "select idx, text from examples where key = ? and status = 'ok' order by idx", [test.key]
-    )
-    if not found:
-        raise DataError(f"test data {test.short} has no usable row", fix="see `sdc data show`")
-    return [idx for idx, _ in found], [text for _, text in found]
-
-
-def _weights(blobs: Blobs, fitted: Fitted) -> list[dict[str, Any]]:
-    """Saves a student and returns its files as rows of the table `blobs`."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        fitted.save(folder)
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        return [
-            {"name": str(path.relative_to(folder)), "digest": blobs.put(path), "bytes": path.stat().st_size}
-            for path in files
-        ]
 
 
 @contextmanager

@@ -19,8 +19,9 @@ from sdc.cache.store import Artifact
 from sdc.errors import DataError, EngineError, UsageError
 from sdc.pipelines import stage
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.draws import Draw, rows_of
+from sdc.pipelines.draws import Draw
 from sdc.pipelines.engines import models
+from sdc.pipelines.examples import Row, rows_of
 from sdc.pipelines.metrics import METRICS
 from sdc.pipelines.stage import Computed, Context, Outcome
 from sdc.pipelines.students import space
@@ -186,13 +187,12 @@ def _search(context: Context, config: TuneConfig, search: Sequence[Group]) -> Co
     return Computed(rows={}, summary=summary)
 
 
-_Rows = tuple[list[str], list[int]]
 #: The loss of a trial that broke off, in nats: worse than any that ended.
 _BROKEN = 1e6
 
 
 def _trial(
-    context: Context, config: TuneConfig, cell: Cell, draw: Draw, student: FinetuneStudent, rows: _Rows
+    context: Context, config: TuneConfig, cell: Cell, draw: Draw, student: FinetuneStudent, rows: Sequence[Row]
 ) -> Outcome:
     """Fits one set of settings on a part of one draw and measures it on the rest, or returns what is there."""
     seeds = {part: derive_seed(config.seed, f"tune-{part}", draw.repeat) for part in ("init", "order", "dev")}
@@ -208,7 +208,7 @@ def _trial(
 
     def compute() -> Computed:
         start = time.perf_counter()
-        texts, labels = rows
+        _, texts, labels = zip(*rows, strict=True)
         dev = held_out(labels, fraction=config.dev_fraction, seed=seeds["dev"], at_least=1)
         if not dev:
             what = f"draw {draw.draw[:12]} cannot spare a row per label to tune on"

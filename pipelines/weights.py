@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from sdc.cache.key import digest
-from sdc.errors import EngineError, StoreError, UsageError
+from sdc.errors import EngineError, UsageError
 from sdc.pipelines import students
+from sdc.pipelines.examples import rows_by_hash
 from sdc.pipelines.run_record import RunRecord, base_model
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import LinearConfig, StudentConfig
@@ -51,7 +52,7 @@ def folder(context: Context, record: RunRecord, *, base: str | None = None, keep
             context.say(f"run {record.short}: its weights {lost}, so it is fitted again{took}{hint}")
             _fit_again(context, record, base=base).save(target)
             if keep:
-                context.store.add_blobs(record.artifact.key, _rows(context, target))
+                context.store.add_blobs(record.artifact.key, context.store.blobs.put_folder(target))
         yield target
 
 
@@ -112,7 +113,7 @@ def _link(source: Path, path: Path) -> None:
 def _fit_again(context: Context, record: RunRecord, *, base: str | None) -> Fitted:
     recipe = record.artifact.config
     made = student(context, record, base=base)
-    _, texts, labels = zip(*draw_rows(context, record), strict=True)
+    _, texts, labels = zip(*rows_by_hash(context, record.artifact.config["draw"]), strict=True)
     seeds = Seeds(init=recipe.get("init_seed", 0), order=recipe.get("order_seed", 0))
     made.prepare(texts)
     try:
@@ -127,25 +128,6 @@ def _fit_again(context: Context, record: RunRecord, *, base: str | None) -> Fitt
         why = "another machine, or other versions of libraries"
         context.say(f"run {record.short}: the {what} test rows differ{far} from the stored ones ({why})")
     return fitted
-
-
-def draw_rows(context: Context, record: RunRecord) -> list[tuple[int, str, int]]:
-    """Returns idx, text and label id of the rows of the run's draw, in order; any sample that drew them will do.
-
-    Raises:
-        StoreError: They are not in the store.
-    """
-    wanted = record.artifact.config["draw"]
-    for example_key, members in context.store.query(
-        "select distinct example_key, members from draws where draw = ? order by all", [wanted]
-    ):
-        found = context.store.query("select idx, text, label from examples where key = ?", [example_key])
-        pool = {idx: (text, label) for idx, text, label in found}
-        rows = [(idx, *pool[idx]) for idx in members if idx in pool]
-        if len(rows) == len(members) and digest([digest([text, label]) for _, text, label in rows]) == wanted:
-            return rows
-    what = f"the rows of draw {wanted[:12]} are not in the store, or not as they were"
-    raise StoreError(what, str(context.store.path), "merge the store that has them")
 
 
 def _difference(context: Context, record: RunRecord, fitted: Fitted) -> float:
@@ -168,12 +150,3 @@ def _difference(context: Context, record: RunRecord, fitted: Fitted) -> float:
         elif answer.get("reply") != reply:
             most = math.inf
     return most
-
-
-def _rows(context: Context, saved: Path) -> list[dict[str, Any]]:
-    """Keeps the files of a folder as blobs and returns them as rows of the table `blobs`."""
-    files = sorted(path for path in saved.rglob("*") if path.is_file())
-    return [
-        {"name": str(path.relative_to(saved)), "digest": context.store.blobs.put(path), "bytes": path.stat().st_size}
-        for path in files
-    ]

@@ -15,6 +15,7 @@ from typing import Any
 
 from sdc.errors import DataError, EngineError, UsageError
 from sdc.pipelines import weights
+from sdc.pipelines.examples import rows_by_hash
 from sdc.pipelines.readers import scores as scores_reader
 from sdc.pipelines.run_record import RunRecord
 from sdc.pipelines.stage import Context
@@ -164,7 +165,7 @@ def _choose_int8(context: Context, record: RunRecord, folder: Path) -> str:
 
     The test rows only measure it: a form that was chosen on them would look better than it is.
     """
-    texts = [text for _, text, _ in weights.draw_rows(context, record)]
+    texts = [text for _, text, _ in rows_by_hash(context, record.artifact.config["draw"])]
     wanted = _labels(record, folder, texts, "fp32")
     best, most = "", -1.0
     for how, settings in _RECIPES.items():
