@@ -1,10 +1,11 @@
-"""Measures the pocket models: `python benchmarks/pocket_quality.py DATA [--test]` prints the tables of the model cards.
+"""Measures the pocket models: `python benchmarks/pocket_quality.py DATA [--test]`.
 
 Per task and language: rows generated from ten seed texts per label, how many of them copy a training row, how many the
 judge accepts, how often a linear model that knows the human rows agrees with their labels, and what a linear model
 learns from them. Per model: zero-shot and two-shot classification, and the judge on spoilt rows.
 
-Choices are made on the held-out rows. `--test` adds the human test files, for the figures that are reported.
+Choices are made on the held-out rows; `--test` adds the human test files. The figures of the model card come from
+`pocket_chain.py`.
 """
 
 import argparse
@@ -26,7 +27,6 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import sdc.pipelines.pocket
 from sdc.pipelines import prompts
 from sdc.pipelines.pocket.build import SAMPLING
-from sdc.pipelines.pocket.card import write_card
 from sdc.pipelines.pocket.corpus import BAD_KINDS, Corpus
 from sdc.pipelines.pocket.texts import LANGUAGES, TASKS, Pool, load_pools
 from sdc.pipelines.tasks import Task
@@ -227,7 +227,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--limit", type=int, default=200, help="most rows to classify per language")
-    parser.add_argument("--cards", type=json.loads, help="JSON: model -> fields of its card; writes README.md")
     parser.add_argument("--show", type=int, default=0, help="print so many generated rows")
     for name, value in SAMPLING.items():
         parser.add_argument(f"--{name}", type=float, default=value)
@@ -240,7 +239,6 @@ def main() -> None:
     wanted = [p for p in wanted if p.language.tag in options.langs]
     for name in options.only:
         model = Pocket(options.models / name)
-        results: list[dict[str, Any]] = []
         for pool in wanted:
             found: dict[str, float] = {}
             if "generation" in options.parts and name == "teacher":
@@ -250,22 +248,11 @@ def main() -> None:
             if not found:
                 continue
             figures = {key: round(value, 3) for key, value in found.items()}
-            results.append({"model": name, "task": pool.task.name, "lang": pool.language.tag} | figures)
-            print(json.dumps(results[-1]), flush=True)
+            row = {"model": name, "task": pool.task.name, "lang": pool.language.tag} | figures
+            print(json.dumps(row), flush=True)
         if "judging" in options.parts:
             found = judging(model, list(options.dev.values()), options)
-            results.append({"model": name} | {k: round(v, 3) for k, v in found.items()})
-            print(json.dumps(results[-1]), flush=True)
-        if options.cards:
-            known = {
-                "name": name,
-                "parameters": model.model.num_parameters(),
-                "vocabulary": len(model.tokenizer),
-                "sampling": ", ".join(f"{key} {value}" for key, value in sampling.items()),
-                "per_label": options.per_label,
-                "limit": options.limit,
-            }
-            write_card(options.models / name, results, fields=known | options.cards[name])
+            print(json.dumps({"model": name} | {k: round(v, 3) for k, v in found.items()}), flush=True)
 
 
 if __name__ == "__main__":

@@ -128,5 +128,6 @@ def _icl(
     settings = IclConfig(**presets.merged(preset, model=model, shots=shots, seed=config.seed))
     draws = draws_of(context, drawn, sizes=[_ALL], repeats=1)
     outcomes = icl.run(context, settings, cell, draws=draws, test=test)
-    context.say(f"{cell}: {model} with {shots or 'no'} examples per label in the prompt")
+    examples = "one example" if shots == 1 else f"{shots or 'no'} examples"
+    context.say(f"{cell}: {model} with {examples} per label in the prompt")
     return outcomes

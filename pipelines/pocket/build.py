@@ -22,7 +22,7 @@ from sdc.pipelines.pocket import tokenizer as tokens
 from sdc.pipelines.pocket.batches import Batch, collate, encode
 from sdc.pipelines.pocket.corpus import Corpus
 from sdc.pipelines.pocket.embeddings import embeddings
-from sdc.pipelines.pocket.texts import Pool, load_documents, load_pools
+from sdc.pipelines.pocket.texts import Pool, load_documents, load_pools, with_own
 from sdc.pipelines.pocket.trainer import TrainConfig, describe, new_model, train
 
 log = logging.getLogger(__name__)
@@ -52,6 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=2, help="processes that train together, one thread each")
     for name, kind in (("width", int), ("layers", int), ("inner", int), ("rate", float), ("seed", int)):
         parser.add_argument(f"--{name}", type=kind, help=f"overrides {name} of the configuration")
+    parser.add_argument("--own", type=Path, help="a store of texts by the teacher in --start that sdc judge accepted")
     parser.add_argument("--start", type=Path, help="a trained model whose embeddings and first layers are the start")
     options = parser.parse_args(arguments)
     options.work.mkdir(parents=True, exist_ok=True)
@@ -66,6 +67,8 @@ def _worker(rank: int, options: argparse.Namespace, store: str) -> None:
     if options.workers > 1:
         distributed.init_process_group("gloo", init_method=store, rank=rank, world_size=options.workers)
     pools = load_pools(options.data, dev=False)
+    if options.own:
+        pools = with_own(pools, options.own)
     tokenizer = tokens.train(_tokenizer_texts(pools))
     log.info("%d tokens in the vocabulary", len(tokenizer))
     for name, config in CONFIGS.items():

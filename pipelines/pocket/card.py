@@ -1,6 +1,6 @@
 """The model cards of the pocket models, from measured figures.
 
-Here: words and tables. Not here: the measurements (`benchmarks/pocket_quality.py`, which calls `write_card`).
+Here: words and tables. Not here: the measurements (`benchmarks/pocket_chain.py`, which calls `write_card`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,8 +28,8 @@ texts than asked for; short intents often come close to a training row (`copied`
 
 ## Data
 
-Human training texts only; no test text and no synthetic text. About 8 % of the ids, the same in every language, were
-held out for choices.
+{data} No test text, and no text of another model. About 8 % of the ids, the same
+in every language, were held out for choices.
 
 | task | source | licence |
 |---|---|---|
@@ -55,30 +55,22 @@ Ten human seed texts per label, {per_label} new texts per label asked for. `rows
 `copied`: rows equal to a human training row or with a character 5-gram Jaccard similarity of at least 0.8 to one.
 `accepted`: share of the new texts that `sdc judge` accepts (gates, label, judge). `fidelity`: agreement with a linear
 classifier that was trained on all human training rows. `student test`: accuracy on the human test of a linear
-classifier trained on the accepted rows. Zero-shot and two-shot: accuracy on the test rows ({limit}) as a classifier.
-`python benchmarks/pocket_quality.py DATA --test` measures the same of the models alone, without gates and label check.
+classifier trained on the accepted rows. Zero-shot: accuracy on the human test as a classifier.
+`python benchmarks/pocket_chain.py DATA` measures this, and `pocket_quality.py` the model alone.
 
 """
 
 _COLUMNS = {
-    "rows": "rows", "copied": "copied", "contained": "contained in one row", "duplicates": "duplicates",
-    "accepted": "accepted by the judge", "fidelity": "fidelity", "fidelity_accepted": "fidelity of accepted",
-    "student_test": "student test", "human_test": "human test", "majority": "majority",
-    "0-shot": "zero-shot", "2-shot": "two-shot",
+    "rows": "rows", "copied": "copied", "accepted": "accepted by the judge", "fidelity": "fidelity",
+    "fidelity_accepted": "fidelity of accepted", "student_test": "student test", "majority": "majority",
+    "0-shot": "zero-shot",
 }  # fmt: skip
 
 
-def write_card(folder: Path, figures: Sequence[Mapping[str, object]], *, fields: Mapping[str, object]) -> None:
-    """Writes `README.md` of one model: `fields` fill the text, `figures` are the rows that the benchmark printed."""
-    rows = [row for row in figures if "task" in row]
-    names = [name for name in _COLUMNS if any(name in row for row in rows)]
-    lines = [_line("task", "language", *(_COLUMNS[name] for name in names)), "|---" * (len(names) + 2) + "|"]
-    lines += [_line(row["task"], row["lang"], *(row.get(name, "") for name in names)) for row in rows]
-    judge = [row for row in figures if "task" not in row]
-    if judge:
-        lines += ["", "Judge: share of held-out rows judged right, by kind (`good` are unspoilt rows).", ""]
-        lines += ["| kind | share |", "|---|---|"]
-        lines += [_line(kind, value) for row in judge for kind, value in row.items() if kind != "model"]
+def write_card(folder: Path, rows: Sequence[Mapping[str, object]], *, fields: Mapping[str, object]) -> None:
+    """Writes `README.md` of one model: `fields` fill the text, `rows` are those that the benchmark printed."""
+    lines = [_line("task", "language", *_COLUMNS.values()), "|---" * (len(_COLUMNS) + 2) + "|"]
+    lines += [_line(row["task"], row["lang"], *(row[name] for name in _COLUMNS)) for row in rows]
     folder.joinpath("README.md").write_text(_HEAD.format(**fields) + "\n".join(lines) + "\n", "utf-8")
 
 

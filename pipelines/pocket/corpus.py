@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from sdc.pipelines import prompts
-from sdc.pipelines.pocket.texts import Pool, chatter, garble, join, leftover, recombine
+from sdc.pipelines.pocket.texts import Pool, chatter, garble, join, leftover, recombine, words_of
 from sdc.pipelines.pocket.tokenizer import ASSISTANT, BOS, BREAK, END, USER
 from sdc.pipelines.tasks import Label
 
@@ -29,6 +29,10 @@ _FIRST_WORD_WEIGHT = 2.0
 #: Requests fall into learnable patterns sooner than sentences from the news: they come first, and need less later.
 _EARLY_SHARES, _LATE_SHARES = {"intent": 0.85, "topic": 0.15}, {"intent": 0.3, "topic": 0.7}
 _LATE = 0.5
+#: The same while it also learns from its own texts, which it has of intent.
+_OWN_EARLY_SHARES, _OWN_LATE_SHARES = {"intent": 0.65, "topic": 0.35}, {"intent": 0.28, "topic": 0.72}
+#: How many answers are then its own texts, where there are enough; the others are human ones.
+_OWN_SHARE = 0.6
 #: The languages of the demonstration get more, the others the same.
 _LANGUAGE_SHARES = {"te": 3.0, "en": 2.0, "sw": 2.0}
 #: How many topic answers join a part of a seed with new words.
@@ -63,6 +67,7 @@ class Corpus:
         self._by_task: dict[str, list[Pool]] = {}
         for pool in pools:
             self._by_task.setdefault(pool.task.name, []).append(pool)
+        self._has_own = any(pool.own for pool in pools)
         self._skills = list(shares)
         self._weights = list(shares.values())
         self._draw: dict[str, Callable[[Pool, random.Random, float], Conversation]] = {
@@ -75,10 +80,13 @@ class Corpus:
     def conversation(self, rng: random.Random, *, progress: float) -> Conversation:
         """Returns a random conversation; `progress` in [0, 1] moves the prompts from short ones to those in use."""
         skill = rng.choices(self._skills, self._weights)[0]
-        by_task = _LATE_SHARES if progress >= _LATE else _EARLY_SHARES
+        early, late = (_OWN_EARLY_SHARES, _OWN_LATE_SHARES) if self._has_own else (_EARLY_SHARES, _LATE_SHARES)
+        by_task = late if progress >= _LATE else early
+        if self._has_own:
+            progress = 1.0  # it knows the prompts by now
         task = rng.choices(list(self._by_task), [by_task[name] for name in self._by_task])[0]
         pools = self._by_task[task]
-        shares = [_LANGUAGE_SHARES.get(pool.language.tag, 1.2) for pool in pools]
+        shares = [1.0 if self._has_own else _LANGUAGE_SHARES.get(pool.language.tag, 1.2) for pool in pools]
         return self._draw[skill](rng.choices(pools, shares)[0], rng, progress)
 
     def generate(self, pool: Pool, rng: random.Random, progress: float) -> Conversation:
@@ -92,7 +100,10 @@ class Corpus:
         short = rng.random() < (0.5 if progress < 0.3 else 0.2)
         num_texts = rng.randint(1, 3) if short else 10 if rng.random() < 0.7 else rng.randint(4, 9)
         style = rng.choices(("both", "name", "explanation"), (70, 15, 15))[0]
-        rest = [text for text in texts if not text.startswith(tuple(seeds))] if seeds else list(texts)
+        own = pool.own.get(label.id, ())
+        is_own = len(own) > num_texts and rng.random() < _OWN_SHARE
+        known = own if is_own else texts
+        rest = [text for text in known if not text.startswith(tuple(seeds))] if seeds else list(known)
         taboo: tuple[str, ...] = ()
         if rng.random() < _TABOO_SHARE:
             taboo, rest = self._taboo(pool, label, rest, rng)
@@ -104,7 +115,7 @@ class Corpus:
         branches: list[tuple[Piece, ...]] = []
         while not branches or (_chars(prompt, branches) < _TREE_CHARS and len(branches) < 6):
             chosen = rng.sample(rest, min(num_texts, len(rest)))
-            if pool.task.name == "topic":
+            if pool.task.name == "topic" and not is_own:
                 allowed = [text for text in seeds if not _holds_any(text, taboo)]
                 chosen = [self._topic_text(text, rest, allowed, rng) for text in chosen]
             branches.append(_texts_answer(chosen))
@@ -208,7 +219,7 @@ class Corpus:
 @cache
 def _characteristic(pool: Pool, label_id: int) -> tuple[str, ...]:
     """Returns the thirty words that a label's texts have most beyond their share of all texts."""
-    counts = {name: Counter(_words(" ".join(texts))) for name, texts in pool.by_label.items()}
+    counts = {name: Counter(words_of(" ".join(texts))) for name, texts in pool.by_label.items()}
     total: Counter[str] = sum(counts.values(), Counter())
     share = sum(counts[label_id].values()) / max(1, total.total())
     excess = {word: count - share * total[word] for word, count in counts[label_id].items() if len(word) > 2}
@@ -216,11 +227,7 @@ def _characteristic(pool: Pool, label_id: int) -> tuple[str, ...]:
 
 
 def _holds_any(text: str, words: Sequence[str]) -> bool:
-    return bool(words) and not set(words).isdisjoint(_words(text))
-
-
-def _words(text: str) -> list[str]:
-    return [word.strip(".,;:!?()\"“”'").casefold() for word in text.split()]
+    return bool(words) and not set(words).isdisjoint(words_of(text))
 
 
 def _chars(head: str, branches: Sequence[Sequence[Piece]]) -> int:

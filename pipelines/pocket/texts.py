@@ -1,18 +1,22 @@
 """The human training texts of the pocket models, and the ways in which they are varied and spoilt.
 
-Here: reading the train files, the held-out ids, recombination of sentences, and bad texts for the judge.
-Not here: prompts and conversations (`corpus.py`). No test file and no synthetic file is ever read.
+Here: reading the train files, the held-out ids, the teacher's own texts that were accepted, recombination of sentences,
+and bad texts for the judge. Not here: prompts and conversations (`corpus.py`). No test file and no synthetic file of
+another model is ever read.
 """
 
 import csv
 import hashlib
 import random
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from sdc.cache.store import Store
 from sdc.errors import DataError
+from sdc.pipelines import similarity
 from sdc.pipelines.tasks import Label, Task
 from sdc.pipelines.tasks import load as load_task
 from sdc.pipelines.tasks.languages import Language
@@ -22,6 +26,9 @@ TASKS = ("intent", "topic")
 LANGUAGES = ("te", "sw", "az", "ro", "en", "de")
 #: Share of the ids that is held out, in per cent; the same ids in every language, because the files are parallel.
 DEV_PERCENT = 8
+
+#: The 5-gram Jaccard similarity from which a text counts as taken from a human one when the teacher learns its own.
+_OWN_COPY = 0.7
 
 _CLAUSE_END = (",", ";", ":", ".", ")", "!", "?", "–", "—")
 _CHATTER = (
@@ -33,11 +40,12 @@ _LEFTOVERS = ("--- {}", "{} ---", "-- {}", "{} <|end|", "- {}", '" token: {}')
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pool:
-    """The texts of one task in one language, by label id."""
+    """The texts of one task in one language, by label id; `own` are texts that the model wrote itself."""
 
     task: Task
     language: Language
     by_label: dict[int, tuple[str, ...]]
+    own: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def rows(self) -> list[tuple[str, Label]]:
@@ -61,6 +69,47 @@ def load_pools(data: Path, *, dev: bool) -> list[Pool]:
         DataError: A file is missing, or a label is unknown.
     """
     return [_load_pool(data, task=task, tag=tag, dev=dev) for task in TASKS for tag in LANGUAGES]
+
+
+def with_own(pools: Sequence[Pool], path: Path) -> list[Pool]:
+    """Returns the pools with the texts that a pocket teacher wrote and `sdc judge` accepted.
+
+    Texts with a word that no human text of the language has are left out, for a small model invents many; so are texts
+    that come close to a human one of the pool, for what is learnt twice is recited.
+
+    Args:
+        pools: The human texts.
+        path: A store with generations and judgements (`sdc gen`, `sdc judge`) made with a pocket teacher.
+
+    Raises:
+        DataError: There is no accepted text in the store.
+    """
+    own: dict[tuple[str, str], dict[int, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
+    for task, tag, text, label in Store(path).query(
+        """select distinct e.task, e.lang, e.text, e.label
+        from examples e join verdicts v on v.example_key = e.key and v.idx = e.idx
+        where v.accepted and e.source = 'synthetic' order by all"""
+    ):
+        own[task, tag][label][_clean(text)] = None
+    if not own:
+        raise DataError("no accepted texts in the store", str(path), "run `sdc gen` and `sdc judge` on it first")
+    known: dict[str, set[str]] = defaultdict(set)
+    for pool in pools:
+        known[pool.language.tag].update(word for text, _ in pool.rows for word in words_of(text))
+    out = []
+    for pool in pools:
+        tag, human = pool.language.tag, similarity.Index((text for text, _ in pool.rows), threshold=_OWN_COPY)
+        new = {
+            label: tuple(t for t in texts if known[tag].issuperset(words_of(t)) and human.nearest(t) is None)
+            for label, texts in own[pool.task.name, tag].items()
+        }
+        out.append(replace(pool, own=new))
+    return out
+
+
+def words_of(text: str) -> list[str]:
+    """Returns the words of a text, case-folded and without the signs around them."""
+    return [word.strip(".,;:!?()\"“”'").casefold() for word in text.split()]
 
 
 def load_documents(data: Path) -> list[list[str]]:
