@@ -12,7 +12,7 @@ from sdc.cache.store import Artifact
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import cells, metrics, readers, runs
 from sdc.pipelines.report_by import CELL_PARTS, RESULT_PARTS, aggregate
-from sdc.pipelines.report_rows import Record, Row, build, size_order
+from sdc.pipelines.report_rows import Author, Record, Row, build, size_order
 from sdc.pipelines.stage import Context
 
 #: Results with failed runs that are named one by one.
@@ -92,7 +92,7 @@ def _evaluated(context: Context, current: Sequence[str], evals: Sequence[str]) -
         for name in names
     )
     columns = ["eval_key", "run", "reader", "lang", "task", "method", "model", "source", "draw", "num_rows", "shots"]
-    columns += ["decoding", "setting", *(f"{name}{end}" for name in names for end in ("", "_low", "_high"))]
+    columns += ["decoding", "setting", "version", *(f"{name}{end}" for name in names for end in ("", "_low", "_high"))]
     found = context.store.query(
         f"""with asked as (select unnest(?::varchar[]) as key),
         readings as (
@@ -101,8 +101,10 @@ def _evaluated(context: Context, current: Sequence[str], evals: Sequence[str]) -
             group by m.key, m.run, m.reader
         )
         select e.key, e.run, e.reader, r.lang, r.task, r.method, r.model, r.source, r.draw, r.num_rows, r.num_shots,
-            r.decoding, r.setting, {", ".join(f"e.{n}, e.{n}_low, e.{n}_high" for n in names)}
+            r.decoding, r.setting, cast(ra.config -> '$.model' as varchar),
+            {", ".join(f"e.{n}, e.{n}_low, e.{n}_high" for n in names)}
         from readings e join runs r on r.key = e.run join artifacts a on a.key = e.key
+            join artifacts ra on ra.key = e.run
         qualify e.key in (from asked)
             or row_number() over (partition by e.run, e.reader order by a.used_at desc, e.key) = 1
         order by r.task, r.lang, r.method, r.num_rows, e.run, e.reader""",  # noqa: S608 (constants)
@@ -146,6 +148,7 @@ def _records(context: Context, config: ReportConfig, found: Sequence[dict[str, A
                 shots=row["shots"],
                 decoding=row["decoding"],
                 setting=row["setting"],
+                version=row["version"],
                 reader=row["reader"],
                 generators=authors,
                 metric=metric,
@@ -159,7 +162,7 @@ def _records(context: Context, config: ReportConfig, found: Sequence[dict[str, A
     return records
 
 
-_Drawn = tuple[tuple[str, ...], int | None, tuple[str, ...]]
+_Drawn = tuple[tuple[str, ...], int | None, tuple[Author, ...]]
 
 
 def _draws(context: Context, draws: Sequence[str]) -> dict[tuple[str, str, str, str], _Drawn]:
@@ -172,7 +175,8 @@ def _draws(context: Context, draws: Sequence[str]) -> dict[tuple[str, str, str, 
         select d.draw, d.lang, d.task, d.source,
             coalesce(list_distinct(list(d.size) filter (s.key is not null)), []),
             list_distinct(list(d.size)), max(d.num_rows),
-            coalesce(list_distinct(list(g.summary ->> '$.model') filter (g.stage = 'gen')), [])
+            coalesce(list_distinct(list([g.summary ->> '$.model', cast(g.config -> '$.model' as varchar)])
+                filter (g.stage = 'gen')), [])
         from draws d left join samples s on s.key = d.key left join artifacts g on g.key = d.example_key
         where d.draw in (select unnest(?::varchar[])) group by d.draw, d.lang, d.task, d.source""",  # noqa: S608
         [list(draws)],
@@ -181,7 +185,7 @@ def _draws(context: Context, draws: Sequence[str]) -> dict[tuple[str, str, str, 
         (draw, lang, task, source): (
             tuple(sorted(newest or every, key=size_order)),
             rows,
-            tuple(sorted(name for name in authors if name)),
+            tuple(sorted((name, version or "") for name, version in authors if name)),
         )
         for draw, lang, task, source, newest, every, rows, authors in found
     }
@@ -207,7 +211,7 @@ def _say_failed(context: Context, rows: Sequence[Row]) -> None:
 def _say_no_generator(context: Context, config: ReportConfig, rows: Sequence[Row], records: Sequence[Record]) -> None:
     if all(row.reference is not None for row in rows if "synthetic" in (row.source or "")):
         return
-    models = [config.generator] if config.generator else sorted({name for r in records for name in r.generators})
+    models = [config.generator] if config.generator else sorted({name for r in records for name, _ in r.generators})
     if models:
         fix = f"run `sdc icl --model {models[0]} --shots 0`, then `sdc eval`"
         context.say(f"report: no zero-shot run of {models[0]} to compare with; {fix}")

@@ -12,11 +12,17 @@ from sdc.pipelines.metrics.interval import mean_interval
 from sdc.pipelines.tasks.languages import group_of
 
 MAJORITY, GENERATOR = "majority", "generator"
+#: Name of a model, and what identifies it in keys, as JSON; empty if that is not known.
+Author = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """One run as one reader read it. `value` is None for a run that broke off; shares are 0 to 1."""
+    """One run as one reader read it. `value` is None for a run that broke off; shares are 0 to 1.
+
+    `version` identifies the run's model as its key does, and `generators` says who wrote its rows: two models can have
+    one name, such as two revisions of a repository.
+    """
 
     eval_key: str
     run: str
@@ -30,8 +36,9 @@ class Record:
     shots: int | None
     decoding: str | None
     setting: str
+    version: str | None
     reader: str
-    generators: tuple[str, ...]
+    generators: tuple[Author, ...]
     metric: str
     value: float | None
     low: float | None
@@ -100,7 +107,7 @@ def build(records: Sequence[Record], shown: Iterable[str], *, generator: str | N
     for (task, lang), pairs in by_cell.items():
         if not any(member.eval_key in wanted for _, members in pairs for member in members):
             continue
-        authors = {name for _, members in pairs for member in members for name in member.generators}
+        authors = {name for _, members in pairs for member in members for name, _ in member.generators}
         majority = next((m.majority for _, ms in pairs for m in ms if m.majority is not None), None)
         metric = pairs[0][0].metric
         rows.append(
@@ -120,10 +127,15 @@ def build(records: Sequence[Record], shown: Iterable[str], *, generator: str | N
         for row, members in pairs:
             if not any(member.eval_key in wanted for member in members):
                 continue
-            own = {name for member in members for name in member.generators}
+            wrote = {author for member in members for author in member.generators}
+            own = {name for name, _ in wrote}
+            # Where several settings could serve, the best one does: the reference that is hardest to beat.
             # Human rows have no author: they are held against the generator of the cell, if there is just one.
             names = {generator} if generator else own or (authors if len(authors) == 1 else set())
-            rows.append(_with_references(row, plain, names, authors | names, majority))
+            versions = set() if generator else {version for _, version in wrote if version}
+            zero_shot = [r for r, ms in pairs if _is_zero_shot(r) and (not versions or ms[0].version in versions)]
+            reference = max((r.mean for r in zero_shot if r.model in names and r.mean is not None), default=None)
+            rows.append(_with_references(row, plain, reference, authors | names, majority))
     return sorted(rows, key=order)
 
 
@@ -169,10 +181,13 @@ def _row(members: Sequence[Record]) -> Row:
     )
 
 
-def _with_references(row: Row, cell: Sequence[Row], names: set[str], authors: set[str], majority: float | None) -> Row:
-    # Where several settings could serve, the best one does: the reference that is hardest to beat.
-    zero_shot = [r for r in cell if r.method == "icl" and r.shots == 0]
-    reference = max((r.mean for r in zero_shot if r.model in names and r.mean is not None), default=None)
+def _is_zero_shot(row: Row) -> bool:
+    return row.method == "icl" and row.shots == 0
+
+
+def _with_references(
+    row: Row, cell: Sequence[Row], reference: float | None, authors: set[str], majority: float | None
+) -> Row:
     linear = max(
         (r.mean for r in cell if r.method == "linear" and _same_draws(r, row) and r.mean is not None), default=None
     )

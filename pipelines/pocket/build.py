@@ -28,7 +28,7 @@ from sdc.pipelines.pocket.trainer import TrainConfig, describe, new_model, train
 log = logging.getLogger(__name__)
 
 #: The sampling that the quality figures were measured with.
-SAMPLING = {"temperature": 1.0, "top_p": 0.95, "repetition_penalty": 1.0}
+SAMPLING = {"temperature": 0.9, "top_p": 0.95, "repetition_penalty": 1.0}
 CONFIGS = {
     "teacher": TrainConfig(
         width=192, layers=4, inner=512, minutes=52.0, rate=2e-3, dropout=0.07,

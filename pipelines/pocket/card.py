@@ -28,8 +28,8 @@ texts than asked for; short intents often come close to a training row (`copied`
 
 ## Data
 
-{data} No test text, and no text of another model. About 8 % of the ids, the same
-in every language, were held out for choices.
+{data}
+No test text, and no text of another model. About 8 % of the ids, the same in every language, were held out for choices.
 
 | task | source | licence |
 |---|---|---|

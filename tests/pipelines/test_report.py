@@ -227,15 +227,30 @@ def test_b10_sizes_with_the_same_rows_are_one_row(filled: Context) -> None:
     assert [(r.size, r.rows) for r in by_size if r.method == "finetune"] == [("10,20", 14), ("all", 60)]
 
 
-def test_b10_other_draws_with_the_same_rows_are_repeats_of_the_same_row() -> None:
-    def record(name: str, size: str, value: float) -> Record:
-        return Record(
-            eval_key=name, run=name, lang="te", task="topic", method="linear", model="m", source="human", sizes=(size,),
-            rows=14, shots=None, decoding=None, setting="s", reader="scores", generators=(), metric="accuracy",
-            value=value, low=0.0, high=1.0, majority=0.25, below_chance=False,
-        )  # fmt: skip
+def _record(name: str, size: str, value: float, **changed: Any) -> Record:
+    record = Record(
+        eval_key=name, run=name, lang="te", task="topic", method="linear", model="m", source="human", sizes=(size,),
+        rows=14, shots=None, decoding=None, setting="s", version=None, reader="scores", generators=(),
+        metric="accuracy", value=value, low=0.0, high=1.0, majority=0.25, below_chance=False,
+    )  # fmt: skip
+    return replace(record, **changed)
 
-    _, row = report_rows.build([record("a", "20", 0.5), record("b", "10", 0.3)], ["a", "b"])
+
+def test_a_generator_is_the_model_that_wrote_the_rows_not_one_of_the_same_name() -> None:
+    asked = {"method": "icl", "model": "llm", "source": None, "rows": None, "shots": 0}
+    records = [
+        _record("old", "", 0.9, **asked, version="1", setting="old"),
+        _record("new", "", 0.7, **asked, version="2", setting="new"),
+        _record("a", "10", 0.8, source="synthetic", generators=(("llm", "2"),)),
+        _record("b", "10", 0.8, source="human"),
+    ]
+    rows = {row.source: row for row in report_rows.build(records, ["a", "b"])}
+    assert rows["synthetic"].reference == 0.7
+    assert rows["human"].reference == 0.9  # nobody wrote it: the one that is hardest to beat
+
+
+def test_b10_other_draws_with_the_same_rows_are_repeats_of_the_same_row() -> None:
+    _, row = report_rows.build([_record("a", "20", 0.5), _record("b", "10", 0.3)], ["a", "b"])
     assert (row.size, row.rows, row.n, row.mean) == ("10,20", 14, 2, 0.4)
 
 
