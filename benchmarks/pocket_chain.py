@@ -9,37 +9,35 @@ accepted ones, on the human test. `pocket_quality.py` measures the models alone,
 import argparse
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from chain import run
 from pocket_quality import accuracy, copies, linear, read
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import sdc.pipelines.pocket
-from sdc.cache.store import Store
+from sdc.cache.store import Artifact, Store
 from sdc.pipelines import tasks
 from sdc.pipelines.pocket.build import SAMPLING
 from sdc.pipelines.pocket.card import write_card
 from sdc.pipelines.pocket.texts import LANGUAGES, TASKS
 
 
-def sdc_run(store: Path, *arguments: str, stdin: str = "") -> str:
-    """Runs one command on the store and returns what it prints: keys."""
-    environment = {**os.environ, "SDC_STORE": str(store)}
-    command = [sys.executable, "-m", "sdc", *arguments]
-    return subprocess.run(command, input=stdin, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
-
-
 def measured(path: Path, data: Path, *, task: str, lang: str, per_label: int, seed: int) -> dict[str, Any]:
     """Returns the figures of one task and language."""
     cell = ("--lang", lang, "--task", task)
-    made = sdc_run(path, "gen", *cell, "--quota", str(per_label), "--seed", str(seed)).strip()
-    judged = sdc_run(path, "judge", "-", stdin=made).strip()
+    env = {**os.environ, "SDC_STORE": str(path)}
     store, spec = Store(path), tasks.load(task)
-    generation, judgement = store.resolve(made), store.resolve(judged)
+
+    def made(*arguments: str) -> Artifact:
+        (key,), _ = run(list(arguments), env)
+        return store.resolve(key)
+
+    generation = made("gen", *cell, "--quota", str(per_label), "--seed", str(seed))
+    judgement = made("judge", generation.key)
+    classified = made("icl", *cell, "--model", "pocket-teacher", "--shots", "0")
     written = store.query(
         "select text, label from examples where key = ? and source = 'synthetic' and status <> 'empty' order by idx",
         [generation.key],
@@ -54,8 +52,6 @@ def measured(path: Path, data: Path, *, task: str, lang: str, per_label: int, se
     test = read(data / task / f"{lang}-test.csv", spec)
     labels = [label for _, label in test]
     reference = linear(human)
-    run = sdc_run(path, "icl", *cell, "--model", "pocket-teacher", "--shots", "0").strip()
-    evaluated = json.loads(sdc_run(path, "eval", "--json", "-", stdin=run))
     return {
         "rows": len(written),
         "copied": sum(copies([text for text, _ in written], [text for text, _ in human])) / len(written),
@@ -64,7 +60,7 @@ def measured(path: Path, data: Path, *, task: str, lang: str, per_label: int, se
         "fidelity_accepted": accuracy(reference, accepted),
         "student_test": accuracy(linear(accepted), test),
         "majority": max(map(labels.count, labels)) / len(labels),
-        "0-shot": evaluated["accuracy"],
+        "0-shot": made("eval", classified.key).summary["accuracy"],
     }
 
 
@@ -81,7 +77,7 @@ def main() -> None:
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store.duckdb"
-        sdc_run(path, "data", "add", "--paper", str(options.data))
+        run(["data", "add", "--paper", str(options.data)], {**os.environ, "SDC_STORE": str(path)})
         for task in options.tasks:
             for lang in options.langs:
                 found = measured(

@@ -103,11 +103,12 @@ def estimates(
     there = set() if context.force else context.store.existing([item.planned.key for item in items])
     model = models.resolve(context.store, config.model)
     found: list[tuple[Artifact, Estimate | None]] = []
-    rows = test_rows(context, test)
+    rows, pools = test_rows(context, test), _pools(context, [item for item in items if item.planned.key not in there])
     for item in items:
         expected = None
         if item.planned.key not in there:
-            expected = estimate(context, model, _expected(context, config, cell, item, rows), stage="icl")
+            calls = _expected(config, cell, item, pools[item.planned.key], rows)
+            expected = estimate(context, model, calls, stage="icl")
         found.append((item.planned, expected))
     return found
 
@@ -155,10 +156,10 @@ def run(
     missing = [item for item in items if item.planned.key not in there]
     if missing:
         model = models.resolve(context.store, config.model)
-        rows = test_rows(context, test)
+        rows, pools = test_rows(context, test), _pools(context, missing)
         with open_asker(context, model) as asker:
             for number, item in enumerate(missing):
-                compute = _computation(context, config, cell, asker, item, rows, test)
+                compute = _computation(context, config, cell, asker, item, pools[item.planned.key], rows, test)
                 outcomes[item.planned.key] = stage.produce(context, item.planned, compute)
                 context.progress(f"icl {cell}", number + 1, len(missing))
     return [outcomes[item.planned.key] for item in items]
@@ -170,11 +171,11 @@ def _computation(
     cell: Cell,
     asker: Asker,
     item: _Run,
+    pool: Sequence[Row],
     rows: list[tuple[int, str]],
     test: Artifact,
 ) -> Any:
     def compute() -> Computed:
-        pool = _shot_pool(context, item.draw)
         chosen = _select(context, config, cell, asker, item, pool)
         num_shots = chosen.best if chosen else config.shots
         asked = _render(config, cell, [text for _, text in rows], pool, item, num_shots=num_shots)
@@ -235,10 +236,10 @@ def _select(
 
 
 def _expected(
-    context: Context, config: IclConfig, cell: Cell, item: _Run, rows: Sequence[tuple[int, str]]
+    config: IclConfig, cell: Cell, item: _Run, pool: Sequence[Row], rows: Sequence[tuple[int, str]]
 ) -> list[Call]:
     """Returns the calls of a run; where shots are chosen, those of all choices, and the test with the most shots."""
-    pool, texts = _shot_pool(context, item.draw), [text for _, text in rows]
+    texts = [text for _, text in rows]
     if not config.select or item.shot_seed is None:
         return _calls(config, cell, _render(config, cell, texts, pool, item, num_shots=config.shots).texts)
     left, held, candidates = icl_select.hold_out(
@@ -272,9 +273,10 @@ def _render(
     )
 
 
-def _shot_pool(context: Context, draw: Draw | None) -> list[Row]:
-    """Returns what shots are taken from: the rows of a draw by idx, whatever its order; none without one."""
-    return [] if draw is None else sorted(rows_of(context, [draw])[draw.draw])
+def _pools(context: Context, items: Sequence[_Run]) -> dict[str, list[Row]]:
+    """Returns what the shots of each run are taken from: the rows of its draw by idx, none without one; by its key."""
+    rows = rows_of(context, [item.draw for item in items if item.draw])
+    return {item.planned.key: sorted(rows[item.draw.draw]) if item.draw else [] for item in items}
 
 
 def _calls(config: IclConfig, cell: Cell, texts: Sequence[str]) -> list[Call]:

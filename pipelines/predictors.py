@@ -113,7 +113,7 @@ def _shots_of(context: Context, record: RunRecord) -> Callable[[str], Sequence[t
         shots = [(text, label) for text, label in record.details.get("shots", [])]
         return lambda text: shots
     names = record.cell.task.label_names
-    rows = sorted(rows_by_hash(context, record.artifact.config["draw"]))
+    rows = sorted(rows_by_hash(context, record.draw))
     nearest = icl_shots.nearest_of(rows, num=len(record.details["nearest"][0]))
     return lambda text: [(shot, names[label]) for _, shot, label in nearest(text)]
 

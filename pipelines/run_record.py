@@ -52,6 +52,11 @@ class RunRecord:
         return self.artifact.short
 
     @property
+    def draw(self) -> str:
+        """The content hash of the draw that it is about."""
+        return str(self.artifact.config["draw"])
+
+    @property
     def test_key(self) -> str:
         """The key of the rows that it was tested on."""
         return self.artifact.inputs[0]

@@ -113,7 +113,7 @@ def _link(source: Path, path: Path) -> None:
 def _fit_again(context: Context, record: RunRecord, *, base: str | None) -> Fitted:
     recipe = record.artifact.config
     made = student(context, record, base=base)
-    _, texts, labels = zip(*rows_by_hash(context, record.artifact.config["draw"]), strict=True)
+    _, texts, labels = zip(*rows_by_hash(context, record.draw), strict=True)
     seeds = Seeds(init=recipe.get("init_seed", 0), order=recipe.get("order_seed", 0))
     made.prepare(texts)
     try:

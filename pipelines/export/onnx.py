@@ -165,7 +165,7 @@ def _choose_int8(context: Context, record: RunRecord, folder: Path) -> str:
 
     The test rows only measure it: a form that was chosen on them would look better than it is.
     """
-    texts = [text for _, text, _ in rows_by_hash(context, record.artifact.config["draw"])]
+    texts = [text for _, text, _ in rows_by_hash(context, record.draw)]
     wanted = _labels(record, folder, texts, "fp32")
     best, most = "", -1.0
     for how, settings in _RECIPES.items():
