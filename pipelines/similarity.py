@@ -85,21 +85,25 @@ class Index:
         equal = self._exact.get(normalise(text))
         if equal is not None:
             return equal, 1.0
+        # Of equally similar texts the earliest counts.
+        return min(self.near(text), key=lambda found: (-found[1], found[0]), default=None)
+
+    def near(self, text: str) -> list[tuple[int, float]]:
+        """Returns (position, similarity) of every equal or near-duplicate text, by position; none above threshold 1."""
         if self._threshold > 1:
-            return None
+            return []
         mine = _hashes(text)
         least, most = self._threshold * len(mine) - _SLACK, len(mine) / self._threshold + _SLACK
-        best: tuple[int, float] | None = None
+        found = []
         for number in {number for one in self._looked_up(mine) for number in self._by_hash.get(one, ())}:
             other = self._sets[number]
             if not least <= len(other) <= most:
                 continue
             shared = len(mine.intersection(other))
             similarity = shared / (len(mine) + len(other) - shared)
-            # Of equally similar texts the earliest counts.
-            if similarity >= self._threshold and (best is None or (-similarity, number) < (-best[1], best[0])):
-                best = (number, similarity)
-        return best
+            if similarity >= self._threshold:
+                found.append((number, similarity))
+        return sorted(found)
 
     def _looked_up(self, found: Set[int]) -> list[int]:
         """Returns the rarest, as many as must hold one of those shared with any near duplicate."""

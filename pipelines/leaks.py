@@ -1,0 +1,123 @@
+"""Test texts that stand among the rows that a student learns from: such a result is better than the student is.
+
+Here: which rows they are, counted in one way for `data`, the gates and the report. Not here: what is done about them.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sdc.cache.store import Store
+from sdc.pipelines.gates import leaked
+from sdc.pipelines.similarity import Index, frequencies, normalise
+
+#: idx and text
+Text = tuple[int, str]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Leak:
+    """One row that is a test row, or nearly.
+
+    Args:
+        row: Its idx.
+        test: The idx of the test row.
+        similarity: Character 5-gram Jaccard, from the threshold of the gate `test` to 1.
+        exact: Both are the same but for case, white space and the spelling of accents.
+    """
+
+    row: int
+    test: int
+    similarity: float
+    exact: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leaks:
+    """The test rows that stand in other rows.
+
+    Args:
+        num_test: Usable test rows.
+        pairs: Every row beside every test row that it repeats, by row.
+    """
+
+    num_test: int
+    pairs: tuple[Leak, ...]
+
+    @property
+    def leaked(self) -> int:
+        """How many test rows stand in the rows, word for word or nearly."""
+        return len({pair.test for pair in self.pairs})
+
+    @property
+    def exact(self) -> int:
+        """How many of them stand there word for word."""
+        return len({pair.test for pair in self.pairs if pair.exact})
+
+    @property
+    def rows(self) -> int:
+        """How many rows are test rows, or nearly."""
+        return len({pair.row for pair in self.pairs})
+
+    @property
+    def share(self) -> float:
+        """Share of the test rows that stand in the rows, 0 to 1; 0 without test rows."""
+        return self.leaked / max(self.num_test, 1)
+
+    def among(self, members: Collection[int]) -> "Leaks":
+        """Returns the leaks into some of the rows, as those of a draw, by their idx."""
+        wanted = set(members)
+        return replace(self, pairs=tuple(pair for pair in self.pairs if pair.row in wanted))
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the counts, as summaries keep them."""
+        return {"test_rows": self.num_test, "leaked": self.leaked, "exact": self.exact, "rows": self.rows}
+
+    def __str__(self) -> str:
+        word_for_word = f", {self.exact} word for word" if self.leaked else ""
+        return f"{self.leaked} of {self.num_test} test texts ({self.share:.1%}{word_for_word})"
+
+
+def find(rows: Sequence[Text], test: Sequence[Text]) -> Leaks:
+    """Returns which test texts stand in the rows: what the gate `test` would reject there.
+
+    >>> found = find([(0, "Play some MUSIC"), (1, "Stop")], [(7, "play some music"), (8, "Go on")])
+    >>> str(found), found.pairs
+    ('1 of 2 test texts (50.0%, 1 word for word)', (Leak(row=0, test=7, similarity=1.0, exact=True),))
+    """
+    texts = [text for _, text in rows]
+    index = Index((text for _, text in test), threshold=leaked.THRESHOLD, known=frequencies(texts[:2000]))
+    pairs = [
+        Leak(row=idx, test=test[k][0], similarity=similarity, exact=normalise(text) == normalise(test[k][1]))
+        for idx, text in rows
+        for k, similarity in index.near(text)
+    ]
+    return Leaks(num_test=len(test), pairs=tuple(pairs))
+
+
+def between(store: Store, *, rows: str, test: str) -> Leaks:
+    """Returns which usable rows of the test data with key `test` stand in those with key `rows`.
+
+    Seconds for tens of thousands of rows; asked again in the same process, nothing.
+
+    Args:
+        store: Where both are.
+        rows: Full key of data, or of a generation with its seed examples: the `example_key` of a draw. `among` of what
+            comes back narrows it to the draw.
+        test: Full key of test data.
+    """
+    return _between(store.path, rows, test)
+
+
+@lru_cache(maxsize=256)
+def _between(path: Path, rows: str, test: str) -> Leaks:
+    store = Store(path)
+    return find(texts(store, rows), texts(store, test))
+
+
+def texts(store: Store, key: str) -> list[Text]:
+    """Returns idx and text of the rows of an artifact that a student may learn from or be tested on, by idx."""
+    sql = "select idx, text from examples where key = ? and status in ('ok', 'seed') order by idx"
+    return [(idx, text) for idx, text in store.query(sql, [key])]
