@@ -7,6 +7,7 @@ from typing import Any
 from sdc.cache.store import Artifact, Store
 from sdc.pipelines import gates, leaks
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.gates.reference import Reference
 from sdc.pipelines.leaks import Leak
 from sdc.pipelines.tasks import languages, load
 
@@ -40,7 +41,7 @@ def test_nothing_leaks_where_there_is_nothing() -> None:
 def test_the_gate_rejects_the_same_rows() -> None:
     cell = Cell(language=languages.load("en"), task=load("topic"))
     gate = gates.GATES["test"]
-    check = gate.build(gates.Reference(cell=cell, test=TEST), gate.threshold)
+    check = gate.build(Reference(cell=cell, test=TEST), gate.threshold)
     rejected = [idx for idx, text in _numbered(TRAIN) if check(text) is not None]
     assert rejected == sorted({pair.row for pair in leaks.find(_numbered(TRAIN), _numbered(TEST)).pairs})
 
