@@ -1,0 +1,147 @@
+"""Files that are nearly right, given to every command that reads one: `python benchmarks/fuzz.py --seed 1 --count 1000`.
+
+A store with a whole chain is made once; each try gets a copy of it, one file in it is changed (or what is piped in), and a
+command that reads that file is run. It must end within its time with 0, 2, 3, 4 or 5, without a traceback; an error is one
+line with a next step; nothing that acts on a terminal is written, and nothing outside the folder. Prints a table and exits
+with 1 if something is otherwise; `--folder` keeps the folders of those tries. `--only NUMBER` runs one try again.
+"""
+
+import argparse
+import os
+import random
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import forked
+from forked import Ended
+from fuzz_kinds import KINDS, Kind, changed, prepare
+
+_CODES = (0, 2, 3, 4, 5)
+_LINE = re.compile(r"sdc: \S[^\n]*[^;\s]; [^;\n]*\w[^\n]*")
+#: Controls but tab and line break, C1 controls, and what turns the direction of text.
+_ACTS = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_MEMORY_BYTES = 12 * 2**30
+_SEPARATE = "--------"
+
+
+def attempt(base: Path, place: Path, kind: Kind, rng: random.Random, *, timeout_s: float) -> list[str]:
+    """Runs one try in a new folder and returns what is wrong with how it ended."""
+    outer = place / "outer"
+    inner = outer / "inner"
+    inner.mkdir(parents=True)
+    copied(base, inner)
+    path = kind.choose(inner, rng)
+    content = b"" if path is None else path.read_bytes()
+    fuzzed = changed(kind, content, path, rng)
+    stdin = b""
+    if path is not None and kind.piped:
+        stdin = fuzzed
+    elif path is not None:
+        path.unlink()  # it may be a link to the one of the base
+        path.write_bytes(fuzzed)
+    words = kind.words(inner, rng)
+    ended = forked.sdc(
+        *words, folder=inner, env={"SDC_STORE": "store/store.duckdb", "SDC_LOCK_TIMEOUT_S": "5"}, stdin=stdin,
+        timeout_s=timeout_s, memory_bytes=_MEMORY_BYTES,
+    )  # fmt: skip
+    faults = judged(ended, as_data=kind.as_data)
+    faults += [f"it wrote {name} outside" for name in sorted(os.listdir(outer)) if name != "inner"]
+    shown = f"sdc {' '.join(words)}" + (f" with a changed {path.relative_to(inner)}" if path else "")
+    tail = ended.stderr.strip()[-1200:]
+    return [f"{shown}: {fault} (exit {ended.code}, {ended.seconds:.1f} s)\n{_SEPARATE}\n{tail}" for fault in faults]
+
+
+def judged(ended: Ended, *, as_data: bool) -> list[str]:
+    """Returns what is wrong with how a command ended.
+
+    Args:
+        ended: Its end.
+        as_data: Whether stdout is JSON or CSV, which may hold what people should not be shown.
+    """
+    if ended.code is None:
+        return ["it hangs"]
+    faults = [] if ended.code in _CODES else [f"exit code {ended.code}"]
+    if "Traceback" in ended.stderr:
+        faults.append("a traceback")
+    lines = ended.stderr.splitlines()
+    errors = [line for line in lines if line.startswith("sdc: ")]
+    if ended.code and not faults and (len(errors) != 1 or lines[-1:] != errors or not _LINE.fullmatch(errors[0])):
+        faults.append("an error is one line with a next step, and the last")
+    if not ended.code and errors:
+        faults.append("an error, and the exit code is 0")
+    if _ACTS.search(ended.stderr) or (not as_data and _ACTS.search(ended.stdout)):
+        faults.append("it writes what acts on a terminal")
+    return faults
+
+
+def copied(base: Path, place: Path) -> None:
+    """Copies a folder; what commands never write in place is linked."""
+    for path in base.rglob("*"):
+        target = place / path.relative_to(base)
+        if path.is_dir():
+            target.mkdir(exist_ok=True)
+        elif path.suffix in (".duckdb", ".db", ".wal") or path.stat().st_size < 4096:
+            shutil.copy(path, target)
+        else:
+            target.hardlink_to(path)
+
+
+def campaign(
+    folder: Path, *, seed: int, count: int, kinds: Sequence[Kind], timeout_s: float, only: int | None
+) -> tuple[Counter[str], dict[str, list[str]]]:
+    """Returns tries by kind, and what was wrong by kind."""
+    base = folder / "base"
+    base.mkdir(parents=True)
+    prepare(base)
+    tries: Counter[str] = Counter()
+    wrong: dict[str, list[str]] = {}
+    for number in [only] if only is not None else range(count):
+        kind = kinds[number % len(kinds)]
+        place = folder / f"try-{number}"
+        faults = attempt(base, place, kind, random.Random(f"{seed}-{number}"), timeout_s=timeout_s)
+        if not faults:
+            shutil.rmtree(place, ignore_errors=True)
+        tries[kind.name] += 1
+        wrong.setdefault(kind.name, []).extend(f"try {number}: {fault}" for fault in faults)
+    return tries, wrong
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--count", type=int, default=1000, help="files")
+    parser.add_argument("--kinds", default="", help="only these, separated by commas")
+    parser.add_argument("--only", type=int, default=None, help="only the try of this number")
+    parser.add_argument("--timeout", type=float, default=60.0, help="seconds, after which a command hangs")
+    parser.add_argument("--folder", type=Path, default=None, help="where to work; default: a temporary folder")
+    options = parser.parse_args()
+    start = time.perf_counter()
+    forked.warm()
+    folder = options.folder or Path(tempfile.mkdtemp(prefix="sdc-fuzz-"))
+    wanted = [name.strip() for name in options.kinds.split(",") if name.strip()]
+    kinds = [kind for kind in KINDS if not wanted or kind.name in wanted]
+    tries, wrong = campaign(
+        folder, seed=options.seed, count=options.count, kinds=kinds, timeout_s=options.timeout, only=options.only
+    )
+    rows = [(kind.name, tries[kind.name], len(wrong.get(kind.name, []))) for kind in kinds]
+    rows.append(("all", tries.total(), sum(map(len, wrong.values()))))
+    print(forked.summary(("what is changed", "files", "faults"), rows))
+    print(f"{time.perf_counter() - start:.0f} s, seed {options.seed}")
+    for faults in wrong.values():
+        for fault in faults:
+            print(f"- {fault}\n")
+    if any(wrong.values()):
+        print(f"see {folder}")
+        sys.exit(1)
+    if options.folder is None:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
