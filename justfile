@@ -58,6 +58,14 @@ bench WHAT="" *OPTIONS:
     python benchmarks/startup.py {{ WHAT }} {{ OPTIONS }}
     python benchmarks/chain.py {{ WHAT }} {{ OPTIONS }}
 
+# Kill commands at random moments and compare with undisturbed ones; `just kills --signal INT` stops them with Ctrl-C.
+kills *OPTIONS:
+    python benchmarks/kills.py {{ OPTIONS }}
+
+# Give files that are nearly right to every command that reads one.
+fuzz *OPTIONS:
+    python benchmarks/fuzz.py {{ OPTIONS }}
+
 # Measure packed LoRA and fine-tuning on a GPU, on models of real size with random weights; `--cpu` tries tiny ones.
 gpu-bench *OPTIONS:
     #!/bin/sh

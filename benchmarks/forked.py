@@ -20,9 +20,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
-#: One thread: a fork copies only the thread that calls it, and sums come out the same each time.
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
 _IMPORTS = (
     "numpy", "torch", "transformers", "safetensors.torch", "peft", "sklearn.linear_model",
     "sklearn.feature_extraction.text", "duckdb", "pyarrow", "pyarrow.parquet", "diskcache", "py3langid", "langcodes",
@@ -50,6 +47,8 @@ class Ended:
 
 def warm() -> None:
     """Imports what commands import, without opening a store or loading a model: those may start threads."""
+    # One thread: a fork copies only the thread that calls it, and sums come out the same each time.
+    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
     from sdc.cli.main import application
 
     application()

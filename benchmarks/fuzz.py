@@ -1,13 +1,13 @@
-"""Files that are nearly right, given to every command that reads one: `python benchmarks/fuzz.py --seed 1 --count 1000`.
+"""Files that are nearly right, for every command that reads one: `python benchmarks/fuzz.py --seed 1 --count 1000`.
 
-A store with a whole chain is made once; each try gets a copy of it, one file in it is changed (or what is piped in), and a
-command that reads that file is run. It must end within its time with 0, 2, 3, 4 or 5, without a traceback; an error is one
-line with a next step; nothing that acts on a terminal is written, and nothing outside the folder. Prints a table and exits
-with 1 if something is otherwise; `--folder` keeps the folders of those tries. `--only NUMBER` runs one try again.
+A store with a whole chain is made once; each try gets a copy of it, one file in it is changed (or what is piped in),
+and a command that reads that file is run. It must end within its time with 0, 2, 3, 4 or 5, without a traceback; an
+error is one line with a next step; nothing that acts on a terminal is written, and nothing outside the folder. Prints
+a table and exits with 1 if something is otherwise; the folders of those tries are kept. `--only NUMBER` runs one
+try again.
 """
 
 import argparse
-import os
 import random
 import re
 import shutil
@@ -20,7 +20,8 @@ from pathlib import Path
 
 import forked
 from forked import Ended
-from fuzz_kinds import KINDS, Kind, changed, prepare
+from fuzz_base import prepare
+from fuzz_kinds import KINDS, Kind, changed
 
 _CODES = (0, 2, 3, 4, 5)
 _LINE = re.compile(r"sdc: \S[^\n]*[^;\s]; [^;\n]*\w[^\n]*")
@@ -51,7 +52,7 @@ def attempt(base: Path, place: Path, kind: Kind, rng: random.Random, *, timeout_
         timeout_s=timeout_s, memory_bytes=_MEMORY_BYTES,
     )  # fmt: skip
     faults = judged(ended, as_data=kind.as_data)
-    faults += [f"it wrote {name} outside" for name in sorted(os.listdir(outer)) if name != "inner"]
+    faults += [f"it wrote {path.name} outside" for path in outer.iterdir() if path != inner]
     shown = f"sdc {' '.join(words)}" + (f" with a changed {path.relative_to(inner)}" if path else "")
     tail = ended.stderr.strip()[-1200:]
     return [f"{shown}: {fault} (exit {ended.code}, {ended.seconds:.1f} s)\n{_SEPARATE}\n{tail}" for fault in faults]

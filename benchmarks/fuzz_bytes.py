@@ -12,17 +12,18 @@ from typing import Any
 
 #: Values where another one belongs.
 NASTY: tuple[Any, ...] = (
-    None, True, False, 0, -1, 1, 2, 2**31, 2**63, 10**12, 10**23, -(10**23), 10**400, 0.5, -0.0, 1e308, 1e-320, float("nan"),
-    float("inf"), "", " ", "a", "0", "null", "\0", "\x1b[31mred\x07", "\x9b2J", "\u202eabc", "\ud800", "é" * 300, "x" * 70_000,
-    "../../../outside", "/etc/passwd", "/dev/zero", "{{ 1/0 }}", "{% raw %}", "[red]", "-", "~", "topic", "s3://x", [], {}, [[]], [None],
-    [1, "a"], {"": {}}, {"a": [1]}, "2030-01-02T03:04:05Z",
+    None, True, False, 0, -1, 1, 2, 2**31, 2**63, 10**12, 10**23, -(10**23), 10**400, 0.5, -0.0, 1e308, 1e-320,
+    float("nan"), float("inf"), "", " ", "a", "0", "null", "\0", "\x1b[31mred\x07", "\x9b2J", "\u202eabc", "\ud800",
+    "é" * 300, "x" * 70_000, "../../../outside", "/etc/passwd", "/dev/zero", "{{ 1/0 }}", "{% raw %}", "[red]", "-",
+    "~", "topic", "s3://x", [], {}, [[]], [None], [1, "a"], {"": {}}, {"a": [1]}, "2030-01-02T03:04:05Z",
 )  # fmt: skip
 #: Words that mean something to some reader.
 _WORDS = (
-    b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\r\n", b"\r", b"\n", b"\n\n\n", b'"', b'""', b"'", b",", b";", b"\t", b"|",
-    b"{", b"}", b"[", b"]", b":", b"=", b"#", b"\\", b"\\u0000", b"\\ud800", b"NaN", b"1e999", b"9" * 400, b"-1", b"text", b"label",
-    b"\x1b[2J", b"\x07", "\u202e".encode(), "\u2028".encode(), "\x85".encode(), b"[[labels]]", b"[" * 3000, b'{"a":' * 3000,
-    b"PAR1", b"\x80\x04\x95", b"PK\x03\x04", b"\x1f\x8b\x08", b"../../../outside", b"a" * 5000,
+    b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\r\n", b"\r", b"\n", b"\n\n\n", b'"', b'""', b"'", b",",
+    b";", b"\t", b"|", b"{", b"}", b"[", b"]", b":", b"=", b"#", b"\\", b"\\u0000", b"\\ud800", b"NaN", b"1e999",
+    b"9" * 400, b"-1", b"text", b"label", b"\x1b[2J", b"\x07", "\u202e".encode(), "\u2028".encode(), "\x85".encode(),
+    b"[[labels]]", b"[" * 3000, b'{"a":' * 3000, b"PAR1", b"\x80\x04\x95", b"PK\x03\x04", b"\x1f\x8b\x08",
+    b"../../../outside", b"a" * 5000,
 )  # fmt: skip
 
 

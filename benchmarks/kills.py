@@ -1,17 +1,16 @@
 """Commands that are killed at random moments: `python benchmarks/kills.py --seed 1 --count 300`.
 
-Every command that writes (data add, gen, judge, sample, train in all its forms, icl, eval, predict, export, report data,
-store merge, store gc) is run once without disturbance. Then, from the folder as it was before, it is started, killed (at
-a moment drawn from as long as it takes), perhaps killed again, and run to its end. What came out must equal the undisturbed run:
-stdout, all rows of the store, the kept weights, the files it wrote; no answered call is asked again; `store verify` finds no
-fault, and after `store gc` nothing is left over. Prints a table and exits with 1 if something differs.
+Every command that writes (data add, gen, judge, sample, train in all its forms, icl, eval, predict, export, report
+data, store merge, store gc) is run once without disturbance. Then, from the folder as it was before, it is started,
+killed (at a moment drawn from as long as it takes), perhaps killed again, and run to its end. What came out must equal
+the undisturbed run: stdout, all rows of the store, the kept weights, the files that it wrote. No answered call is asked
+again, `store verify` finds no fault, and after `store gc` nothing is left over. Prints a table and exits with 1 if
+something differs; the folders of what differs are kept.
 
-The folders of what differs are kept. `--signal INT` sends Ctrl-C instead: then a command that was stopped exits with 130
-and says one line.
+`--signal INT` sends Ctrl-C instead: then a command that was stopped exits with 130 and says one line.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import random
@@ -27,16 +26,14 @@ from pathlib import Path
 from typing import Any
 
 import forked
+import kills_state
 from forked import Ended
+from kills_state import STORE
 
-from sdc.cache.store import Store
 from sdc.pipelines.engines.models import POCKET
 
 _CELL = "--lang te --task intent"
 _TUNED = "--model pocket-student --sizes 10"
-_STORE = "store/store.duckdb"
-#: What takes another time in each run, or says when it was.
-_TIMES = {"created_at", "used_at", "decided_at", "seconds", "energy_kwh", "wall_s", "fit_s", "seconds_per_epoch"}
 _MOST_KILLS = 3  # of one try
 
 
@@ -113,7 +110,7 @@ class Campaign:
                 raise SystemExit(f"undisturbed, sdc {' '.join(words)} ends with {ended.code}: {ended.stderr}")
             if step.stage == "train finetune":
                 run = ended.stdout.split()[0]
-            whole = Whole(before=before, words=words, ended=ended, state=_state(place, step))
+            whole = Whole(before=before, words=words, ended=ended, state=kills_state.read(place, out=step.out))
             self._wholes.append(whole)
 
     def attempt(self, number: int, step: Step, name: str) -> None:
@@ -135,7 +132,7 @@ class Campaign:
         if ended.code != 0:
             faults.append(f"run again it ends with {ended.code}: {ended.stderr.strip()[-300:]}")
         else:
-            faults += _differences(whole, ended, _state(place, step))
+            faults += kills_state.differences(whole.ended, whole.state, ended, kills_state.read(place, out=step.out))
         self.faults += [f"{name} ({step.stage}): {fault}" for fault in faults]
         if not faults:
             shutil.rmtree(place)
@@ -173,97 +170,9 @@ def _inputs(place: Path) -> None:
 
 
 def _sdc(place: Path, words: Sequence[str], step: Step, **more: Any) -> Ended:
-    env = {"SDC_STORE": _STORE, "SDC_CALL_JOURNAL": str(place / "journal.txt"), "HF_HUB_OFFLINE": "1"}
+    env = {"SDC_STORE": STORE, "SDC_CALL_JOURNAL": str(place / "journal.txt"), "HF_HUB_OFFLINE": "1"}
     stdin = (place / step.stdin).read_bytes() if step.stdin else b""
     return forked.sdc(*words, folder=place, env=env, stdin=stdin, timeout_s=300, **more)
-
-
-def _state(place: Path, step: Step) -> dict[str, Any]:
-    """Returns all that a step leaves, after a `store verify` and a `store gc`; the order of rows and times left out."""
-    verified = forked.sdc("store", "verify", folder=place, env={"SDC_STORE": _STORE})
-    removed = forked.sdc("store", "gc", "--older-than", "0", folder=place, env={"SDC_STORE": _STORE})
-    asked = (place / "journal.txt").read_text().splitlines() if (place / "journal.txt").exists() else []
-    store = place / _STORE
-    files = [str(path.relative_to(place)) for path in sorted(place.rglob("*")) if path.is_file()]
-    return {
-        "verify": [verified.code, verified.stderr if verified.code else ""],
-        "gc": [removed.code, removed.stderr if removed.code else ""],
-        "rows": forked.call(lambda: _rows(store)),
-        "files": [name for name in files if "replies/" not in name and not name.endswith("journal.txt")],
-        "written": _written(place / step.out) if step.out else {},
-        "asked": sorted(set(asked)),
-        "asked twice": sorted(call for call, times in Counter(asked).items() if times > 1),
-    }
-
-
-def _rows(store: Path) -> dict[str, list[str]]:
-    opened = Store(store)
-    tables = opened.query(
-        "select table_name from duckdb_tables() where table_name not in ('migrations', 'file_digests')"
-    )
-    found = {}
-    for (table,) in tables:
-        rows = opened.query(f'select to_json(t)::varchar from "{table}" t')
-        found[str(table)] = sorted(json.dumps(_timeless(json.loads(row)), sort_keys=True) for (row,) in rows)
-    return found
-
-
-def _timeless(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _timeless(item) for name, item in value.items() if name not in _TIMES}
-    return [_timeless(item) for item in value] if isinstance(value, list) else value
-
-
-def _written(path: Path) -> dict[str, str]:
-    """Returns the digest of every file of a folder, or of the one file; model cards say times and are left out."""
-    files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-    return {
-        str(file.relative_to(path.parent)): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in files
-        if file.name not in ("README.md", "sdc.json")
-    }
-
-
-def _differences(whole: Whole, ended: Ended, state: dict[str, Any]) -> list[str]:
-    faults = []
-    if ended.stdout != whole.ended.stdout:
-        faults.append(f"stdout is {ended.stdout[-300:]!r}, not {whole.ended.stdout[-300:]!r}")
-    for name, expected in whole.state.items():
-        if name == "rows":
-            tables = [table for table in expected if expected[table] != state["rows"].get(table)]
-            faults += [f"{table}: {_difference(expected[table], state['rows'].get(table, []))}" for table in tables]
-        elif name == "asked":
-            faults += ["it asked something else"] if not set(state[name]) <= set(expected) else []
-        elif state[name] != expected:
-            faults.append(f"{name}: {_difference(expected, state[name])}")
-    return faults
-
-
-def _difference(expected: Any, found: Any) -> str:
-    if not isinstance(expected, list) or not isinstance(found, list):
-        return f"{str(found)[:600]}, not {str(expected)[:600]}"
-    lost = [item for item in expected if item not in found]
-    new = [item for item in found if item not in expected]
-    counts = f"{len(lost)} lost, {len(new)} new"
-    if not lost or not new:
-        return f"{counts}: {str((lost or new)[0])[:600]}"
-    # Those that are most alike are the same row, and what differs in them is the news.
-    near = min(new, key=lambda item: sum(a != b for a, b in zip(str(item), str(lost[0]), strict=False)))
-    try:
-        leaves = _leaves(json.loads(lost[0])), _leaves(json.loads(near))
-    except (TypeError, ValueError):
-        return f"{counts}: {near!s:.600}, not {lost[0]!s:.600}"
-    names = [name for name in {**leaves[0], **leaves[1]} if leaves[0].get(name) != leaves[1].get(name)]
-    shown = ", ".join(f"{name} is {leaves[1].get(name)}, not {leaves[0].get(name)}" for name in names[:6])
-    return f"{counts}: {shown}"
-
-
-def _leaves(value: Any, path: str = "") -> dict[str, Any]:
-    """Returns what stands in nested JSON, by the path to it."""
-    if isinstance(value, dict | list):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        return {name: leaf for key, item in items for name, leaf in _leaves(item, f"{path}.{key}").items()}
-    return {path: value}
 
 
 def campaign(folder: Path, *, seed: int, count: int, number: int, cold_share: float, stages: Sequence[str]) -> Campaign:
