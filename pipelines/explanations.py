@@ -13,6 +13,7 @@ from sdc.pipelines import prompts
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines.ask import Asker
 from sdc.pipelines.engines.protocol import Call, Reply
+from sdc.pipelines.replies import unquoted
 from sdc.pipelines.tasks import Label, normalise
 
 _TRIES = 3
@@ -84,13 +85,26 @@ def ask(
             cell, todo, seed_texts=seed_texts, seed=seed, temperature=temperature, top_p=top_p, attempt=attempt
         )
         for label, reply in zip(todo, asker.ask(asked, what=f"explain {cell}"), strict=True):
-            text = " ".join(reply.text.split()).strip(" .\"'")
+            text = _phrase(reply.text)
             problem = _problem(cell, label, reply, text)
             if problem:
                 problems[label.id].append(problem)
             else:
                 found[label.id] = Explanation(text=text, by="generator", problems=tuple(problems[label.id]))
     return [found.get(label.id) or of_task(label, problems[label.id]) for label in cell.task.labels]
+
+
+def _phrase(answer: str) -> str:
+    """Returns an answer on one line, without the quotes that it stands in and the full stop that ends it.
+
+    >>> _phrase('"Trips,\\n and hotels."'), _phrase('"Travel" and "hotels"'), _phrase("news of the U.S.")
+    ('Trips, and hotels', '"Travel" and "hotels"', 'news of the U.S.')
+    """
+    text = " ".join(answer.split())
+    for _ in range(2):  # the stop may stand before or behind the quote
+        *_, last = ["", *text.split()]
+        text = unquoted(text.removesuffix(".") if last.count(".") == 1 else text)
+    return "" if not any(map(str.isalnum, text)) else text
 
 
 def _problem(cell: Cell, label: Label, reply: Reply, text: str) -> str:

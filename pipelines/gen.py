@@ -22,7 +22,7 @@ from sdc.pipelines.gen_progress import describe
 from sdc.pipelines.incentives import CHOICES, NONE
 from sdc.pipelines.stage import Computed, Context, Outcome
 
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -200,7 +200,8 @@ class Generation:
         for (item, name, _), reply in zip(planned, answers, strict=True):
             origin = f"call {item.calls}" if name == NONE else f"call {item.calls}, {name}"
             before = item.accepted
-            item.samples.setdefault(name, []).append(self.rows.add_reply(reply, item, origin=origin))
+            brought = self.rows.add_reply(reply, item, origin=origin, asked=self.config.num_texts)
+            item.samples.setdefault(name, []).append(brought)
             item.written[name] += item.accepted - before
             item.calls += 1
 

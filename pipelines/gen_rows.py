@@ -14,6 +14,7 @@ from sdc.pipelines import replies
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines.protocol import Reply
 from sdc.pipelines.gen_progress import Progress
+from sdc.pipelines.replies import Texts
 from sdc.pipelines.saturation import Sample
 from sdc.pipelines.similarity import Index
 from sdc.pipelines.tasks import Label
@@ -63,25 +64,31 @@ class GenRows:
         self._add(text, item.label, status=status, reason=reason, origin=origin)
         return status, type_
 
-    def add_reply(self, reply: Reply, item: Progress, *, origin: str) -> Sample:
-        """Adds the rows of a reply, or one that says why there is no text, and returns what the call brought."""
-        texts = replies.split(reply.text) if reply.is_answer else []
-        if not texts:
+    def add_reply(self, reply: Reply, item: Progress, *, origin: str, asked: int) -> Sample:
+        """Adds the rows of a reply, or one that says why there is no text, and returns what the call brought.
+
+        Args:
+            reply: What came back.
+            item: The label that was asked for.
+            origin: Which call it was.
+            asked: How many texts were asked for.
+        """
+        texts = replies.read(reply.text, asked=asked, cut=reply.finish == "length") if reply.is_answer else Texts()
+        if not texts.whole and not texts.half:
             status, reason = ("empty", "no text in the reply") if reply.is_answer else (reply.finish, reply.reason)
             item.problems[f"{status}: {reason}" if reason else status] += 1
             self._add("", item.label, status=status, reason=reason or None, origin=origin)
             return Sample(texts=0)
-        cut = texts.pop() if reply.finish == "length" else None  # it ends in the middle
-        found = [self.add_text(text, item, origin=origin) for text in texts]
-        if cut is not None:
+        found = [self.add_text(text, item, origin=origin) for text in texts.whole]
+        if texts.half:
             item.problems["truncated"] += 1
             reason = "the reply ended at max_tokens"
-            self._add(cut, item.label, status="truncated", reason=reason, origin=origin)
+            self._add(texts.half, item.label, status="truncated", reason=reason, origin=origin)
         statuses = Counter(status for status, _ in found)
         types = frozenset(type_ for _, type_ in found if type_ is not None)
         self.sightings.update(types)
         new = statuses["ok"] + statuses["surplus"]
-        return Sample(texts=len(texts), new=new, rejected=statuses["rejected"], types=types)
+        return Sample(texts=len(found), new=new, rejected=statuses["rejected"], types=types)
 
     def _status(self, text: str, item: Progress) -> tuple[str, str | None, int | None]:
         near = self._index.nearest(text)

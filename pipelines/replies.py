@@ -1,32 +1,128 @@
 """From the raw reply of a generator to texts.
 
 Here: splitting at the separator and removing what is form, not content. Not here: whether a text is any good (judge).
+
+A sign is form only where the whole reply shows it: `2. Weltkrieg` begins a sentence, unless the texts before and after
+it are numbered 1 and 3; quotes belong to a text unless all texts stand in some. What cannot be told stays as it is, and
+the gates see it.
 """
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-# The prompt asks for `---`; models also write longer rules, or em-dashes on a line of their own.
-_SEPARATOR = re.compile(r"-{3,}|(?m:^[ \t]*[—–]+[ \t]*$)")
-_NUMBERING = re.compile(r"^\(?\d{1,3}[.):]\s+")
-_QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»", "'": "'"}
+# The prompt asks for `---`; models also write longer rules, or em-dashes. Within a line it is how people write.
+_BLANK = r"[^\S\r\n]*"
+_SEPARATOR = re.compile(rf"(?<![^\r\n]){_BLANK}(?:-{{3,}}|[—–]+){_BLANK}(?![^\r\n])")
+_LINE_END = r"(?:\r\n|\r|\n)"
+#: Items of a list: blocks between blank lines, lines with the indented ones that follow them, or all lines.
+_ITEMS = tuple(map(re.compile, (rf"{_LINE_END}(?:{_BLANK}{_LINE_END})+", rf"{_LINE_END}(?=\S)", _LINE_END)))
+# Digits of any script. Without a space only before a letter: `2.5 litres` and `7:30` are no numbers of a list.
+_NUMBER = re.compile(
+    r"[\u200e\u200f]*(?:[(\[（]?(\d{1,3})(?:[.):\]）：、．]|\s?[-–](?=\s))(?:\s+|(?=[^\W\d_]))|([①-⑳])\s*)(?=\S)"
+)
+_BULLET = re.compile(r"([-–—•*·▪►◦‣])\s+")
+#: Opening quote -> what may close it.
+_QUOTES = {
+    '"': '"', "“": "”“", "”": "”", "„": "“”", "«": "»", "»": "«", "‹": "›", "'": "'", "‘": "’", "‚": "‘", "「": "」",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Texts:
+    """The texts of a reply, in order.
+
+    Args:
+        whole: Those that the generator finished.
+        half: The last one, where the reply was cut in the middle of it; empty if there is none.
+    """
+
+    whole: Sequence[str] = ()
+    half: str = ""
 
 
 def split(reply: str) -> list[str]:
-    """Returns the texts in a generator's reply, in order, without separators, numbering and surrounding quotes.
+    """Returns the texts in a finished reply, in order, without separators, numbers of a list and surrounding quotes.
 
-    A reply without any separator but with several lines is taken as one text a line.
+    >>> split("1. first one\\n---\\n2. second\\n---\\n"), split("2. Weltkrieg endete 1945\\n---\\nsecond")
+    (['first one', 'second'], ['2. Weltkrieg endete 1945', 'second'])
+    """
+    return list(read(reply).whole)
 
-    >>> split('1. first one\\n---\\n"second"\\n---\\n')
-    ['first one', 'second']
+
+def read(reply: str, *, asked: int | None = None, cut: bool = False) -> Texts:
+    """Returns the texts in a reply, without separators, and without numbers, bullets and quotes that all of them have.
+
+    A reply without any separator but with several lines is taken as one text a line, unless one text was asked for.
+
+    Args:
+        reply: What the generator wrote.
+        asked: How many texts it was asked for; None is not known.
+        cut: Whether it was stopped at its limit: the last text is half, unless a separator stands behind it.
     """
     parts = _SEPARATOR.split(reply)
-    if len(parts) == 1:
-        parts = reply.splitlines()
-    return [text for text in map(_bare, parts) if text]
+    by_lines = len(parts) == 1 and asked != 1
+    if by_lines:
+        parts = _lines(reply, cut=cut)
+    half = parts.pop().strip() if cut else ""
+    head, items = _announced([text for text in map(str.strip, parts) if text])
+    if half and (ends := _numbers([*items, half])):
+        half = half[ends.pop() :]
+    else:
+        ends = _numbers(items)
+    if ends:
+        items = [text[end:] for text, end in zip(items, ends, strict=True)]
+    return Texts(whole=[*head, *_unquoted(_unmarked(items) if by_lines else items)], half=half)
 
 
-def _bare(part: str) -> str:
-    text = _NUMBERING.sub("", part.strip()).strip()
-    if len(text) > 1 and _QUOTES.get(text[0]) == text[-1] and text[0] not in text[1:-1]:
-        text = text[1:-1].strip()
-    return text
+def _lines(reply: str, *, cut: bool) -> list[str]:
+    """Returns the items of a numbered list, which may be of several lines, or else the lines."""
+    for ends in _ITEMS:
+        parts = ends.split(reply)
+        _, items = _announced([text for text in map(str.strip, parts) if text])
+        if _numbers(items) or (cut and _numbers(items[:-1])):
+            return parts
+    return parts
+
+
+def _announced(texts: list[str]) -> tuple[list[str], list[str]]:
+    """Returns a line such as `Here are ten texts:` apart from the texts it announces."""
+    first = int(len(texts) > 1 and texts[0].endswith((":", "：")) and not _NUMBER.match(texts[0]))
+    return texts[:first], texts[first:]
+
+
+def _numbers(texts: Sequence[str]) -> list[int]:
+    """Returns where each text begins behind its number, if all are numbered in order, from any number on; else none."""
+    found = [match for match in map(_NUMBER.match, texts) if match]
+    values = [int(match[1]) if match[1] else ord(match[2]) - ord("①") + 1 for match in found]
+    in_order = all(value == values[0] + i for i, value in enumerate(values))
+    return [match.end() for match in found] if in_order and len(found) == len(texts) > 1 else []
+
+
+def _unmarked(texts: list[str]) -> list[str]:
+    """Returns texts without the bullet that all begin with; a text of several points has it inside, too."""
+    found = [match for match in map(_BULLET.match, texts) if match]
+    marks = {match[1] for match in found}
+    if len(found) < len(texts) or len(texts) < 2 or len(marks) > 1:
+        return texts
+    rest = [text[match.end() :] for text, match in zip(texts, found, strict=True)]
+    return texts if any(f" {mark} " in text for text in rest for mark in marks) else rest
+
+
+def _unquoted(texts: list[str]) -> list[str]:
+    """Returns texts without the quotes that all stand in."""
+    bare = list(map(unquoted, texts))
+    return texts if any(new == old for new, old in zip(bare, texts, strict=True)) else bare
+
+
+def unquoted(text: str) -> str:
+    """Returns a text without the one pair of quotes that it stands in as a whole, if it does and they hold something.
+
+    >>> unquoted('"one"'), unquoted("„trei”"), unquoted('"one" and "two"'), unquoted("the boys'")
+    ('one', 'trei', '"one" and "two"', "the boys'")
+    """
+    inside = text[1:-1]
+    own = {text[0], text[-1]} if text else set()
+    if not inside.strip() or text[-1] not in _QUOTES.get(text[0], "") or own & set(inside):
+        return text
+    return inside.strip()

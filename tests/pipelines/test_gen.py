@@ -241,6 +241,29 @@ def test_force_asks_only_the_unanswered_calls_again(small: World, monkeypatch: p
     assert made.key == refused.key
 
 
+def test_what_belongs_to_a_text_stays(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = (
+        "2. Weltkrieg endete 1945",
+        "5 --- 10 evrov stane vstopnica",
+        '"Wir schaffen das"',
+        "ein Satz ohne all das",
+    )
+    ScriptedEngine(writes(*texts)).install(monkeypatch)
+    made = small.gen(quota=4, num_texts=4)
+    assert (
+        tuple(text for (text,) in small.rows(made, "text", "source = 'synthetic' and origin = 'call 0'"))[:4] == texts
+    )
+
+
+def test_what_a_cut_reply_ends_with_is_whole_before_a_separator(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(call: Call) -> Reply | str:
+        made = obliging(call)
+        return Reply(text=f"{made}\n---\n", finish="length") if "---" in call.prompt else made
+
+    ScriptedEngine(answer).install(monkeypatch)
+    assert statuses(small, small.gen())["truncated"] == 0
+
+
 def test_a_reply_without_any_text_is_a_row_too(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
     replies = iter(["---\n---"])
 

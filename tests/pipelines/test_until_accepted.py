@@ -60,8 +60,8 @@ def test_every_label_gets_its_quota_of_accepted_texts(
     small: World, monkeypatch: pytest.MonkeyPatch, share: int
 ) -> None:
     ScriptedEngine(judging(some(share))).install(monkeypatch)
-    made = run(small)
-    assert 1 < len(made) <= MOST_ROUNDS
+    made = run(small, most=4 * MOST_ROUNDS)  # with 30 %, ten rounds leave a text open as often as not
+    assert 1 < len(made) <= 4 * MOST_ROUNDS
     assert made[-1].accepted == {"first": 20, "second": 20}
     assert (made[-1].open, made[-1].ended) == ((), {})
     texts = accepted(small, made[-1])
