@@ -12,7 +12,7 @@ from typing import Any
 from sdc.cache.key import identity
 from sdc.cache.store import Artifact, Store
 from sdc.errors import UsageError
-from sdc.pipelines import lineage, presets, prompts, stage
+from sdc.pipelines import gates, lineage, presets, prompts, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models, open_asker
 from sdc.pipelines.engines.estimate import Estimate, estimate
@@ -102,13 +102,16 @@ def plan(
     lineage.refuse_test(data)
     lineage.check_labels(data, cell)
     model = models.resolve(context.store, config.model)
+    explains = () if config.label_style == "name" else ("explain",)
     settings = {
         **identity(config),
         "quota": config.quota or cell.task.quota,
         "model": model.identity(),
         "definition": cell.task.identity(),
-        "prompts": [prompts.digest("gen"), prompts.digest("explain")],
+        "prompts": [prompts.digest(name) for name in ("gen", *explains)],
     }
+    if config.gates:
+        settings["gates"] = gates.VERSION
     inputs = [data.key] + ([judgement.key] if judgement else [])
     return stage.plan(stage="gen", version=VERSION, config=settings, inputs=inputs, lang=cell.lang, task=cell.task.name)
 

@@ -20,7 +20,7 @@ from sdc.pipelines.judge_llm import Row, Votes, which_label, will_do
 from sdc.pipelines.judge_verdicts import Found, agreement, label_holds, summary, verdict
 from sdc.pipelines.stage import Computed, Context, Outcome
 
-VERSION = 2
+VERSION = 3
 #: Judge prompts are short.
 _BATCH_SIZE = 64
 
@@ -89,8 +89,9 @@ def plan(context: Context, config: JudgeConfig, cell: Cell, generation: Artifact
     """Returns the artifact that `run` would make."""
     lineage.check_labels(generation, cell)
     settings = {**identity(config), "definition": cell.task.identity()}
-    if config.votes == 1 or not config.llm:  # nothing is drawn
-        settings = {name: value for name, value in settings.items() if name not in ("votes", "temperature", "seed")}
+    settings = {name: value for name, value in settings.items() if name not in _without_effect(config)}
+    if config.gates:
+        settings["gates"] = gates.VERSION
     if config.llm:
         settings["model"] = models.resolve(context.store, judge_name(config, generation)).identity()
         settings["prompt"] = prompts.digest("judge")
@@ -100,6 +101,15 @@ def plan(context: Context, config: JudgeConfig, cell: Cell, generation: Artifact
     return stage.plan(
         stage="judge", version=VERSION, config=settings, inputs=inputs, lang=cell.lang, task=cell.task.name
     )
+
+
+def _without_effect(config: JudgeConfig) -> tuple[str, ...]:
+    """Returns the settings that change nothing beside the others."""
+    drawing = ("votes", "temperature", "seed")
+    if not config.llm:
+        return ("threshold", "label_threshold", "judge_all", *drawing)
+    both = config.gates or config.label_threshold
+    return (*(() if both else ("judge_all",)), *(drawing if config.votes == 1 else ()))
 
 
 def run(
@@ -132,8 +142,8 @@ def run(
         usage = _ask(context, config, cell, generation, rows, found) if config.llm else {}
         of_rows = [verdict(config, cell.task, row, found[row.idx]) for row in rows]
         about = summary(of_rows, rows, cell.task) | {"usage": usage}
-        if config.judge_all:
-            about["agreement"] = agreement(config, rows, found)
+        if config.judge_all and (tables := agreement(config, rows, found)):
+            about["agreement"] = tables
         verdicts = [{**said, "example_key": generation.key} for said in of_rows]
         return Computed(rows={"verdicts": verdicts}, summary=about)
 

@@ -27,7 +27,7 @@ from scripted import (
 from sdc.cache.key import derive_seed
 from sdc.cache.store import Artifact
 from sdc.errors import DataError, EngineError, UsageError
-from sdc.pipelines import gates, gen, judge
+from sdc.pipelines import gates, gen, judge, prompts
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.gen import GenConfig
 from sdc.pipelines.judge import JudgeConfig
@@ -310,6 +310,28 @@ def test_without_human_data_it_says_how_to_add_some(small: World) -> None:
     other = world(small.root / "other", task=small_task(3, name="elsewhere"))
     with pytest.raises(DataError, match="sdc data add FILE --lang en --task elsewhere --split train"):
         gen.run(small.context, GenConfig(model=small.model), other.cell)
+
+
+def test_what_gates_and_explanations_are_made_with_is_in_the_key_where_there_are_some(
+    small: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def keys() -> dict[str, str]:
+        settings: dict[str, dict[str, Any]] = {"plain": {}, "gates": {"gates": True}, "name": {"label_style": "name"}}
+        return {
+            name: gen.plan(
+                small.context, GenConfig(model=small.model, **more), small.cell, data=small.train, judgement=None
+            ).key
+            for name, more in settings.items()
+        }
+
+    before = keys()
+    assert len(set(before.values())) == 3
+    monkeypatch.setattr(gates, "VERSION", gates.VERSION + 1)
+    after = keys()
+    assert [name for name in before if before[name] != after[name]] == ["gates"]
+    digest = prompts.digest
+    monkeypatch.setattr(prompts, "digest", lambda name: "new" if name == "explain" else digest(name))
+    assert [name for name, key in keys().items() if key != after[name]] == ["plain", "gates"]
 
 
 # -- explanations -------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 
 from scripted import ScriptedEngine, World, add_import, small_task, world
 from sdc.errors import UsageError
-from sdc.pipelines import judge
+from sdc.pipelines import gates, judge
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.judge import JudgeConfig
 
@@ -211,6 +211,28 @@ def test_the_fields_of_votes_are_in_the_key_only_where_they_matter(small: World)
     assert key(judge_all=True) != key()
 
 
+def test_no_setting_without_effect_is_in_a_key_and_the_version_of_the_gates_is_where_they_run(
+    small: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generation = add_import(small.store, small.cell, [(TEXTS[0], 0)])
+
+    def key(**how: Any) -> str:
+        config = JudgeConfig(**({"model": small.model} | how))
+        return judge.plan(small.context, config, small.cell, generation).key
+
+    by_gates = key(llm=False)
+    assert (
+        by_gates == key(llm=False, threshold=0.9) == key(llm=False, label_threshold=0.4) == key(llm=False, model=None)
+    )
+    assert key(threshold=0.9) != key() != key(label_threshold=0.4)
+    by_llm = key(gates=False)
+    assert by_llm == key(gates=False, judge_all=True) != key(gates=False, judge_all=True, label_threshold=0.4)
+    before = key()
+    monkeypatch.setattr(gates, "VERSION", gates.VERSION + 1)
+    assert key(gates=False) == by_llm
+    assert key() != before and key(llm=False) != by_gates
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -276,7 +298,7 @@ def test_only_texts_that_both_sides_judged_are_compared(small: World, monkeypatc
     one = {"both_accept": 1, "gates_only": 0, "llm_only": 0, "both_reject": 0, "kappa": None}
     assert summary["agreement"] == {"gates_llm": one}
     _, summary = run(small, judge_all=True)
-    assert summary["agreement"] == {}
+    assert "agreement" not in summary  # there is nothing to compare
 
 
 # -- before it asks -------------------------------------------------------------------------------------------------
