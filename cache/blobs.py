@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from sdc.cache import inside
 from sdc.cache.key import file_digest
 from sdc.errors import StoreError
 
@@ -19,7 +20,13 @@ class Blobs:
         self._folder = folder
 
     def path(self, digest: str) -> Path:
-        """Returns where the blob `digest` stands, or would stand."""
+        """Returns where the blob `digest` stands, or would stand.
+
+        Raises:
+            StoreError: It is no digest, and would be another path.
+        """
+        if not inside.is_digest(digest):
+            raise StoreError(f"{digest[:80]!r} is no digest of a file", str(self._folder), "see `sdc store verify`")
         return self._folder / digest[:2] / digest[2:]
 
     def put(self, source: Path) -> str:
@@ -49,12 +56,14 @@ class Blobs:
         """Copies the files below a folder in and returns them as rows of the table `blobs`: name, digest, bytes."""
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         return [
-            {"name": str(path.relative_to(folder)), "digest": self.put(path), "bytes": path.stat().st_size}
+            {"name": path.relative_to(folder).as_posix(), "digest": self.put(path), "bytes": path.stat().st_size}
             for path in files
         ]
 
     def fault(self, digest: str, size: int) -> str | None:
-        """Returns what is wrong with a blob (`missing`, `truncated`, `changed`), or None."""
+        """Returns what is wrong with a blob (`missing`, `truncated`, `changed`, `no digest`), or None."""
+        if not inside.is_digest(digest):
+            return "no digest"
         path = self.path(digest)
         if not path.is_file():
             return "missing"

@@ -7,13 +7,13 @@ Here: everything between a path and a DuckDB connection. Not here: artifacts and
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sdc.cache.migrations import MIGRATIONS
+from sdc.cache.migrations import MIGRATIONS, ROW_TABLES
 from sdc.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ OPTIONS: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": "false",
     "threads": 1,
 }
+#: What a store's file says (a view, a macro, a default) must never read or write another file, nor may a query.
+SEALED = {**OPTIONS, "enable_external_access": "false"}
 
 
 class StoreFile:
@@ -44,15 +46,19 @@ class StoreFile:
         self._seen = 0  # migrations that the file is known to have had
 
     @contextmanager
-    def open(self, *, write: bool = False) -> Iterator["DuckDBPyConnection"]:
+    def open(self, *, write: bool = False, beside: bool = False) -> Iterator["DuckDBPyConnection"]:
         """Opens the file for one operation, waiting its turn; a write is one transaction.
+
+        Args:
+            write: Open it for writing.
+            beside: Another file will be attached: only then is the connection not sealed, and `seal` must follow.
 
         Raises:
             StoreError: No store, no sdc store, a newer one, a locked or full one.
         """
         import duckdb
 
-        con = self._connect(write=write)
+        con = self._connect(write=write, options=OPTIONS if beside else SEALED)
         try:
             if self._seen < len(MIGRATIONS) and self.applied(con) < len(MIGRATIONS):
                 if write:
@@ -61,7 +67,7 @@ class StoreFile:
                     con.close()
                     with self.open(write=True):
                         pass
-                    con = self._connect(write=False)
+                    con = self._connect(write=False, options=SEALED)
             self._seen = len(MIGRATIONS)  # a store never goes back: one look in the life of a process is enough
             if write:
                 con.begin()
@@ -128,7 +134,9 @@ class StoreFile:
             time.sleep(pause_s)
             pause_s = min(pause_s * 1.5, 0.1)
 
-    def _connect(self, *, write: bool) -> "DuckDBPyConnection":
+    def _connect(
+        self, *, write: bool, options: Mapping[str, str | bool | int | float | list[str]]
+    ) -> "DuckDBPyConnection":
         import duckdb
 
         if not write:
@@ -140,7 +148,7 @@ class StoreFile:
             while True:
                 self.check_format()
                 before = self.path.stat().st_ino
-                con = duckdb.connect(str(self.path), read_only=not write, config=OPTIONS)
+                con = duckdb.connect(str(self.path), read_only=not write, config=dict(options))
                 # `sdc store gc` puts a new file in this place: what was opened a moment before may be the old one.
                 if self.path.stat().st_ino == before:
                     return con
@@ -197,11 +205,14 @@ class StoreFile:
         """
         import duckdb
 
-        tables = {row[0] for row in con.execute("select table_name from duckdb_tables()").fetchall()}
-        if not tables:
+        here = "database_name = current_database() and not internal"
+        tables = {row[0] for row in con.execute(f"select table_name from duckdb_tables() where {here}").fetchall()}
+        views = {row[0] for row in con.execute(f"select view_name from duckdb_views() where {here}").fetchall()}
+        if not tables and not views:
             return 0
         foreign = StoreError("the file is not an sdc store", str(self.path), "name another file with --store")
-        if "migrations" not in tables:
+        # A view in a table's place would give rows that nobody put there, of any file that this process may read.
+        if "migrations" not in tables or {"migrations", "artifacts", *ROW_TABLES} & views:
             raise foreign
         try:
             names = [row[0] for row in con.execute("select name from migrations order by number").fetchall()]
@@ -222,6 +233,12 @@ class StoreFile:
             migration(con)
             con.execute("insert into migrations values (?, ?, ?)", [number, migration.__name__, now()])
         con.commit()
+
+
+def seal(con: "DuckDBPyConnection") -> None:
+    """Shuts a connection off from all files but those it has open, for good."""
+    con.execute("set enable_external_access = false")
+    con.execute("set lock_configuration = true")
 
 
 def now() -> datetime:

@@ -1,25 +1,32 @@
 """The reply cache: every answer of an LLM is kept, so that no call is asked twice, not even after kill -9.
 
 Here: diskcache, JSON only. A pickle is never read from disk (CVE-2025-69872), not even one that somebody planted.
-Here too: looking for damage in it. Not here: what a call or a reply is (`pipelines/engines/`).
+Here too: looking for damage in it. Not here: what a row holds (`reply_rows.py`), what a call or a reply is
+(`pipelines/engines/`).
 """
 
-import json
-import zlib
-from collections.abc import Iterable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sdc.cache import inside, reply_rows
+from sdc.cache.reply_rows import Unreadable
 from sdc.errors import StoreError
 
-_MODE_RAW, _MODE_BINARY, _MODE_PICKLE = 1, 2, 4
 _REPAIR = "`sdc store verify` says what is damaged, and `sdc store gc` removes it"
+#: What a reply lacks to be one, or None: said by who knows what a reply is.
+Check = Callable[[Any], str | None]
 
 
 class Replies:
-    """A mapping call key -> reply (JSON), shared by processes, safe against a crash at any time."""
+    """A mapping call key -> reply (JSON), shared by processes, safe against a crash at any time.
+
+    Attributes:
+        unreadable: Key -> what is wrong with the reply that is kept under it: it is as if there were none.
+    """
 
     def __init__(self, folder: Path) -> None:
         import sqlite3
@@ -33,24 +40,29 @@ class Replies:
                 f"cannot open the reply cache ({error})", str(folder), "check permissions and disk space"
             ) from error
         self._folder = folder
+        self.unreadable: dict[str, str] = {}
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
-        """Returns the replies that are there, by key.
+        """Returns the replies that are there, by key; what cannot be read is noted in `unreadable` and left out.
 
         Raises:
-            StoreError: The cache, or one of these replies, is damaged; that is no miss, as asking again may cost.
+            StoreError: The cache itself is damaged.
         """
         import sqlite3
 
         from diskcache import Timeout
 
-        found = {}
+        found, absent = {}, object()
         try:
             for key in keys:
-                value = self._cache.get(key)
-                if value is not None:
-                    found[key] = value
-        except (sqlite3.Error, Timeout, zlib.error, ValueError) as error:
+                try:
+                    value = self._cache.get(key, default=absent)
+                except Unreadable as fault:
+                    self.unreadable[key] = str(fault)
+                else:
+                    if value is not absent:
+                        found[key] = value
+        except (sqlite3.Error, Timeout) as error:
             raise StoreError(f"a reply cannot be read ({error})", str(self._folder), _REPAIR) from error
         return found
 
@@ -98,23 +110,47 @@ def _open(folder: Path) -> Any:
     from diskcache import Cache, JSONDisk
 
     class _JsonOnly(JSONDisk):  # type: ignore[misc]
-        """JSONDisk still unpickles a row that is marked as a pickle; this one refuses."""
+        """JSONDisk still unpickles a row that is marked as a pickle, and opens and removes files outside its folder."""
 
         def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> Any:
-            if mode == _MODE_PICKLE:
-                raise StoreError("a pickle was planted in the reply cache", str(folder), _REPAIR)
-            return super().fetch(mode, filename, value, read)
+            return reply_rows.value(folder, mode, filename, value)
 
         def get(self, key: Any, raw: bool) -> Any:
-            if not raw:
-                raise StoreError("a pickled key was planted in the reply cache", str(folder), _REPAIR)
-            return super().get(key, raw)
+            try:
+                return reply_rows.key(raw, key)
+            except Unreadable as fault:
+                raise StoreError(f"a key of the reply cache cannot be read ({fault})", str(folder), _REPAIR) from fault
 
+        def remove(self, file_path: str) -> None:
+            if inside.fault(file_path.replace(os.sep, "/")) is None:
+                super().remove(file_path)
+
+    _refuse_foreign(folder)
     # Replies are kept for ever: no eviction, no culling. `disk` must be given at every opening.
     return Cache(str(folder), disk=_JsonOnly, eviction_policy="none", cull_limit=0, timeout=60)
 
 
-# -- maintenance: below diskcache, so that nothing is ever unpickled ------------------------------------------------
+def _refuse_foreign(folder: Path) -> None:
+    """Raises a StoreError for what misleads diskcache: it runs pragmas and sets attributes that a database names."""
+    import sqlite3
+
+    from diskcache.core import DEFAULT_SETTINGS, METADATA
+
+    if os.path.expandvars(folder) != str(folder):
+        raise StoreError("a reply cache cannot be in a folder with such a `$`", str(folder), "move the store")
+    if not (folder / reply_rows.FILE).exists():
+        return
+    with closing(sqlite3.connect(folder / reply_rows.FILE, timeout=60)) as con:
+        reply_rows.check_made(con, folder)
+        if not con.execute("select 1 from sqlite_master where name = 'Settings'").fetchall():
+            return  # a process stopped while it made it
+        strange = {name for (name,) in con.execute("select key from Settings")} - {*DEFAULT_SETTINGS, *METADATA}
+    if strange:
+        what = f"sdc did not make this reply cache (setting {str(min(strange, key=str))[:60]!r})"
+        raise StoreError(what, str(folder), "move that folder away")
+
+
+# -- maintenance ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,52 +162,43 @@ class Condition:
     fatal: str = ""
 
 
-def inspect(folder: Path) -> Condition:
-    """Returns the condition of the reply cache, having read every key and value as JSON; nothing is written."""
+def inspect(folder: Path, check: Check | None = None) -> Condition:
+    """Returns the condition of the reply cache, having read every key and value as JSON; nothing is written.
+
+    Args:
+        folder: Where it is; there need be none.
+        check: Says what a reply lacks to be one; by default any JSON object will do.
+    """
     import sqlite3
 
-    database = folder / "cache.db"
-    if not database.is_file():
+    if not (folder / reply_rows.FILE).is_file():
         return Condition()
     num_replies, damaged = 0, {}
     try:
-        with closing(sqlite3.connect(database, timeout=60)) as con:
+        with reply_rows.opened(folder) as con:
             (state,) = con.execute("pragma integrity_check(1)").fetchone()
-            if state != "ok":
-                return Condition(fatal=str(state))
-            for rowid, key, raw, mode, filename, value in con.execute(
-                "select rowid, key, raw, mode, filename, value from Cache"
-            ):
-                fault = _fault(folder, key, raw, mode, filename, value)
-                if fault:
-                    damaged[rowid] = fault
-                else:
-                    num_replies += 1
-    except sqlite3.Error as error:
+        if state != "ok":
+            return Condition(fatal=str(state))
+        for rowid, _, value, fault in reply_rows.rows(folder):
+            lack = fault or (check or _is_object)(value)
+            if lack:
+                damaged[rowid] = lack
+            else:
+                num_replies += 1
+    except (OSError, sqlite3.Error) as error:
         return Condition(fatal=str(error))
+    except StoreError as error:
+        return Condition(fatal=error.what)
     return Condition(num_replies=num_replies, damaged=damaged)
+
+
+def _is_object(value: Any) -> str | None:
+    return None if isinstance(value, dict) else "it is no JSON object"
 
 
 def remove(folder: Path, rows: Iterable[int]) -> None:
     """Removes damaged rows, as `inspect` numbers them, without reading them."""
     import sqlite3
 
-    with closing(sqlite3.connect(folder / "cache.db", timeout=60)) as con, con:
+    with closing(sqlite3.connect(folder / reply_rows.FILE, timeout=60)) as con, con:
         con.executemany("delete from Cache where rowid = ?", [(row,) for row in rows])
-
-
-def _fault(folder: Path, key: Any, raw: int, mode: int, filename: str | None, value: Any) -> str:
-    if not raw:
-        return "its key is a pickle"
-    if mode == _MODE_PICKLE:
-        return "it is a pickle"
-    if mode not in (_MODE_RAW, _MODE_BINARY):
-        return f"it has the unknown mode {mode}"
-    try:
-        json.loads(zlib.decompress(key))
-        json.loads(zlib.decompress(value if filename is None else (folder / filename).read_bytes()))
-    except OSError:
-        return f"its file {filename} cannot be read"
-    except (zlib.error, ValueError, TypeError):
-        return "it is not JSON"
-    return ""

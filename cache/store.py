@@ -79,7 +79,6 @@ class Store(StoreFile):
         import duckdb
 
         with self.open() as con:
-            con.execute("set enable_external_access = false")
             try:
                 statements = con.extract_statements(sql)
                 if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:

@@ -6,17 +6,17 @@ Here: gc and merge. Not here: what counts as damage (`verify.py`).
 import os
 import shutil
 import time
-from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sdc.cache import replies
-from sdc.cache.file import OPTIONS, is_locked
+from sdc.cache import replies, reply_rows
+from sdc.cache.file import OPTIONS, SEALED, is_locked, seal
 from sdc.cache.migrations import MIGRATIONS, ROW_TABLES
 from sdc.cache.store import Store
-from sdc.cache.verify import leftovers, unreferenced
+from sdc.cache.verify import blob_faults, leftovers, unreferenced
 from sdc.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -49,13 +49,16 @@ class Merged:
     missing_blobs: int
 
 
-def gc(store: Store, *, dry_run: bool = False, grace_s: float = GRACE_S) -> Collected:
+def gc(
+    store: Store, *, dry_run: bool = False, grace_s: float = GRACE_S, check: replies.Check | None = None
+) -> Collected:
     """Removes what no artifact owns (rows, blobs, temporary files, unreadable replies) and compacts the file.
 
     Args:
         store: The store; its artifacts are never touched.
         dry_run: Only count; `freed_bytes` is then without what compaction gives.
         grace_s: Blobs and temporary files younger than this stay, in seconds.
+        check: Says what a kept reply lacks to be one; see `replies.inspect`.
 
     Raises:
         StoreError: There is no store, or it cannot be written.
@@ -81,7 +84,7 @@ def gc(store: Store, *, dry_run: bool = False, grace_s: float = GRACE_S) -> Coll
                 store.blobs.remove(digest)
             for path in files:
                 path.unlink(missing_ok=True)
-    damaged = replies.inspect(store.replies_folder).damaged
+    damaged = replies.inspect(store.replies_folder, check).damaged
     if not dry_run:
         if damaged:
             replies.remove(store.replies_folder, damaged)
@@ -165,6 +168,7 @@ def _compact(store: Store) -> int:
                 return 0
             before = path.stat().st_size
             con.execute(f"attach {_quoted(fresh)} as new")
+            seal(con)
             con.execute("copy from database old to new")
             con.execute("detach new")
             shutil.copymode(path, fresh)
@@ -183,11 +187,16 @@ def _compact(store: Store) -> int:
 
 
 def _contents(source: Store) -> tuple[set[str], list[tuple[str, str, int]]]:
-    """Returns the keys of a store and the blobs it owns, as (key, digest, bytes)."""
+    """Returns the keys of a store and the blobs it owns, as (key, digest, bytes).
+
+    Raises:
+        StoreError: It is no store, of another schema, or one that somebody prepared: a view in the place of a table, a
+            computed column, a file name that leads out of a folder.
+    """
     import duckdb
 
     def attach() -> "DuckDBPyConnection":
-        return duckdb.connect(str(source.path), read_only=True, config=OPTIONS)
+        return duckdb.connect(str(source.path), read_only=True, config=dict(SEALED))
 
     with closing(source.wait_turn(attach)) as con:
         applied = source.applied(con)
@@ -197,8 +206,24 @@ def _contents(source: Store) -> tuple[set[str], list[tuple[str, str, int]]]:
                 str(source.path),
                 f"open it once with this sdc: `sdc store ls --store {source.path}`",
             )
+        computed = con.execute(
+            """select table_name from duckdb_tables() where table_name in (select unnest(?::varchar[]))
+            and contains(sql, 'GENERATED ALWAYS')""",
+            [["artifacts", *ROW_TABLES]],
+        ).fetchall()
+        if computed:
+            raise _unsafe(source, f"its table {computed[0][0]} has computed columns")
         keys = {row[0] for row in con.execute("select key from artifacts").fetchall()}
-        return keys, con.execute("select key, digest, bytes from blobs").fetchall()
+        blobs = con.execute("select key, name, digest, bytes from blobs").fetchall()
+    wrong = blob_faults(blobs)
+    if wrong:
+        raise _unsafe(source, next(iter(wrong.values())))
+    return keys, [(key, digest, size) for key, _, digest, size in blobs]
+
+
+def _unsafe(source: Store, what: str) -> StoreError:
+    fix = "nothing was taken over; do not use that store unless you know who made it"
+    return StoreError(f"sdc did not write this store: {what}", str(source.path), fix)
 
 
 def _merge_rows(store: Store, source: Store, new: set[str]) -> int:
@@ -210,13 +235,14 @@ def _merge_rows(store: Store, source: Store, new: set[str]) -> int:
 
     deadline = time.monotonic() + store.lock_timeout_s
     while True:
-        with store.open(write=True) as con:
+        with store.open(write=True, beside=True) as con:
             try:
                 con.execute(f"attach {_quoted(source.path)} as other (read_only)")
             except duckdb.Error as error:
                 if not is_locked(str(error)) or time.monotonic() > deadline:
                     raise source.unopened(str(error)) from error
             else:
+                seal(con)
                 return _copy_rows(con, new)
         time.sleep(0.05)
 
@@ -230,16 +256,21 @@ def _copy_rows(con: "DuckDBPyConnection", new: set[str]) -> int:
 
 
 def _merge_replies(source: Path, target: Path) -> int:
-    """Returns how many replies were taken over."""
-    if not (source / "cache.db").is_file():
+    """Returns how many replies were taken over; what cannot be read stays there, and is asked again here."""
+    import sqlite3
+
+    if not (source / reply_rows.FILE).is_file():
         return 0
     taken = 0
-    with replies.replies(source) as theirs, replies.replies(target) as ours:
-        keys = list(theirs)
-        for start in range(0, len(keys), _REPLIES_A_TIME):
-            batch: Sequence[str] = keys[start : start + _REPLIES_A_TIME]
-            there = ours.get_many(batch)
-            fresh = theirs.get_many([key for key in batch if key not in there])
-            ours.put_many(fresh)
-            taken += len(fresh)
+    theirs = ((key, value) for _, key, value, fault in reply_rows.rows(source) if not fault and isinstance(value, dict))
+    try:
+        with replies.replies(target) as ours:
+            while batch := dict(islice(theirs, _REPLIES_A_TIME)):
+                there = ours.get_many(batch)
+                ours.put_many({key: value for key, value in batch.items() if key not in there})
+                taken += len(batch) - len(there)
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"its replies cannot be read ({error})", str(source), "see `sdc store verify` there"
+        ) from error
     return taken

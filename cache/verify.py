@@ -3,12 +3,12 @@
 Here: every check of `sdc store verify`; nothing is written. Not here: repair (`upkeep.py`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sdc.cache import replies
+from sdc.cache import inside, replies
 from sdc.cache.key import SHORT
 from sdc.cache.migrations import ROW_TABLES
 from sdc.cache.store import Store
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _GC = "`sdc store gc` removes"
+_UNSAFE = "no sdc wrote it, and predict and export refuse it: find out who made this store"
 _AGAIN = "run the command that made it again with --force"
 
 #: The table in which every finished artifact of a stage has at least one row.
@@ -89,8 +90,12 @@ class Verdict:
     notes: tuple[str, ...]
 
 
-def verify(store: Store) -> Verdict:
+def verify(store: Store, *, check: replies.Check | None = None) -> Verdict:
     """Returns everything that is wrong in a store, with its blobs and its reply cache.
+
+    Args:
+        store: The store.
+        check: Says what a kept reply lacks to be one; see `replies.inspect`.
 
     Raises:
         StoreError: The store cannot be opened at all.
@@ -102,11 +107,15 @@ def verify(store: Store) -> Verdict:
         notes = list(_missing(con))
     # The file is closed here: hashing keys and weights may take a while, and others want their turn.
     faults += _wrong_keys(store)
+    unsafe = blob_faults(owned)
+    faults += [f"{what} in {key[:SHORT]}; {_UNSAFE}" for key, what in unsafe.items()]
     for key, name, digest, size in owned:
+        if key in unsafe:
+            continue
         fault = store.blobs.fault(digest, size)
         if fault:
             faults.append(f"blob {digest[:SHORT]} ({name} of {key[:SHORT]}) is {fault}; {_AGAIN}")
-    condition = replies.inspect(store.replies_folder)
+    condition = replies.inspect(store.replies_folder, check)
     where = str(store.replies_folder)
     if condition.fatal:
         faults.append(f"the reply cache {where} cannot be read ({condition.fatal}); move that folder away")
@@ -122,6 +131,23 @@ def verify(store: Store) -> Verdict:
         faults=tuple(faults),
         notes=tuple(notes),
     )
+
+
+def blob_faults(rows: Iterable[tuple[str, str, str, int]]) -> dict[str, str]:
+    """Returns key -> what is wrong with the names and digests of its files: rows are (key, name, digest, bytes).
+
+    predict and export write files of these names: one that leads out of a folder is somebody's attempt to write others.
+    """
+    of_key: dict[str, list[tuple[str, str]]] = {}
+    for key, name, digest, _ in rows:
+        of_key.setdefault(key, []).append((name, digest))
+    found = {}
+    for key, files in of_key.items():
+        wrong = [f"the file name {what}" for what in inside.faults(name for name, _ in files)]
+        wrong += [f"{digest[:80]!r} is no digest of a file" for _, digest in files if not inside.is_digest(digest)]
+        if wrong:
+            found[key] = wrong[0]
+    return found
 
 
 def leftovers(store: Store) -> list[Path]:

@@ -16,6 +16,7 @@ from sdc.cache import browse, upkeep
 from sdc.cache.verify import verify as check
 from sdc.cli import options, render
 from sdc.errors import StoreError
+from sdc.pipelines.engines.protocol import Reply
 
 app = typer.Typer(help="Look into the store, check it, shrink it, join stores.", no_args_is_help=True)
 
@@ -121,7 +122,7 @@ def sql(
 def verify(store: options.StoreOption = None) -> None:
     """Check keys, rows, references, blobs and replies; exit 3 if something is wrong."""
     opened = options.store(store)
-    found = check(opened)
+    found = check(opened, check=Reply.fault)
     for line in found.notes:
         render.note(f"note: {line}")
     for line in found.faults:
@@ -141,7 +142,7 @@ def gc(
 ) -> None:
     """Remove what belongs to no artifact and compact the file; artifacts stay."""
     opened = options.store(store)
-    found = upkeep.gc(opened, dry_run=dry_run, grace_s=older_than * 3600)
+    found = upkeep.gc(opened, dry_run=dry_run, grace_s=older_than * 3600, check=Reply.fault)
     render.note(
         f"{'would remove' if dry_run else 'removed'} {found.orphan_rows} orphan rows, {found.blobs} blobs, "
         f"{found.temporary_files} temporary files, {found.replies} unreadable replies; "

@@ -18,6 +18,7 @@ from sdc.cache.migrations import MIGRATIONS
 from sdc.cache.store import Store
 from sdc.errors import EngineError, SdcError, StoreError
 from sdc.pipelines.engines import models
+from sdc.pipelines.engines.protocol import Reply
 
 _NEEDED = ("torch", "transformers", "peft", "datasets", "duckdb", "diskcache", "typer")
 _OPTIONAL = {"vllm": "pip install 'sdc[vllm]'", "openai": "pip install openai"}
@@ -171,7 +172,7 @@ def _writable(store: Store, folder: Path) -> Finding:
 
 
 def _replies(store: Store) -> list[Finding]:
-    condition = replies.inspect(store.replies_folder)
+    condition = replies.inspect(store.replies_folder, Reply.fault)
     where = str(store.replies_folder)
     error: StoreError | None = None
     if condition.fatal:

@@ -13,8 +13,9 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
+from sdc.cache import inside
 from sdc.cache.key import digest
-from sdc.errors import EngineError, UsageError
+from sdc.errors import EngineError, StoreError, UsageError
 from sdc.pipelines import students
 from sdc.pipelines.examples import rows_by_hash
 from sdc.pipelines.run_record import RunRecord, base_model
@@ -40,7 +41,7 @@ def folder(context: Context, record: RunRecord, *, base: str | None = None, keep
 
     Raises:
         UsageError: The recipe means something else today: other labels, prompts or defaults.
-        StoreError: The rows of its draw are not in the store.
+        StoreError: The rows of its draw are not in the store, or the names of its files lead out of a folder.
         EngineError: The fit failed, or its model is not on this machine.
     """
     with tempfile.TemporaryDirectory(prefix="sdc-weights-") as name:
@@ -92,14 +93,16 @@ def _kept(context: Context, record: RunRecord, target: Path) -> str | None:
     rows = context.store.query("select name, digest, bytes from blobs where key = ?", [record.artifact.key])
     if not rows:
         return "were not kept"
+    wrong = inside.faults(name for name, _, _ in rows)
+    if wrong:
+        where = f"run {record.short}"
+        raise StoreError(f"its weights have names that are none ({wrong[0]})", where, "see `sdc store verify`")
     for name, blob, size in rows:
         fault = context.store.blobs.fault(blob, size)
         if fault is not None:
             return f"are {fault} ({name})"
     for name, blob, _ in rows:
-        path = target / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _link(context.store.blobs.path(blob).resolve(), path)
+        _link(context.store.blobs.path(blob).resolve(), inside.new_file(target, name))
     return None
 
 

@@ -42,7 +42,13 @@ def open_asker(context: "Context", model: Model, *, batch_size: int = 32) -> Ite
     many = _ALL_CALLS if options.batch_api else _MANY_CALLS
     size = (options.batch_size or batch_size) if name == "transformers" else many
     with replies(context.store.replies_folder) as cache:
-        yield Asker(model, cache, lambda: load(name, model, options), batch_size=size, budget=context.budget)
+        try:
+            yield Asker(model, cache, lambda: load(name, model, options), batch_size=size, budget=context.budget)
+        finally:
+            if cache.unreadable:
+                first, count = next(iter(cache.unreadable.values())), len(cache.unreadable)
+                where = context.store.replies_folder
+                context.say(f"{count} replies in {where} could not be read ({first}) and count as not there")
 
 
 def choose(options: EngineOptions, model: Model) -> str:

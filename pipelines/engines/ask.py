@@ -32,6 +32,7 @@ class Usage:
         engine: How it was run; None if the cache answered everything.
         calls: Calls that the engine answered, refused and failed ones among them.
         cached: Calls that the reply cache answered.
+        unreadable: Replies in the cache that could not be read; those calls were asked again.
         refused: Calls that the provider would not answer.
         failed: Calls without a usable answer after all tries.
         prompt_tokens: Of the engine's calls.
@@ -47,6 +48,7 @@ class Usage:
     engine: str | None = None
     calls: int = 0
     cached: int = 0
+    unreadable: int = 0
     refused: int = 0
     failed: int = 0
     prompt_tokens: int = 0
@@ -106,7 +108,7 @@ class Asker:
         """
         identity = self.model.identity()
         keys = [call.key(identity) for call in calls]
-        known = {key: Reply.from_json(raw) for key, raw in self._replies.get_many(keys).items()}
+        known = self._known(dict(zip(keys, calls, strict=True)))
         self.usage.cached += len(set(keys) & set(known))
         order = sorted(dict(zip(keys, range(len(keys)), strict=True)).values(), key=lambda i: _sort_key(calls[i], i))
         done = 0
@@ -118,6 +120,21 @@ class Asker:
             done += len(batch)
             progress(what, done, len(order))
         return [known[key] for key in keys]
+
+    def _known(self, calls: Mapping[str, Call]) -> dict[str, Reply]:
+        """Returns the replies that are kept for `calls`; one that cannot be read is counted, and asked again."""
+        known, unreadable = {}, len(self._replies.unreadable)
+        for key, raw in self._replies.get_many(calls).items():
+            try:
+                reply = Reply.from_json(raw)
+                if reply.scores and len(reply.scores) != len(calls[key].choices):
+                    raise ValueError("it has scores of other choices")
+            except ValueError as error:
+                self._replies.unreadable[key] = str(error)
+            else:
+                known[key] = reply
+        self.usage.unreadable += len(self._replies.unreadable) - unreadable
+        return known
 
     def _answer(self, calls: Sequence[Call], keys: Sequence[str], missing: Sequence[int]) -> dict[str, Reply]:
         found: dict[str, Reply] = {}

@@ -13,7 +13,7 @@ from typing import Any
 from sdc.errors import EngineError
 from sdc.pipelines.engines import hub
 from sdc.pipelines.engines.models import Model
-from sdc.pipelines.engines.protocol import Call
+from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.stage import Context
 
 #: Prompts that are tokenised; the rest is taken to be alike.
@@ -88,7 +88,7 @@ def _cached(context: Context, keys: Sequence[str]) -> set[str]:
     from sdc.cache.replies import replies
 
     with replies(context.store.replies_folder) as cache:
-        return set(cache.get_many(list(keys)))
+        return {key for key, raw in cache.get_many(list(keys)).items() if Reply.fault(raw) is None}
 
 
 def _prompt_tokens(model: Model, calls: Sequence[Call]) -> int | None:

@@ -3,8 +3,9 @@
 Here: Call, Reply, Engine. Not here: the cache in front of an engine (`ask.py`).
 """
 
+import math
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
 from sdc.cache.key import digest
@@ -39,6 +40,9 @@ class Call:
         return digest({"model": model, **asdict(self)})
 
 
+_ANSWERS = ("stop", "length", "scored")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reply:
     """What came back.
@@ -67,12 +71,53 @@ class Reply:
     @property
     def is_answer(self) -> bool:
         """Whether the model answered. Only answers are kept; a refusal or a failure may be an answer another time."""
-        return self.finish in ("stop", "length", "scored")
+        return self.finish in _ANSWERS
 
     @classmethod
-    def from_json(cls, raw: Mapping[str, Any]) -> "Reply":
-        """Returns the reply that the cache kept as JSON."""
-        return cls(**{**raw, "scores": tuple(raw.get("scores", ()))})
+    def from_json(cls, raw: Any) -> "Reply":
+        """Returns the reply that the cache kept as JSON, without the fields that only a newer sdc knows.
+
+        Raises:
+            ValueError: It is no answer: of another type, or not finite.
+        """
+        lack = cls.fault(raw)
+        if lack is not None:
+            raise ValueError(lack)
+        known = {field.name: raw[field.name] for field in fields(cls) if field.name in raw}
+        return cls(**{**known, "scores": tuple(known.get("scores", ()))})
+
+    @classmethod
+    def fault(cls, raw: Any) -> str | None:
+        """Returns what `raw`, JSON out of the cache, lacks to be an answer of a model, or None.
+
+        >>> Reply.fault({"text": "x"}), Reply.fault(["x"]), Reply.fault({"text": 1}), Reply.fault({"finish": "failed"})
+        (None, 'it is no JSON object', 'its text is no text', "it is no answer ('failed')")
+        """
+        if not isinstance(raw, dict):
+            return "it is no JSON object"
+        if raw.get("finish", "stop") not in _ANSWERS:
+            return f"it is no answer ({str(raw['finish'])[:40]!r})"
+        for field in fields(cls):
+            value = raw.get(field.name, field.default)
+            if value is None and "None" in str(field.type):
+                continue
+            if field.name == "scores":
+                if not isinstance(value, list | tuple) or not all(map(_is_number, value)):
+                    return "its scores are no finite numbers"
+            elif isinstance(field.default, str) and not isinstance(value, str):
+                return f"its {field.name} is no text"
+            elif not isinstance(field.default, str) and not (_is_number(value) and value >= 0):
+                return f"its {field.name} is no finite number"
+        return None
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer of hundreds of digits
+        return False
 
 
 class Engine(Protocol):

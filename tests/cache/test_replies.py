@@ -61,8 +61,9 @@ def test_a_planted_pickle_is_refused_and_never_loaded(folder: Path, tmp_path: Pa
     proof = tmp_path / "exploded"
     bomb = pickle.dumps(_Bomb(proof))
     _change(folder, "update Cache set mode = 4, value = ? where key = ?", bomb, _key("k1"))
-    with replies(folder) as cache, pytest.raises(StoreError, match="pickle"):
-        cache.get_many(["k1"])
+    with replies(folder) as cache:
+        assert cache.get_many(["k1"]) == {}
+        assert cache.unreadable == {"k1": "it is a pickle"}
     assert list(inspect(folder).damaged.values()) == ["it is a pickle"]
     assert not proof.exists()
     pickle.loads(bomb)
@@ -73,28 +74,56 @@ def test_a_planted_pickle_in_a_file_is_refused_and_never_loaded(folder: Path, tm
     proof = tmp_path / "exploded"
     (folder / "bomb.val").write_bytes(pickle.dumps(_Bomb(proof)))
     _change(folder, "update Cache set mode = 4, value = null, filename = 'bomb.val' where key = ?", _key("k1"))
-    with replies(folder) as cache, pytest.raises(StoreError, match="pickle"):
-        cache.get_many(["k1"])
+    with replies(folder) as cache:
+        assert cache.get_many(["k1"]) == {}
+        assert cache.unreadable == {"k1": "it is a pickle"}
     assert not proof.exists()
 
 
 def test_a_planted_pickled_key_is_refused_and_never_loaded(folder: Path, tmp_path: Path) -> None:
     proof = tmp_path / "exploded"
     _change(folder, "update Cache set raw = 0, key = ? where key = ?", pickle.dumps(_Bomb(proof)), _key("k1"))
-    with replies(folder) as cache, pytest.raises(StoreError, match="pickled key"):
+    with replies(folder) as cache, pytest.raises(StoreError, match="its key is a pickle"):
         list(cache)
     assert list(inspect(folder).damaged.values()) == ["its key is a pickle"]
     assert not proof.exists()
 
 
-@pytest.mark.parametrize("value", [b"garbage", zlib.compress(b"{not json"), zlib.compress(b"\xff\xfe")])
-def test_a_damaged_reply_is_an_error_not_a_miss_and_can_be_removed(folder: Path, value: bytes) -> None:
-    _change(folder, "update Cache set value = ? where key = ?", value, _key("k1"))
-    with replies(folder) as cache, pytest.raises(StoreError, match="sdc store gc"):
-        cache.get_many(["k2", "k1"])
+_DEEP = zlib.compress(b"[" * 100_000)
+
+
+@pytest.mark.parametrize(
+    ("sql", "value", "what"),
+    [
+        ("value = ?", b"garbage", "it is not JSON"),
+        ("value = ?", b"", "it is cut off"),
+        ("value = ?", zlib.compress(b'{"text": "x"}')[:-6], "it is cut off"),
+        ("value = ?", zlib.compress(b"{not json"), "it is not JSON"),
+        ("value = ?", zlib.compress(b"\xff\xfe"), "it is not JSON"),
+        ("value = ?", _DEEP, "it is not JSON"),
+        ("value = ?", "text", "it is not JSON"),
+        ("value = ?", 7, "it is not JSON"),
+        ("value = ?", None, "it is not JSON"),
+        ("mode = 2, value = null, filename = ?", "ab/gone.val", "its file ab/gone.val cannot be read"),
+        ("mode = ?", 3, "it has the unknown mode 3"),
+        ("mode = ?", "x", "it has the unknown mode x"),
+    ],
+)
+def test_a_reply_that_cannot_be_read_is_noted_and_can_be_kept_again_or_removed(
+    folder: Path, sql: str, value: object, what: str
+) -> None:
+    _change(folder, f"update Cache set {sql} where key = ?", value, _key("k1"))
+    with replies(folder) as cache:
+        assert cache.get_many(["k2", "k1", "k3"]) == {"k2": {"text": ""}}
+        assert cache.unreadable == {"k1": what}
     condition = inspect(folder)
-    assert list(condition.damaged.values()) == ["it is not JSON"]
-    remove(folder, condition.damaged)
+    assert (list(condition.damaged.values()), condition.num_replies) == ([what], 1)
+    with replies(folder) as cache:
+        cache.put_many({"k1": {"text": "again"}})
+        assert cache.get_many(["k1"]) == {"k1": {"text": "again"}}
+        assert cache.unreadable == {}
+    _change(folder, f"update Cache set {sql} where key = ?", value, _key("k1"))
+    remove(folder, inspect(folder).damaged)
     assert not inspect(folder).damaged
     with replies(folder) as cache:
         assert set(cache.get_many(["k1", "k2"])) == {"k2"}

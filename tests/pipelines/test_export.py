@@ -16,7 +16,7 @@ import pytest
 import trained
 from sdc.cache.key import recipe_key
 from sdc.errors import DataError, EngineError, SdcError, StoreError, UsageError
-from sdc.pipelines import export, exported, tasks
+from sdc.pipelines import export, exported, predictors, tasks
 from sdc.pipelines.engines import models
 from sdc.pipelines.export import ExportConfig, card, contents
 from sdc.pipelines.export import onnx as onnx_forms
@@ -402,6 +402,28 @@ def test_places_that_cannot_be_written(
 def test_texts_that_are_no_licence(linear: Trained, tmp_path: Path, licence: str) -> None:
     with pytest.raises(UsageError, match="is no licence"):
         _export(linear, tmp_path / "out", licence=licence)
+
+
+@pytest.mark.parametrize("name", ["../victim", "{absolute}", "linear.json/../../victim", "a/../../victim"])
+def test_a_stored_name_writes_no_file_outside(linear: Trained, tmp_path: Path, name: str) -> None:
+    """Whoever made the store may have prepared it: the names of its files are not to be followed."""
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    with linear.world.store.open(write=True) as con:
+        con.execute("update blobs set name = ? where name = 'linear.json'", [name.replace("{absolute}", str(victim))])
+    for act in (
+        lambda: _export(linear, tmp_path / "out"),
+        lambda: _predict(linear),
+    ):
+        with pytest.raises(StoreError, match="have names that are none"):
+            act()
+    assert victim.read_text() == "mine"
+    assert not (tmp_path / "out").exists()
+
+
+def _predict(run: Trained) -> None:
+    with predictors.of_run(run.world.context, run.run, base=None, keep_weights=False) as predictor:
+        predictor.answers(["x"])
 
 
 def test_a_failure_leaves_nothing(linear: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scripted import EngineDied, ScriptedEngine, never
-from sdc.cache.replies import Replies, replies
+from sdc.cache.replies import Replies, inspect, replies
 from sdc.cache.store import Store
 from sdc.errors import StoreError, UsageError
 from sdc.pipelines.engines import open_asker
@@ -101,10 +102,11 @@ def test_every_part_of_a_call_and_the_model_is_in_its_key() -> None:
 
 
 def test_scores_survive_the_cache(folder: Path) -> None:
+    call = Call(prompt="x", choices=("a", "b"))
     reply = Reply(scores=(-1.5, -2.25), finish="scored")
     with replies(folder) as cache:
-        asker(cache, ScriptedEngine(lambda call: reply)).ask(CALLS[:1])
-        assert asker(cache, ScriptedEngine(never)).ask(CALLS[:1]) == [reply]
+        asker(cache, ScriptedEngine(lambda call: reply)).ask([call])
+        assert asker(cache, ScriptedEngine(never)).ask([call]) == [reply]
 
 
 def test_the_journal_has_one_line_per_answered_call(
@@ -185,3 +187,69 @@ def test_usage_is_taken_artifact_by_artifact(folder: Path) -> None:
         second = made.take_usage()
     assert (first.calls, first.cached, first.model, first.engine) == (4, 0, "tiny", "scripted")
     assert (second.calls, second.cached) == (6, 4)
+
+
+_BAD: list[tuple[Any, str]] = [
+    (None, "it is no JSON object"),
+    (["text"], "it is no JSON object"),
+    ({"text": 1}, "its text is no text"),
+    ({"text": None}, "its text is no text"),
+    ({"text": "", "scores": [float("nan")], "finish": "scored"}, "its scores are no finite numbers"),
+    ({"text": "", "scores": [float("-inf"), 0], "finish": "scored"}, "its scores are no finite numbers"),
+    ({"text": "", "scores": [10**400], "finish": "scored"}, "its scores are no finite numbers"),
+    ({"text": "", "scores": ["0.5"], "finish": "scored"}, "its scores are no finite numbers"),
+    ({"text": "", "scores": 0.5, "finish": "scored"}, "its scores are no finite numbers"),
+    ({"text": "", "scores": {"a": 1}, "finish": "scored"}, "its scores are no finite numbers"),
+    ({"text": "x", "finish": "failed"}, "it is no answer ('failed')"),
+    ({"text": "x", "finish": "paused"}, "it is no answer ('paused')"),
+    ({"text": "x", "finish": ["stop"]}, "it is no answer (\"['stop']\")"),
+    ({"text": "x", "prompt_tokens": "9"}, "its prompt_tokens is no finite number"),
+    ({"text": "x", "prompt_tokens": True}, "its prompt_tokens is no finite number"),
+    ({"text": "x", "completion_tokens": -1}, "its completion_tokens is no finite number"),
+    ({"text": "x", "cached_tokens": "9"}, "its cached_tokens is no finite number"),
+    ({"text": "x", "seconds": float("nan")}, "its seconds is no finite number"),
+    ({"text": "x", "reason": 3}, "its reason is no text"),
+]
+
+
+@pytest.mark.parametrize(("raw", "what"), _BAD)
+def test_a_kept_reply_that_is_none_is_asked_again_and_counted(folder: Path, raw: Any, what: str) -> None:
+    engine = ScriptedEngine(echo)
+    with replies(folder) as cache:
+        asker(cache, engine).ask(CALLS[:3])
+        cache.put_many({CALLS[1].key(MODEL.identity()): raw})
+    assert list(inspect(folder, Reply.fault).damaged.values()) == [what]
+    engine = ScriptedEngine(echo)
+    with replies(folder) as cache:
+        again = asker(cache, engine)
+        assert [reply.text for reply in again.ask(CALLS[:3])] == [echo(call).text for call in CALLS[:3]]
+        assert [call.seed for call in engine.calls] == [1]
+        assert (again.usage.calls, again.usage.cached, again.usage.unreadable) == (1, 2, 1)
+        assert cache.unreadable == {CALLS[1].key(MODEL.identity()): what}
+    assert inspect(folder, Reply.fault).damaged == {}
+
+
+def test_a_kept_reply_of_a_newer_sdc_is_read_without_what_is_unknown(folder: Path) -> None:
+    with replies(folder) as cache:
+        cache.put_many({CALLS[0].key(MODEL.identity()): {"text": "hello", "mood": "good", "finish": "stop"}})
+        assert asker(cache, ScriptedEngine(never)).ask(CALLS[:1]) == [Reply(text="hello")]
+    assert inspect(folder, Reply.fault).damaged == {}
+
+
+def test_scores_of_other_choices_are_asked_again(folder: Path) -> None:
+    call = Call(prompt="p", choices=("a", "b"))
+    with replies(folder) as cache:
+        cache.put_many({call.key(MODEL.identity()): {"scores": [0.0, -1.0, -2.0], "finish": "scored"}})
+        again = asker(cache, ScriptedEngine(lambda c: Reply(scores=(0.0, -1.0), finish="scored")))
+        assert again.ask([call])[0].scores == (0.0, -1.0)
+        assert again.usage.unreadable == 1
+
+
+def test_the_user_is_told_of_replies_that_were_asked_again(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    ScriptedEngine(echo).install(monkeypatch)
+    said: list[str] = []
+    with replies(store.replies_folder) as cache:
+        cache.put_many({call.key(MODEL.identity()): {"text": 1} for call in CALLS[:2]})
+    with open_asker(Context(store=store, say=said.append), MODEL) as opened:
+        opened.ask(CALLS[:3])
+    assert [line for line in said if "2 replies in" in line and "its text is no text" in line]
