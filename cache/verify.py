@@ -34,13 +34,15 @@ _REFERENCES = (
     (
         "{n} draws of {key} have members that are no examples",
         """select m.key, count(distinct m.draw)
-        from (select key, draw, example_key, unnest(members) as idx from draws) m
+        from (select key, draw, example_key, unnest(members) as idx from draws
+            union all select key, draw, human_key, unnest(human_members) from draws) m
         join artifacts a on a.key = m.example_key
         where not exists (from examples e where e.key = m.example_key and e.idx = m.idx) group by all""",
     ),
     (
         "{n} draws of {key} do not have the number of rows they state",
-        "select key, count(*) from draws where num_rows <> len(members) group by all",
+        """select key, count(*) from draws
+        where num_rows <> len(members) + coalesce(len(human_members), 0) group by all""",
     ),
     (
         "{n} outputs of {key} are for rows that the test examples do not have",
@@ -65,7 +67,11 @@ _REFERENCES = (
 
 _MISSING = (
     ("input", "select distinct key, unnest(inputs) from artifacts"),
-    ("examples", "select distinct key, example_key from verdicts union select distinct key, example_key from draws"),
+    (
+        "examples",
+        """select distinct key, example_key from verdicts union select distinct key, example_key from draws
+        union select distinct key, human_key from draws where human_key is not null""",
+    ),
     ("test examples", "select distinct key, test_key from runs"),
     ("run", "select distinct key, run from metrics"),
 )

@@ -15,6 +15,7 @@ def evaluate(
     reader: Annotated[
         str, typer.Option(help="How answers are read: auto (scores, else strict), strict, paper-code or scores.")
     ] = "auto",
+    everything: options.AllOption = False,
     store: options.StoreOption = None,
     force: options.ForceOption = False,
     dry_run: options.DryRunOption = False,
@@ -28,9 +29,10 @@ def evaluate(
     config = stage.EvalConfig(reader=reader)
     pairs = []
     for cell, artifact in options.inputs(context, keys, lang, task, stages=("train", "icl")):
-        found = [artifact] if artifact else stage.find_runs(context, cell)
+        found = [artifact] if artifact else stage.find_runs(context, cell, everything=everything)
         if artifact is None:
-            render.note(f"eval {cell}: {len(found)} runs on the newest samples and zero-shot")
+            which = "of all samples and tests" if everything else "on the newest samples and zero-shot"
+            render.note(f"eval {cell}: {len(found)} runs {which}")
         pairs += [(cell, run) for run in found]
     if dry_run:
         planned = stage.plan(context, config, pairs)

@@ -36,6 +36,9 @@ SeedOption = Annotated[int, typer.Option("--seed", help="Root of all random choi
 ForceOption = Annotated[bool, typer.Option("--force", help="Compute again, even if the artifact is there.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would run and what is cached; run nothing.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per artifact on stdout, not just its key.")]
+AllOption = Annotated[
+    bool, typer.Option("--all", help="Also runs on older samples, on other tests and of older versions of sdc.")
+]
 KeysArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY]...", help="Artifact keys to work on; `-` reads them from stdin.")
 ]

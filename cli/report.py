@@ -60,6 +60,7 @@ def report(
     ] = None,
     reader: Annotated[str, typer.Option(help="Whose readings: auto, strict, paper-code or scores.")] = "auto",
     audit: Annotated[bool, typer.Option("--audit", help="Show what each reader makes of the same replies.")] = False,
+    everything: options.AllOption = False,
     store: options.StoreOption = None,
 ) -> None:
     """Show what the evaluated runs say, beside the generator, the majority rate and a linear student.
@@ -70,13 +71,13 @@ def report(
         raise UsageError(f"unknown format {output!r}", "--format", f"use one of {', '.join(stage.FORMATS)}")
     context = options.context(store)
     parts = tuple(part.strip() for part in (by or "").split(",") if part.strip())
-    config = stage.ReportConfig(by=parts, metric=metric, generator=generator, reader=reader)
+    config = stage.ReportConfig(by=parts, metric=metric, generator=generator, reader=reader, everything=everything)
     evals = context.store.resolve_many(options.keys(keys), stages=("eval",)) if keys else []
     wanted = _cells(context, evals, lang, task)
     if wanted is not None:
         evals = [e for e in evals if (e.lang, e.task) in wanted]
     if audit:
-        _show(report_audit.run(context, evals=evals, wanted=wanted), output)
+        _show(report_audit.run(context, evals=evals, wanted=wanted, everything=everything), output)
         return
     rows = stage.run(context, config, evals=evals, wanted=wanted)
     if output in ("csv", "json"):

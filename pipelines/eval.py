@@ -57,17 +57,18 @@ class _Item:
     planned: Artifact
 
 
-def find_runs(context: Context, cell: Cell) -> list[Artifact]:
-    """Returns the runs of a cell on its newest samples and its zero-shot runs.
+def find_runs(context: Context, cell: Cell, *, everything: bool = False) -> list[Artifact]:
+    """Returns the runs of a cell on its newest samples and its zero-shot runs; with `everything`, all of the cell.
 
     Raises:
         DataError: There are none.
     """
-    found = runs.current(context.store, [(cell.lang, cell.task.name)])
-    if not found:
+    found = runs.find(context.store, [(cell.lang, cell.task.name)], everything=everything)
+    found.say(context, f"eval {cell}")
+    if not found.keys:
         fix = f"run `sdc train --lang {cell.lang} --task {cell.task.name}` or `sdc icl` first"
         raise DataError(f"no runs of {cell} to evaluate", str(context.store.path), fix)
-    return context.store.resolve_many(found)
+    return context.store.resolve_many(found.keys)
 
 
 def plan(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Artifact]]) -> list[Artifact]:

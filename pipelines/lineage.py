@@ -4,8 +4,9 @@ Here: look-ups through the store, each with the command that would make what is 
 people (`sdc store`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from sdc.cache.key import canonical_json
 from sdc.cache.store import Artifact
 from sdc.errors import DataError, UsageError
 from sdc.pipelines.cells import Cell
@@ -61,6 +62,30 @@ def train_data_of(context: Context, artifact: Artifact) -> Artifact | None:
     while current is not None and current.stage != "data":
         current = context.store.get(current.inputs[0]) if current.inputs else None
     return current
+
+
+def authors(key: str, get: Callable[[str], Artifact | None]) -> list[tuple[str, str]]:
+    """Returns name and identity (canonical JSON; empty if unknown) of the models that wrote the rows of a generation.
+
+    A generation that tops up a judgement holds the rows of another one, whose model may be another.
+
+    Args:
+        key: Of the generation.
+        get: Returns an artifact by its key; None if the store lacks it.
+    """
+    found: dict[tuple[str, str], None] = {}
+    waiting, seen = [key], set()
+    while waiting:
+        at = waiting.pop()
+        artifact = get(at) if at not in seen else None
+        seen.add(at)
+        if artifact is None or artifact.stage not in ("gen", "judge"):
+            continue
+        if artifact.stage == "gen" and artifact.summary.get("model"):
+            model = artifact.config.get("model")
+            found[str(artifact.summary["model"]), canonical_json(model) if model else ""] = None
+        waiting += artifact.inputs
+    return sorted(found)
 
 
 def refuse_test(data: Artifact) -> None:

@@ -17,18 +17,29 @@ from sdc.pipelines.tasks import Task
 _EXAMPLE_CHARS = 40
 
 
-def run(context: Context, *, evals: Sequence[Artifact] = (), wanted: Sequence[tuple[str, str]] | None = None) -> Table:
+def run(
+    context: Context,
+    *,
+    evals: Sequence[Artifact] = (),
+    wanted: Sequence[tuple[str, str]] | None = None,
+    everything: bool = False,
+) -> Table:
     """Returns one row per run that has replies: accuracy and unparsed rate under every reply reader, in %.
 
     Args:
         context: Where the store is.
         evals: Evals whose runs are audited; none: the current runs.
         wanted: (lang, task) pairs to keep; None for all.
+        everything: Also runs that do not count now: on older samples, on other tests, of older versions.
 
     Raises:
         DataError: No run has replies.
     """
-    keys = [key for e in evals for key in e.inputs] or runs.current(context.store, wanted)
+    keys: Sequence[str] = [key for e in evals for key in e.inputs]
+    if not keys:
+        current = runs.find(context.store, wanted, everything=everything)
+        current.say(context, "report")
+        keys = current.keys
     found = context.store.query(
         """select r.key, r.lang, r.task, r.method, r.model, r.source, r.num_rows, r.num_shots,
             list(o.reply), list(e.label)

@@ -6,6 +6,7 @@ Here: which rows come together, and their means. Not here: the rows themselves (
 import statistics
 from collections.abc import Sequence
 
+from sdc.pipelines.report_result import OF_ONE_CELL, PARTS, mixed, of_parts
 from sdc.pipelines.report_rows import Row, order, size_order
 
 #: What `--by` takes: parts of a cell, and parts of a result.
@@ -26,7 +27,7 @@ def aggregate(rows: Sequence[Row], by: Sequence[str]) -> list[Row]:
     for row in rows:
         sizes = row.size.split(",") if row.size and "size" in result_parts else [None]
         for size in sizes:
-            what = (*(getattr(row, part) for part in cell_parts), row.role, *_result(row, result_parts), size)
+            what = (*(getattr(row, part) for part in cell_parts), row.role, *of_parts(row, result_parts), size)
             groups.setdefault(what, []).append(row)
     merged: dict[tuple[object, ...], list[str]] = {}
     members_of: dict[tuple[object, ...], list[Row]] = {}
@@ -39,35 +40,28 @@ def aggregate(rows: Sequence[Row], by: Sequence[str]) -> list[Row]:
     return sorted(found, key=order)
 
 
-def _result(row: Row, parts: Sequence[str]) -> tuple[object, ...]:
-    kept: tuple[object, ...] = ()
-    if "method" in parts:
-        kept += (row.method, row.model, row.shots)
-    if "source" in parts:
-        kept += (row.source,)
-    return kept
-
-
 def _mean_row(members: Sequence[Row], cell_parts: Sequence[str], parts: Sequence[str], *, sizes: Sequence[str]) -> Row:
     first = members[0]
     scored = [row for row in members if row.mean is not None]
     means = _per_cell(scored, "mean")
     real = sorted({row.rows for row in members if isinstance(row.rows, int)})
     rows = None if not real else real[0] if len(real) == 1 else f"{real[0]}-{real[-1]}"
+    kept = {name: getattr(first, name) for part in (*cell_parts, *parts) for name in PARTS.get(part, ())}
+    if first.role:
+        kept["method"] = first.method
+    in_one_cell = {
+        name: getattr(first, name) for name in OF_ONE_CELL if len({getattr(row, name) for row in members}) == 1
+    }
     return Row(
-        task=first.task if "task" in cell_parts else None,
-        lang=first.lang if "lang" in cell_parts else None,
+        **kept | in_one_cell,
         group=first.group if {"group", "lang"} & set(cell_parts) else None,
         role=first.role,
-        method=first.method if "method" in parts or first.role else None,
-        model=first.model if "method" in parts else None,
-        shots=first.shots if "method" in parts else None,
-        source=first.source if "source" in parts else None,
         size=",".join(sorted(sizes, key=size_order)) or None,
         rows=rows,
         metric=", ".join(sorted({row.metric for row in members})),
         n=sum(row.n for row in members),
         cells=len({(row.task, row.lang) for row in members}),
+        mixed=mixed(members),
         mean=statistics.fmean(means) if means else None,
         std=statistics.stdev(means) if len(means) > 1 else None,
         reference=_mean(_per_cell(scored, "reference")),

@@ -32,10 +32,17 @@ class Table:
     title: str
 
 
+#: Columns for people that stand there if more than one thing occurs in them.
+_IF_SEVERAL = ("strategy", "seeds", "generator", "judge", "decoding", "reader", "version")
+#: Digests and keys, which stand there only if two rows would look the same without; the first that help.
+_IF_NEEDED = ("test", "generation", "judgement", "data", "model_version", "generator_version", "setting", "definition",
+              "generator_setting", "judge_setting", "recipe")  # fmt: skip
+
+
 def for_people(rows: Sequence[Row], *, aggregated: bool) -> Table:
     """Returns the table that a terminal, Markdown and LaTeX show: scores in %, differences in points.
 
-    Columns that no row needs are left out; reader, decoding and setting stand there only where they tell rows apart.
+    Columns that no row needs are left out; what makes a result another one stands there where it tells rows apart.
     """
     columns: dict[str, Callable[[Row], str]] = {
         "task": lambda r: r.task or _MINUS,
@@ -47,9 +54,8 @@ def for_people(rows: Sequence[Row], *, aggregated: bool) -> Table:
         "size": lambda r: r.size or _MINUS,
         "rows": lambda r: _MINUS if r.rows is None else str(r.rows),
         "shots": lambda r: _MINUS if r.shots is None else str(r.shots),
-        "decoding": lambda r: r.decoding or _MINUS,
-        "reader": lambda r: r.reader or _MINUS,
-        "setting": lambda r: r.setting or _MINUS,
+        **{name: _plain(name) for name in (*_IF_SEVERAL, *_IF_NEEDED)},
+        "mixed": lambda r: r.mixed or _MINUS,
         "cells": lambda r: str(r.cells),
         "n": lambda r: str(r.n) if r.n else _MINUS,
         "metric": lambda r: r.metric,
@@ -71,6 +77,14 @@ def for_people(rows: Sequence[Row], *, aggregated: bool) -> Table:
     return Table(columns=tuple(shown), rows=cells, title=_title(rows, aggregated=aggregated))
 
 
+def _plain(name: str) -> Callable[[Row], str]:
+    def text(row: Row) -> str:
+        value = getattr(row, name)
+        return _MINUS if value is None else str(value)
+
+    return text
+
+
 def _hidden(rows: Sequence[Row], *, aggregated: bool) -> set[str]:
     hidden = {"95 %"} if aggregated else {"cells", "group"}
     if len({row.metric for row in rows}) == 1:
@@ -81,13 +95,17 @@ def _hidden(rows: Sequence[Row], *, aggregated: bool) -> set[str]:
         hidden.add("below chance")
     if all(row.shots is None or row.method != "icl" for row in rows):
         hidden.add("shots")
-    groups: dict[tuple[object, ...], list[Row]] = {}
-    for row in rows:
-        what = (row.task, row.lang, row.role, row.method, row.model, row.source, row.rows, row.shots, row.size)
-        groups.setdefault(what, []).append(row)
-    for name in ("decoding", "reader", "setting"):
-        if all(len({getattr(row, name) for row in group}) == 1 for group in groups.values()):
+    hidden |= {name for name in _IF_SEVERAL if len({getattr(row, name) for row in rows} - {None}) < 2}
+    base = ("task", "lang", "group", "role", "method", "model", "source", "size", "rows", "shots")
+    shown = [*base, *(name for name in _IF_SEVERAL if name not in hidden)]
+    for name in _IF_NEEDED:
+        groups: dict[tuple[object, ...], set[object]] = {}
+        for row in rows:
+            groups.setdefault(tuple(getattr(row, other) for other in shown), set()).add(getattr(row, name))
+        if all(len(values) == 1 for values in groups.values()):
             hidden.add(name)
+        else:
+            shown.append(name)
     return hidden
 
 
@@ -102,14 +120,21 @@ def _percent(share: float | None) -> str:
     return _MINUS if share is None else f"{100 * share:.1f}"
 
 
+#: The first columns for programs, in this order; the others follow.
+_FIRST = ("task", "lang", "group", "role", "method", "model", "source", "size", "rows", "shots", "decoding", "setting",
+          "reader", "metric", "n", "cells", "mean", "std", "low", "high", "reference", "majority", "linear", "failed",
+          "below_chance")  # fmt: skip
+
+
 def records(rows: Sequence[Row]) -> list[dict[str, object]]:
-    """Returns the rows for programs: scores are shares from 0 to 1, the difference is in points."""
+    """Returns the rows for programs, with every column: scores are shares from 0 to 1, the difference is in points."""
     found = []
     for row in rows:
         record: dict[str, object] = asdict(row)
         points = record.pop("difference")
-        record["difference_points"] = None if points is None else round(100 * float(str(points)), 4)
-        found.append({n: round(v, 6) if isinstance(v, float) else v for n, v in record.items()})
+        first = {name: record.pop(name) for name in _FIRST}
+        first["difference_points"] = None if points is None else round(100 * float(str(points)), 4)
+        found.append({n: round(v, 6) if isinstance(v, float) else v for n, v in (first | record).items()})
     return found
 
 

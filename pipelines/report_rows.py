@@ -1,7 +1,8 @@
 """The rows of a report: repeats become a mean, and every row gets what it must be held against.
 
-Here: grouping, means, references (generator, majority, linear). Not here: reading the store (`report.py`), means over
-cells (`report_by.py`), drawing (`report_formats.py`).
+Here: grouping, means, references (generator, majority, linear). Not here: what makes a result another one
+(`report_result.py`), reading the store (`report_records.py`), means over cells (`report_by.py`), drawing
+(`report_formats.py`).
 """
 
 import statistics
@@ -9,37 +10,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sdc.pipelines.metrics.interval import mean_interval
+from sdc.pipelines.report_result import NAMES, Author, Result, identity
 from sdc.pipelines.tasks.languages import group_of
 
 MAJORITY, GENERATOR = "majority", "generator"
-#: Name of a model, and what identifies it in keys, as JSON; empty if that is not known.
-Author = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
+class Record(Result):
     """One run as one reader read it. `value` is None for a run that broke off; shares are 0 to 1.
 
-    `version` identifies the run's model as its key does, and `generators` says who wrote its rows: two models can have
+    `model_identity` is the run's model as its key has it, and `authors` says who wrote its rows: two models can have
     one name, such as two revisions of a repository.
     """
 
     eval_key: str
     run: str
-    lang: str
-    task: str
-    method: str
-    model: str
-    source: str | None
     sizes: tuple[str, ...]
-    rows: int | None
-    shots: int | None
-    decoding: str | None
-    setting: str
-    version: str | None
-    reader: str
-    generators: tuple[Author, ...]
-    metric: str
+    model_identity: str | None
+    authors: tuple[Author, ...]
     value: float | None
     low: float | None
     high: float | None
@@ -48,36 +37,26 @@ class Record:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class Row(Result):
     """One row of a report. Scores are shares, 0 to 1; None is "does not apply".
 
     Args:
         role: `majority`, `generator` or empty.
         size: The nominal sizes that all have these real `rows`, by commas.
-        rows: The real number of rows of the draw; a range (`10-14`) if cells differ.
         n: Runs in the mean; `failed` broke off and are not in it, `below_chance` are in it.
         cells: Cells (language and task) in the mean.
+        mixed: What different things are in the mean because `--by` does not keep them apart, in words.
         std: Sample standard deviation over repeats; over cells if there are several.
         low, high: 95 % interval: of the mean if n > 1, over test rows if n = 1.
         reference: The generator's score; `difference` is mean minus reference.
     """
 
-    task: str | None
-    lang: str | None
-    group: str | None
+    group: str | None = None
     role: str = ""
-    method: str | None
-    model: str | None
-    source: str | None = None
     size: str | None = None
-    rows: int | str | None = None
-    shots: int | None = None
-    decoding: str | None = None
-    setting: str | None = None
-    reader: str | None = None
-    metric: str
     n: int = 0
     cells: int = 1
+    mixed: str | None = None
     mean: float | None = None
     std: float | None = None
     low: float | None = None
@@ -90,6 +69,9 @@ class Row:
     below_chance: int = 0
 
 
+_Pair = tuple[Row, list[Record]]
+
+
 def build(records: Sequence[Record], shown: Iterable[str], *, generator: str | None = None) -> list[Row]:
     """Returns one row per distinct result, majority and generator first, then by method, source and rows.
 
@@ -99,54 +81,28 @@ def build(records: Sequence[Record], shown: Iterable[str], *, generator: str | N
         generator: The model that wrote the synthetic rows; None takes it from the draws.
     """
     wanted = set(shown)
-    every = _group(records)
-    by_cell: dict[tuple[str, str], list[tuple[Row, list[Record]]]] = {}
-    for row, members in every:
-        by_cell.setdefault((str(row.task), str(row.lang)), []).append((row, members))
-    rows = []
-    for (task, lang), pairs in by_cell.items():
-        if not any(member.eval_key in wanted for _, members in pairs for member in members):
-            continue
-        authors = {name for _, members in pairs for member in members for name, _ in member.generators}
-        majority = next((m.majority for _, ms in pairs for m in ms if m.majority is not None), None)
-        metric = pairs[0][0].metric
-        rows.append(
-            Row(
-                task=task,
-                lang=lang,
-                group=group_of(lang),
-                role=MAJORITY,
-                method=MAJORITY,
-                model=None,
-                metric=metric,
-                mean=majority,
-                majority=majority,
-            )
-        )
-        plain = [row for row, _ in pairs]
-        for row, members in pairs:
-            if not any(member.eval_key in wanted for member in members):
-                continue
-            wrote = {author for member in members for author in member.generators}
-            own = {name for name, _ in wrote}
-            # Where several settings could serve, the best one does: the reference that is hardest to beat.
-            # Human rows have no author: they are held against the generator of the cell, if there is just one.
-            names = {generator} if generator else own or (authors if len(authors) == 1 else set())
-            versions = set() if generator else {version for _, version in wrote if version}
-            zero_shot = [r for r, ms in pairs if _is_zero_shot(r) and (not versions or ms[0].version in versions)]
-            reference = max((r.mean for r in zero_shot if r.model in names and r.mean is not None), default=None)
-            rows.append(_with_references(row, plain, reference, authors | names, majority))
+    tests: dict[tuple[str | None, str | None, str | None], list[_Pair]] = {}
+    for row, members in _group(records):
+        tests.setdefault((row.task, row.lang, row.test), []).append((row, members))
+    rows: list[Row] = []
+    for pairs in tests.values():  # only what was tested on the same rows can be held against each other
+        kept = [pair for pair in pairs if any(member.eval_key in wanted for member in pair[1])]
+        if kept:
+            rows += _with_references(kept, pairs, generator)
     return sorted(rows, key=order)
 
 
-def _group(records: Sequence[Record]) -> list[tuple[Row, list[Record]]]:
+def _group(records: Sequence[Record]) -> list[_Pair]:
     groups: dict[tuple[object, ...], list[Record]] = {}
     # A run that broke off has nothing to read: it is counted with those of its kind, whatever reader they have.
     for r in sorted(records, key=lambda record: record.value is None):
-        # The nominal size is no part of a result: draws with the same real rows are the same point (B10).
-        what = (r.task, r.lang, r.method, r.model, r.source, r.rows, r.shots, r.decoding, r.setting, r.metric)
-        alike = [] if r.value is not None else [known for known in groups if known[:-1] == what]
-        groups.setdefault(alike[0] if alike else (*what, r.reader), []).append(r)
+        what = identity(r)
+        if r.value is None:
+            alike = (
+                known for known, (first, *_) in groups.items() if identity(replace(r, reader=first.reader)) == known
+            )
+            what = next(alike, what)
+        groups.setdefault(what, []).append(r)
     return [(_row(members), members) for members in groups.values()]
 
 
@@ -158,19 +114,9 @@ def _row(members: Sequence[Record]) -> Row:
         only = next(member for member in members if member.value is not None)
         interval = None if only.low is None or only.high is None else (only.low, only.high)
     return Row(
-        task=first.task,
-        lang=first.lang,
-        group=group_of(first.lang),
-        method=first.method,
-        model=first.model,
-        source=first.source,
+        **{name: getattr(first, name) for name in NAMES},
+        group=group_of(str(first.lang)),
         size=",".join(sorted({size for member in members for size in member.sizes}, key=size_order)) or None,
-        rows=first.rows,
-        shots=first.shots,
-        decoding=first.decoding,
-        setting=first.setting,
-        reader=first.reader,
-        metric=first.metric,
         n=len(values),
         mean=statistics.fmean(values) if values else None,
         std=statistics.stdev(values) if len(values) > 1 else None,
@@ -181,30 +127,70 @@ def _row(members: Sequence[Record]) -> Row:
     )
 
 
+def _with_references(kept: Sequence[_Pair], pairs: Sequence[_Pair], generator: str | None) -> list[Row]:
+    """Returns the rows of one cell and one test with the majority's first, each beside what it is held against."""
+    majority = next((m.majority for _, ms in pairs for m in ms if m.majority is not None), None)
+    first = kept[0][0]
+    found = [
+        Row(
+            task=first.task,
+            lang=first.lang,
+            test=first.test,
+            group=first.group,
+            role=MAJORITY,
+            method=MAJORITY,
+            metric=first.metric,
+            mean=majority,
+            majority=majority,
+        )
+    ]
+    everybody = {author for _, members in pairs for member in members for author in member.authors}
+    for row, members in kept:
+        own = {author for member in members for author in member.authors}
+        # Human rows have no author: they are held against the generator of the cell, if there is just one.
+        authors = {(generator, "")} if generator else own or (everybody if len(everybody) == 1 else set())
+        # Where several settings could serve, the best one does: the reference that is hardest to beat.
+        reference = max(
+            (r.mean for r, ms in pairs if _is_zero_shot(r) and _is_by(ms[0], authors) and r.mean is not None),
+            default=None,
+        )
+        linear = max(
+            (r.mean for r, _ in pairs if r.method == "linear" and _same_rows(r, row) and r.mean is not None),
+            default=None,
+        )
+        is_generator = row.method == "icl" and _is_by(members[0], everybody | authors)
+        is_reference = is_generator and row.shots == 0
+        found.append(
+            replace(
+                row,
+                role=GENERATOR if is_generator else "",
+                reference=reference,
+                difference=None if is_reference or reference is None or row.mean is None else row.mean - reference,
+                majority=majority,
+                linear=linear if row.rows is not None else None,
+            )
+        )
+    return found
+
+
 def _is_zero_shot(row: Row) -> bool:
     return row.method == "icl" and row.shots == 0
 
 
-def _with_references(
-    row: Row, cell: Sequence[Row], reference: float | None, authors: set[str], majority: float | None
-) -> Row:
-    linear = max(
-        (r.mean for r in cell if r.method == "linear" and _same_draws(r, row) and r.mean is not None), default=None
-    )
-    is_generator = row.method == "icl" and row.model in authors
-    is_reference = is_generator and row.shots == 0
-    return replace(
-        row,
-        role=GENERATOR if is_generator else "",
-        reference=reference,
-        difference=None if is_reference or reference is None or row.mean is None else row.mean - reference,
-        majority=majority,
-        linear=linear if row.rows is not None else None,
+def _is_by(record: Record, authors: Iterable[Author]) -> bool:
+    """Returns whether a run's model is one of `authors`: the very same one, where both say which it is."""
+    return any(
+        record.model == name and (not version or not record.model_identity or record.model_identity == version)
+        for name, version in authors
     )
 
 
-def _same_draws(one: Row, other: Row) -> bool:
-    return one.source == other.source and one.rows == other.rows
+#: What two results have in common that were trained on the same rows, or on rows drawn in the same way.
+_OF_ROWS = ("source", "rows", "strategy", "seeds", "generation", "judgement", "data")
+
+
+def _same_rows(one: Row, other: Row) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in _OF_ROWS)
 
 
 def size_order(size: str) -> tuple[bool, int, str]:
@@ -221,5 +207,5 @@ def order(row: Row) -> tuple[object, ...]:
     return (
         row.task or "", row.group or "" if row.lang is None else "", row.lang or "", _ROLES[row.role],
         row.method or "", row.source or "", rows, size_order((row.size or "0").split(",")[0]),
-        row.shots or 0, row.model or "", row.decoding or "", row.setting or "", row.reader or "",
+        row.shots or 0, *(str(getattr(row, name) or "") for name in ("model", "decoding", "setting", *NAMES)),
     )  # fmt: skip

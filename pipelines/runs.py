@@ -3,9 +3,12 @@
 Here: the look-up. Not here: what becomes of runs (eval, report).
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from sdc.cache.store import Store
+from sdc.pipelines.stage import Context
 
 #: The sample used last of every source in every cell.
 NEWEST_SAMPLES = """
@@ -17,30 +20,58 @@ NEWEST_SAMPLES = """
     ) where age = 1"""
 
 
-def current(store: Store, cells: Sequence[tuple[str, str]] | None = None) -> list[str]:
-    """Returns the keys of the runs that count now, in a fixed order.
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The runs of some cells.
+
+    Args:
+        keys: Those that count, in a fixed order.
+        hidden: Why others do not -> how many; empty if none does not.
+    """
+
+    keys: Sequence[str]
+    hidden: Mapping[str, int]
+
+    def say(self, context: Context, who: str) -> None:
+        """Tells the user what is not shown, and how it is."""
+        if self.hidden:
+            why = ", ".join(f"{number} {reason}" for reason, number in self.hidden.items())
+            context.say(f"{who}: {sum(self.hidden.values())} runs are left out ({why}); --all takes them, too")
+
+
+def find(store: Store, cells: Sequence[tuple[str, str]] | None = None, *, everything: bool = False) -> Found:
+    """Returns the runs that count now.
 
     These are the runs on a draw of the newest samples of their cell, and the zero-shot runs, which have no draw; both
-    only if they were tested on the data that the last used run of the cell was tested on.
+    only if they were tested on the data that the last used run of the cell was tested on, and made by the newest
+    version of their stage that made any run of the cell.
 
     Args:
         store: Where to look.
         cells: (lang, task) pairs; None for all.
+        everything: All runs count, whatever they are of.
     """
     found = store.query(
         f"""with samples as ({NEWEST_SAMPLES}),
-        tests as (
-            select lang, task, test_key from (
-                select r.lang, r.task, r.test_key, row_number() over (
+        drawn as (select distinct d.draw from draws d join samples s using (key, lang, task)),
+        every as (
+            select r.*, a.version, first_value(r.test_key) over (
                     partition by r.lang, r.task order by a.used_at desc, r.key
-                ) as age
-                from runs r join artifacts a using (key)
-            ) where age = 1
+                ) as newest_test,
+                max(a.version) over (partition by r.lang, r.task, a.stage) as newest_version
+            from runs r join artifacts a using (key)
+            where ? or r.lang || '/' || r.task in (select unnest(?::varchar[]))
         )
-        select r.key from runs r join tests t using (lang, task, test_key)
-        where (r.draw is null or r.draw in (select d.draw from draws d join samples s using (key, lang, task)))
-          and (? or r.lang || '/' || r.task in (select unnest(?::varchar[])))
-        order by r.task, r.lang, r.method, r.model, r.num_shots, r.num_rows, r.key""",  # noqa: S608 (a constant)
+        select key, case
+                when version <> newest_version then 'made by an older version of sdc'
+                when test_key <> newest_test then 'on another test'
+                when draw is not null and draw not in (select draw from drawn) then 'on an older sample'
+            end
+        from every
+        order by task, lang, method, model, num_shots, num_rows, key""",  # noqa: S608 (a constant)
         [cells is None, [f"{lang}/{task}" for lang, task in cells or []]],
     )
-    return [row[0] for row in found]
+    if everything:
+        return Found(keys=[key for key, _ in found], hidden={})
+    hidden = Counter(reason for _, reason in found if reason is not None)
+    return Found(keys=[key for key, reason in found if reason is None], hidden=dict(sorted(hidden.items())))

@@ -84,10 +84,10 @@ class Tuned:
 
 
 def groups(cell: Cell, draws: Sequence[Draw]) -> list[Group]:
-    """Returns draws by source and real number of rows, in the order in which these first occur."""
-    found: dict[tuple[str, int], list[Draw]] = {}
+    """Returns draws by source, what they were drawn from and real number of rows, in the order of their first ones."""
+    found: dict[tuple[str, str, int], list[Draw]] = {}
     for draw in draws:
-        found.setdefault((draw.source, draw.num_rows), []).append(draw)
+        found.setdefault((draw.source, draw.example_key, draw.num_rows), []).append(draw)
     return [Group(cell=cell, draws=sorted(alike, key=lambda draw: draw.repeat)) for alike in found.values()]
 
 

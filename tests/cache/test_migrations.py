@@ -91,3 +91,30 @@ def test_the_ledger_reads_what_summaries_say_and_leaves_the_rest_null(store: Sto
         (None, None, None, None, None, 0.25, None),
         (None,) * 7,
     ]
+
+
+def test_a_store_with_three_migrations_gets_what_makes_a_result(
+    chain: dict[str, Artifact], store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    old = Store(tmp_path / "old" / "store.duckdb")
+    with monkeypatch.context() as patch:
+        patch.setattr(file, "MIGRATIONS", migrations.MIGRATIONS[:3])
+        for artifact in chain.values():
+            rows = {}
+            for table in migrations.ROW_TABLES:
+                names, found = store.query_with_names(
+                    f"select * exclude (key) from {table} where key = '{artifact.key}'"
+                )
+                kept = [dict(zip(names, row, strict=True)) for row in found]
+                for row in kept:
+                    for new in ("human_key", "human_members"):
+                        row.pop(new, None)
+                rows[table] = kept
+            old.put(artifact, rows)
+        assert _applied(old.path)[-1] == "m003_reviews"
+    with old.open():
+        pass
+    assert "m004_what_makes_a_result" in _applied(old.path)
+    assert old.query("select draw, human, examples = ?, generation = ?, judge from origins",
+                     [chain["judge"].key, chain["gen"].key]) == [("d1", None, True, True, "gates")]  # fmt: skip
+    assert old.query("select value, judge, length(result) from results") == [(0.5, "gates", 12)]

@@ -230,7 +230,7 @@ def test_b10_sizes_with_the_same_rows_are_one_row(filled: Context) -> None:
 def _record(name: str, size: str, value: float, **changed: Any) -> Record:
     record = Record(
         eval_key=name, run=name, lang="te", task="topic", method="linear", model="m", source="human", sizes=(size,),
-        rows=14, shots=None, decoding=None, setting="s", version=None, reader="scores", generators=(),
+        rows=14, shots=None, decoding=None, setting="s", model_identity=None, reader="scores", authors=(),
         metric="accuracy", value=value, low=0.0, high=1.0, majority=0.25, below_chance=False,
     )  # fmt: skip
     return replace(record, **changed)
@@ -239,14 +239,14 @@ def _record(name: str, size: str, value: float, **changed: Any) -> Record:
 def test_a_generator_is_the_model_that_wrote_the_rows_not_one_of_the_same_name() -> None:
     asked = {"method": "icl", "model": "llm", "source": None, "rows": None, "shots": 0}
     records = [
-        _record("old", "", 0.9, **asked, version="1", setting="old"),
-        _record("new", "", 0.7, **asked, version="2", setting="new"),
-        _record("a", "10", 0.8, source="synthetic", generators=(("llm", "2"),)),
+        _record("old", "", 0.9, **asked, model_identity="1", setting="old"),
+        _record("new", "", 0.7, **asked, model_identity="2", setting="new"),
+        _record("a", "10", 0.8, source="synthetic", authors=(("llm", "2"),)),
         _record("b", "10", 0.8, source="human"),
     ]
     rows = {row.source: row for row in report_rows.build(records, ["a", "b"])}
     assert rows["synthetic"].reference == 0.7
-    assert rows["human"].reference == 0.9  # nobody wrote it: the one that is hardest to beat
+    assert rows["human"].reference == 0.7  # nobody wrote it: the very model that wrote the cell's synthetic rows
 
 
 def test_b10_other_draws_with_the_same_rows_are_repeats_of_the_same_row() -> None:
@@ -435,7 +435,10 @@ def test_only_the_newest_sample_is_reported_and_missing_evals_are_said(tmp_path:
     rows = report.run(context, ReportConfig(), wanted=[("te", "topic")])
     shown = {(r.size, r.rows) for r in rows if r.source == "synthetic"}
     assert shown == {("10", 14)}  # `all` and "20" are only in the older sample, 49 rows are not evaluated
-    assert said[0] == "report: 2 runs are not evaluated yet, run `sdc eval` for them"
+    assert said[:2] == [
+        "report: 6 runs are left out (6 on an older sample); --all takes them, too",
+        "report: 2 runs are not evaluated yet, run `sdc eval` for them",
+    ]
     old = [a for a in store.find("sample", lang="te", task="topic") if a.summary["source"] == "synthetic"][-1]
     store.touch([old.key])
     rows = report.run(context, ReportConfig(), wanted=[("te", "topic")])
