@@ -20,7 +20,8 @@ from sdc.pipelines.metrics.interval import Estimate
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.tasks import Task
 
-VERSION = 1
+#: 2: a row with a NaN among its scores is unparsed.
+VERSION = 2
 #: Runs whose outputs are in memory, and in one transaction, together.
 _CHUNK = 200
 

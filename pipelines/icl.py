@@ -21,7 +21,7 @@ from sdc.pipelines.draws import Draw
 from sdc.pipelines.engines import answers, models, open_asker
 from sdc.pipelines.engines.ask import Asker
 from sdc.pipelines.engines.estimate import Estimate, estimate
-from sdc.pipelines.engines.protocol import Call, Reply
+from sdc.pipelines.engines.protocol import NOT_FINITE, Call, Reply
 from sdc.pipelines.examples import Row, rows_of, test_rows
 from sdc.pipelines.stage import Computed, Context, Outcome
 
@@ -184,7 +184,7 @@ def _computation(
             {"idx": idx, "scores": list(reply.scores) or None, "reply": _text(reply)}
             for (idx, _), reply in zip(rows, replies, strict=True)
         ]
-        num_unanswered, reason = _unanswered(replies)
+        num_unanswered, status, reason = _unanswered(replies)
         if reason:
             context.say(f"icl {cell}: {reason}; --force asks those again, and takes the others from the reply cache")
         usage = asker.take_usage()
@@ -205,7 +205,7 @@ def _computation(
             "shot_seed": item.shot_seed,
             "setting": digest({k: v for k, v in item.planned.config.items() if k not in _OF_ONE_RUN})[:12],
             "test_key": test.key,
-            "status": "failed" if num_unanswered == len(replies) else "ok",
+            "status": status,
             "reason": reason,
             "seconds": usage.seconds,
             "details": json.dumps(details, ensure_ascii=False),
@@ -295,10 +295,13 @@ def _text(reply: Reply) -> str | None:
     return reply.text if reply.is_answer and not reply.scores else None
 
 
-def _unanswered(answers: Sequence[Reply]) -> tuple[int, str | None]:
-    """Returns how many test rows were not answered, and a line that says so, or None."""
-    missing = [reply for reply in answers if not reply.is_answer]
-    if not missing:
-        return 0, None
-    why = Counter(reply.reason or reply.finish for reply in missing).most_common(1)[0][0]
-    return len(missing), f"{len(missing)} of {len(answers)} test rows were not answered ({why})"
+def _unanswered(answers: Sequence[Reply]) -> tuple[int, str, str | None]:
+    """Returns how many test rows were not answered, the run's status, and a line that says why, or None.
+
+    A run without any answer has failed; and one of a model that computed what is no number, with all that it scored.
+    """
+    why = Counter(reply.reason or reply.finish for reply in answers if not reply.is_answer)
+    if not why:
+        return 0, "ok", None
+    reason = f"{why.total()} of {len(answers)} test rows were not answered ({why.most_common(1)[0][0]})"
+    return why.total(), "failed" if why.total() == len(answers) or NOT_FINITE in why else "ok", reason

@@ -153,7 +153,7 @@ class Asker:
         try:
             with closing(self._engine.answer(calls)) as groups:
                 for group in groups:
-                    fresh = {keys[position]: reply for position, reply in group.items()}
+                    fresh = {keys[position]: reply.checked() for position, reply in group.items()}
                     self._keep(fresh)
                     found.update(fresh)
         finally:

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from sdc.errors import EngineError
+from sdc.pipelines.engines import model_files
 from sdc.pipelines.engines.models import Model
 
-_WANTED = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 #: Copies of the weights in other layouts, and whatever lies in subfolders.
-_UNWANTED = ("consolidated*", "*/*")
+_UNWANTED = ("consolidated*", "*/*.safetensors", "*/*.json", "*/*.model", "*/*.txt")
 _TIMEOUT_S = 10.0
 
 
@@ -22,11 +22,16 @@ def folder(model: Model) -> str:
     """Returns the folder with the files of `model`, downloaded first if they are not on this machine.
 
     Raises:
-        EngineError: They are not here and cannot be fetched.
+        EngineError: They are not here and cannot be fetched, or they are those of no model.
     """
     there = local_folder(model)
-    if there is not None:
-        return there
+    if there is None:
+        there = _downloaded(model)
+    model_files.check(Path(there), name=model.name)
+    return there
+
+
+def _downloaded(model: Model) -> str:
     import huggingface_hub
 
     try:
@@ -56,7 +61,7 @@ def _request(model: Model) -> dict[str, Any]:
     return {
         "repo_id": model.source,
         "revision": model.revision,
-        "allow_patterns": list(_WANTED),
+        "allow_patterns": list(model_files.PARTS),
         "ignore_patterns": list(_UNWANTED),
     }
 

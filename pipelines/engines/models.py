@@ -14,15 +14,13 @@ from typing import Any
 from sdc.cache.key import SHORT, digest
 from sdc.cache.store import Store
 from sdc.errors import UsageError
-from sdc.pipelines.engines import trained
+from sdc.pipelines.engines import model_files, trained
 
 TEACHER = "pocket-teacher"
 STUDENT = "pocket-student"
 POCKET = Path(__file__).parent.parent / "pocket"
 _SERVED = "api:"
 _KEY = re.compile(r"[0-9a-fA-F]{4,64}")
-#: The files of a local model that decide what it says.
-_PARTS = ("*.safetensors", "*.json", "*.jinja", "*.model", "*.txt")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,8 +143,8 @@ def _local(store: Store, name: str, folder: Path, needs: Mapping[str, Any]) -> M
         raise UsageError(
             "the folder holds no model (config.json is missing)", str(folder), "give a Hugging Face folder"
         )
-    files = sorted({path for part in _PARTS for path in folder.glob(part)})
-    digests = {path.name: found for path, found in store.known_file_digests(files).items()}
+    files = model_files.of(folder)
+    digests = {model_files.name_of(path, folder): found for path, found in store.known_file_digests(files).items()}
     return Model(name=name, source=str(folder), digest=digest(digests), **needs)
 
 

@@ -5,10 +5,13 @@ Here: Call, Reply, Engine. Not here: the cache in front of an engine (`ask.py`).
 
 import math
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Protocol
 
 from sdc.cache.key import digest
+
+#: Why a scored call has no answer where the model computes NaN or infinity.
+NOT_FINITE = "a score is not finite"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +75,12 @@ class Reply:
     def is_answer(self) -> bool:
         """Whether the model answered. Only answers are kept; a refusal or a failure may be an answer another time."""
         return self.finish in _ANSWERS
+
+    def checked(self) -> "Reply":
+        """Returns the reply, or a failed one if a score is no finite number: that is no likelihood of anything."""
+        if all(map(math.isfinite, self.scores)):
+            return self
+        return replace(self, scores=(), finish="failed", reason=NOT_FINITE)
 
     @classmethod
     def from_json(cls, raw: Any) -> "Reply":

@@ -8,14 +8,13 @@ Shape letters: B calls in a batch, S tokens of the padded prompt without what is
 """
 
 import time
-import warnings
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from sdc.errors import EngineError
-from sdc.pipelines.engines import answers, choice_tree, hub
+from sdc.pipelines.engines import adapters, answers, choice_tree, networks
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.prompt_tokens import load_tokenizer, prompt_ids
 from sdc.pipelines.engines.protocol import Call, Reply
@@ -218,24 +217,11 @@ def _load(model: Model, device: str) -> tuple[Any, Any]:
     hf_logging: Any = transformers.logging
     hf_logging.set_verbosity_error()
     hf_logging.disable_progress_bar()
-    folder = hub.folder(model)
     tokenizer = load_tokenizer(model)
-    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    try:
-        loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.bfloat16 if device == "cuda" else "auto", use_safetensors=True, **options
-        )
-        num_bytes = sum(p.numel() * p.element_size() for p in loaded.parameters())
-        if device == "cpu" and num_bytes < _LARGE_BYTES:
-            loaded = (
-                loaded.float()
-            )  # bf16 on a CPU pays off for large models only, and rounds differently in each batch
-        if model.adapter:
-            from peft import PeftModel
-
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", FutureWarning)  # peft still asks transformers by an old name
-                loaded = PeftModel.from_pretrained(loaded, model.adapter, is_trainable=False).merge_and_unload()
-    except Exception as error:  # a broken folder raises what it likes; tokenizers even a bare Exception
-        raise hub.unloadable(model, error) from error
+    loaded = networks.load(model, "language model", dtype=torch.bfloat16 if device == "cuda" else "auto")
+    num_bytes = sum(p.numel() * p.element_size() for p in loaded.parameters())
+    if device == "cpu" and num_bytes < _LARGE_BYTES:
+        loaded = loaded.float()  # bf16 on a CPU pays off for large models only, and rounds differently in each batch
+    if model.adapter:
+        loaded = adapters.merged(model, loaded)
     return loaded.to(device).eval(), tokenizer

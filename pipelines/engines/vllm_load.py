@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from sdc.errors import EngineError
-from sdc.pipelines.engines import hub
+from sdc.pipelines.engines import adapters, hub, networks
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.options import EngineOptions
 
@@ -52,6 +52,7 @@ def load(model: Model, options: EngineOptions) -> Any:
         EngineError: vLLM is not installed, the model is not here, or it does not fit.
     """
     folder = Path(hub.folder(model))
+    _check_files(model, folder, options)
     os.environ.update(_QUIET)
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "CRITICAL")  # what it logs as errors, we raise
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
@@ -69,13 +70,30 @@ def load(model: Model, options: EngineOptions) -> Any:
                 engine = LLMEngine.from_engine_args(EngineArgs(**arguments), usage_context=UsageContext.LLM_CLASS)
                 if model.adapter:
                     engine.add_lora(lora_request(model))
+                bad = [name for names in engine.apply_model(_not_finite) for name in names]
         except ImportError as error:
             raise EngineError(f"vllm cannot be imported ({_reason(error)})", "--engine vllm", _MISSING) from error
         except EngineError:
             raise
         except Exception as error:  # vLLM, torch and the folder raise what they like
             raise _unloadable(model, error, options) from error
+    if bad:
+        raise networks.not_finite(model.name, bad)
     return engine
+
+
+def _check_files(model: Model, folder: Path, options: EngineOptions) -> None:
+    """Checks what vLLM does not: it notices a missing layer, but not one that it keeps in one piece with others."""
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    if not options.quantization and "quantization_config" not in config:
+        networks.check_names(model, "language model")
+    if model.adapter:
+        adapters.check_tied(model, folder, adapters.read(model))
+
+
+def _not_finite(network: Any) -> list[str]:
+    """Returns the names of weights that are not finite; runs where the weights are."""
+    return [name for name, weight in network.named_parameters() if not networks.is_finite(weight)]
 
 
 def lora_request(model: Model) -> Any:

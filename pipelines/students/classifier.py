@@ -12,7 +12,7 @@ import torch
 import transformers
 from torch.nn import functional
 
-from sdc.pipelines.engines import hub
+from sdc.pipelines.engines import hub, networks
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.students import schedule
 
@@ -123,9 +123,16 @@ def attention_of(device: str, precision: str) -> str | None:
 
 
 def load(
-    model: Model, tokenizer: Any, num_labels: int, *, dropout: float, seed: int, precision: str = "auto"
+    model: Model,
+    tokenizer: Any,
+    num_labels: int,
+    *,
+    dropout: float,
+    seed: int,
+    precision: str = "auto",
+    keep_head: bool = False,
 ) -> Classifier:
-    """Returns the pre-trained network with a new head, its weights in float32.
+    """Returns the pre-trained network with a new head, or its own, its weights in float32.
 
     Args:
         model: What to load; weights are safetensors, and code from the hub is never run.
@@ -134,9 +141,10 @@ def load(
         dropout: On the input of the head, in [0, 1).
         seed: Decides every weight that the model does not bring: the head.
         precision: `auto`, `bf16` or `fp32`.
+        keep_head: Start from the head that the model brings.
 
     Raises:
-        EngineError: The model is not on this machine, or has no form for classification.
+        EngineError: The model is not on this machine, has no form for classification, or no head to keep.
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     precision = precision_of(device, precision)
@@ -148,17 +156,12 @@ def load(
         own = [name for name in _HEAD_DROPOUT if hasattr(config, name)]
         for name in own:
             setattr(config, name, dropout)
-        torch.manual_seed(seed)
-        network = transformers.AutoModelForSequenceClassification.from_pretrained(
-            folder,
-            config=config,
-            dtype=torch.float32,
-            use_safetensors=True,
-            attn_implementation=attention_of(device, precision),
-            **_OPTIONS,
-        )  # fmt: skip
     except _LOAD_ERRORS as error:
         raise hub.unloadable(model, error) from error
+    network = networks.load(
+        model, "classifier", head_seed=None if keep_head else seed, config=config, dtype=torch.float32,
+        attn_implementation=attention_of(device, precision),
+    )  # fmt: skip
     if not own:
         _drop_before(_head(network.modules(), num_labels), dropout)
     return Classifier(network.to(device), pad_id=pad_id, device=device, precision=precision)

@@ -177,6 +177,7 @@ class LoadedLinear:
     """
 
     def __init__(self, folder: Path) -> None:
+        import numpy as np
         from safetensors.numpy import load_file
         from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
         from sklearn.linear_model import LogisticRegression
@@ -195,6 +196,9 @@ class LoadedLinear:
         self._regression.classes_ = tensors["labels"]
         if len(about["ngrams"]) != tensors["coefficients"].shape[1]:
             raise ValueError("linear.json and linear.safetensors do not belong together")
+        bad = sorted(name for name, tensor in tensors.items() if not np.isfinite(tensor).all())
+        if bad:
+            raise ValueError(f"{', '.join(bad)} are not finite")
 
     def scores(self, texts: Sequence[str]) -> list[list[float]]:
         """Returns log-probabilities, the same as `FittedLinear`."""

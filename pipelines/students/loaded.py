@@ -4,12 +4,12 @@ They remember no text, so that any number of texts takes the same memory. Here: 
 where the folder comes from (`weights.py`, export), fitting.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from sdc.errors import EngineError
-from sdc.pipelines.engines import hub
+from sdc.pipelines.engines import networks
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.students.finetune import reproducible
 from sdc.pipelines.students.linear import LoadedLinear
@@ -56,7 +56,8 @@ def transformer(folder: Path, *, name: str, max_length: int, precision: str = "a
     limit = classifier.length_limit(model, tokenizer, max_length)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     precision = classifier.precision_of(device, precision)
-    network = _network(model, attention=classifier.attention_of(device, precision)).to(device)
+    attention = classifier.attention_of(device, precision)
+    network = networks.load(model, "classifier", dtype=torch.float32, attn_implementation=attention).to(device).eval()
     pad_id = int(network.config.get_text_config().pad_token_id or 0)
     fitted = classifier.Classifier(network, pad_id=pad_id, device=device, precision=precision)
 
@@ -87,17 +88,3 @@ def adapter(folder: Path, student: LoraStudent) -> Answers:
             fitted.forget()
 
     return answers
-
-
-def _network(model: Model, *, attention: str | None) -> Any:
-    import torch
-    import transformers
-
-    options: Mapping[str, Any] = {"local_files_only": True, "trust_remote_code": False, "use_safetensors": True}
-    try:
-        network: Any = transformers.AutoModelForSequenceClassification.from_pretrained(
-            model.source, dtype=torch.float32, attn_implementation=attention, **options
-        )
-    except Exception as error:  # a broken folder raises what it likes; tokenizers even a bare Exception
-        raise hub.unloadable(model, error) from error
-    return network.eval()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from sdc.errors import EngineError
-from sdc.pipelines.engines import hub
+from sdc.pipelines.engines import adapters as adapters_of
+from sdc.pipelines.engines import networks
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.prompt_tokens import load_tokenizer
 from sdc.pipelines.engines.protocol import Call, Reply
@@ -181,11 +182,16 @@ def read_adapter(folder: Path, engine: TunedEngine) -> torch.Tensor:
     adapters = engine.adapters
     values_P = torch.zeros(adapters.num_parameters, dtype=adapters.dtype)
     try:
-        tensors = load_file(folder / "adapter_model.safetensors")
+        tensors = load_file(folder / adapters_of.WEIGHTS)
+        networks.check_finite(engine.label, tensors)
         for place, (a_RKH, b_ROK) in zip(adapters.places, adapters.split(values_P[None]), strict=True):
-            a_RKH[0].copy_(tensors.pop(f"base_model.model.{place.name}.lora_A.weight"))
-            b_ROK[0].copy_(tensors.pop(f"base_model.model.{place.name}.lora_B.weight"))
-    except (SafetensorError, OSError, KeyError, RuntimeError) as error:
+            for part, half in ((a_RKH[0], "lora_A"), (b_ROK[0], "lora_B")):
+                name = f"base_model.model.{place.name}.{half}.weight"
+                found = tensors.pop(name)
+                if found.shape != part.shape:  # one that is broadcast would fit
+                    raise ValueError(f"{name} is of another shape")
+                part.copy_(found)
+    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0][:160]
         raise EngineError(
             f"cannot read the adapter ({reason})", engine.label, "check its folder, and --base"
@@ -211,7 +217,6 @@ def _require_bitsandbytes(model: Model, flag: str) -> None:
 def _load_4bit(model: Model) -> tuple[Any, Any]:
     import transformers
 
-    folder = hub.folder(model)
     tokenizer = load_tokenizer(model)
     how = transformers.BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_4bit=True,
@@ -219,20 +224,7 @@ def _load_4bit(model: Model) -> tuple[Any, Any]:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
     )
-    try:
-        network: Any = transformers.AutoModelForCausalLM.from_pretrained(
-            folder,
-            quantization_config=how,
-            device_map={"": 0},
-            dtype=torch.bfloat16,
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-        )
-        if model.adapter:
-            from peft import PeftModel
-
-            network = PeftModel.from_pretrained(network, model.adapter, is_trainable=False).merge_and_unload()
-    except Exception as error:  # a broken folder raises what it likes
-        raise hub.unloadable(model, error) from error
+    network = networks.load(model, "language model", quantization_config=how, device_map={"": 0}, dtype=torch.bfloat16)
+    if model.adapter:
+        network = adapters_of.merged(model, network)
     return network.eval(), tokenizer

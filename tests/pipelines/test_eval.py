@@ -90,11 +90,19 @@ def test_metrics_of_replies(context: Context) -> None:
 
 
 def test_scores_are_read_as_scores_whatever_is_asked(context: Context) -> None:
-    key = put_run(context.store, "a", [[0.9, 0.1], [0.2, 0.8], [-3.0, -1.0], [0.5, 0.5], [float("nan"), 1.0]])
+    key = put_run(context.store, "a", [[0.9, 0.1], [0.2, 0.8], [-3.0, -1.0], [0.5, 0.5], [float("-inf"), 1.0]])
     found = [run(context, key, reader=reader)[0] for reader in ("auto", "strict", "paper-code", "scores")]
     assert {(row["reader"], row["accuracy"]) for row in found} == {("scores", 1.0)}
     assert len({row["key"] for row in found}) == 1
     assert [row["hit"] for row in found] == [False, True, True, True]
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf")])
+def test_a_row_with_a_score_that_is_no_number_is_unparsed(context: Context, score: float) -> None:
+    (found,) = run(
+        context, put_run(context.store, "a", [[0.9, 0.1], [0.2, 0.8], [-3.0, -1.0], [0.5, 0.5], [score, 1.0]])
+    )
+    assert (found["accuracy"], found["unparsed_rate"]) == (0.8, 0.2)
 
 
 def test_paper_code_is_kept_beside_strict(context: Context) -> None:

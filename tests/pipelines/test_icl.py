@@ -156,6 +156,22 @@ def test_force_asks_again_only_what_was_not_answered(small: World, monkeypatch: 
     assert (run["status"], run["reason"], len(engine.calls)) == ("ok", None, 7)
 
 
+@pytest.mark.parametrize("score", [float("nan"), float("-inf")])
+def test_a_run_with_a_score_that_is_no_number_failed(
+    small: World, monkeypatch: pytest.MonkeyPatch, score: float
+) -> None:
+    broken = {2: Reply(scores=(score, -1.0), finish="scored")}
+    engine = ScriptedEngine(some(small, broken)).install(monkeypatch)
+    (run,) = runs(small, [], shots=0)
+    assert run["status"] == "failed"
+    assert run["reason"] == "1 of 6 test rows were not answered (a score is not finite)"
+    assert outputs(small, run["key"])[2][1:] == (None, None)
+    broken.clear()  # it was not kept as an answer, so it is asked again
+    small.context = replace(small.context, force=True)
+    (run,) = runs(small, [], shots=0)
+    assert (run["status"], run["reason"], len(engine.calls)) == ("ok", None, 7)
+
+
 def test_a_run_without_any_answer_failed(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
     ScriptedEngine(lambda call: Reply(finish="refused", reason="policy")).install(monkeypatch)
     (run,) = runs(small, [], shots=0, decoding="generate")

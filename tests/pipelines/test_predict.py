@@ -286,7 +286,8 @@ def test_rows_keep_their_order_and_bad_ones_their_place() -> None:
     ("answer", "label", "reason"),
     [
         ({"scores": [math.nan, math.nan]}, None, "a score is not finite"),
-        ({"scores": [math.nan, -5.0]}, 1, None),
+        ({"scores": [math.nan, -5.0]}, None, "a score is not finite"),
+        ({"scores": [-math.inf, -5.0]}, 1, None),
         ({"reply": "Second."}, 1, None),
         ({"reply": "who knows"}, None, "the reply names no label"),
         ({"reason": "refused: no"}, None, "refused: no"),

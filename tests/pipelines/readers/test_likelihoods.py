@@ -52,8 +52,9 @@ def test_rows_that_are_not_whole_take_no_part() -> None:
     nan, inf = float("nan"), math.inf
     whole = [[-1.0, -1.2], [-1.0, -3.0]]
     broken = [None, [nan, -1.0], [-inf, -2.0], [nan, nan], [-1.0]]
-    assert calibrated.read([*whole, *broken], SENTIMENT) == [*calibrated.read(whole, SENTIMENT), None, 1, 1, None, None]
-    assert calibrated.read(broken, SENTIMENT) == [None, 1, 1, None, None]
+    found = [None, None, 1, None, None]
+    assert calibrated.read([*whole, *broken], SENTIMENT) == [*calibrated.read(whole, SENTIMENT), *found]
+    assert calibrated.read(broken, SENTIMENT) == found
     assert calibrated.read([], SENTIMENT) == []
 
 

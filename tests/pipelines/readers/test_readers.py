@@ -119,7 +119,8 @@ def test_reply_readers_never_raise(reply: str, task: Task) -> None:
 def test_scores_are_the_argmax_or_unparsed(row: list[float], task: Task) -> None:
     label = scores.read(row, task)
     finite = [value for value in row if value is not None and math.isfinite(value)]
-    if len(row) != len(task.labels) or not finite:
+    broken = any(value is not None and (math.isnan(value) or value == math.inf) for value in row)
+    if len(row) != len(task.labels) or not finite or broken:
         assert label is None
     else:
         assert label == next(i for i, v in enumerate(row) if v == max(finite))
