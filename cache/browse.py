@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sdc.cache import freshness
 from sdc.cache.key import SHORT
 from sdc.cache.migrations import ROW_TABLES
 from sdc.cache.store import Artifact, Store
@@ -17,12 +18,13 @@ _NUM_WORDS = 6
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
-    """An artifact in a list: itself, when it was made and last used (UTC), and how many rows it has."""
+    """An artifact in a list: itself, when it was made and last used (UTC), how many rows it has, and its state."""
 
     artifact: Artifact
     created_at: datetime
     used_at: datetime
     num_rows: int
+    state: str
 
 
 def listing(
@@ -42,12 +44,25 @@ def listing(
         group by all order by a.used_at desc, a.key limit ?""",
         [stage, stage, lang, lang, task, task, 2**31 if limit is None else limit],
     )
-    artifacts = store.get_many([row[0] for row in found])
+    keys = [row[0] for row in found]
+    artifacts, stale = store.get_many(keys), freshness.stale(store, keys)
     return [
-        Listed(artifact=artifacts[key], created_at=created, used_at=used, num_rows=rows)
+        Listed(
+            artifact=artifacts[key],
+            created_at=created,
+            used_at=used,
+            num_rows=rows,
+            state=state(artifacts[key], is_stale=key in stale),
+        )
         for key, created, used, rows in found
         if key in artifacts
     ]
+
+
+def state(artifact: Artifact, *, is_stale: bool) -> str:
+    """Returns why an artifact is no hit: `stale`, `N unanswered`, both by a comma, or nothing."""
+    lacking = freshness.unanswered(artifact.summary)
+    return ", ".join([*(["stale"] if is_stale else []), *([f"{lacking} unanswered"] if lacking else [])])
 
 
 def row_counts(store: Store, key: str) -> dict[str, int]:

@@ -58,7 +58,8 @@ class StoreFile:
         """
         import duckdb
 
-        con = self._connect(write=write, options=OPTIONS if beside else SEALED)
+        options = OPTIONS if beside else SEALED
+        con = self._connect(write=write, options=options)
         try:
             if self._seen < len(MIGRATIONS) and self.applied(con) < len(MIGRATIONS):
                 if write:
@@ -67,7 +68,7 @@ class StoreFile:
                     con.close()
                     with self.open(write=True):
                         pass
-                    con = self._connect(write=False, options=SEALED)
+                    con = self._connect(write=False, options=options)
             self._seen = len(MIGRATIONS)  # a store never goes back: one look in the life of a process is enough
             if write:
                 con.begin()

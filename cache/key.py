@@ -6,7 +6,6 @@ Here: canonical JSON and sha256 over it. Not here: what goes into a key, which e
 import hashlib
 import json
 import math
-import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
@@ -19,7 +18,9 @@ SHORT = 12
 
 
 def canonical_json(value: Any) -> str:
-    """Returns `value` as JSON with sorted keys, NFC text, no white space and no NaN.
+    """Returns `value` as JSON with sorted keys, no white space and no NaN; text stays as it is.
+
+    One word in two Unicode forms (NFC and NFD) is two inputs: models read other tokens in it.
 
     >>> canonical_json({"b": 1, "a": ("x", None)})
     '{"a":["x",null],"b":1}'
@@ -32,9 +33,9 @@ def canonical_json(value: Any) -> str:
 
 def _canonical(value: Any) -> Any:
     if isinstance(value, str):
-        return unicodedata.normalize("NFC", value)
+        return value
     if isinstance(value, Mapping):
-        return {_canonical(str(name)): _canonical(item) for name, item in value.items()}
+        return {str(name): _canonical(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_canonical(item) for item in value]
     if isinstance(value, float) and math.isfinite(value) and value.is_integer():

@@ -133,13 +133,29 @@ def m004_what_makes_a_result(con: "DuckDBPyConnection") -> None:
     """)
 
 
+def m005_freshness(con: "DuckDBPyConnection") -> None:
+    """What each artifact was made from, as it was then; what has other rows by now, and what is incomplete."""
+    con.execute("""
+        alter table artifacts add column content varchar;
+        alter table artifacts add column unanswered integer;
+        update artifacts set unanswered = coalesce((summary ->> '$.usage.refused')::integer, 0)
+            + coalesce((summary ->> '$.usage.failed')::integer, 0);
+        create table made_from (key varchar not null, input varchar not null, content varchar not null);
+        create view stale as
+            select m.key, m.input from made_from m join artifacts a on a.key = m.input where a.content <> m.content;
+    """)
+
+
 #: In order; the store records how many were applied.
 MIGRATIONS: tuple[Callable[["DuckDBPyConnection"], None], ...] = (
     m001_initial,
     m002_ledger,
     m003_reviews,
     m004_what_makes_a_result,
+    m005_freshness,
 )
 
-#: The tables whose rows belong to an artifact through `key`.
+#: The tables with the rows of artifacts, which belong to them through `key`.
 ROW_TABLES = ("examples", "verdicts", "reviews", "draws", "runs", "outputs", "metrics", "blobs")
+#: All tables whose rows go when an artifact goes.
+KEYED_TABLES = (*ROW_TABLES, "made_from")

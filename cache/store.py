@@ -12,10 +12,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sdc.cache import content, freshness
 from sdc.cache.blobs import Blobs
 from sdc.cache.file import StoreFile, first_line, now
 from sdc.cache.key import SHORT, check_prefix, recipe_key
-from sdc.cache.migrations import ROW_TABLES
+from sdc.cache.migrations import KEYED_TABLES, ROW_TABLES
 from sdc.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -159,26 +160,40 @@ class Store(StoreFile):
 
     # -- writing ------------------------------------------------------------------------------------------------
 
-    def put(self, artifact: Artifact, rows: Rows, *, replace: bool = False) -> None:
-        """Keeps an artifact with its rows: all or nothing. One that is already there stays, unless `replace`."""
-        self.put_many([(artifact, rows)], replace=replace)
+    def put(self, artifact: Artifact, rows: Rows, *, replace: bool = False, seen: freshness.Seen | None = None) -> int:
+        """Keeps an artifact with its rows, as `put_many`."""
+        return self.put_many([(artifact, rows)], replace=replace, seen=seen)
 
-    def put_many(self, items: Sequence[tuple[Artifact, Rows]], *, replace: bool = False) -> None:
-        """Keeps several artifacts in one transaction."""
+    def put_many(
+        self, items: Sequence[tuple[Artifact, Rows]], *, replace: bool = False, seen: freshness.Seen | None = None
+    ) -> int:
+        """Keeps several artifacts in one transaction, all or none; returns how many others are stale through it.
+
+        One that is there and is a hit stays, unless `replace`.
+
+        Args:
+            items: The artifacts, each after those of them that it was made from.
+            replace: Put them in the place of those that are there.
+            seen: Of their inputs, from before these were read (`freshness.seen`); None takes what is there now.
+        """
         if not items:
-            return
+            return 0
+        contents = {artifact.key: content.of_rows(rows) for artifact, rows in items}
+        lacking = {artifact.key: freshness.unanswered(artifact.summary) for artifact, _ in items}
         with self.open(write=True) as con:
-            keys = [artifact.key for artifact, _ in items]
-            there = {row[0] for row in con.execute(f"select key from artifacts where {_AMONG}", [keys]).fetchall()}
-            if replace and there:
-                for table in (*ROW_TABLES, "artifacts"):
-                    con.execute(f"delete from {table} where {_AMONG}", [list(there)])
-                there = set()
-            new = {artifact.key: (artifact, rows) for artifact, rows in items if artifact.key not in there}
+            there, replaced = freshness.to_replace(con, lacking, force=replace)
+            if replaced:
+                freshness.remember_replaced(con, replaced)
+                for table in (*KEYED_TABLES, "artifacts"):
+                    con.execute(f"delete from {table} where {_AMONG}", [list(replaced)])
+            new = {artifact.key: (artifact, rows) for artifact, rows in items if artifact.key not in there - replaced}
             for table in ROW_TABLES:
                 _insert(con, table, [{"key": a.key, **row} for a, rows in new.values() for row in rows.get(table, ())])
+            _insert(con, "made_from", freshness.sources(con, [a for a, _ in new.values()], contents, seen))
             time = now()
-            _insert(con, "artifacts", [_row(artifact, time) for artifact, _ in new.values()])
+            about = {key: {"content": contents[key], "unanswered": lacking[key]} for key in new}
+            _insert(con, "artifacts", [_row(artifact, time) | about[artifact.key] for artifact, _ in new.values()])
+            return freshness.num_stale(con, replaced)
 
     def add_blobs(self, key: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Gives an artifact that is there the files that belong to it, in the place of those it had."""

@@ -6,15 +6,16 @@ Here: gc and merge. Not here: what counts as damage (`verify.py`).
 import os
 import shutil
 import time
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from sdc.cache import replies, reply_rows
+from sdc.cache import copies, replies, reply_rows
 from sdc.cache.file import OPTIONS, SEALED, is_locked, seal
-from sdc.cache.migrations import MIGRATIONS, ROW_TABLES
+from sdc.cache.migrations import KEYED_TABLES, MIGRATIONS
 from sdc.cache.store import Store
 from sdc.cache.verify import blob_faults, leftovers, unreferenced
 from sdc.errors import StoreError, UsageError
@@ -22,6 +23,7 @@ from sdc.errors import StoreError, UsageError
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+_T = TypeVar("_T")
 #: A blob is written before the artifact that owns it: what is younger than this may still be on its way.
 GRACE_S = 3600.0
 _REPLIES_A_TIME = 1000
@@ -40,10 +42,23 @@ class Collected:
 
 @dataclass(frozen=True, kw_only=True)
 class Merged:
-    """What `merge` took over from one store; `shared` artifacts were here already and stayed as they were."""
+    """What `merge` took over from one store.
+
+    Args:
+        artifacts: Those that were not here.
+        shared: Those that were here already.
+        replaced: Those of them in whose place the other store's better copy stands now.
+        differing: Those of them that were not alike in the two stores; the others were.
+        stale: Artifacts that were made from a copy that was not kept.
+        blobs, replies: How many were taken over.
+        missing_blobs: Blobs that are missing or damaged in the other store.
+    """
 
     artifacts: int
     shared: int
+    replaced: int
+    differing: int
+    stale: int
     blobs: int
     replies: int
     missing_blobs: int
@@ -66,7 +81,7 @@ def gc(
     store.must_exist()
     with store.open(write=not dry_run) as con:
         orphan_rows = 0
-        for table in ROW_TABLES:
+        for table in KEYED_TABLES:
             orphans = f"from {table} where key not in (select key from artifacts)"
             orphan_rows += con.execute(f"select count(*) {orphans}").fetchall()[0][0]
             if not dry_run:
@@ -97,7 +112,7 @@ def gc(
 def merge(store: Store, other: Path) -> Merged:
     """Takes over every artifact of another store that this one does not have, with its blobs and all replies.
 
-    An artifact that both have stays as it is here: equal keys mean equal recipes. Merging again changes nothing.
+    Of an artifact that both have with other rows the better copy is kept (`copies.py`). Merging again changes nothing.
 
     Args:
         store: The store that grows; it is made if there is none.
@@ -115,18 +130,25 @@ def merge(store: Store, other: Path) -> Merged:
     source.check_format()
     keys, owned = _contents(source)
     new = keys - store.existing(keys)
+    compared = _with_other(store, source, copies.compare) if len(new) < len(keys) else copies.Compared()
+    wanted = new | compared.better
     # Blobs and replies first: if the process dies now, they are merely early.
     copied, missing = 0, 0
     there = store.blobs.all()
-    for digest, size in sorted({(digest, size) for key, digest, size in owned if key in new}):
+    for digest, size in sorted({(digest, size) for key, digest, size in owned if key in wanted}):
         if source.blobs.fault(digest, size):
             missing += 1
         elif digest not in there or store.blobs.fault(digest, size):
             store.blobs.put(source.blobs.path(digest))
             copied += 1
     num_replies = _merge_replies(source.replies_folder, store.replies_folder)
-    taken = _merge_rows(store, source, new) if new else 0
-    return Merged(artifacts=taken, shared=len(keys) - taken, blobs=copied, replies=num_replies, missing_blobs=missing)
+    taken = replaced = stale = 0
+    if new or compared.here or compared.better:
+        taken, replaced, stale = _with_other(store, source, lambda con: copies.take(con, new, compared), write=True)
+    return Merged(
+        artifacts=taken, shared=len(keys) - taken, replaced=replaced, differing=len(compared.here), stale=stale,
+        blobs=copied, replies=num_replies, missing_blobs=missing,
+    )  # fmt: skip
 
 
 def _older(path: Path, moment: float) -> bool:
@@ -209,7 +231,7 @@ def _contents(source: Store) -> tuple[set[str], list[tuple[str, str, int]]]:
         computed = con.execute(
             """select table_name from duckdb_tables() where table_name in (select unnest(?::varchar[]))
             and contains(sql, 'GENERATED ALWAYS')""",
-            [["artifacts", *ROW_TABLES]],
+            [["artifacts", *KEYED_TABLES]],
         ).fetchall()
         if computed:
             raise _unsafe(source, f"its table {computed[0][0]} has computed columns")
@@ -226,8 +248,10 @@ def _unsafe(source: Store, what: str) -> StoreError:
     return StoreError(f"sdc did not write this store: {what}", str(source.path), fix)
 
 
-def _merge_rows(store: Store, source: Store, new: set[str]) -> int:
-    """Returns how many artifacts were taken over, in one transaction.
+def _with_other(
+    store: Store, source: Store, action: Callable[["DuckDBPyConnection"], _T], *, write: bool = False
+) -> _T:
+    """Returns what `action` returns with the other store attached as `other`; a write is one transaction.
 
     The two files are never both waited for: two stores that are merged into each other at once would block for ever.
     """
@@ -235,7 +259,7 @@ def _merge_rows(store: Store, source: Store, new: set[str]) -> int:
 
     deadline = time.monotonic() + store.lock_timeout_s
     while True:
-        with store.open(write=True, beside=True) as con:
+        with store.open(write=write, beside=True) as con:
             try:
                 con.execute(f"attach {_quoted(source.path)} as other (read_only)")
             except duckdb.Error as error:
@@ -243,16 +267,8 @@ def _merge_rows(store: Store, source: Store, new: set[str]) -> int:
                     raise source.unopened(str(error)) from error
             else:
                 seal(con)
-                return _copy_rows(con, new)
+                return action(con)
         time.sleep(0.05)
-
-
-def _copy_rows(con: "DuckDBPyConnection", new: set[str]) -> int:
-    con.execute("create temp table wanted as select unnest(?::varchar[]) as key", [sorted(new)])
-    con.execute("delete from wanted where key in (select key from artifacts)")
-    for table in (*ROW_TABLES, "artifacts"):
-        con.execute(f"insert into {table} by name select * from other.{table} where key in (select key from wanted)")
-    return int(con.execute("select count(*) from wanted").fetchall()[0][0])
 
 
 def _merge_replies(source: Path, target: Path) -> int:

@@ -3,14 +3,15 @@
 Here: every check of `sdc store verify`; nothing is written. Not here: repair (`upkeep.py`).
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sdc.cache import inside, replies
+from sdc.cache import again, inside, replies
 from sdc.cache.key import SHORT
-from sdc.cache.migrations import ROW_TABLES
+from sdc.cache.migrations import KEYED_TABLES
 from sdc.cache.store import Store
 
 if TYPE_CHECKING:
@@ -112,7 +113,9 @@ def verify(store: Store, *, check: replies.Check | None = None) -> Verdict:
         faults = [*_orphans(con), *_rowless(con), *_dangling(con)]
         notes = list(_missing(con))
     # The file is closed here: hashing keys and weights may take a while, and others want their turn.
-    faults += _wrong_keys(store)
+    wrong, older = _wrong_keys(store)
+    faults += [*wrong, *again.faults(store)]
+    notes += older
     unsafe = blob_faults(owned)
     faults += [f"{what} in {key[:SHORT]}; {_UNSAFE}" for key, what in unsafe.items()]
     for key, name, digest, size in owned:
@@ -167,7 +170,7 @@ def unreferenced(store: Store, owned: set[str]) -> dict[str, int]:
 
 
 def _orphans(con: "DuckDBPyConnection") -> Iterator[str]:
-    for table in ROW_TABLES:
+    for table in KEYED_TABLES:
         rows, keys = con.execute(
             f"select count(*), count(distinct key) from {table} where key not in (select key from artifacts)"
         ).fetchall()[0]
@@ -208,7 +211,26 @@ def _missing(con: "DuckDBPyConnection") -> Iterator[str]:
             )
 
 
-def _wrong_keys(store: Store) -> Iterator[str]:
+def _wrong_keys(store: Store) -> tuple[list[str], list[str]]:
+    """Returns a fault for each artifact whose key is not that of its recipe, and a note where it once was."""
+    faults, notes = [], []
     for artifact in store.everything():
-        if artifact.recomputed_key() != artifact.key:
-            yield f"{artifact.stage} artifact {artifact.short} was changed: its key is not that of its recipe; {_AGAIN}"
+        if artifact.recomputed_key() == artifact.key:
+            continue
+        before = replace(artifact, config=_composed(artifact.config), task=_composed(artifact.task))
+        if before.recomputed_key() == artifact.key:
+            what = "it is from an sdc to which two Unicode forms of a text were one"
+            notes.append(f"{artifact.stage} artifact {artifact.short} has a key of its own today: {what}")
+        else:
+            what = f"{artifact.stage} artifact {artifact.short} was changed: its key is not that of its recipe"
+            faults.append(f"{what}; {_AGAIN}")
+    return faults, notes
+
+
+def _composed(value: Any) -> Any:
+    """Returns settings with all text in NFC, as older versions hashed it."""
+    if isinstance(value, str):
+        return unicodedata.normalize("NFC", value)
+    if isinstance(value, Mapping):
+        return {_composed(name): _composed(item) for name, item in value.items()}
+    return [_composed(item) for item in value] if isinstance(value, list | tuple) else value

@@ -6,6 +6,7 @@ import typer
 
 from sdc.cli import options, render
 from sdc.pipelines import eval as stage
+from sdc.pipelines.stage import are_there
 
 
 def evaluate(
@@ -36,7 +37,7 @@ def evaluate(
         pairs += [(cell, run) for run in found]
     if dry_run:
         planned = stage.plan(context, config, pairs)
-        there = context.store.existing([item.key for item in planned])
+        there = are_there(context, [item.key for item in planned])
         rows = [
             {"key": p.short, "stage": "eval", "cell": f"{p.lang}/{p.task}", "cached": p.key in there} for p in planned
         ]

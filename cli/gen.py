@@ -155,6 +155,3 @@ def _report(cell: Cell, outcome: Outcome) -> None:
         if item["explained_by"] == "task":
             problems = "; ".join(item["explanation_problems"])
             render.note(f"  the task's own description of {name} is used: {problems}")
-    unanswered = stage.unanswered(summary)
-    if unanswered:
-        render.note(f"  {unanswered} calls were refused or failed; --force asks those again, and no answered one")

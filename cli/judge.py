@@ -113,8 +113,7 @@ def _notes(cell: Cell, summary: Mapping[str, Any]) -> None:
     """Says what a user has to know beyond the counts: texts without an answer, and how far the judges agree."""
     unanswered = summary.get("unanswered", 0)
     if unanswered:
-        texts = f"{unanswered} of {summary['rows']} texts got no answer and are not accepted"
-        render.note(f"judge {cell}: {texts}; --force asks about those again, and takes the others from the reply cache")
+        render.note(f"judge {cell}: {unanswered} of {summary['rows']} texts got no answer and are not accepted")
     for sides, table in summary.get("agreement", {}).items():
         agree = table["both_accept"] + table["both_reject"]
         total = sum(count for name, count in table.items() if name != "kappa")

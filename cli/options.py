@@ -16,7 +16,7 @@ from sdc.cache.key import check_prefix
 from sdc.cache.store import Artifact, Store
 from sdc.cli.render import note, progress
 from sdc.errors import UsageError
-from sdc.pipelines import cells
+from sdc.pipelines import cells, lineage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines.budget import Budget, load_prices
 from sdc.pipelines.engines.options import EngineOptions
@@ -153,7 +153,9 @@ def inputs(
     if arguments:
         known: dict[tuple[str | None, str | None], Cell] = {}
         pairs = []
-        for artifact in context.store.resolve_many(keys(arguments), stages=stages):
+        found = context.store.resolve_many(keys(arguments), stages=stages)
+        lineage.refuse_stale(context, found)
+        for artifact in found:
             cell = (artifact.lang, artifact.task)
             if cell not in known:  # hundreds of runs share a cell; a user's task is looked up in the store
                 known[cell] = cells.of_artifact(context.store, artifact)

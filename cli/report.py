@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 from sdc.cache.store import Artifact
 from sdc.cli import options, render, report_data
 from sdc.errors import UsageError
-from sdc.pipelines import cells, report_audit, report_formats
+from sdc.pipelines import cells, lineage, report_audit, report_formats
 from sdc.pipelines import report as stage
 from sdc.pipelines.stage import Context
 
@@ -73,6 +73,7 @@ def report(
     parts = tuple(part.strip() for part in (by or "").split(",") if part.strip())
     config = stage.ReportConfig(by=parts, metric=metric, generator=generator, reader=reader, everything=everything)
     evals = context.store.resolve_many(options.keys(keys), stages=("eval",)) if keys else []
+    lineage.refuse_stale(context, evals)
     wanted = _cells(context, evals, lang, task)
     if wanted is not None:
         evals = [e for e in evals if (e.lang, e.task) in wanted]

@@ -10,7 +10,7 @@ from typing import Any
 
 from sdc.cli import options, render
 from sdc.errors import UsageError
-from sdc.pipelines import cells, lineage
+from sdc.pipelines import cells, lineage, stage
 from sdc.pipelines.review import form, judgement, page
 from sdc.pipelines.review import sheet as review_sheet
 from sdc.pipelines.stage import Context, Outcome
@@ -138,7 +138,7 @@ def take_back(
                 raise UsageError(f"a review is of {cell}", "--review-import", "leave out --lang and --task")
     if dry_run:
         for planned in plans:
-            cached = context.store.get(planned.judgement.key) is not None
+            cached = bool(stage.are_there(context, [planned.judgement.key]))
             row = {"key": planned.judgement.short, "stage": "judge", "cell": str(planned.reviewed.cell),
                    "reviewers": planned.reviewed.people, "cached": cached}  # fmt: skip
             render.plan_lines([row], as_json=as_json)

@@ -9,7 +9,7 @@ from sdc.cli import options, render
 from sdc.pipelines import lineage, presets
 from sdc.pipelines import sample as stage
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.stage import Context
+from sdc.pipelines.stage import Context, are_there
 
 
 def sample(
@@ -54,7 +54,7 @@ def sample(
             if dry_run:
                 planned = stage.plan(config, cell, examples)
                 row = {"key": planned.short, "stage": "sample", "cell": str(cell), "source": name,
-                       "cached": bool(context.store.get(planned.key))}  # fmt: skip
+                       "cached": bool(are_there(context, [planned.key]))}  # fmt: skip
                 render.plan_lines([row], as_json=as_json)
                 continue
             outcome = stage.run(context, config, cell, examples=examples)

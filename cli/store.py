@@ -12,7 +12,8 @@ from typing import Annotated, Any
 
 import typer
 
-from sdc.cache import browse, upkeep
+from sdc.cache import again, browse, freshness, upkeep
+from sdc.cache.store import Artifact, Store
 from sdc.cache.verify import verify as check
 from sdc.cli import options, render
 from sdc.errors import StoreError
@@ -45,15 +46,17 @@ def ls(
     found = browse.listing(opened, stage=stage, lang=lang, task=task, limit=limit + 1)
     if as_json:
         for item in found[:limit]:
-            _json_line({**_as_json(item.artifact), "rows": item.num_rows, "used_at": item.used_at.isoformat()})
+            _json_line({**_as_json(item.artifact), "rows": item.num_rows, "state": item.state,
+                        "used_at": item.used_at.isoformat()})  # fmt: skip
         return
     if not found:
         render.note(f"{opened.path}: no artifacts match; `sdc data add` and `sdc demo` make some")
         return
-    columns = ("key", "stage", "task", "lang", "rows", "summary", "seconds", "used (UTC)")
+    columns = ("key", "stage", "task", "lang", "rows", "state", "summary", "seconds", "used (UTC)")
     rows = [
         (
             *(item.artifact.short, item.artifact.stage, item.artifact.task, item.artifact.lang, item.num_rows),
+            item.state,
             browse.in_words(item.artifact.summary),
             "" if item.artifact.seconds is None else f"{item.artifact.seconds:.1f}",
             item.used_at.strftime("%Y-%m-%d %H:%M:%S"),
@@ -77,11 +80,24 @@ def show(
     tree = browse.lineage(opened, artifact)
     counts = browse.row_counts(opened, artifact.key)
     made = browse.dependents(opened, artifact.key)
+    stale = freshness.stale(opened, [artifact.key, *(other.key for other in made)])
+    state = browse.state(artifact, is_stale=artifact.key in stale)
     if as_json:
-        _json_line({**_as_json(artifact), "rows": counts, "lineage": tree, "dependents": [other.key for other in made]})
+        _json_line(
+            {
+                **_as_json(artifact),
+                "rows": counts,
+                "state": state,
+                "replaced": stale.get(artifact.key, []),
+                "lineage": tree,
+                "dependents": [other.key for other in made],
+            }
+        )
         return
     lines = [
         f"{artifact.stage} {artifact.key}",
+        f"  state     {state or 'fresh'}",
+        *(f"            {line}" for line in _why(opened, artifact, stale)),
         f"  version   {artifact.version}",
         f"  language  {artifact.lang or '-'}",
         f"  task      {artifact.task or '-'}",
@@ -93,7 +109,10 @@ def show(
         *(f"  {line}" for other in tree["inputs"] or [] for line in browse.tree_lines(other)),
         *([] if tree["inputs"] else ["  nothing else"]),
         f"used by {len(made)} artifacts",
-        *(f"  {other.short}  {other.stage}  {browse.in_words(other.summary)}" for other in made[:20]),
+        *(
+            f"  {other.short}  {other.stage}{'  stale' if other.key in stale else ''}  {browse.in_words(other.summary)}"
+            for other in made[:20]
+        ),
         *([f"  and {len(made) - 20} more"] if len(made) > 20 else []),
     ]
     sys.stdout.write("\n".join(lines) + "\n")
@@ -116,6 +135,14 @@ def sql(
         writer.writerows([_cell(value) for value in row] for row in rows)
     else:
         render.table(names, [["NULL" if value is None else _cell(value) for value in row] for row in rows])
+
+
+def _why(opened: Store, artifact: Artifact, stale: Mapping[str, Sequence[str]]) -> list[str]:
+    """Returns what was replaced under a stale artifact, and what to do about it."""
+    if artifact.key not in stale:
+        return []
+    replaced = list(opened.get_many(stale[artifact.key]).values())
+    return [again.what(artifact, replaced), again.fix(opened, artifact)]
 
 
 @app.command("verify")
@@ -164,6 +191,16 @@ def merge(
             f"{other}: {found.artifacts} artifacts taken over, {found.shared} were here, "
             f"{found.blobs} blobs and {found.replies} replies{lost}"
         )
+        if found.differing or found.replaced:
+            render.note(
+                f"{other}: {found.differing} artifacts had other rows there; the better copies are kept, "
+                f"{found.replaced} of them from there"
+            )
+        if found.stale:
+            render.note(
+                f"{opened.path}: {found.stale} artifacts were made from a copy that was not kept and are stale; "
+                "`sdc store verify` names them"
+            )
 
 
 def _as_json(artifact: Any) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sdc.cache.store import Artifact
 from sdc.errors import DataError, UsageError
+from sdc.pipelines import lineage
 from sdc.pipelines.stage import Context
 
 #: Where the rows of a draw come from.
@@ -51,7 +52,9 @@ def draws_of(
 
     Raises:
         DataError: None is left.
+        StoreError: The sample is stale.
     """
+    lineage.refuse_stale(context, [sample])
     found = context.store.query(
         """select draw, source, size, repeat, num_rows, example_key, members from draws where key = ?
         order by num_rows, size, repeat""",

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sdc.cache import freshness
 from sdc.cache.key import digest
 from sdc.cache.store import Artifact, Rows
 from sdc.errors import DataError, UsageError
@@ -88,16 +89,12 @@ def run(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Artifa
         DataError: The test data of a run is not in the store.
     """
     items = _plan(context, config, pairs)
-    outcomes: dict[str, Outcome] = {}
-    if not context.force:
-        there = _summaries(context, [item.planned.key for item in items])
-        if there:
-            context.store.touch(sorted(there))
-        outcomes = {key: Outcome(key=key, hit=True, summary=summary) for key, summary in there.items()}
+    outcomes = stage.hits(context, [item.planned.key for item in items])
     missing = [item for item in items if item.planned.key not in outcomes]
     gold: dict[str, dict[int, int]] = {}
     for start in range(0, len(missing), _CHUNK):
         chunk = missing[start : start + _CHUNK]
+        seen = freshness.seen(context.store, [item.run for item in chunk])
         outputs = _outputs(context, [item.run for item in chunk])
         finished = []
         for number, item in enumerate(chunk):
@@ -105,7 +102,7 @@ def run(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Artifa
                 gold[item.test_key] = _gold(context, item)
             finished.append(_evaluate(item, gold[item.test_key], outputs.get(item.run, {})))
             context.progress("eval", start + number + 1, len(missing))
-        context.store.put_many(finished, replace=context.force)
+        context.store.put_many(finished, replace=context.force, seen=seen)
         for artifact, _ in finished:
             outcomes[artifact.key] = Outcome(key=artifact.key, hit=False, summary=artifact.summary)
     return [outcomes[item.planned.key] for item in items]
@@ -178,11 +175,6 @@ def _plan(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Arti
     if left_out:
         context.say(f"eval: left out {left_out} runs that have replies and no scores")
     return list(items.values())
-
-
-def _summaries(context: Context, keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:
-    sql = "select key, summary from artifacts where key in (select unnest(?::varchar[]))"
-    return {key: json.loads(summary) for key, summary in context.store.query(sql, [list(keys)])}
 
 
 def _outputs(context: Context, keys: Sequence[str]) -> dict[str, dict[int, tuple[Any, Any]]]:

@@ -156,7 +156,7 @@ def expected(
 ) -> Estimate | None:
     """Returns what `run` would ask at least, as if every text were new; None if the texts are there already."""
     planned = plan(context, config, cell, data=data, judgement=judgement)
-    if not context.force and context.store.get(planned.key) is not None:
+    if stage.are_there(context, [planned.key]):
         return None
     calls = Generation(context, config, cell, planned).first_calls()
     return estimate(context, models.resolve(context.store, config.model), calls, stage="gen")
@@ -169,9 +169,3 @@ def short_labels(summary: Mapping[str, Any]) -> list[str]:
         for name, item in summary.get("labels", {}).items()
         if item["accepted"] < item["quota"]
     ]
-
-
-def unanswered(summary: Mapping[str, Any]) -> int:
-    """Returns how many calls were refused or failed."""
-    statuses = summary.get("statuses", {})
-    return int(statuses.get("refused", 0) + statuses.get("failed", 0))

@@ -237,6 +237,7 @@ class Generation:
             "rows": len(self.rows.rows),
             "ok": counts["ok"],
             "statuses": dict(counts),
+            "unanswered": counts["refused"] + counts["failed"],
             "incentives": dict(sum((item.written for item in self.labels), Counter())),
             "labels": {item.label.name: item.as_json(self.rows.sightings) for item in self.labels},
             "usage": asker.usage.as_json(),

@@ -100,7 +100,7 @@ def estimates(
 ) -> list[tuple[Artifact, Estimate | None]]:
     """Returns the artifacts that `run` would make, each with what it would ask; None for those that are there."""
     items = _plan(context, config, cell, draws, test)
-    there = set() if context.force else context.store.existing([item.planned.key for item in items])
+    there = stage.are_there(context, [item.planned.key for item in items])
     model = models.resolve(context.store, config.model)
     found: list[tuple[Artifact, Estimate | None]] = []
     rows, pools = test_rows(context, test), _pools(context, [item for item in items if item.planned.key not in there])
@@ -151,9 +151,8 @@ def run(
         EngineError: The model cannot be loaded, or a prompt does not fit its context.
     """
     items = _plan(context, config, cell, draws, test)
-    there = set() if context.force else context.store.touch([item.planned.key for item in items])
-    outcomes = {key: Outcome(key=key, hit=True, summary={}) for key in there}
-    missing = [item for item in items if item.planned.key not in there]
+    outcomes = stage.hits(context, [item.planned.key for item in items])
+    missing = [item for item in items if item.planned.key not in outcomes]
     if missing:
         model = models.resolve(context.store, config.model)
         rows, pools = test_rows(context, test), _pools(context, missing)
@@ -186,7 +185,7 @@ def _computation(
         ]
         num_unanswered, status, reason = _unanswered(replies)
         if reason:
-            context.say(f"icl {cell}: {reason}; --force asks those again, and takes the others from the reply cache")
+            context.say(f"icl {cell}: {reason}")
         usage = asker.take_usage()
         details = asked.details() | (chosen.as_json() if chosen else {})
         if config.decoding == "scores":

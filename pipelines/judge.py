@@ -152,7 +152,7 @@ def run(
 
 def expected(context: Context, config: JudgeConfig, cell: Cell, generation: Artifact) -> Estimate | None:
     """Returns what `run` would ask at the most, as if nothing were rejected; None if the verdicts are there already."""
-    if not context.force and context.store.get(plan(context, config, cell, generation).key) is not None:
+    if stage.are_there(context, [plan(context, config, cell, generation).key]):
         return None
     if not config.llm:
         return Estimate(calls=0, prompt_tokens=0, completion_tokens=0, seconds=0.0)

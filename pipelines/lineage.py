@@ -4,11 +4,12 @@ Here: look-ups through the store, each with the command that would make what is 
 people (`sdc store`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from sdc.cache import again, freshness
 from sdc.cache.key import canonical_json
 from sdc.cache.store import Artifact
-from sdc.errors import DataError, UsageError
+from sdc.errors import DataError, StoreError, UsageError
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.stage import Context
 
@@ -27,14 +28,24 @@ def newest_data(context: Context, cell: Cell, *, split: str) -> Artifact:
 
 
 def newest_generation(context: Context, cell: Cell) -> Artifact:
-    """Returns the generation that was made, imported or used last."""
+    """Returns the generation that was made, imported or used last.
+
+    Raises:
+        DataError: There is none.
+        StoreError: It is stale.
+    """
     return _newest(context, cell, "gen", fix=f"sdc gen --lang {cell.lang} --task {cell.task.name}")
 
 
 def newest_judgement(context: Context, cell: Cell, generation: Artifact | None = None) -> Artifact | None:
-    """Returns the judgement used last, of `generation` if given, or None."""
+    """Returns the judgement used last, of `generation` if given, or None.
+
+    Raises:
+        StoreError: It is stale.
+    """
     for artifact in context.store.find("judge", lang=cell.lang, task=cell.task.name):
         if generation is None or artifact.inputs[0] == generation.key:
+            refuse_stale(context, [artifact])
             return artifact
     return None
 
@@ -54,6 +65,21 @@ def newest_sample(context: Context, cell: Cell, *, source: str) -> Artifact:
         fix = f"sdc sample --lang {cell.lang} --task {cell.task.name} --source {source}"
         raise DataError(f"no {source} sample of {cell}", str(context.store.path), f"run `{fix}`")
     return sample
+
+
+def refuse_stale(context: Context, artifacts: Sequence[Artifact]) -> None:
+    """Fails if one of some artifacts was made from what has other rows by now.
+
+    Raises:
+        StoreError: It names the first one, and the commands that make it again.
+    """
+    stale = freshness.stale(context.store, [artifact.key for artifact in artifacts])
+    for artifact in artifacts:
+        if artifact.key in stale:
+            replaced = list(context.store.get_many(stale[artifact.key]).values())
+            raise StoreError(
+                again.what(artifact, replaced), str(context.store.path), again.fix(context.store, artifact)
+            )
 
 
 def train_data_of(context: Context, artifact: Artifact) -> Artifact | None:
@@ -111,4 +137,5 @@ def _newest(context: Context, cell: Cell, stage: str, *, fix: str) -> Artifact:
     found = context.store.find(stage, lang=cell.lang, task=cell.task.name, limit=1)
     if not found:
         raise DataError(f"no {stage} artifact of {cell}", str(context.store.path), f"run `{fix}` first")
+    refuse_stale(context, found)
     return found[0]

@@ -4,7 +4,7 @@ Here: which evals are reported. Not here: what the store knows of them (`report_
 (`report_rows.py`, `report_by.py`), formats (`report_formats.py`), what readers disagree about (`report_audit.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,7 +92,15 @@ def run(
 def _say_missing(context: Context, current: Sequence[str], found: Sequence[dict[str, Any]]) -> None:
     missing = set(current) - {row["run"] for row in found}
     if missing:
-        context.say(f"report: {len(missing)} runs are not evaluated yet, run `sdc eval` for them")
+        again = f", {stale} of them since they were made again" if (stale := _num_stale(context, missing)) else ""
+        context.say(f"report: {len(missing)} runs are not evaluated yet{again}, run `sdc eval` for them")
+
+
+def _num_stale(context: Context, runs_: Collection[str]) -> int:
+    """Returns how many of some runs have an evaluation, and a stale one."""
+    sql = """select count(distinct run) from metrics where run in (select unnest(?::varchar[]))
+        and key in (select key from stale)"""
+    return int(context.store.query(sql, [list(runs_)])[0][0])
 
 
 def _say_failed(context: Context, rows: Sequence[Row]) -> None:

@@ -34,7 +34,8 @@ def evaluated(context: Context, shown: Sequence[str], evals: Sequence[str]) -> l
         f"""with asked as (select unnest(?::varchar[]) as key),
         readings as (
             select m.key, m.run, m.reader, {pivot} from metrics m
-            where m.run in (select unnest(?::varchar[])) or m.key in (from asked)
+            where (m.run in (select unnest(?::varchar[])) or m.key in (from asked))
+              and m.key not in (select key from stale)
             group by m.key, m.run, m.reader
         )
         select e.key, e.run, e.reader, r.lang, r.task, r.method, r.model, r.source, r.draw, r.num_rows, r.num_shots,

@@ -7,10 +7,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sdc.cache import again, freshness
 from sdc.cache.store import Store
 from sdc.pipelines.stage import Context
 
-#: The sample used last of every source in every cell.
+#: Why a run never counts: its test has other rows now.
+_STALE = "stale"
+#: The sample used last of every source in every cell; it may be stale.
 NEWEST_SAMPLES = """
     select key, lang, task from (
         select key, d.lang, d.task, row_number() over (
@@ -27,13 +30,17 @@ class Found:
     Args:
         keys: Those that count, in a fixed order.
         hidden: Why others do not -> how many; empty if none does not.
+        stale: A line for each stale sample that is the newest of its source: what happened, and what to do.
     """
 
     keys: Sequence[str]
     hidden: Mapping[str, int]
+    stale: Sequence[str] = ()
 
     def say(self, context: Context, who: str) -> None:
         """Tells the user what is not shown, and how it is."""
+        for line in self.stale:
+            context.say(f"{who}: {line}")
         if self.hidden:
             why = ", ".join(f"{number} {reason}" for reason, number in self.hidden.items())
             context.say(f"{who}: {sum(self.hidden.values())} runs are left out ({why}); --all takes them, too")
@@ -49,11 +56,14 @@ def find(store: Store, cells: Sequence[tuple[str, str]] | None = None, *, everyt
     Args:
         store: Where to look.
         cells: (lang, task) pairs; None for all.
-        everything: All runs count, whatever they are of.
+        everything: All runs count, whatever they are of, but for stale ones.
     """
     found = store.query(
         f"""with samples as ({NEWEST_SAMPLES}),
-        drawn as (select distinct d.draw from draws d join samples s using (key, lang, task)),
+        drawn as (
+            select d.draw, bool_and(s.key in (select key from stale)) as is_stale
+            from draws d join samples s using (key, lang, task) group by d.draw
+        ),
         every as (
             select r.*, a.version, first_value(r.test_key) over (
                     partition by r.lang, r.task order by a.used_at desc, r.key
@@ -63,15 +73,32 @@ def find(store: Store, cells: Sequence[tuple[str, str]] | None = None, *, everyt
             where ? or r.lang || '/' || r.task in (select unnest(?::varchar[]))
         )
         select key, case
+                when key in (select key from stale) then '{_STALE}'
                 when version <> newest_version then 'made by an older version of sdc'
                 when test_key <> newest_test then 'on another test'
                 when draw is not null and draw not in (select draw from drawn) then 'on an older sample'
+                when draw in (select draw from drawn where is_stale) then 'on a stale sample'
             end
         from every
         order by task, lang, method, model, num_shots, num_rows, key""",  # noqa: S608 (a constant)
         [cells is None, [f"{lang}/{task}" for lang, task in cells or []]],
     )
     if everything:
-        return Found(keys=[key for key, _ in found], hidden={})
+        return Found(keys=[key for key, reason in found if reason != _STALE], hidden={})
     hidden = Counter(reason for _, reason in found if reason is not None)
-    return Found(keys=[key for key, reason in found if reason is None], hidden=dict(sorted(hidden.items())))
+    return Found(
+        keys=[key for key, reason in found if reason is None],
+        hidden=dict(sorted(hidden.items())),
+        stale=_stale_samples(store, cells),
+    )
+
+
+def _stale_samples(store: Store, cells: Sequence[tuple[str, str]] | None) -> list[str]:
+    """Returns a line for each of the newest samples that is stale."""
+    newest = [key for key, lang, task in store.query(NEWEST_SAMPLES) if cells is None or (lang, task) in cells]
+    stale = freshness.stale(store, newest)
+    lines = []
+    for sample in store.get_many(list(stale)).values():
+        replaced = list(store.get_many(stale[sample.key]).values())
+        lines.append(f"{again.what(sample, replaced)}; {again.fix(store, sample)}, then fit again")
+    return lines

@@ -7,16 +7,17 @@ chosen (`selection/`), what is done with a draw (train, icl).
 from dataclasses import dataclass
 from typing import Any
 
-from sdc.cache.key import derive_seed, digest, identity
+from sdc.cache.key import derive_seed, identity
 from sdc.cache.store import Artifact
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import lineage, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.draws import check_source
+from sdc.pipelines.examples import draw_hash, mark
 from sdc.pipelines.selection import STRATEGIES
 from sdc.pipelines.stage import Computed, Context, Outcome
 
-VERSION = 1
+VERSION = 2
 ALL = "all"
 
 
@@ -121,7 +122,7 @@ def _draws(
     sizes = _sizes(config, cell, rows)
     numbers = [int(size) for size in sizes if size != ALL]
     labels = [label for _, _, label in rows]
-    marks = {idx: digest([text, label]) for idx, text, label in (*always, *rows)}
+    marks = {idx: mark(text, label) for idx, text, label in (*always, *rows)}
     draws = []
     for repeat in range(config.repeats):
         seed = derive_seed(config.seed, "data", repeat)
@@ -132,7 +133,7 @@ def _draws(
             members = [*always, *picked]
             draws.append(
                 {
-                    "draw": digest([marks[idx] for idx, _, _ in members]),
+                    "draw": draw_hash([marks[idx] for idx, _, _ in members]),
                     "lang": cell.lang,
                     "task": cell.task.name,
                     "source": config.source,

@@ -1,6 +1,7 @@
 """What every stage does the same way: key -> hit? -> compute -> put.
 
-Here: the context a stage runs in, and that one path. Not here: what a stage computes.
+Here: the context a stage runs in, and that one path. Not here: what a stage computes, what is a hit
+(`cache/freshness.py`).
 """
 
 import time
@@ -8,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from sdc.cache import freshness
 from sdc.cache.key import recipe_key
 from sdc.cache.store import Artifact, Rows, Store
 from sdc.pipelines.engines.budget import Budget
@@ -71,15 +73,52 @@ def plan(
     return Artifact(key=key, stage=stage, version=version, lang=lang, task=task, config=config, inputs=tuple(inputs))
 
 
+def hits(context: Context, keys: Sequence[str]) -> dict[str, Outcome]:
+    """Returns those of `keys` that need not be made again, and marks them as used; none if the context forces all.
+
+    A hit is there, is made from what its inputs hold now, and has an answer to every LLM call.
+    """
+    found = {} if context.force else freshness.hits(context.store, keys)
+    if found:
+        context.store.touch(list(found))
+    return {key: Outcome(key=key, hit=True, summary=summary) for key, summary in found.items()}
+
+
+def are_there(context: Context, keys: Sequence[str]) -> set[str]:
+    """Returns those of `keys` that `hits` would return, for a dry run: nothing is marked."""
+    return set() if context.force else set(freshness.hits(context.store, keys))
+
+
 def produce(context: Context, planned: Artifact, compute: Callable[[], Computed]) -> Outcome:
     """Returns the planned artifact from the store, or computes and keeps it."""
-    if not context.force:
-        there = context.store.get(planned.key)
-        if there is not None:
-            context.store.touch([there.key])
-            return Outcome(key=there.key, hit=True, summary=there.summary)
+    there = hits(context, [planned.key])
+    if there:
+        return there[planned.key]
     start = time.perf_counter()
+    seen = freshness.seen(context.store, planned.inputs)
     computed = compute()
     finished = Artifact(**{**vars(planned), "summary": dict(computed.summary), "seconds": time.perf_counter() - start})
-    context.store.put(finished, computed.rows, replace=context.force)
+    num_stale = context.store.put(finished, computed.rows, replace=context.force, seen=seen)
+    say_replaced(context, [finished], num_stale)
+    say_unanswered(context, finished)
     return Outcome(key=finished.key, hit=False, summary=finished.summary)
+
+
+def say_replaced(context: Context, artifacts: Sequence[Artifact], num_stale: int) -> None:
+    """Says that artifacts were made from rows that others have replaced by now."""
+    if num_stale:
+        names = artifacts[0].short if len(artifacts) == 1 else f"{len(artifacts)} artifacts"
+        context.say(
+            f"{artifacts[0].stage} {names}: other rows than before, so {num_stale} artifacts that were made from the"
+            " old ones are stale; their commands make them again, and `sdc store verify` names them"
+        )
+
+
+def say_unanswered(context: Context, artifact: Artifact) -> None:
+    """Says how many LLM calls of an artifact were not answered, and what to do about it."""
+    lacking = freshness.unanswered(artifact.summary)
+    if lacking:
+        context.say(
+            f"{artifact.stage} {artifact.lang}/{artifact.task}: {lacking} LLM calls were refused or failed;"
+            " the same command asks those again, and no answered one"
+        )

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from sdc.cache import freshness
 from sdc.cache.key import derive_seed, digest
 from sdc.cache.store import Artifact, Rows
 from sdc.errors import EngineError
@@ -122,19 +123,20 @@ def _failed(context: Context) -> set[str]:
     """Returns the runs that broke off, or that an eval found below chance whatever reader it used."""
     found = context.store.query(
         """select key from runs where status = 'failed' union
-        select run from metrics where metric = 'failed_run' group by run having min(value) >= 1"""
+        select run from metrics where metric = 'failed_run' and key not in (select key from stale)
+        group by run having min(value) >= 1"""
     )
     return {key for (key,) in found}
 
 
 def there(context: Context, config: TrainConfig, runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
-    """Returns the summaries of those runs that are in the store, with their weights if these are wanted, by key."""
-    found = context.store.query(
-        """select key, summary from artifacts where key in (select unnest(?::varchar[]))
-        and (not ? or summary ->> 'status' = 'failed' or key in (select key from blobs))""",
-        [[item.planned.key for item in runs], config.keep_weights],
-    )
-    return {key: json.loads(summary) for key, summary in found}
+    """Returns the summaries of those runs that need not be fitted, with their weights if these are wanted, by key."""
+    found = freshness.hits(context.store, [item.planned.key for item in runs])
+    if config.keep_weights:
+        sql = "select distinct key from blobs where key in (select unnest(?::varchar[]))"
+        kept = {key for (key,) in context.store.query(sql, [list(found)])}
+        found = {key: about for key, about in found.items() if key in kept or about.get("status") == "failed"}
+    return {key: dict(about) for key, about in found.items()}
 
 
 def usual_seconds(context: Context, config: TrainConfig, cell: Cell) -> dict[int, float]:
@@ -175,12 +177,13 @@ def run(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Dr
 def _fit_all(
     context: Context, config: TrainConfig, cell: Cell, student: Student, runs: Sequence[Run], test: Artifact
 ) -> list[Outcome]:
+    seen = freshness.seen(context.store, [test.key])
     idxs, test_texts = zip(*test_rows(context, test), strict=True)
     rows = rows_of(context, [item.draw for item in runs])
     student.prepare([*(text for item in runs for _, text, _ in rows[item.draw.draw]), *test_texts])
     outcomes = []
     meter, start = Meter(), time.perf_counter()
-    with _keeping(context, overwrite=context.force or config.keep_weights) as keep:
+    with _keeping(context, overwrite=context.force or config.keep_weights, seen=seen) as keep:
         for finished in _fits(context, cell, student, runs, rows):
             item, scoring = runs[finished.job], time.perf_counter()
             made = _rows(context, config, cell, student, item, finished.result, idxs, test_texts)
@@ -282,14 +285,15 @@ def _answers(fitted: Fitted, texts: Sequence[str]) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _keeping(context: Context, *, overwrite: bool) -> Iterator[Callable[[Artifact, Rows], None]]:
+def _keeping(context: Context, *, overwrite: bool, seen: freshness.Seen) -> Iterator[Callable[[Artifact, Rows], None]]:
     """Gives a function that keeps finished runs, several in one transaction while they are short."""
     waiting: list[tuple[Artifact, Rows]] = []
     since = time.monotonic()
 
     def flush() -> None:
         nonlocal since
-        context.store.put_many(waiting, replace=overwrite)
+        num_stale = context.store.put_many(waiting, replace=overwrite, seen=seen)
+        stage.say_replaced(context, [artifact for artifact, _ in waiting], num_stale)
         waiting.clear()
         since = time.monotonic()
 

@@ -112,7 +112,8 @@ def recipes(facts: Facts) -> list[dict[str, Any]]:
 def _draw(context: Context, record: RunRecord) -> tuple[Artifact | None, dict[str, Any], dict[str, int]]:
     found = context.store.query(
         """select d.key, d.size, d.repeat, d.strategy, d.example_key, d.members
-        from draws d join artifacts a using (key) where d.draw = ? order by a.used_at desc, d.key, d.repeat limit 1""",
+        from draws d join artifacts a using (key) where d.draw = ? and d.key not in (select key from stale)
+        order by a.used_at desc, d.key, d.repeat limit 1""",
         [record.artifact.config.get("draw")],
     )
     if not found:
@@ -143,7 +144,7 @@ def _lineage(context: Context, start: Sequence[Artifact]) -> tuple[list[Artifact
 def _metrics(context: Context, record: RunRecord) -> tuple[str | None, dict[str, Estimate]]:
     rows = context.store.query(
         """select m.key, m.reader, m.metric, m.value, m.low, m.high from metrics m join artifacts a using (key)
-        where m.run = ? order by a.used_at desc, m.key""",
+        where m.run = ? and m.key not in (select key from stale) order by a.used_at desc, m.key""",
         [record.artifact.key],
     )
     newest = [row for row in rows if row[0] == rows[0][0]]

@@ -51,10 +51,10 @@ def keep(context: Context, plans: Sequence[Plan]) -> list[Outcome]:
     items: list[tuple[Artifact, Rows]] = []
     hits: list[str] = []
     for planned in plans:
-        there = None if context.force else context.store.get(planned.judgement.key)
-        if there is not None:
-            hits += [there.key, *([planned.corrected.key] if planned.corrected else [])]
-            outcomes.append(Outcome(key=there.key, hit=True, summary=there.summary))
+        there = stage.hits(context, [planned.judgement.key])
+        if there:
+            hits += [planned.corrected.key] if planned.corrected else []
+            outcomes.append(there[planned.judgement.key])
             continue
         made = _compute(context, planned)
         items += made

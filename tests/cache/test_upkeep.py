@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sdc.cache import upkeep
-from sdc.cache.migrations import ROW_TABLES
+from sdc.cache import copies, upkeep
+from sdc.cache.migrations import KEYED_TABLES
 from sdc.cache.replies import replies
 from sdc.cache.store import Artifact, Store
 from sdc.cache.verify import verify
@@ -34,7 +34,7 @@ def _add_blob(store: Store, tmp_path: Path, key: str, content: bytes = b"weights
 
 
 def _content(store: Store) -> dict[str, list[tuple[object, ...]]]:
-    tables = (*ROW_TABLES, "artifacts", "migrations")
+    tables = (*KEYED_TABLES, "artifacts", "migrations")
     return {table: sorted(store.query(f"select * from {table}"), key=repr) for table in tables}
 
 
@@ -81,6 +81,7 @@ def test_each_fault_in_the_rows_is_found(store: Store, chain: Chain, sql: str, f
 def test_an_input_in_another_store_is_a_note(store: Store, chain: Chain) -> None:
     gen = chain["gen"].key
     _change(store, f"delete from examples where key = '{gen}'")
+    _change(store, f"delete from made_from where key = '{gen}'")
     _change(store, f"delete from artifacts where key = '{gen}'")
     found = verify(store)
     assert found.faults == ()
@@ -258,7 +259,7 @@ def test_a_merge_that_fails_changes_nothing(
 ) -> None:
     other.put(make("gen", "sw"), {})
     before = _content(other)
-    monkeypatch.setattr(upkeep, "ROW_TABLES", (*ROW_TABLES, "no_such_table"))
+    monkeypatch.setattr(copies, "KEYED_TABLES", (*KEYED_TABLES, "no_such_table"))
     with pytest.raises(StoreError):
         upkeep.merge(other, store.path)
     monkeypatch.undo()

@@ -49,7 +49,7 @@ def test_it_says_what_was_not_answered_and_what_to_do(
     ScriptedEngine(lambda call: Reply(finish="refused", reason="policy")).install(monkeypatch)
     result = invoke("judge", *CELL, "--model", small.model, "--json")
     assert (json.loads(result.stdout)["unanswered"], result.exit_code) == (1, 0)
-    assert "1 of 2 texts got no answer and are not accepted; --force asks about those again" in result.stderr
+    assert "1 of 2 texts got no answer and are not accepted" in result.stderr
     assert "no answer" not in invoke("judge", *CELL, "--gates-only").stderr
 
 

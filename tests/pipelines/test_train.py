@@ -52,7 +52,7 @@ def _sample(store: Store, members: dict[tuple[str, int], list[int]], *, source: 
     """Draws (size, repeat) -> positions in POOL."""
     generation = _put(store, "gen", {"n": 1}, {"examples": _examples(POOL, source="synthetic", split="train")})
     draws = [
-        {"draw": digest([list(POOL[i]) for i in picked]), "lang": "en", "task": "sentiment", "source": source,
+        {"draw": digest([digest(list(POOL[i])) for i in picked]), "lang": "en", "task": "sentiment", "source": source,
          "strategy": "balanced", "size": size, "repeat": repeat, "num_rows": len(picked),
          "example_key": generation.key, "members": picked}
         for (size, repeat), picked in members.items()

@@ -56,7 +56,7 @@ def _groups(context: Context, sizes: dict[str, int], *, repeats: int = 2) -> lis
     for size, rows in sizes.items():
         for repeat in range(repeats):
             members = [(i + repeat) % len(POOL) for i in range(rows)]
-            content = digest([list(POOL[i]) for i in members])
+            content = digest([digest(list(POOL[i])) for i in members])
             draws.append(Draw(draw=content, source="human", size=size, repeat=repeat, num_rows=rows,
                               example_key=pool.key, members=members))  # fmt: skip
     return tune.groups(CELL, draws)

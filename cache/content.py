@@ -1,0 +1,96 @@
+"""What the rows of an artifact come to: a digest by which two results under one key are told apart.
+
+A key says how something is made, not what came out: a judgement that is made again may accept other texts. What was
+made from the old rows must then be made again, and what was made from equal rows must not.
+
+Here: which columns count, and the digest. Not here: what follows from it (`freshness.py`).
+"""
+
+import hashlib
+import json
+from array import array
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+#: Rows that are read back at once, to be digested.
+_KEYS_A_TIME = 200
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return array("f", values).tobytes().hex()  # as the store keeps them: 32 bits each
+
+
+def _integers(values: Sequence[int]) -> list[int]:
+    return [int(value) for value in values]
+
+
+def _label_tokens(details: str) -> Any:
+    return json.loads(details).get("label_tokens")  # the only detail that a reader of replies uses
+
+
+_Convert = Callable[[Any], Any]
+#: Table -> the columns that count -> what makes a value read back from the store equal to the one that was kept.
+COLUMNS: Mapping[str, Mapping[str, _Convert]] = {
+    "examples": {
+        "idx": int, "text": str, "label": int, "label_name": str, "source": str, "split": str, "status": str,
+        "origin": str,
+    },
+    "verdicts": {"idx": int, "example_key": str, "accepted": bool, "judged_by": str, "probability": float},
+    "reviews": {
+        "idx": int, "example_key": str, "reviewer": str, "decision": str, "label": int, "text": str, "comment": str,
+        "blind": bool,
+    },
+    "draws": {
+        "draw": str, "source": str, "strategy": str, "size": str, "repeat": int, "num_rows": int, "example_key": str,
+        "members": _integers, "human_key": str, "human_members": _integers,
+    },
+    "runs": {
+        "method": str, "model": str, "source": str, "draw": str, "num_rows": int, "num_shots": int, "decoding": str,
+        "init_seed": int, "shot_seed": int, "setting": str, "test_key": str, "status": str, "details": _label_tokens,
+    },
+    "outputs": {"idx": int, "scores": _numbers, "reply": str},
+    "metrics": {"run": str, "reader": str, "metric": str, "value": float, "low": float, "high": float},
+}  # fmt: skip
+#: The columns that do not: what belongs to the artifact itself, times, and words for people.
+LEFT_OUT = ("key", "lang", "task", "reason", "seconds", "decided_at")
+
+
+def of_rows(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Returns the digest (64 hex digits) of an artifact's rows, whatever their order.
+
+    Kept files (`blobs`) are no part of it: weights that were made again change nothing that was made from a run.
+    """
+    hashed = hashlib.sha256()
+    for table, columns in COLUMNS.items():
+        values = [
+            json.dumps([None if row.get(name) is None else convert(row[name]) for name, convert in columns.items()])
+            for row in rows.get(table, ())
+        ]
+        if values:
+            hashed.update(f"{table} {len(values)}\n".encode())
+            hashed.update("\n".join(sorted(values)).encode())
+    return hashed.hexdigest()
+
+
+def in_store(con: "DuckDBPyConnection", keys: Sequence[str], *, catalog: str = "") -> dict[str, str]:
+    """Returns key -> digest of the rows that artifacts have in an open store.
+
+    Args:
+        con: The store.
+        keys: Full keys of artifacts that are there.
+        catalog: Prefix of the tables, as `other.` for a store that is attached.
+    """
+    found: dict[str, str] = {}
+    for start in range(0, len(keys), _KEYS_A_TIME):
+        some = list(keys[start : start + _KEYS_A_TIME])
+        rows: dict[str, dict[str, list[dict[str, Any]]]] = {key: {} for key in some}
+        for table, columns in COLUMNS.items():
+            names = list(columns)
+            sql = f"select key, {', '.join(names)} from {catalog}{table} where key in (select unnest(?::varchar[]))"
+            for key, *values in con.execute(sql, [some]).fetchall():
+                rows[key].setdefault(table, []).append(dict(zip(names, values, strict=True)))
+        found |= {key: of_rows(of_key) for key, of_key in rows.items()}
+    return found
