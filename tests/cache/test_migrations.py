@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sdc.cache import file, migrations
-from sdc.cache.store import Artifact, Store
+from sdc.cache.store import Artifact, Store, _insert, _row
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -110,7 +110,10 @@ def test_a_store_with_three_migrations_gets_what_makes_a_result(
                     for new in ("human_key", "human_members"):
                         row.pop(new, None)
                 rows[table] = kept
-            old.put(artifact, rows)
+            with old.open(write=True) as con:  # as that version did
+                for table, kept in rows.items():
+                    _insert(con, table, [{"key": artifact.key, **row} for row in kept])
+                _insert(con, "artifacts", [_row(artifact, file.now())])
         assert _applied(old.path)[-1] == "m003_reviews"
     with old.open():
         pass

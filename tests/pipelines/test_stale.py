@@ -229,7 +229,7 @@ def test_other_verdicts_make_sample_and_top_up_stale(
     assert len(faults) == 2
     assert all("is stale: it was made from judge" in line for line in faults)
     assert any(f"`sdc sample {whole['judge'].short}` makes it again" in line for line in faults)
-    with pytest.raises(StoreError, match="has other rows now: run `sdc sample") as caught:
+    with pytest.raises(StoreError, match="has other rows now; run `sdc sample") as caught:
         draws_of(small.context, whole["sample"])
     assert caught.value.exit_code == 3
     again = drawn(small, whole["judge"])
