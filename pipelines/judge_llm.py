@@ -19,6 +19,9 @@ from sdc.pipelines.stage import Progress
 from sdc.pipelines.tasks import Task
 
 ANSWERS = ("yes", "no")
+#: How models write them. An answer's probability is that of all its spellings: one alone may be one in a thousand.
+SPELLINGS = ("yes", " yes", "yes.", "Yes", " Yes", "Yes.", "YES", "no", " no", "no.", "No", " No", "No.", "NO")
+_MEANINGS = tuple(ANSWERS.index(spelling.strip(" .").casefold()) for spelling in SPELLINGS)
 _SHOWN_CHARS = 60
 
 
@@ -74,19 +77,22 @@ class Question:
         calls: The votes on the first text, then those on the second, and so on.
         readers: Per vote, what a reply in words says: the position of a choice, or None.
         num_choices: Choices of an answer.
+        meanings: Per choice of a call, which choice of an answer it spells; empty where each is one.
     """
 
     what: str
     calls: Sequence[Call]
     readers: Sequence[Callable[[str], int | None]]
     num_choices: int
+    meanings: Sequence[int] = ()
 
     def ask(self, asker: Asker, *, progress: Progress) -> list[Opinion]:
         """Returns one opinion per text, in order."""
         replies = asker.ask(self.calls, what=self.what, progress=progress)
         num = len(self.readers)
         votes = [replies[start : start + num] for start in range(0, len(replies), num)]
-        return [_opinion(of_row, self.readers, num_choices=self.num_choices) for of_row in votes]
+        meanings = self.meanings or range(self.num_choices)
+        return [_opinion(of_row, self.readers, meanings, num_choices=self.num_choices) for of_row in votes]
 
 
 def which_label(cell: Cell, rows: Sequence[Row], *, votes: Votes) -> Question:
@@ -116,11 +122,17 @@ def will_do(cell: Cell, rows: Sequence[Row], *, votes: Votes) -> Question:
     shown = [_reordered(cell.task, order) for order in _orders(cell.task, votes)]
     labels = cell.task.labels
     calls = [
-        _call(prompts.judge(task, cell.language, labels[row.label], text=row.text), ANSWERS, votes, number, row)
+        _call(prompts.judge(task, cell.language, labels[row.label], text=row.text), SPELLINGS, votes, number, row)
         for row in rows
         for number, task in enumerate(shown)
     ]
-    return Question(what=f"judge {cell}", calls=calls, readers=[_yes_or_no] * votes.num, num_choices=len(ANSWERS))
+    return Question(
+        what=f"judge {cell}",
+        calls=calls,
+        readers=[_yes_or_no] * votes.num,
+        num_choices=len(ANSWERS),
+        meanings=_MEANINGS,
+    )
 
 
 # -- asking -------------------------------------------------------------------------------------------------------
@@ -155,13 +167,19 @@ def _yes_or_no(text: str) -> int | None:
     return None if answer is None else ANSWERS.index("yes" if answer else "no")
 
 
-def _opinion(votes: Sequence[Reply], readers: Sequence[Callable[[str], int | None]], *, num_choices: int) -> Opinion:
+def _opinion(
+    votes: Sequence[Reply],
+    readers: Sequence[Callable[[str], int | None]],
+    meanings: Sequence[int],
+    *,
+    num_choices: int,
+) -> Opinion:
     answered = [(reply, read) for reply, read in zip(votes, readers, strict=True) if reply.is_answer]
     if 2 * len(answered) <= len(votes):  # a minority must not decide for the others
         missing = next(reply for reply in votes if not reply.is_answer)
         count = f" ({len(votes) - len(answered)} of {len(votes)} votes)" if len(votes) > 1 else ""
         return Opinion(unanswered=f"{missing.reason or missing.finish}{count}", num_votes=len(answered))
-    found = [_probabilities(reply, read, num_choices=num_choices) for reply, read in answered]
+    found = [_probabilities(reply, read, meanings, num_choices=num_choices) for reply, read in answered]
     readable = [probabilities for probabilities in found if probabilities is not None]
     if not readable:
         return Opinion(unreadable=_shown(answered[0][0].text), num_votes=len(answered))
@@ -169,10 +187,18 @@ def _opinion(votes: Sequence[Reply], readers: Sequence[Callable[[str], int | Non
     return Opinion(shares=shares, num_votes=len(answered))
 
 
-def _probabilities(reply: Reply, read: Callable[[str], int | None], *, num_choices: int) -> list[float] | None:
+def _probabilities(
+    reply: Reply, read: Callable[[str], int | None], meanings: Sequence[int], *, num_choices: int
+) -> list[float] | None:
     """Returns the probability of each choice: from scores where the engine gives some, else from the words."""
     if reply.scores:
-        return _softmax(reply.scores)
+        shares = _softmax(reply.scores)
+        if shares is None:
+            return None
+        together = [0.0] * num_choices
+        for meaning, share in zip(meanings, shares, strict=True):
+            together[meaning] += share
+        return together
     choice = read(reply.text)
     return None if choice is None else [float(i == choice) for i in range(num_choices)]
 
@@ -180,7 +206,7 @@ def _probabilities(reply: Reply, read: Callable[[str], int | None], *, num_choic
 def _softmax(scores: Sequence[float]) -> list[float] | None:
     """Returns the probabilities of choices among each other from their log-likelihoods; None if none is possible."""
     top = max(scores)
-    if not math.isfinite(top):
+    if any(map(math.isnan, scores)) or not math.isfinite(top):
         return None
     weights = [math.exp(score - top) for score in scores]
     return [weight / sum(weights) for weight in weights]

@@ -21,7 +21,7 @@ def token_logprob(ids: Sequence[int], position: int) -> float:
 def chat(server: "FaultServer", body: Mapping[str, Any], fault: str = "ok") -> dict[str, Any]:
     """The answer of /v1/chat/completions; a refusal or a cut one where the fault says so."""
     prompt = body["messages"][0]["content"]
-    text = answer_to(prompt)
+    text = answer_to(prompt) if server.text is None else server.text
     message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
     choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
     if fault == "refusal":
@@ -30,7 +30,8 @@ def chat(server: "FaultServer", body: Mapping[str, Any], fault: str = "ok") -> d
         message["content"], choice["finish_reason"] = text[:6], "length"
     if server.top_logprobs is not None and body.get("logprobs"):
         top = [{"token": token, "logprob": value} for token, value in server.top_logprobs.items()]
-        message["content"] = max(server.top_logprobs, key=server.top_logprobs.__getitem__).strip()
+        if server.text is None:
+            message["content"] = max(server.top_logprobs, key=server.top_logprobs.__getitem__).strip()
         choice["logprobs"] = {"content": [{**top[0], "top_logprobs": top}]}
     details = {"prompt_tokens_details": {"cached_tokens": 1}}
     usage = {"prompt_tokens": len(prompt.split()), "completion_tokens": 2, **details}

@@ -8,11 +8,14 @@ until it is killed.
 
 Faults: `429` and `429-wait` (with Retry-After), `500`, `half` (the connection is cut in the body), `closed` (without a
 byte), `empty`, `garbage` (not JSON), `shape` (other JSON), `wrong-model`, `hang`, `drip` (a byte at a time, for ever),
-`400`, `filter` (400 of a content filter), `refusal`, `length`, and any of 401 to 599.
+`400`, `filter` (400 of a content filter), `refusal`, `length`, any of 401 to 599, and those of `fault_kinds.py` and
+`fault_leaks.py`.
 """
 
 import json
 import random
+import socket
+import struct
 import sys
 import threading
 import time
@@ -23,6 +26,8 @@ from types import TracebackType
 from typing import Any
 
 import fault_answers
+import fault_leaks
+import fault_responses
 from fault_batches import Batches
 
 Script = Callable[[str, int], str]
@@ -85,6 +90,7 @@ class FaultServer:
         self.unknown, self.key = dict(unknown or {}), key
         self.batches = Batches(self, polls=batch_polls) if batches else None
         self.top_logprobs, self.model_shown, self.scores, self.forks = top_logprobs, model_shown, scores, forks
+        self.text: str | None = None  # what every chat answer says; None is an answer of the prompt's own
         self.journal: list[Entry] = []
         self.lock, self.closing = threading.Lock(), threading.Event()
         self._http = _Http(("127.0.0.1", port), _Handler)
@@ -215,8 +221,36 @@ class _Handler(BaseHTTPRequestHandler):
             self._head(200, 1_000_000)
             while not owner.closing.wait(0.05):
                 self.wfile.write(b" ")
+        elif fault in fault_leaks.KINDS:
+            kind = fault_leaks.KINDS[fault]
+            self._respond(kind(fault_answers.chat(owner, body), self.headers.get("Authorization", ""), body))
         else:
             raise ValueError(fault)
+
+    def _respond(self, response: fault_responses.Response) -> None:
+        """Sends a response as it is, a piece at a time."""
+        body = response.body() if callable(response.body) else iter([response.body])
+        if response.how not in ("raw", "reset"):
+            first = b"" if response.how != "length" else next(body)
+            headers = {"Content-Type": "application/json", **response.headers}
+            if response.how == "length":
+                headers["Content-Length"] = str(len(first))
+            if response.how == "chunked":
+                headers["Transfer-Encoding"] = "chunked"
+            self.send_response(response.status, response.phrase)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(first)
+        for piece in body:
+            is_chunked = response.how == "chunked"
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece) if is_chunked and piece else piece)
+        if response.how == "chunked":
+            self.wfile.write(b"0\r\n\r\n")
+        if response.how == "reset":
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if response.how in ("raw", "reset", "close"):
+            self.close_connection = True
 
     def _may_enter(self) -> bool:
         key = self.server.owner.key

@@ -21,6 +21,7 @@ from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.engines.protocol import Call, Engine, Reply
 from sdc.pipelines.gen import GenConfig
+from sdc.pipelines.judge_llm import SPELLINGS
 from sdc.pipelines.stage import Context, Outcome, plan
 from sdc.pipelines.tasks import languages
 
@@ -84,6 +85,12 @@ def answers(engine: Engine, calls: Sequence[Call]) -> list[Reply]:
 def never(call: Call) -> Reply:
     """An answer for engines that must not be asked."""
     raise AssertionError(f"the engine was asked: {call.prompt[:200]}")
+
+
+def yes_or_no(yes: float, no: float) -> Reply:
+    """A judge's scores: log-probabilities of yes and of no, which it writes as `Yes` and `No`."""
+    values = {"Yes": yes, "No": no}
+    return Reply(scores=tuple(values.get(spelling, -80.0) for spelling in SPELLINGS), finish="scored")
 
 
 def model_folder(folder: Path, text: str = "{}") -> str:

@@ -9,7 +9,7 @@ from sdc.cli.main import COMMANDS
 
 _HEAVY = [
     *("torch", "transformers", "datasets", "peft", "tokenizers", "numpy", "scipy", "pandas", "sklearn", "pyarrow"),
-    *("duckdb", "diskcache", "jinja2", "langcodes", "rich", "openai", "vllm", "altair", "regex"),
+    *("duckdb", "diskcache", "jinja2", "langcodes", "rich", "httpx2", "vllm", "altair", "regex"),
 ]
 _REPORT = f"import sys; print(*sorted(set({_HEAVY!r}) & set(sys.modules)))"
 _HELP = f"""

@@ -43,7 +43,10 @@ def open_asker(context: "Context", model: Model, *, batch_size: int = 32) -> Ite
     size = (options.batch_size or batch_size) if name == "transformers" else many
     with replies(context.store.replies_folder) as cache:
         try:
-            yield Asker(model, cache, lambda: load(name, model, options), batch_size=size, budget=context.budget)
+            yield Asker(
+                model, cache, lambda: load(name, model, options), batch_size=size, budget=context.budget,
+                is_server=name == "openai", served_as=options.served_names, say=context.say,
+            )  # fmt: skip
         finally:
             if cache.unreadable:
                 first, count = next(iter(cache.unreadable.values())), len(cache.unreadable)

@@ -8,60 +8,20 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from sdc.cache.replies import Replies
+from sdc.pipelines.engines import reasoning
 from sdc.pipelines.engines.budget import Budget
 from sdc.pipelines.engines.energy import Meter
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.protocol import Call, Engine, Reply
+from sdc.pipelines.engines.usage import Usage, estimated
 from sdc.pipelines.stage import Progress
 
 #: Calls at once while tokens or money are limited: what is spent is known after each such batch only.
 _CAREFUL_CALLS = 16
-
-
-@dataclass(kw_only=True)
-class Usage:
-    """What asking cost: calls answered by the engine and by the cache, tokens, seconds, energy, money.
-
-    Args:
-        model: Who answered.
-        engine: How it was run; None if the cache answered everything.
-        calls: Calls that the engine answered, refused and failed ones among them.
-        cached: Calls that the reply cache answered.
-        unreadable: Replies in the cache that could not be read; those calls were asked again.
-        refused: Calls that the provider would not answer.
-        failed: Calls without a usable answer after all tries.
-        prompt_tokens: Of the engine's calls.
-        cached_tokens: Prompt tokens that a prefix cache served; None where the engine does not say.
-        completion_tokens: Generated or scored.
-        seconds: Wall-clock time of the engine.
-        energy_kwh: Of the GPUs meanwhile; None where nothing counts it.
-        cost: In `currency`; None where the model's price is unknown.
-        currency: Of the user's price table.
-    """
-
-    model: str = ""
-    engine: str | None = None
-    calls: int = 0
-    cached: int = 0
-    unreadable: int = 0
-    refused: int = 0
-    failed: int = 0
-    prompt_tokens: int = 0
-    cached_tokens: int | None = None
-    completion_tokens: int = 0
-    seconds: float = 0.0
-    energy_kwh: float | None = None
-    cost: float | None = None
-    currency: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """Returns the counts for an artifact's summary."""
-        return {**asdict(self), "seconds": round(self.seconds, 3)}
 
 
 class Asker:
@@ -73,6 +33,9 @@ class Asker:
         load: Returns the engine; called at most once.
         batch_size: Calls that the engine is handed at once.
         budget: Limits on what is newly asked.
+        is_server: Whether a server answers, from which an empty answer is none.
+        served_as: Names that a server may give the model beside its own.
+        say: Takes one line for the user.
     """
 
     def __init__(
@@ -83,11 +46,16 @@ class Asker:
         *,
         batch_size: int = 32,
         budget: Budget | None = None,
+        is_server: bool = False,
+        served_as: Sequence[str] = (),
+        say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.model, self.usage = model, Usage(model=model.name)
         self._replies, self._load, self._budget = replies, load, budget or Budget()
         self._batch_size = min(batch_size, _CAREFUL_CALLS) if self._budget.is_careful else batch_size
         self._engine: Engine | None = None
+        self._is_server, self._served_as, self._say = is_server, served_as, say
+        self._is_estimate_said = False
         self._journal = os.environ.get("SDC_CALL_JOURNAL")
 
     def take_usage(self) -> Usage:
@@ -109,7 +77,6 @@ class Asker:
         identity = self.model.identity()
         keys = [call.key(identity) for call in calls]
         known = self._known(dict(zip(keys, calls, strict=True)))
-        self.usage.cached += len(set(keys) & set(known))
         order = sorted(dict(zip(keys, range(len(keys)), strict=True)).values(), key=lambda i: _sort_key(calls[i], i))
         done = 0
         for start in range(0, len(order), self._batch_size):
@@ -122,19 +89,36 @@ class Asker:
         return [known[key] for key in keys]
 
     def _known(self, calls: Mapping[str, Call]) -> dict[str, Reply]:
-        """Returns the replies that are kept for `calls`; one that cannot be read is counted, and asked again."""
+        """Returns the replies that are kept for `calls`; one that cannot be read is counted, and asked again.
+
+        So is what an earlier version took for an answer, and is none.
+        """
         known, unreadable = {}, len(self._replies.unreadable)
         for key, raw in self._replies.get_many(calls).items():
             try:
-                reply = Reply.from_json(raw)
+                reply = self._read(Reply.from_json(raw))
                 if reply.scores and len(reply.scores) != len(calls[key].choices):
                     raise ValueError("it has scores of other choices")
             except ValueError as error:
                 self._replies.unreadable[key] = str(error)
-            else:
+                continue
+            if reply.is_answer:
                 known[key] = reply
+                self.usage.count_cached(reply)
         self.usage.unreadable += len(self._replies.unreadable) - unreadable
         return known
+
+    def _read(self, reply: Reply) -> Reply:
+        """Returns a reply as stages read it: reasoning apart, and failed where it is no answer.
+
+        All replies pass here, of every engine and of the cache, before anything is read from them.
+        """
+        if reply.stranger and reply.model in self._served_as:
+            reply = replace(reply, finish=reply.stranger, stranger="", reason="")
+        reply = reasoning.split_off(reply.checked())
+        if self._is_server and reply.is_answer and not reply.scores and not reply.text.strip():
+            return replace(reply, finish="failed", reason="the answer is empty")
+        return reply
 
     def _answer(self, calls: Sequence[Call], keys: Sequence[str], missing: Sequence[int]) -> dict[str, Reply]:
         found: dict[str, Reply] = {}
@@ -153,8 +137,9 @@ class Asker:
         try:
             with closing(self._engine.answer(calls)) as groups:
                 for group in groups:
-                    fresh = {keys[position]: reply.checked() for position, reply in group.items()}
-                    self._keep(fresh)
+                    fresh = {keys[position]: self._read(reply) for position, reply in group.items()}
+                    prompts = {keys[position]: calls[position].prompt for position in group}
+                    self._keep(fresh, prompts)
                     found.update(fresh)
         finally:
             self.usage.seconds += time.perf_counter() - start
@@ -162,25 +147,28 @@ class Asker:
             self.usage.energy_kwh = kwh if self.usage.energy_kwh is None else self.usage.energy_kwh + (kwh or 0.0)
         return found
 
-    def _keep(self, fresh: Mapping[str, Reply]) -> None:
+    def _keep(self, fresh: Mapping[str, Reply], prompts: Mapping[str, str]) -> None:
         """Keeps what was answered, and counts it. What was refused or failed may be answered another time."""
-        answers = {key: asdict(reply) for key, reply in fresh.items() if reply.is_answer}
+        answers = {key: asdict(reply) for key, reply in fresh.items() if reply.is_answer or reply.stranger}
         self._replies.put_many(answers)
-        usage = self.usage
-        for reply in fresh.values():
-            usage.calls += 1
-            usage.refused += reply.finish == "refused"
-            usage.failed += reply.finish == "failed"
-            usage.prompt_tokens += reply.prompt_tokens
-            usage.completion_tokens += reply.completion_tokens
-            if reply.cached_tokens is not None:
-                usage.cached_tokens = (usage.cached_tokens or 0) + reply.cached_tokens
-            cost = self._budget.spend(self.model, reply)
+        for key, reply in fresh.items():
+            self.usage.count(reply)
+            cost = self._spend(reply, prompts[key])
             if cost is not None:
-                usage.cost, usage.currency = (usage.cost or 0.0) + cost, self._budget.prices.currency
+                self.usage.add_cost(cost, self._budget.prices.currency)
         if self._journal:  # one line per call that an engine answered: lets a test count what was asked twice
             with Path(self._journal).open("a", encoding="utf-8") as journal:
                 journal.write("".join(json.dumps(key) + "\n" for key in answers))
+
+    def _spend(self, reply: Reply, prompt: str) -> float | None:
+        """Counts a reply against the limits, by its length where the server counts no tokens."""
+        if reply.prompt_tokens is not None and reply.completion_tokens is not None:
+            return self._budget.spend(self.model, reply)
+        if self._budget.is_careful and not self._is_estimate_said:
+            self._say(f"{self.model.name}: the server counts no tokens; the limits go by the length of texts")
+            self._is_estimate_said = True
+        self._budget.spend(self.model, estimated(reply, prompt))
+        return None
 
 
 def _sort_key(call: Call, index: int) -> tuple[bool, int, int]:

@@ -126,15 +126,15 @@ class Budget:
         """Counts one reply and returns what it cost, or None where the price is unknown."""
         cost = self._cost(model, reply)
         self.calls += 1
-        self.tokens += reply.prompt_tokens + reply.completion_tokens
+        self.tokens += (reply.prompt_tokens or 0) + (reply.completion_tokens or 0)
         self.cost += cost or 0.0
         return cost
 
     def _cost(self, model: Model, reply: Reply) -> float | None:
         return self.prices.cost(
             model,
-            prompt_tokens=reply.prompt_tokens,
-            completion_tokens=reply.completion_tokens,
+            prompt_tokens=reply.prompt_tokens or 0,
+            completion_tokens=reply.completion_tokens or 0,
             seconds=reply.seconds,
             cached_tokens=reply.cached_tokens or 0,
         )

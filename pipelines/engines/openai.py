@@ -16,19 +16,26 @@ from sdc.pipelines.engines import openai_batch, openai_scores, openai_served
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.openai_chat import Chat
 from sdc.pipelines.engines.openai_exact import Exact
-from sdc.pipelines.engines.openai_http import Server, api_key, shown
+from sdc.pipelines.engines.openai_faults import TryFailed
+from sdc.pipelines.engines.openai_http import Server
+from sdc.pipelines.engines.openai_secrets import api_key, scrub, shown
 from sdc.pipelines.engines.openai_tries import Backoff, Tries
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.engines.protocol import Call, Reply
 
 Group = Mapping[int, Reply]
 
+#: The most characters of each part of an error; names of models and their like are among them.
+_ERROR_CHARS = 600
+#: After an error that ends the run, answers that are on their way are waited for so long: they are paid already.
+_GRACE_S = 10.0
+
 
 def available() -> bool:
     """Returns whether the engine's library is installed."""
     from importlib.util import find_spec
 
-    return find_spec("openai") is not None
+    return find_spec("httpx2") is not None
 
 
 class OpenaiEngine:
@@ -56,7 +63,7 @@ class OpenaiEngine:
         if options.server is None:
             raise UsageError(f"no server to ask {model.name}", "--server", "give its URL, or set SDC_SERVER")
         if not available():
-            raise EngineError("openai is not installed", fix="install sdc with its dependencies")
+            raise EngineError("httpx2 is not installed", fix="install sdc with its dependencies")
         api_key()  # a key that cannot be used is to be known now
         self.model, self.options = model, options
         self._url, self._poll_s = options.server, poll_s
@@ -83,13 +90,16 @@ class OpenaiEngine:
             work = portal.start_task_soon(self._work, calls, inbox.put)
             work.add_done_callback(lambda _: inbox.put(None))
             yield from _groups(inbox)
-            work.result()
+            try:
+                work.result()
+            except EngineError as error:  # servers and hosts are quoted in many places: here all of it passes
+                raise type(error)(*(scrub(part, most=_ERROR_CHARS) for part in error.args)) from None
 
     async def _work(self, calls: Sequence[Call], emit: Callable[[Group], None]) -> None:
         async with Server(self._url, timeout_s=self.options.timeout_s) as server:
             if self._chat is None:
                 served = await openai_served.find(server, self.model, self._tries)
-                self._chat = Chat(served, where=self.where)
+                self._chat = Chat(replace(served, also=self.options.served_names), where=self.where)
             if self.options.batch_api:
                 await openai_batch.Jobs(server, self._chat, self._tries).run(calls, emit, poll_s=self._poll_s)
             else:
@@ -100,15 +110,29 @@ class OpenaiEngine:
 
         positions, at_once = iter(range(len(calls))), min(self.options.concurrency, len(calls))
         fatal: list[EngineError] = []
+        came: dict[int, Reply] = {}
+
+        async def ask(position: int) -> Reply:
+            try:
+                return await self._ask(server, chat, calls[position])
+            except TryFailed as failure:
+                if failure.came:
+                    came[position] = failure.came
+                raise
 
         async def ask_some() -> None:
             for position in positions:
+                if fatal:
+                    return
                 start = time.perf_counter()
                 try:
-                    reply = await self._tries.reply(partial(self._ask, server, chat, calls[position]))
+                    reply = await self._tries.reply(partial(ask, position))
                 except EngineError as error:
                     fatal.append(error)
-                    group.cancel_scope.cancel()
+                    self._tries.end()
+                    if position in came:
+                        emit({position: came[position]})
+                    group.cancel_scope.deadline = min(group.cancel_scope.deadline, anyio.current_time() + _GRACE_S)
                     return
                 emit({position: replace(reply, seconds=(time.perf_counter() - start) / at_once)})
 
@@ -119,6 +143,7 @@ class OpenaiEngine:
             raise fatal[0]
 
     async def _ask(self, server: Server, chat: Chat, call: Call) -> Reply:
+        chat.served.check(self.where)
         if not call.choices:
             return chat.reply(await chat.ask(server, call), call)
         if self._exact is None:

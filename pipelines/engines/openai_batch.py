@@ -9,9 +9,11 @@ from typing import Any
 from urllib.parse import quote
 
 from sdc.errors import EngineError
-from sdc.pipelines.engines.openai_batch_files import Part, ask, cut, replies
+from sdc.pipelines.engines.openai_batch_files import Answers, Part, ask, cut
 from sdc.pipelines.engines.openai_chat import PATH, Chat
-from sdc.pipelines.engines.openai_http import Rejected, Server, TryFailed, scrub
+from sdc.pipelines.engines.openai_faults import Rejected, TryFailed
+from sdc.pipelines.engines.openai_http import Server
+from sdc.pipelines.engines.openai_secrets import scrub
 from sdc.pipelines.engines.openai_tries import Tries
 from sdc.pipelines.engines.protocol import Call, Reply
 
@@ -21,7 +23,6 @@ _LONGEST_POLL_S = 60.0
 _LONGEST_S = 36 * 3600.0
 _RUNNING = ("validating", "in_progress", "finalizing")
 _TAG = "sdc"
-_ANSWER_BYTES = 4_000
 _AGAIN = "run this again: a job that was made goes on, and is found again"
 
 
@@ -140,16 +141,21 @@ class Jobs:
     async def _read(self, calls: Sequence[Call], part: Part, file: str) -> dict[str, Reply]:
         """Returns the replies in a file of the job by custom id; none if the file is gone."""
         path = f"/files/{quote(file, safe='')}/content"
-        expected = len(part.positions) * _ANSWER_BYTES
+        most = max(self._chat.most_bytes(calls[several[0]]) for several in part.positions.values())
+        answers = Answers(self._chat, calls, part)
+
+        async def read() -> dict[str, Reply]:
+            await self._server.lines(path, answers.take, num=len(part.positions), most_line=most)
+            return answers.found
+
         try:
-            content = await self._tries.persist(lambda: self._server.download(path, num_bytes=expected))
+            return await self._tries.persist(read)
         except Rejected as no:
             if no.status == 404:
                 return {}
             raise EngineError(f"{file} cannot be read ({no.reason})", self._tries.where, _AGAIN) from None
         except TryFailed as failure:
             raise EngineError(f"{file} cannot be read ({failure.reason})", self._tries.where, _AGAIN) from None
-        return replies(self._chat, calls, part, content)
 
     async def _persist(self, ask: Callable[[], Any]) -> Any:
         """Returns what `ask` returns in the end.

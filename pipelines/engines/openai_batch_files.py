@@ -6,13 +6,14 @@ of single calls (`openai_chat.py`, `openai_scores.py`).
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sdc.cache.key import digest
-from sdc.pipelines.engines import openai_scores
+from sdc.pipelines.engines import openai_json, openai_scores
 from sdc.pipelines.engines.openai_chat import PATH, Chat
-from sdc.pipelines.engines.openai_http import Rejected, Server, TryFailed, scrub
+from sdc.pipelines.engines.openai_faults import Rejected, TryFailed
+from sdc.pipelines.engines.openai_http import Server
 from sdc.pipelines.engines.openai_tries import is_refusal
 from sdc.pipelines.engines.protocol import Call, Reply
 
@@ -73,18 +74,28 @@ def cut(chat: Chat, calls: Sequence[Call], which: Sequence[int]) -> Iterator[Par
         yield _part(chat, positions, lines)
 
 
-def replies(chat: Chat, calls: Sequence[Call], part: Part, content: bytes) -> dict[str, Reply]:
-    """Returns the replies in a file that came back, by custom id. What is no line of this part is passed over."""
-    found = {}
-    for raw in content.splitlines():
+class Answers:
+    """The replies in a file of a job, read line by line: `take` is handed each.
+
+    Args:
+        chat: How answers are read.
+        calls: What was asked.
+        part: The job's calls. What is no line of theirs is passed over; a call without a line is missing, and told so.
+    """
+
+    def __init__(self, chat: Chat, calls: Sequence[Call], part: Part) -> None:
+        self.found: dict[str, Reply] = {}
+        self._chat, self._calls, self._part = chat, calls, part
+
+    def take(self, raw: bytes) -> None:
+        """Reads a line."""
         try:
-            line = json.loads(raw)
-        except ValueError:
-            continue  # its call is then missing, and is told so
+            line = openai_json.parse(raw)
+        except openai_json.NotJson:
+            return
         custom = line.get("custom_id") if isinstance(line, dict) else None
-        if isinstance(custom, str) and custom in part.positions:
-            found[custom] = _read(chat, line, calls[part.positions[custom][0]])
-    return found
+        if isinstance(custom, str) and custom in self._part.positions:
+            self.found[custom] = _read(self._chat, line, self._calls[self._part.positions[custom][0]])
 
 
 def _part(chat: Chat, positions: Mapping[str, Sequence[int]], lines: Sequence[bytes]) -> Part:
@@ -98,9 +109,9 @@ def _read(chat: Chat, line: Mapping[str, Any], call: Call) -> Reply:
         try:
             return _reply(chat, body, call)
         except TryFailed as failure:
-            return Reply(finish="failed", reason=failure.reason)
+            return replace(failure.came or Reply(finish="failed"), reason=failure.reason)
     error = _dict(_dict(body).get("error")) or _dict(line.get("error"))
-    reason = scrub(str(error.get("message") or "no reason given"))
+    reason = str(error.get("message") or "no reason given")
     no = Rejected(status if isinstance(status, int) else 0, reason, str(error.get("code") or ""))
     return Reply(finish="refused" if is_refusal(no) else "failed", reason=no.reason)
 

@@ -6,10 +6,14 @@ Not here: sending (`openai_http.py`), label scores (`openai_scores.py`).
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sdc.errors import EngineError
-from sdc.pipelines.engines.openai_http import Rejected, Server, TryFailed, scrub
+from sdc.pipelines.engines import openai_finish, openai_json, openai_message, reasoning
+from sdc.pipelines.engines.openai_faults import Rejected, TryFailed
+from sdc.pipelines.engines.openai_http import Server
+from sdc.pipelines.engines.openai_secrets import scrub
 from sdc.pipelines.engines.openai_served import Served
 from sdc.pipelines.engines.protocol import Call, Reply
 
@@ -17,6 +21,7 @@ PATH = "/chat/completions"
 _MUSTS = ("model", "messages")
 #: OpenAI takes no more; all are cut off here too.
 _MOST_STOPS = 4
+_NAME_CHARS = 200
 #: Some servers sample by a model's own defaults (top_k 20, say) unless a request says otherwise. With these fields they
 #: sample as the call says, and as every other engine does.
 _NEUTRAL: dict[str, dict[str, Any]] = {
@@ -28,8 +33,10 @@ _NEUTRAL: dict[str, dict[str, Any]] = {
 _PENALTY = {"vllm": "repetition_penalty", "sglang": "repetition_penalty", "llamacpp": "repeat_penalty"}
 #: Servers that take no repetition penalty and do not say so.
 _DEAF = {"library": "Ollama"}
-_FINISH = {"stop": "stop", "eos": "stop", "eos_token": "stop", "end_turn": "stop", "stop_sequence": "stop"}
-_FINISH |= {"length": "length", "max_tokens": "length", "model_length": "length"}
+#: What an answer may take, in bytes: in all, for each token, and for its log-probabilities where they are asked for.
+_BASE_BYTES, _TOKEN_BYTES, _LOGPROBS_BYTES = 2**20, 256, 4096
+#: Room for the answer to a call with choices: a label is short, but a model that reasons needs more before it.
+_LABEL_TOKENS = (0, 2048, 16384)
 _UNKNOWN_FIELD = re.compile(r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|extra|not permitted", re.I)
 _FIXES = {
     "temperature": "use a model that takes it, or --temperature 1 where the command has it",
@@ -50,6 +57,7 @@ class Chat:
         self.served, self.where = served, where
         self._limit = "max_tokens"
         self._refused: set[str] = set()  # optional fields that the server does not take
+        self._label_room = 0  # position in _LABEL_TOKENS; grows when reasoning does not fit
 
     async def ask(self, server: Server, call: Call, *, optional: Mapping[str, Any] | None = None) -> Any:
         """Returns the server's answer to a call as JSON, unread.
@@ -67,7 +75,7 @@ class Chat:
         while True:
             body = self.body(call, optional=optional)
             try:
-                return await server.post(PATH, body)
+                return await server.post(PATH, body, most=_most_bytes(body))
             except Rejected as no:
                 if "max_tokens" in body and "max_completion_tokens" in no.reason:
                     self._limit = "max_completion_tokens"
@@ -91,7 +99,7 @@ class Chat:
         body: dict[str, Any] = {
             "model": self.served.name,
             "messages": [{"role": "user", "content": call.prompt}],
-            self._limit: call.max_tokens,
+            self._limit: max(call.max_tokens, _LABEL_TOKENS[self._label_room]) if call.choices else call.max_tokens,
             "temperature": call.temperature,
             **_NEUTRAL.get(maker, {}),
         }
@@ -106,24 +114,58 @@ class Chat:
         body |= optional or {}
         return {name: value for name, value in body.items() if name not in self._refused}
 
+    def most_bytes(self, call: Call) -> int:
+        """Returns how many bytes the answer to a call may have, log-probabilities among them."""
+        return _most_bytes(self.body(call, optional={"logprobs": True} if call.choices else None))
+
     def reply(self, raw: Any, call: Call) -> Reply:
         """Returns the reply in an answer's JSON.
 
         Raises:
-            TryFailed: It is no chat completion, or another model's.
+            TryFailed: It is no chat completion, it is empty, or another model's.
         """
-        choice = first_choice(raw, self.served)
-        message, finish = choice.get("message"), choice.get("finish_reason")
-        if not isinstance(message, dict) or not isinstance(finish, str | None):
+        choice = first_choice(raw)
+        message, ending = choice.get("message"), choice.get("finish_reason")
+        if not isinstance(message, dict) or not isinstance(ending, str | None):
             raise TryFailed("the answer holds no message")
-        usage = tokens(raw)
-        if message.get("refusal") or finish == "content_filter":
-            return Reply(finish="refused", reason=scrub(str(message.get("refusal") or "content filter")), **usage)
-        if finish is not None and finish not in _FINISH:
-            raise TryFailed(scrub(f"the answer ended with {finish!r}"))
-        text = _text(message.get("content"))
-        cut = min((text.find(stop) for stop in call.stop if stop and stop in text), default=None)
-        return Reply(text=text[:cut], finish="stop" if cut is not None else _FINISH[finish or "stop"], **usage)
+        counts, finish = tokens(raw), openai_finish.meaning(ending)
+        if message.get("refusal") or finish == "refused":
+            reason = message.get("refusal") or ("content filter" if ending == "content_filter" else ending)
+            return Reply(finish="refused", reason=scrub(str(reason)), model=answered_by(raw), **counts)
+        if finish == "broken":
+            raise TryFailed(f"the answer ended with {ending!r}")
+        if not ending and (counts["completion_tokens"] or 0) >= call.max_tokens:
+            finish = "length"
+        text, thought = openai_message.read(message)
+        whole = Reply(text=text, finish=finish, reasoning=thought, model=answered_by(raw), **counts)
+        reply = self._own(reasoning.split_off(whole))
+        if not reply.text.strip():
+            if finish != "length":
+                raise TryFailed(reply.reason or "the answer is empty")
+            return self._used_up(replace(reply, finish="failed", reason=reasoning.USED_UP), call)
+        cut = min((reply.text.find(stop) for stop in call.stop if stop and stop in reply.text), default=None)
+        return replace(reply, text=reply.text[:cut], finish="stop" if cut is not None else reply.finish)
+
+    def _own(self, reply: Reply) -> Reply:
+        """Returns a reply of the model that was asked.
+
+        Raises:
+            TryFailed: It is another model's; another try may be answered by the right one.
+        """
+        if self.served.accepts(reply.model):
+            return reply
+        what = f"the answer is from {reply.model!r} and not from {self.served.name!r}"
+        came = replace(reply, finish="failed", stranger=reply.finish, reason=scrub(what))
+        raise TryFailed(what, came=came if reply.is_answer and reply.text.strip() else None)
+
+    def _used_up(self, reply: Reply, call: Call) -> Reply:
+        """Returns the reply of a model whose tokens went into reasoning; where they are no setting, it gets more."""
+        if call.choices and self._label_room + 1 < len(_LABEL_TOKENS):
+            asked = max(call.max_tokens, _LABEL_TOKENS[self._label_room])
+            if (reply.completion_tokens or asked) >= asked:
+                self._label_room += 1
+            raise TryFailed("all tokens of the answer went into reasoning; it gets more")
+        return reply
 
 
 def refuses(no: Rejected, field: str) -> bool:
@@ -132,47 +174,41 @@ def refuses(no: Rejected, field: str) -> bool:
     return named and (_UNKNOWN_FIELD.search(no.reason) is not None or no.code.startswith(("unsupported", "unknown")))
 
 
-def first_choice(raw: Any, served: Served) -> dict[str, Any]:
+def first_choice(raw: Any) -> dict[str, Any]:
     """Returns the first choice in an answer.
 
     Raises:
-        TryFailed: There is none, or the answer is another model's.
+        TryFailed: There is none.
     """
     choices = raw.get("choices") if isinstance(raw, dict) else None
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         error = raw.get("error") if isinstance(raw, dict) else None
         said = error.get("message") if isinstance(error, dict) else error
-        raise TryFailed(scrub(f"the answer holds no choice{f' ({said})' if said else ''}"))
-    model = raw.get("model")
-    if isinstance(model, str) and not served.is_same(model):
-        raise TryFailed(scrub(f"the answer is from {model!r} and not from {served.name!r}"))
+        raise TryFailed(f"the answer holds no choice{f' ({said})' if said else ''}")
     return choices[0]
 
 
+def answered_by(raw: Mapping[str, Any]) -> str:
+    """Returns what an answer calls its model; empty where it does not say."""
+    model = raw.get("model")
+    return model[:_NAME_CHARS] if isinstance(model, str) else ""
+
+
 def tokens(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the token counts of an answer as fields of a Reply; what the server does not count is left out."""
-    usage = raw.get("usage")
-    usage = usage if isinstance(usage, dict) else {}
-    details = usage.get("prompt_tokens_details")
-    details = details if isinstance(details, dict) else {}
-    counts = {
-        "prompt_tokens": usage.get("prompt_tokens"),
-        "completion_tokens": usage.get("completion_tokens"),
-        "cached_tokens": details.get("cached_tokens"),
+    """Returns the token counts of an answer as fields of a Reply; None for what the server does not count."""
+    usage = _dict(raw.get("usage"))
+    return {
+        "prompt_tokens": openai_json.count(usage.get("prompt_tokens")),
+        "completion_tokens": openai_json.count(usage.get("completion_tokens")),
+        "cached_tokens": openai_json.count(_dict(usage.get("prompt_tokens_details")).get("cached_tokens")),
+        "reasoning_tokens": openai_json.count(_dict(usage.get("completion_tokens_details")).get("reasoning_tokens")),
     }
-    return {name: count for name, count in counts.items() if isinstance(count, int) and count >= 0}
 
 
-def _text(content: Any) -> str:
-    """Returns a message's text; no content at all is the empty text.
+def _most_bytes(body: Mapping[str, Any]) -> int:
+    num_tokens = body.get("max_tokens") or body.get("max_completion_tokens") or 0
+    return _BASE_BYTES + num_tokens * (_TOKEN_BYTES + (_LOGPROBS_BYTES if body.get("logprobs") else 0))
 
-    Raises:
-        TryFailed: It is neither text nor a list of parts.
-    """
-    if isinstance(content, list):
-        parts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
-        content = "".join(part for part in parts if isinstance(part, str))
-    if not isinstance(content, str | None):
-        raise TryFailed("the answer's content is no text")
-    # A reply cut within a character may hold half of it, which no file can store.
-    return (content or "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+def _dict(raw: Any) -> dict[str, Any]:
+    return raw if isinstance(raw, dict) else {}

@@ -11,8 +11,10 @@ from typing import Any
 
 from sdc.pipelines.engines import answers, hub
 from sdc.pipelines.engines.models import Model
-from sdc.pipelines.engines.openai_chat import first_choice
-from sdc.pipelines.engines.openai_http import Rejected, Server, TryFailed
+from sdc.pipelines.engines.openai_chat import answered_by, first_choice
+from sdc.pipelines.engines.openai_faults import Rejected, TryFailed
+from sdc.pipelines.engines.openai_http import Server
+from sdc.pipelines.engines.openai_json import logprob
 from sdc.pipelines.engines.openai_served import Served
 from sdc.pipelines.engines.prompt_tokens import prompt_ids
 from sdc.pipelines.engines.protocol import Call, Reply
@@ -25,6 +27,8 @@ _MOST_TOKENS = 128
 _ABSENT = (404, 405, 410, 501)
 #: How often a server that has never scored may say no to a way before it is not asked in this way any more.
 _MOST_NOES = 3
+#: What an answer may take, in bytes: in all, and for each token, which may come back with the likelihoods of others.
+_BASE_BYTES, _TOKEN_BYTES = 2**20, 1024
 
 #: A beginning of a choice, and the tokens that may follow it.
 _Fork = tuple[tuple[int, ...], list[int]]
@@ -108,10 +112,9 @@ class Exact:
                 top = _dict(answer.get("logprobs")).get("top_logprobs")
                 values = _dict(top[0]) if isinstance(top, list) and top else {}
                 for token in following:
-                    value = values.get(f"token_id:{token}")
-                    if not isinstance(value, int | float):
+                    if f"token_id:{token}" not in values:
                         return None  # a version that does not know these fields
-                    found[(*start, token)] = float(value)
+                    found[(*start, token)] = _sound(values[f"token_id:{token}"])
         return [math.fsum(found[tuple(choice[:i])] for i in range(1, len(choice) + 1)) for choice in choices]
 
     async def _by_echo(
@@ -126,21 +129,33 @@ class Exact:
             # Without echo there is the one new token only.
             if not isinstance(values, list) or len(values) not in (num_ids, num_ids + 1):
                 return None
-            own = values[len(prompt) : num_ids]
-            if not all(isinstance(value, int | float) for value in own):
-                raise TryFailed("a log-probability is missing in the answer")
-            scores.append(math.fsum(own))
+            scores.append(math.fsum(map(_sound, values[len(prompt) : num_ids])))
         return scores
 
     async def _post(self, server: Server, prompts: Sequence[Sequence[int]], **fields: Any) -> list[Mapping[str, Any]]:
         """Returns the server's answers to the prompts, in their order."""
         body = {"model": self._served.name, "prompt": prompts, "max_tokens": 1, "temperature": 0, **fields}
-        raw = await server.post(_PATH, body)
-        first_choice(raw, self._served)
+        num_tokens = sum(map(len, prompts)) + len(prompts)
+        raw = await server.post(_PATH, body, most=_BASE_BYTES + num_tokens * _TOKEN_BYTES)
+        first_choice(raw)
+        if not self._served.accepts(answered_by(raw)):
+            raise TryFailed(f"the answer is from {answered_by(raw)!r} and not from {self._served.name!r}")
         found = {answer.get("index"): answer for answer in raw["choices"] if isinstance(answer, dict)}
         if set(found) != set(range(len(prompts))):
             raise TryFailed(f"the answer holds {len(found)} of {len(prompts)} prompts")
         return [found[number] for number in range(len(prompts))]
+
+
+def _sound(value: Any) -> float:
+    """Returns a log-probability.
+
+    Raises:
+        TryFailed: It is none.
+    """
+    found = logprob(value)
+    if found is None:
+        raise TryFailed("a log-probability in the answer is missing, or is none")
+    return found
 
 
 def _forks(choices: Sequence[Sequence[int]]) -> list[_Fork]:

@@ -1,102 +1,70 @@
-"""One try at an OpenAI-compatible server: a request with a deadline, and what became of it, sorted.
+"""One try at an OpenAI-compatible server: a request with a deadline, and what became of it.
 
-Here: the key, the deadline, `TryFailed` (another try may do) and `Rejected` (the server understood and said no).
-Not here: trying again (`openai_tries.py`), what is asked and what the answers mean (`openai_chat.py`).
+Here: the deadline, redirects, proxies, errors of the connection. Not here: secrets (`openai_secrets.py`), bodies
+(`openai_body.py`), errors of HTTP (`openai_faults.py`), trying again (`openai_tries.py`), what is asked and what the
+answers mean (`openai_chat.py`).
 """
 
-import email.utils
 import json
-import math
-import os
-import re
-import time
 import urllib.parse
+import urllib.request
 from collections.abc import Awaitable, Callable, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from typing import Any
 
 from sdc.errors import UsageError
+from sdc.pipelines.engines import openai_body, openai_faults, openai_json
+from sdc.pipelines.engines.openai_faults import Rejected, TryFailed
+from sdc.pipelines.engines.openai_secrets import api_key, remember, scrub, shown
 
 #: Longest wait for a connection; the rest of the deadline is for the answer.
 _CONNECT_S = 10.0
 #: What a slow line moves in a second: files of a batch get that much more time.
 _BYTES_PER_S = 250_000
-_AGAIN = (408, 409, 425, 429)
-_REASON_CHARS = 200
-
-
-class TryFailed(Exception):
-    """This try gave no usable answer; another one may.
-
-    Args:
-        reason: Why, in one line without secrets.
-        wait_s: How long the server asks to be left alone, in seconds; None where it does not say.
-    """
-
-    def __init__(self, reason: str, wait_s: float | None = None) -> None:
-        super().__init__(reason, wait_s)
-        self.reason, self.wait_s = reason, wait_s
-
-
-class Rejected(Exception):
-    """The server understood the request and said no; the same request again would change nothing.
-
-    Args:
-        status: HTTP status, 300 to 499.
-        reason: What the server says, in one line without secrets.
-        code: The server's word for it, such as `content_filter`; may be empty.
-    """
-
-    def __init__(self, status: int, reason: str, code: str = "") -> None:
-        super().__init__(status, reason, code)
-        self.status, self.reason, self.code = status, reason, code
-
-
-def api_key() -> str:
-    """Returns the key from the environment: $SDC_API_KEY, where it is set at all, else $OPENAI_API_KEY; may be empty.
-
-    Raises:
-        UsageError: It holds characters that cannot be sent. HTTP libraries would show the key in their error.
-    """
-    name = "SDC_API_KEY" if "SDC_API_KEY" in os.environ else "OPENAI_API_KEY"
-    key = os.environ.get(name, "").strip()
-    if not re.fullmatch(r"[!-~]*", key):
-        raise UsageError("the key holds spaces or characters that no key has", f"${name}", "set it again")
-    return key
-
-
-def scrub(text: str) -> str:
-    """Returns one line of at most 200 characters, without the key, should a server have repeated it."""
-    key = api_key()
-    text = text.replace(key, "***") if key else text
-    return " ".join(text.split())[:_REASON_CHARS]
+_REDIRECTS = 5
+#: The most bytes of a list of models or jobs, and of an error's message; what an answer in a batch takes, about.
+_LIST_BYTES, _ERROR_BYTES, _ANSWER_BYTES = 16 * 2**20, 2**16, 4_000
 
 
 class Server:
     """A connection to one server, for use within one event loop: `async with Server(...) as server`.
 
     Args:
-        url: Base URL with `/v1`.
+        url: Base URL with `/v1`; a query behind it goes along with every request.
         timeout_s: The longest that one request may take in all, in seconds.
 
     Raises:
-        UsageError: The URL or the key cannot be used.
+        UsageError: The URL, the key, the proxy or the certificates cannot be used.
     """
 
     def __init__(self, url: str, *, timeout_s: float) -> None:
         import httpx2
-        import openai
 
-        self._timeout_s = timeout_s
+        remember(url)
+        where = shown(url)
+        parts, self._timeout_s = urllib.parse.urlsplit(url), timeout_s
+        self._base = urllib.parse.urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+        self._query = parts.query
+        headers = {"User-Agent": "sdc", "Accept": "application/json", "Accept-Encoding": openai_body.ENCODINGS}
+        key = api_key()
+        if key:  # servers that want none do not look
+            headers["Authorization"] = f"Bearer {key}"
+            if "api-version=" in parts.query:  # Azure's name for it
+                headers["api-key"] = key
         try:
-            self._client = openai.AsyncOpenAI(
-                base_url=url,
-                api_key=api_key() or "none",  # the library wants one; servers that want none do not look
+            self._client = httpx2.AsyncClient(
+                headers=headers,
                 timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_S)),
-                max_retries=0,
+                limits=httpx2.Limits(max_connections=None, max_keepalive_connections=100),
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             )
-        except (httpx2.InvalidURL, ValueError) as error:
-            raise UsageError(f"the URL cannot be used ({scrub(str(error))})", "--server", "correct it") from None
+        except OSError as error:
+            fix = "correct $SSL_CERT_FILE or $SSL_CERT_DIR"
+            raise UsageError(f"the certificates cannot be read ({scrub(str(error))})", where, fix) from None
+        except (httpx2.InvalidURL, ValueError, ImportError) as error:
+            fix = "correct the URL, and $HTTP_PROXY, $HTTPS_PROXY and $ALL_PROXY"
+            raise UsageError(f"the URL or the proxy cannot be used ({scrub(str(error))})", where, fix) from None
 
     async def __aenter__(self) -> "Server":
         return self
@@ -104,7 +72,7 @@ class Server:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.close()
+        await self._client.aclose()
 
     async def get(self, path: str) -> Any:
         """Returns the JSON at `path`, which begins with a slash.
@@ -113,117 +81,105 @@ class Server:
             TryFailed: No usable answer.
             Rejected: A status of 300 to 499.
         """
-        return _parsed(await self.download(path))
+        return _parsed(await self._try("GET", path, _whole(_LIST_BYTES)))
 
-    async def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """Returns the JSON that answers `body`; raises as `get`."""
-        import httpx2
+    async def post(self, path: str, body: Mapping[str, Any], *, most: int = _LIST_BYTES) -> Any:
+        """Returns the JSON that answers `body`, which has at most `most` bytes; raises as `get`."""
+        content = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        headers = {"Content-Type": "application/json"}
+        return _parsed(await self._try("POST", path, _whole(most), content=content, headers=headers))
 
-        return _parsed(await self._try(lambda: self._client.post(path, body=dict(body), cast_to=httpx2.Response)))
+    async def lines(self, path: str, take: Callable[[bytes], None], *, num: int, most_line: int) -> None:
+        """Hands the lines of the file at `path` to `take`; raises as `get`.
 
-    async def download(self, path: str, *, num_bytes: int = 0) -> bytes:
-        """Returns what lies at `path`; raises as `get`. About `num_bytes` are expected."""
-        import httpx2
+        Args:
+            path: Where the file lies.
+            take: Gets one line at a time; all again when a try failed.
+            num: Lines that are expected.
+            most_line: The most bytes of one; longer ones are left out.
+        """
 
-        return await self._try(lambda: self._client.get(path, cast_to=httpx2.Response), num_bytes)
+        async def read(response: Any) -> bytes:
+            async for line in openai_body.lines(response, most=(num + 1) * most_line, most_line=most_line):
+                take(line)
+            return b""
+
+        await self._try("GET", path, read, num_bytes=num * _ANSWER_BYTES)
 
     async def upload(self, name: str, content: bytes) -> Any:
         """Returns the JSON about a file that was stored for batches; raises as `get`."""
-        files = self._client.files.with_raw_response
-        return _parsed(
-            await self._try(lambda: files.create(file=(name, content), purpose="batch"), num_bytes=len(content))
-        )
+        files = {"file": (name, content), "purpose": (None, "batch")}
+        return _parsed(await self._try("POST", "/files", _whole(_LIST_BYTES), num_bytes=len(content), files=files))
 
-    async def _try(self, send: Callable[[], Awaitable[Any]], num_bytes: int = 0) -> bytes:
+    async def _try(
+        self, method: str, path: str, read: Callable[[Any], Awaitable[bytes]], *, num_bytes: int = 0, **sent: Any
+    ) -> bytes:
         import anyio
-        import openai
+        import httpx2
 
         limit_s = self._timeout_s + num_bytes / _BYTES_PER_S
         late = f"no whole answer within {limit_s:g} s"
         try:
             # The library's time-outs are between bytes: a server that drips them would never end.
             with anyio.fail_after(limit_s):
-                response = await send()
-                return bytes(response.content)
-        except (TimeoutError, openai.APITimeoutError):
-            raise TryFailed(late) from None
-        except openai.APIStatusError as error:
-            raise _sorted(error.response) from None
-        except openai.APIConnectionError as error:
-            raise TryFailed(scrub(f"the connection failed ({_cause(error)})")) from None
+                return await self._send(self._client.build_request(method, self._at(path), **sent), read)
+        except (TimeoutError, httpx2.TimeoutException):
+            through = proxy_of(self._base)
+            raise TryFailed(f"{late}{f', through the proxy {through}' if through else ''}") from None
+        except openai_body.Unreadable as error:
+            raise TryFailed(str(error)) from None
+        except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, ValueError, RuntimeError) as error:
+            through = proxy_of(self._base)
+            what = f"the connection through the proxy {through} failed" if through else "the connection failed"
+            raise TryFailed(f"{what} ({_cause(error)})") from None
+
+    async def _send(self, request: Any, read: Callable[[Any], Awaitable[bytes]]) -> bytes:
+        """Returns what `read` makes of the answer, following redirects that repeat the request as it is."""
+        for _ in range(_REDIRECTS):
+            response = await self._client.send(request, stream=True)
+            try:
+                following = response.next_request
+                if following is None or following.method != request.method:
+                    if not response.is_success:
+                        raise openai_faults.sort(response, await openai_body.beginning(response, most=_ERROR_BYTES))
+                    return await read(response)
+            finally:
+                await response.aclose()
+            request = following
+        raise Rejected(310, f"more than {_REDIRECTS} redirects")
+
+    def _at(self, path: str) -> str:
+        path, _, query = path.partition("?")
+        return f"{self._base}{path}?{'&'.join(filter(None, (self._query, query)))}".rstrip("?")
 
 
-def shown(url: str) -> str:
-    """Returns the URL as messages may show it: without user, password and query.
+def proxy_of(url: str) -> str:
+    """Returns the proxy that requests to a URL go through, as messages may show it; empty without one.
 
-    Raises:
-        UsageError: It is no URL.
+    The environment says so, as for other programs: $HTTPS_PROXY or $HTTP_PROXY by the scheme, else $ALL_PROXY, unless
+    $NO_PROXY names the host.
     """
-    try:
-        parts = urllib.parse.urlsplit(url)
-    except ValueError as error:
-        raise UsageError(f"the URL cannot be used ({scrub(str(error))})", "--server", "correct it") from None
-    return urllib.parse.urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+    parts = urllib.parse.urlsplit(url)
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
+    if not proxy or urllib.request.proxy_bypass(parts.hostname or ""):
+        return ""
+    return scrub((proxy if "://" in proxy else f"http://{proxy}").rstrip("/"))
+
+
+def _whole(most: int) -> Callable[[Any], Awaitable[bytes]]:
+    return lambda response: openai_body.read(response, most=most)
 
 
 def _parsed(content: bytes) -> Any:
     if not content.strip():
         raise TryFailed("the answer is empty")
     try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
+        return openai_json.parse(content)
+    except openai_json.NotJson:
         raise TryFailed("the answer is not JSON") from None
 
 
 def _cause(error: BaseException) -> str:
     cause = error.__cause__ or error
     return str(cause).strip() or type(cause).__name__
-
-
-def _sorted(response: Any) -> TryFailed | Rejected:
-    """Returns what an HTTP error means: try again, or a no."""
-    status = int(response.status_code)
-    reason, code = _said(response)
-    # Waiting does not help against an empty account, although it is told with "too many requests".
-    if (status in _AGAIN or status >= 500) and code != "insufficient_quota":
-        return TryFailed(f"HTTP {status}: {reason}", _asked_wait_s(response.headers))
-    return Rejected(status, f"HTTP {status}: {reason}", code)
-
-
-def _said(response: Any) -> tuple[str, str]:
-    """Returns a server's message and its code. Servers differ in where they put them."""
-    try:
-        body = json.loads(response.content)
-    except (ValueError, RecursionError):
-        body = None
-    error: Any = body.get("error", body) if isinstance(body, dict) else None
-    if isinstance(error, str):
-        return scrub(error), ""
-    if not isinstance(error, dict):
-        return response.reason_phrase or "no reason given", ""
-    message = error.get("message") or error.get("detail") or response.reason_phrase
-    text = message if isinstance(message, str) else json.dumps(message)
-    field = error.get("param")
-    if isinstance(field, str) and field not in text:
-        text += f" ({field})"
-    return scrub(text), str(error.get("code") or error.get("type") or "")
-
-
-def _asked_wait_s(headers: Mapping[str, str]) -> float | None:
-    """Returns what Retry-After asks for, in seconds from now; None where it is missing or senseless."""
-    text = headers.get("retry-after-ms")
-    wait_s = _number(text, 1 / 1000) if text else _number(headers.get("retry-after", ""), 1.0)
-    if wait_s is None and headers.get("retry-after"):
-        try:
-            wait_s = email.utils.parsedate_to_datetime(headers["retry-after"]).timestamp() - time.time()
-        except (ValueError, OverflowError):
-            return None
-    return max(0.0, wait_s) if wait_s is not None else None
-
-
-def _number(text: str, unit: float) -> float | None:
-    try:
-        number = float(text) * unit
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None

@@ -6,14 +6,21 @@ Not here: chat requests (`openai_chat.py`).
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
-from sdc.pipelines.engines.openai_chat import Chat, tokens
+from sdc.pipelines.engines.openai_chat import Chat
+from sdc.pipelines.engines.openai_json import logprob
 from sdc.pipelines.engines.openai_served import Served
 from sdc.pipelines.engines.protocol import Call, Reply
 
 FIRST_ONLY = "from the first token alone"
 _TOP = 20
+#: Quotes, markup and brackets may stand before an answer; so many tokens of them are passed over.
+_AROUND = " \t\r\n\"'`“”„‘’«»*_#([{<>:-–—.,!"
+_AROUND_TOKENS = 4
+#: Probabilities of different tokens that sum to more than this are none.
+_WHOLE = 1.05
 
 
 def chat_fields(call: Call, served: Served) -> dict[str, Any]:
@@ -38,45 +45,91 @@ def chat_reply(chat: Chat, raw: Any, call: Call) -> Reply:
     reply = chat.reply(raw, call)
     if not reply.is_answer:
         return reply
-    scores = first_token(raw["choices"][0].get("logprobs"), call.choices)
-    counts = tokens(raw)
+    # Where a model has reasoned, the first token is that of its thoughts.
+    scores = () if reply.reasoning else first_token(raw["choices"][0].get("logprobs"), call.choices)
     if scores:
-        return Reply(scores=scores, finish="scored", reason=FIRST_ONLY, **counts)
+        return replace(reply, text="", scores=scores, finish="scored", reason=FIRST_ONLY)
     label = reply.text.strip()
-    return Reply(text=label if label in call.choices else reply.text, finish=reply.finish, **counts)
+    return replace(reply, text=label if label in call.choices else reply.text)
 
 
 def first_token(logprobs: Any, choices: Sequence[str]) -> tuple[float, ...]:
-    """Returns the log-probability that the answer begins as each choice does; empty where one is not among the likely.
+    """Returns the log-probability that the answer means each choice; empty where that cannot be told.
 
-    >>> top = [{"token": "yes", "logprob": -0.5}, {"token": " no", "logprob": -1.5}, {"token": "Maybe", "logprob": -3}]
-    >>> first_token({"content": [{"token": "yes", "top_logprobs": top}]}, ["yes", "no"])
-    (-0.5, -1.5)
-    >>> first_token({"content": [{"token": "yes", "top_logprobs": top}]}, ["yes", "never"])
+    A choice may begin in several ways: in any case, behind a blank, a quote or an asterisk, or with a part of it only.
+    Their probabilities are summed. They say nothing, and the text is read instead, where a choice is not among the
+    likely beginnings, where what is likeliest is no choice at all, and where the numbers are no log-probabilities.
+
+    Args:
+        logprobs: As in a chat answer.
+        choices: What may be meant. Those that differ in case or blanks only mean the same, and share its probability.
+
+    >>> top = [{"token": "Yes", "logprob": -0.5}, {"token": "yes", "logprob": -2.5}, {"token": " no", "logprob": -1.5}]
+    >>> first_token({"content": [{"token": "Yes", "top_logprobs": top}]}, ["yes", "no"])  # doctest: +ELLIPSIS
+    (-0.37307..., -1.5)
+    >>> first_token({"content": [{"token": "Yes", "top_logprobs": top}]}, ["yes", "never"])
     ()
     """
-    content = logprobs.get("content") if isinstance(logprobs, dict) else None
-    first = content[0] if isinstance(content, list) and content else None
-    top = first.get("top_logprobs") if isinstance(first, dict) else None
-    if not isinstance(top, list) or not _are_told_apart(choices):
+    top = _first_word(logprobs)
+    meanings = [_meaning(choice) for choice in choices]
+    found: dict[str, list[float]] = {meaning: [] for meaning in meanings}
+    if not top or not _are_told_apart(choices) or math.fsum(map(math.exp, (value for _, value in top))) > _WHOLE:
         return ()
-    likely = [
-        (entry["token"].strip(), float(entry["logprob"]))
-        for entry in top
-        if isinstance(entry, dict)
-        and isinstance(entry.get("token"), str)
-        and isinstance(entry.get("logprob"), int | float)
-    ]
-    scores = []
-    for choice in choices:
-        fitting = [logprob for token, logprob in likely if token and choice.startswith(token)]
-        if not fitting:
-            return ()
-        best = max(fitting)
-        scores.append(best + math.log(math.fsum(math.exp(logprob - best) for logprob in fitting)))
-    return tuple(scores)
+    likeliest, best = "", -math.inf
+    for token, value in top:
+        meaning = next((meaning for meaning in found if _begins(token, meaning)), None)
+        if meaning is not None:
+            found[meaning].append(value)
+        if value > best:
+            likeliest, best = meaning or "", value
+    if not likeliest or not all(found.values()):
+        return ()
+    return tuple(_log_sum(found[meaning]) - math.log(meanings.count(meaning)) for meaning in meanings)
+
+
+def _first_word(logprobs: Any) -> list[tuple[str, float]]:
+    """Returns the likely tokens where the answer's first word begins, bare and with their log-probabilities."""
+    content = logprobs.get("content") if isinstance(logprobs, dict) else None
+    for position in content[:_AROUND_TOKENS] if isinstance(content, list) else ():
+        top = position.get("top_logprobs") if isinstance(position, dict) else None
+        if not isinstance(top, list):
+            return []
+        found = []
+        for entry in top:
+            token, value = (
+                (entry.get("token"), logprob(entry.get("logprob"))) if isinstance(entry, dict) else (None, None)
+            )
+            if not isinstance(token, str) or value is None:
+                return []
+            found.append((_bare(token), value))
+        said = position.get("token")
+        if not isinstance(said, str) or _bare(said):
+            return [(token, value) for token, value in found if token]
+    return []
+
+
+def _bare(token: str) -> str:
+    """Returns a token without case and what may stand around an answer; letters of byte-level vocabularies among it."""
+    return token.replace("Ġ", " ").replace("▁", " ").replace("Ċ", " ").strip(_AROUND).casefold()
+
+
+def _meaning(choice: str) -> str:
+    """Returns what spellings of one answer have in common; `C#` and `C` are two."""
+    return choice.strip(" .").casefold()
+
+
+def _begins(token: str, meaning: str) -> bool:
+    return bool(token) and (
+        meaning.startswith(token) or (token.startswith(meaning) and not token[len(meaning)].isalnum())
+    )
+
+
+def _log_sum(values: Sequence[float]) -> float:
+    best = max(values)
+    return best + math.log(math.fsum(math.exp(value - best) for value in values))
 
 
 def _are_told_apart(choices: Sequence[str]) -> bool:
-    """Returns whether the first character tells the choices apart, and so their first token, whatever the tokenizer."""
-    return len({choice[:1] for choice in choices}) == len(choices) and all(choices)
+    """Returns whether the first character tells what choices mean apart, and so their first token."""
+    meanings = {_meaning(choice) for choice in choices}
+    return len({meaning[:1] for meaning in meanings}) == len(meanings) and all(meanings)

@@ -4,21 +4,29 @@ Here: the look-up in /v1/models, names that mean the same. Not here: names on th
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Any
 
 from sdc.errors import EngineError
 from sdc.pipelines.engines.models import Model
-from sdc.pipelines.engines.openai_http import Rejected, Server, TryFailed
+from sdc.pipelines.engines.openai_faults import Rejected, TryFailed
+from sdc.pipelines.engines.openai_http import Server
 from sdc.pipelines.engines.openai_tries import Tries
 
 #: Tries for the list of models: with a wrong --server, nobody wants to wait for all of them.
 _TRIES = 3
 _SHOWN = 5
-#: What a provider hangs on a name to say which build of the same model it is: `-2024-08-06`, `-0613`, `:latest`.
-_BUILD = re.compile(r"[-:@](\d{4}-\d{2}-\d{2}|\d{3,4}|\d{6}|\d{8}|latest)(-preview)?")
+#: What a provider hangs on a name to say which build of the same model it is (`-2024-08-06`, `-0613`, `-v1:0`), and
+#: what stands for whichever is the newest, or how it is served and paid (`-latest`, `:free`).
+_DATED = r"\d{4}-\d{2}-\d{2}|\d{2}-\d{2}|\d{2}-\d{4}|\d{3,4}|\d{6}|\d{8}|v\d+(?:[.:]\d+)*"
+_WORDS = r"latest|free|nitro|floor|beta|stable|default|online|extended|exacto|batch|flex|priority|experimental|exp"
+_BUILD = re.compile(rf"(?:[-:@](?:{_DATED}|{_WORDS}))+(?:-preview)?")
+_ALIAS = re.compile(rf"(?:[-:@](?:{_WORDS}))+$")
+#: Answers by another name, and none by the model's own, after which nothing more is asked.
+_MOST_STRANGERS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,24 +37,51 @@ class Served:
         name: What requests call it.
         root: What the server loaded it from, where it says so; else empty.
         maker: What kind of server it is, as its list says (`owned_by`: vllm, llamacpp, library, ...); may be empty.
+        also: More names under which it may answer, as the user says.
+        answered: What answers called their model, and how often; it is filled while asking.
     """
 
     name: str
     root: str = ""
     maker: str = ""
+    also: tuple[str, ...] = ()
+    answered: Counter[str] = field(default_factory=Counter, compare=False, repr=False)
+
+    def accepts(self, answered: str) -> bool:
+        """Returns whether an answer is this model's, and remembers its name."""
+        self.answered[answered] += 1
+        return self.is_same(answered)
+
+    def check(self, where: str) -> None:
+        """Raises EngineError if the server answers by another name only: every further answer would be paid in vain."""
+        names = [name for name in self.answered if name]
+        if self.answered.total() < _MOST_STRANGERS or any(map(self.is_same, self.answered)):
+            return
+        what = f"the server answers as {', '.join(map(repr, names[:_SHOWN]))} and not as {self.name!r}"
+        fix = "if that is the same model, add --engine-arg served_as=NAME (what was answered is kept); else name it"
+        raise EngineError(what, where, f"{fix} as --model api:NAME")
 
     def is_same(self, answered: str) -> bool:
         """Returns whether a reply that names its model so comes from this one.
 
-        A path or an owner before the name, and a build behind it, are no difference; `-mini` behind it is.
+        A path or an owner before the name, and a build behind it, are no difference; `-mini` behind it is. An alias
+        (`x-latest`, `x:free`) may be answered by any build of its model.
         """
-        if not answered:
+        if not answered or answered in self.also:
             return True
         name = _short(answered)
         for mine in {_short(self.name), _short(self.root or self.name)}:
-            if name == mine or (name.startswith(mine) and _BUILD.fullmatch(name, len(mine))):
+            base = _ALIAS.sub("", mine)
+            if name == mine or any(name.startswith(start) and _is_build(name[len(start) :]) for start in (mine, base)):
+                return True
+            # A server that says less than it was asked says nothing else.
+            if mine.startswith(name) and _is_build(mine[len(name) :]):
                 return True
         return False
+
+
+def _is_build(rest: str) -> bool:
+    return not rest or _BUILD.fullmatch(rest) is not None
 
 
 async def find(server: Server, model: Model, tries: Tries) -> Served:

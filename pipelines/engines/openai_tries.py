@@ -6,11 +6,11 @@ Here: back-off, Retry-After, the circuit breaker, what a last failure becomes. N
 import random
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from sdc.errors import EngineError
-from sdc.pipelines.engines.openai_http import Rejected, TryFailed
+from sdc.pipelines.engines.openai_faults import Rejected, TryFailed
 from sdc.pipelines.engines.protocol import Reply
 
 T = TypeVar("T")
@@ -24,6 +24,7 @@ _FOR_ALL = {
     402: "fill up the account",
     403: "use a key that may do this",
     404: "check --model, and --server, which ends in /v1 for most servers",
+    407: "put user and password into the proxy's URL ($HTTP_PROXY, $HTTPS_PROXY or $ALL_PROXY)",
     405: "check --server, which ends in /v1 for most servers",
     429: "fill up the account, or raise its limit",
 }
@@ -66,6 +67,11 @@ class Tries:
         self._limit = max(_FEWEST_FOR_DOWN, most * at_once)
         self._failed_in_a_row = 0
         self._open_from = 0.0
+        self._is_over = False
+
+    def end(self) -> None:
+        """Begins no further try of any call; the run ends, and what is on its way is only waited for."""
+        self._is_over = True
 
     async def persist(self, ask: Callable[[], Awaitable[T]], *, most: int | None = None) -> T:
         """Returns what `ask` returns, asked again for as long as it raises TryFailed and tries are left.
@@ -87,7 +93,7 @@ class Tries:
                 found = await ask()
             except TryFailed as failure:
                 self._count(failure)
-                if tried >= (most or self.most):
+                if self._is_over or tried >= (most or self.most):
                     raise
                 wait_s = self._backoff.wait_s(tried, failure.wait_s)
                 if failure.wait_s is not None:
@@ -108,7 +114,8 @@ class Tries:
         try:
             return await self.persist(ask)
         except TryFailed as failure:
-            return Reply(finish="failed", reason=f"no answer in {self.most} tries; the last one: {failure.reason}")
+            reason = f"no answer in {self.most} tries; the last one: {failure.reason}"
+            return replace(failure.came or Reply(finish="failed"), reason=reason)
         except Rejected as no:
             if is_refusal(no):
                 return Reply(finish="refused", reason=no.reason)

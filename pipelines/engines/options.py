@@ -26,6 +26,7 @@ class EngineOptions:
         timeout_s: openai: the longest that one request may take, in seconds.
         retries: openai: tries per call, at least 1.
         batch_api: openai: send the calls as a batch job, where the server has them, at half the price of many vendors.
+        served_as: openai: names under which the server may answer beside the model's own, separated by commas.
         tensor_parallel: vllm: GPUs that share the model, at least 1.
         gpu_memory: vllm: share of each GPU's memory, in (0, 1].
         quantization: vllm: method that the weights are loaded with; None reads it from the model.
@@ -39,6 +40,7 @@ class EngineOptions:
     timeout_s: float = 120.0
     retries: int = 6
     batch_api: bool = False
+    served_as: str = ""
     tensor_parallel: int = 1
     gpu_memory: float = 0.9
     quantization: str | None = None
@@ -56,7 +58,14 @@ class EngineOptions:
         if not 0 < self.timeout_s < float("inf"):
             raise UsageError(f"timeout_s {self.timeout_s} is no time", "--engine-arg timeout_s", "give it in seconds")
         if self.server is not None and not self.server.startswith(("http://", "https://")):
-            raise UsageError(f"{self.server!r} is no URL", "--server", "give it as http://host:port/v1")
+            from sdc.pipelines.engines.openai_secrets import scrub  # not at start-up
+
+            raise UsageError(f"{scrub(self.server)!r} is no URL", "--server", "give it as http://host:port/v1")
+
+    @property
+    def served_names(self) -> tuple[str, ...]:
+        """Names that a server may give the model beside its own."""
+        return tuple(name for name in map(str.strip, self.served_as.split(",")) if name)
 
     @classmethod
     def parse(

@@ -56,20 +56,29 @@ class Reply:
         finish: `stop` (the model ended), `length` (max_tokens reached), `scored`, `refused` (the provider would not
             answer) or `failed` (no usable answer after all tries).
         reason: Why it was refused or failed, in one line; else empty.
-        prompt_tokens: Tokens of the prompt.
+        prompt_tokens: Tokens of the prompt; None where a server does not say.
         cached_tokens: Those of them that a prefix cache served; None where the engine does not say.
-        completion_tokens: Tokens generated, or scored.
+        completion_tokens: Tokens generated, reasoning among them, or scored; None where a server does not say.
         seconds: Wall-clock share of this call in its batch.
+        reasoning: What the model thought before it answered; no part of `text`.
+        reasoning_tokens: Tokens of it, where they were counted; None else.
+        model: What a server called the model that answered; empty on this machine.
+        stranger: How an answer ended that came from another model than the one asked for. Such a call has failed; its
+            answer is kept, as it is paid, for a user who says that it is the same model (`--engine-arg served_as`).
     """
 
     text: str = ""
     scores: tuple[float, ...] = ()
     finish: str = "stop"
     reason: str = ""
-    prompt_tokens: int = 0
+    prompt_tokens: int | None = 0
     cached_tokens: int | None = None
-    completion_tokens: int = 0
+    completion_tokens: int | None = 0
     seconds: float = 0.0
+    reasoning: str = ""
+    reasoning_tokens: int | None = None
+    model: str = ""
+    stranger: str = ""
 
     @property
     def is_answer(self) -> bool:
@@ -104,7 +113,7 @@ class Reply:
         """
         if not isinstance(raw, dict):
             return "it is no JSON object"
-        if raw.get("finish", "stop") not in _ANSWERS:
+        if (raw.get("stranger") or raw.get("finish", "stop")) not in _ANSWERS:  # a stranger's answer is kept as failed
             return f"it is no answer ({str(raw['finish'])[:40]!r})"
         for field in fields(cls):
             value = raw.get(field.name, field.default)

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from scripted import ScriptedEngine, World, add_data, add_import, model_folder, never, obliging, world
+from scripted import ScriptedEngine, World, add_data, add_import, model_folder, never, obliging, world, yes_or_no
 from sdc.cache.store import Artifact
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import judge
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.judge import JudgeConfig
+from sdc.pipelines.judge_llm import SPELLINGS
 from sdc.pipelines.tasks import languages
 
 GOOD = ("The train to the coast leaves early every morning.", "Our doctor says that walking helps the heart a lot.")
@@ -39,9 +40,9 @@ def says(probability: Callable[[str], float]) -> Callable[[Call], Reply]:
     """A judge that says yes with this probability, given the prompt."""
 
     def answer(call: Call) -> Reply:
-        assert call.choices == ("yes", "no")
+        assert call.choices == SPELLINGS
         p = probability(call.prompt)
-        return Reply(scores=(math.log(p) - 3.0, math.log1p(-p) - 3.0), finish="scored")  # whatever else it might say
+        return yes_or_no(math.log(p) - 3.0, math.log1p(-p) - 3.0)  # whatever else it might say
 
     return answer
 
@@ -72,7 +73,7 @@ def test_the_threshold_is_on_yes_against_no(
 
 def test_extreme_scores_do_not_overflow(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
     scores = iter([(-2000.0, -1.0), (-1.0, -2000.0), (-5.0, -5.0)])
-    ScriptedEngine(lambda call: Reply(scores=next(scores), finish="scored")).install(monkeypatch)
+    ScriptedEngine(lambda call: yes_or_no(*next(scores))).install(monkeypatch)
     found = verdicts(small, model=small.model, gates=False)
     assert sorted(row[4] for row in found) == [pytest.approx(0.0), pytest.approx(0.5), pytest.approx(1.0)]
 
@@ -81,8 +82,8 @@ def test_what_the_llm_labels_otherwise_is_rejected_and_not_judged_further(
     small: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def answer(call: Call) -> Reply:
-        if call.choices == ("yes", "no"):
-            return Reply(scores=(-1.0, -9.0), finish="scored")
+        if call.choices == SPELLINGS:
+            return yes_or_no(-1.0, -9.0)
         assert call.choices == ("first", "second")
         return Reply(scores=(math.log(0.7) - 5, math.log(0.3) - 5), finish="scored")
 
@@ -90,7 +91,7 @@ def test_what_the_llm_labels_otherwise_is_rejected_and_not_judged_further(
     found = verdicts(small, model=small.model, gates=False, label_threshold=0.5)
     assert [row[1:3] for row in found] == [(True, "llm"), (True, "llm"), (False, "label")]
     assert found[2][3:] == ("it reads as first (0.70)", pytest.approx(0.3))
-    assert sum(call.choices == ("yes", "no") for call in engine.calls) == 2
+    assert sum(call.choices == SPELLINGS for call in engine.calls) == 2
     assert all(row[1] for row in verdicts(small, model=small.model, gates=False, label_threshold=0.3 - 1e-6))
     assert not any(row[1] for row in verdicts(small, model=small.model, gates=False, label_threshold=0.71))
 
@@ -206,8 +207,8 @@ def test_a_text_that_the_llm_labels_otherwise_is_rejected_before_the_judge(
     small: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def answer(call: Call) -> Reply:
-        if call.choices == ("yes", "no"):
-            return Reply(scores=(0.0, -5.0), finish="scored")
+        if call.choices == SPELLINGS:
+            return yes_or_no(0.0, -5.0)
         return Reply(scores=(0.0, -2.0), finish="scored")  # always the first label, with 88 %
 
     engine = ScriptedEngine(answer).install(monkeypatch)
@@ -215,6 +216,6 @@ def test_a_text_that_the_llm_labels_otherwise_is_rejected_before_the_judge(
     found = verdicts(small, generation=generation, gates=False, label_threshold=0.3, model=small.model)
     assert [row[:3] for row in found] == [(0, True, "llm"), (1, False, "label")]
     assert found[1][3] == "it reads as first (0.88)"
-    assert [call.choices for call in engine.calls].count(("yes", "no")) == 1
+    assert [call.choices for call in engine.calls].count(SPELLINGS) == 1
     lenient = verdicts(small, generation=generation, gates=False, label_threshold=0.1, model=small.model)
     assert [row[:3] for row in lenient] == [(0, True, "llm"), (1, True, "llm")]

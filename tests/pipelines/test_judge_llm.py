@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from scripted import ScriptedEngine, World, add_import, small_task, world
+from scripted import ScriptedEngine, World, add_import, small_task, world, yes_or_no
 from sdc.errors import UsageError
 from sdc.pipelines import gates, judge
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.judge import JudgeConfig
+from sdc.pipelines.judge_llm import SPELLINGS
 
 TEXTS = (
     "The train to the coast leaves early every morning.",
@@ -21,7 +22,7 @@ TEXTS = (
     "Nobody in the village knows what the river brings.",
 )
 CHATTER = "Sure, here are ten new sentences for your dataset about travel."
-YES, NO = Reply(scores=(-1.0, -9.0), finish="scored"), Reply(scores=(-9.0, -1.0), finish="scored")
+YES, NO = yes_or_no(-1.0, -9.0), yes_or_no(-9.0, -1.0)
 Verdicts = list[tuple[Any, ...]]
 
 
@@ -75,10 +76,14 @@ def test_the_label_is_read_strictly_from_the_words(small: World, monkeypatch: py
 
 
 def test_scores_that_are_no_numbers_are_unreadable(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    scores = [(-math.inf, -math.inf), (-1.0, -math.inf), (math.nan, math.nan)]
-    ScriptedEngine(lambda call: Reply(scores=scores[text_of(call)], finish="scored")).install(monkeypatch)
+    scores = [(-math.inf, -math.inf), (-1.0, -math.inf), (math.nan, -1.0)]
+    others = (-math.inf,) * (len(SPELLINGS) - 2)
+    ScriptedEngine(
+        lambda call: Reply(scores=(scores[text_of(call)][0], *others, scores[text_of(call)][1]), finish="scored")
+    ).install(monkeypatch)
     found, _ = run(small)
-    assert [(row[0], row[2]) for row in found] == [(False, "unreadable: ''"), (True, None), (False, "unreadable: ''")]
+    none = (False, "none", "no answer: the scores are no log-probabilities")
+    assert [row[:3] for row in found] == [none, (True, "llm", None), none]
 
 
 # -- no answer ------------------------------------------------------------------------------------------------------
@@ -160,7 +165,7 @@ def test_the_verdict_of_scored_votes_is_their_mean_probability(small: World, mon
 
     def answer(call: Call) -> Reply:
         p = ps[text_of(call)].pop()
-        return Reply(scores=(math.log(p), math.log1p(-p)), finish="scored")
+        return yes_or_no(math.log(p), math.log1p(-p))
 
     ScriptedEngine(answer).install(monkeypatch)
     found, _ = run(small, votes=3, threshold=0.62)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scripted import EngineDied, ScriptedEngine, World, never, obliging, unlike_any, world
+from scripted import EngineDied, ScriptedEngine, World, never, obliging, unlike_any, world, yes_or_no
 from sdc.cache.key import derive_seed
 from sdc.errors import UsageError
 from sdc.pipelines import gen, judge
@@ -32,7 +32,7 @@ def judging(accepts: Callable[[str], bool], *, writes: Answer = obliging) -> Ans
         if not call.choices:
             return writes(call)
         text = call.prompt.partition("\nText: ")[2].partition("\n")[0]
-        return Reply(scores=(-1.0, -9.0) if accepts(text) else (-9.0, -1.0), finish="scored")
+        return yes_or_no(-1.0, -9.0) if accepts(text) else yes_or_no(-9.0, -1.0)
 
     return answer
 

@@ -10,7 +10,7 @@ from fault_client import TINY, ask, engine_at
 from fault_server import FaultServer
 from sdc.errors import EngineError
 from sdc.pipelines.engines.openai_chat import Chat
-from sdc.pipelines.engines.openai_http import TryFailed
+from sdc.pipelines.engines.openai_faults import TryFailed
 from sdc.pipelines.engines.openai_served import Served
 from sdc.pipelines.engines.protocol import Call, Reply
 
@@ -125,7 +125,8 @@ def test_a_prompt_that_is_too_long_is_no_refused_setting() -> None:
 def test_a_text_is_cut_at_the_stop_strings_here_too() -> None:
     call = Call(prompt="x", stop=("##", "\n", "a", "b", "END"))
     assert len(chat().body(call)["stop"]) == 4  # OpenAI takes no more
-    assert read({"content": "one END two"}, "length", call) == Reply(text="one ", finish="stop")
+    reply = read({"content": "one END two"}, "length", call)
+    assert (reply.text, reply.finish) == ("one ", "stop")
 
 
 @pytest.mark.parametrize(
@@ -134,8 +135,6 @@ def test_a_text_is_cut_at_the_stop_strings_here_too() -> None:
         ({"content": "a"}, "stop", Reply(text="a")),
         ({"content": "a"}, None, Reply(text="a")),
         ({"content": "a"}, "length", Reply(text="a", finish="length")),
-        ({"content": None}, "length", Reply(text="", finish="length")),  # all tokens went into thinking
-        ({"content": None}, "stop", Reply(text="")),
         ({"content": [{"type": "text", "text": "a"}, {"type": "x"}]}, "stop", Reply(text="a")),
         ({"content": "half \ud83d"}, "length", Reply(text="half \ufffd", finish="length")),
         ({"content": "whole \ud83d\ude00"}, "stop", Reply(text="whole 😀")),
@@ -144,7 +143,7 @@ def test_a_text_is_cut_at_the_stop_strings_here_too() -> None:
     ],
 )  # fmt: skip
 def test_messages_of_all_kinds_are_read(message: Any, finish: str | None, expected: Reply) -> None:
-    assert read(message, finish) == expected
+    assert read(message, finish) == replace(expected, prompt_tokens=None, completion_tokens=None)
 
 
 @pytest.mark.parametrize("finish", ["tool_calls", "abort", "error", 7])
@@ -170,7 +169,7 @@ def test_other_json_is_a_failed_try(raw: Any) -> None:
 @pytest.mark.parametrize("usage", [None, 3, {}, {"prompt_tokens": None, "prompt_tokens_details": None}])
 def test_tokens_that_are_not_counted_are_unknown(usage: Any) -> None:
     reply = read({"content": "a"}, usage=usage)
-    assert (reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens) == (0, 0, None)
+    assert (reply.prompt_tokens, reply.completion_tokens, reply.cached_tokens) == (None, None, None)
 
 
 def test_the_answer_names_its_model() -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdc.pipelines.engines.openai_http import _asked_wait_s
+from sdc.pipelines.engines.openai_faults import asked_wait_s
 from sdc.pipelines.engines.openai_tries import Backoff
 
 
@@ -40,11 +40,11 @@ def test_waits_differ_from_call_to_call() -> None:
     ],
 )
 def test_retry_after_is_read(headers: dict[str, str], expected: float | None) -> None:
-    assert _asked_wait_s(headers) == expected
+    assert asked_wait_s(headers) == expected
 
 
 def test_retry_after_may_be_a_date() -> None:
     then = email.utils.formatdate(time.time() + 1000, usegmt=True)
-    wait_s = _asked_wait_s({"retry-after": then})
+    wait_s = asked_wait_s({"retry-after": then})
     assert wait_s is not None
     assert 100 < wait_s <= 1001

@@ -145,7 +145,7 @@ def test_stop_strings_end_the_reply_and_are_cut(engine: TransformersEngine) -> N
     first, _ = answers(engine, calls)
     assert first.text == whole.text[: whole.text.index(stop)]
     assert first.finish == "stop"
-    assert first.completion_tokens < whole.completion_tokens == 20
+    assert (first.completion_tokens or 99) < (whole.completion_tokens or 0) == 20
 
 
 def test_finish_and_tokens_are_counted(engine: TransformersEngine) -> None:
@@ -161,7 +161,7 @@ def test_a_nearly_full_context_gives_the_same_room_in_every_batch(engine: Transf
     short, full = sampled(SHORT, max_tokens=64, seed=3), sampled(long, max_tokens=64, seed=4)
     together = answers(engine, [short, full])
     assert [r.text for r in together] == [answers(engine, [call])[0].text for call in (short, full)]
-    assert together[1].completion_tokens <= 32
+    assert (together[1].completion_tokens or 99) <= 32
 
 
 def test_a_prompt_that_does_not_fit_is_an_engine_error(engine: TransformersEngine) -> None:

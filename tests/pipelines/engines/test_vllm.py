@@ -138,7 +138,7 @@ def test_answers_are_cut_alike_where_the_context_ends(transformers: Transformers
     call = Call(prompt=_prompt_of(transformers, 2048 - left), max_tokens=64, temperature=1.0, seed=left)
     (ours,), (theirs,) = answers(vllm, [call]), answers(transformers, [call])
     assert (ours.finish, ours.completion_tokens) == (theirs.finish, theirs.completion_tokens)
-    assert ours.completion_tokens <= left
+    assert (ours.completion_tokens or 99) <= left
 
 
 @needs_vllm
@@ -202,7 +202,7 @@ def test_what_an_earlier_call_left_is_counted_and_changes_nothing(vllm: Any) -> 
     assert first[0].cached_tokens == 0
     for reply in again:
         assert reply.cached_tokens is not None
-        assert 32 <= reply.cached_tokens < reply.prompt_tokens
+        assert 32 <= reply.cached_tokens < (reply.prompt_tokens or 0)
     assert again[0].text == first[0].text
     assert again[1].scores == pytest.approx(first[1].scores, abs=_SCORE_NOISE)
 
