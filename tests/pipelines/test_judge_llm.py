@@ -12,7 +12,7 @@ import pytest
 from scripted import ScriptedEngine, World, add_import, small_task, world, yes_or_no
 from sdc.errors import UsageError
 from sdc.pipelines import gates, judge
-from sdc.pipelines.engines.protocol import Call, Reply
+from sdc.pipelines.engines.protocol import NOT_FINITE, Call, Reply
 from sdc.pipelines.judge import JudgeConfig
 from sdc.pipelines.judge_llm import SPELLINGS
 
@@ -75,14 +75,14 @@ def test_the_label_is_read_strictly_from_the_words(small: World, monkeypatch: py
     ]
 
 
-def test_scores_that_are_no_numbers_are_unreadable(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    scores = [(-math.inf, -math.inf), (-1.0, -math.inf), (math.nan, -1.0)]
-    others = (-math.inf,) * (len(SPELLINGS) - 2)
+def test_scores_that_are_no_numbers_are_no_answer(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = [(-math.inf, -math.inf), (-1.0, -70.0), (math.nan, -1.0)]
+    others = (-60.0,) * (len(SPELLINGS) - 2)
     ScriptedEngine(
         lambda call: Reply(scores=(scores[text_of(call)][0], *others, scores[text_of(call)][1]), finish="scored")
     ).install(monkeypatch)
     found, _ = run(small)
-    none = (False, "none", "no answer: the scores are no log-probabilities")
+    none = (False, "none", f"no answer: {NOT_FINITE}")
     assert [row[:3] for row in found] == [none, (True, "llm", None), none]
 
 
@@ -102,8 +102,7 @@ def test_what_is_not_answered_is_rejected_by_nobody_and_can_be_asked_again(
     ]
     assert (summary["rows"], summary["accepted"], summary["rejected"], summary["unanswered"]) == (3, 1, {}, 2)
     gone.clear()
-    assert run(small)[1]["unanswered"] == 2  # kept as it is
-    again, summary = run(small, force=True)
+    again, summary = run(small)  # what lacks answers is no plain hit
     assert all(row[0] for row in again)
     assert summary["unanswered"] == 0
     assert Counter(map(text_of, engine.calls)) == {0: 2, 1: 2, 2: 1}  # the answered one is not asked again
