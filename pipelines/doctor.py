@@ -17,7 +17,7 @@ from sdc.cache import replies
 from sdc.cache.migrations import MIGRATIONS
 from sdc.cache.store import Store
 from sdc.errors import EngineError, SdcError, StoreError
-from sdc.pipelines.engines import models
+from sdc.pipelines.engines import models, pinned
 from sdc.pipelines.engines.protocol import Reply
 
 _NEEDED = ("torch", "transformers", "peft", "datasets", "duckdb", "diskcache", "typer")
@@ -191,7 +191,8 @@ def _models(store: Store) -> list[Finding]:
             fix = "" if here else "it belongs to the package: install sdc again, or make it with `just pocket DATA`"
             value = "bundled"
         else:
-            here = models.resolve(store, name).revision is not None
+            commit = pinned.local(alias["hub"])
+            here = commit is not None and (pinned.snapshot(alias["hub"], commit) / "config.json").is_file()
             fix = "" if here else f"hf download {alias['hub']}"
             value = alias["hub"]
         found.append(Finding(group="models", name=name, value=f"{value}: {'here' if here else 'missing'}", fix=fix))

@@ -14,7 +14,7 @@ from sdc.cache.store import Artifact, Store
 from sdc.errors import EngineError, SdcError, StoreError, UsageError
 from sdc.pipelines import cells, lineage
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.engines import models
+from sdc.pipelines.engines import models, pinned
 from sdc.pipelines.stage import Context
 
 STAGES = ("train", "icl", "eval")
@@ -136,9 +136,16 @@ def base_model(store: Store, wanted: Mapping[str, Any], name: str, *, given: str
 
 
 def _same(identity: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Returns whether two identities are one model; a run that knew no revision takes any."""
-    if wanted.get("model") and wanted.get("revision") is None:
-        identity = {**identity, "revision": None}
+    """Returns whether two identities are one model. Runs of an earlier sdc may know no commit.
+
+    One without a revision takes any; one of a branch or a tag takes what that means today.
+    """
+    hub_id, revision = wanted.get("model"), wanted.get("revision")
+    if hub_id and not hub_id.startswith("api:"):
+        if revision is None:
+            identity = {**identity, "revision": None}
+        elif not pinned.is_commit(revision):
+            wanted = {**wanted, "revision": pinned.commit(hub_id, revision)}
     return dict(identity) == dict(wanted)
 
 

@@ -3,7 +3,6 @@
 Here: names -> where the files are and what belongs into a key. Not here: loading weights (each engine).
 """
 
-import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -14,7 +13,7 @@ from typing import Any
 from sdc.cache.key import SHORT, digest
 from sdc.cache.store import Store
 from sdc.errors import UsageError
-from sdc.pipelines.engines import model_files, trained
+from sdc.pipelines.engines import model_files, pinned, trained
 
 TEACHER = "pocket-teacher"
 STUDENT = "pocket-student"
@@ -30,7 +29,7 @@ class Model:
     Args:
         name: What tables show: the alias, the hub id, or the folder's name.
         source: What `from_pretrained` takes: a hub id or a folder.
-        revision: The commit of a hub model, or None for the newest one that is on this machine.
+        revision: The commit of a hub model; None for every other.
         digest: sha256 over the files of a local model; empty for a hub model.
         adapter: Folder of a LoRA adapter in PEFT format that is put on the model, or None.
         adapter_digest: sha256 over the adapter's files.
@@ -88,8 +87,11 @@ def resolve(store: Store, name: str) -> Model:
     the first three with `+FOLDER` has the LoRA adapter in that folder put on it, with `+KEY` that of a run whose
     weights were kept.
 
+    A hub model is pinned to the commit that its name means on this machine, or else on the hub; see `pinned.py`.
+
     Raises:
         UsageError: No such alias or folder, and not the form of a hub id either; or no such adapter.
+        EngineError: The commit of a hub model is not known here, and cannot be asked for.
     """
     if name.startswith(_SERVED) and len(name) > len(_SERVED):
         return Model(name=name.removeprefix(_SERVED), source=name, served=True)
@@ -108,7 +110,7 @@ def _resolve_base(store: Store, name: str) -> Model:
         needs = {part: alias.get(part, {}) for part in ("sampling", "finetune")}
         if "bundled" in alias:
             return _local(store, name, POCKET / alias["bundled"], needs)
-        return Model(name=name, source=alias["hub"], revision=_cached_revision(alias["hub"]), **needs)
+        return Model(name=name, source=alias["hub"], revision=pinned.commit(alias["hub"], None), **needs)
     path = Path(name)
     if _is_folder(path):
         return _local(store, path.resolve().name, path, {})
@@ -117,7 +119,7 @@ def _resolve_base(store: Store, name: str) -> Model:
         known = ", ".join(aliases())
         fix = f"use a folder, a hub id (owner/name), api:NAME for one behind a server, or one of {known}"
         raise UsageError(f"unknown model {name[:80]!r}", "--model", fix)
-    return Model(name=hub_id, source=hub_id, revision=revision or _cached_revision(hub_id))
+    return Model(name=hub_id, source=hub_id, revision=pinned.commit(hub_id, revision))
 
 
 def _with_adapter(store: Store, base: Model, folder: Path) -> Model:
@@ -146,11 +148,3 @@ def _local(store: Store, name: str, folder: Path, needs: Mapping[str, Any]) -> M
     files = model_files.of(folder)
     digests = {model_files.name_of(path, folder): found for path, found in store.known_file_digests(files).items()}
     return Model(name=name, source=str(folder), digest=digest(digests), **needs)
-
-
-def _cached_revision(hub_id: str) -> str | None:
-    """Returns the commit of a hub model that is on this machine, without importing the hub library (0.3 s)."""
-    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
-    hub = Path(os.environ.get("HF_HUB_CACHE", home / "hub"))
-    ref = hub / f"models--{hub_id.replace('/', '--')}" / "refs" / "main"
-    return ref.read_text().strip() if ref.is_file() else None

@@ -44,7 +44,11 @@ def test_a_model_that_is_missing_comes_with_the_command_that_gets_it(
     assert _report(invoke)["models"]["xlm-r-large"]["fix"] == "hf download FacebookAI/xlm-roberta-large"
     ref = tmp_path / "hub" / "models--FacebookAI--xlm-roberta-large" / "refs" / "main"
     ref.parent.mkdir(parents=True)
-    ref.write_text("abc")
+    ref.write_text("a" * 40)
+    assert _report(invoke)["models"]["xlm-r-large"]["value"].endswith("missing")  # known, and not fetched
+    snapshot = ref.parent.parent / "snapshots" / ("a" * 40)
+    snapshot.mkdir(parents=True)
+    (snapshot / "config.json").write_text("{}")
     entry = _report(invoke)["models"]["xlm-r-large"]
     assert entry["value"].endswith("here")
     assert entry["fix"] == ""

@@ -46,17 +46,24 @@ def test_what_does_not_decide_an_answer_is_not_in_it(store: Store, folder: Path)
     assert models.resolve(store, str(folder)).identity() == before
 
 
-def test_hub_models_are_named_by_id_and_revision(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A cache of models that knows what `main` and `v1` of two models mean; returns the commit."""
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
-    assert models.resolve(store, "owner/name").identity() == {"model": "owner/name", "revision": None}
-    assert models.resolve(store, "owner/name@v1").identity() == {"model": "owner/name", "revision": "v1"}
-    refs = tmp_path / "hub" / "models--owner--name" / "refs"
-    refs.mkdir(parents=True)
-    (refs / "main").write_text("abc\n")
-    assert models.resolve(store, "owner/name").identity() == {"model": "owner/name", "revision": "abc"}
+    for name in ("owner--name", models.aliases()["llama-3-70b"]["hub"].replace("/", "--")):
+        refs = tmp_path / "hub" / f"models--{name}" / "refs"
+        refs.mkdir(parents=True)
+        for ref in ("main", "v1"):
+            (refs / ref).write_text("abc0" * 10 + "\n")
+    return "abc0" * 10
 
 
-def test_an_alias_is_its_hub_model(store: Store) -> None:
+def test_hub_models_are_named_by_id_and_commit(store: Store, cached: str) -> None:
+    for name in ("owner/name", "owner/name@v1", f"owner/name@{cached}"):
+        assert models.resolve(store, name).identity() == {"model": "owner/name", "revision": cached}
+
+
+def test_an_alias_is_its_hub_model(store: Store, cached: str) -> None:
     assert "llama-3-70b" in models.aliases()
     alias = models.resolve(store, "llama-3-70b")
     assert alias.name == "llama-3-70b"
@@ -100,7 +107,7 @@ def test_an_adapter_is_part_of_the_identity_by_its_content(store: Store, adapter
 
 @pytest.mark.parametrize("base", [models.STUDENT, "owner/name", "owner/name@v1", "folder"])
 def test_what_a_generation_remembers_finds_the_adapter_again(
-    store: Store, adapter: Path, folder: Path, base: str
+    store: Store, adapter: Path, folder: Path, cached: str, base: str
 ) -> None:
     model = models.resolve(store, f"{folder if base == 'folder' else base}+{adapter}")
     assert model.folder is not None

@@ -1,0 +1,113 @@
+"""Which commit of a hub model a name means: found once per command, before anything is planned, and part of every key.
+
+A branch moves, and a model that is not here yet has no files to tell what it is: so the commit is looked up in the
+cache of this machine, else asked of the hub, and kept as what the name means here from then on. Not here: files
+(`hub.py`).
+"""
+
+import os
+import re
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from sdc.errors import EngineError
+
+_COMMIT, _SHORT_COMMIT = re.compile(r"[0-9a-f]{40}"), re.compile(r"[0-9a-f]{7,39}")
+_MAIN = "main"
+_TIMEOUT_S = 10.0
+#: What the hub library takes for yes.
+_YES = ("1", "ON", "YES", "TRUE")
+
+
+def commit(hub_id: str, revision: str | None) -> str:
+    """Returns the commit (40 hex digits) of a hub model: that of `main` if no revision is named.
+
+    Args:
+        hub_id: `owner/name`.
+        revision: A commit, whole or its beginning, a branch or a tag; None is `main`.
+
+    Raises:
+        EngineError: It is neither on this machine nor can it be asked for.
+    """
+    revision = revision or _MAIN
+    if is_commit(revision):
+        return revision.lower()
+    return local(hub_id, revision) or _asked(hub_id, revision, _ref(hub_id, revision))
+
+
+def is_commit(revision: str) -> bool:
+    """Returns whether a revision is a whole commit, which means the same everywhere and always."""
+    return _COMMIT.fullmatch(revision.lower()) is not None
+
+
+def local(hub_id: str, revision: str = _MAIN) -> str | None:
+    """Returns the commit that a revision means on this machine; None if it is not here."""
+    place, ref = _place(hub_id), _ref(hub_id, revision)
+    if ref is None:
+        return None
+    with suppress(OSError, ValueError):
+        found = ref.read_text("utf-8").strip()
+        if is_commit(found):
+            return found
+    if _SHORT_COMMIT.fullmatch(revision.lower()):
+        with suppress(OSError):
+            known = [path.name for path in (place / "snapshots").iterdir() if path.name.startswith(revision.lower())]
+            return known[0] if len(known) == 1 else None
+    return None
+
+
+def snapshot(hub_id: str, commit: str) -> Path:
+    """Returns the folder that holds, or would hold, the files of a commit on this machine."""
+    return _place(hub_id) / "snapshots" / commit
+
+
+def cache_folder() -> Path:
+    """Returns where the hub library keeps models, as it finds it, without importing it (0.3 s)."""
+    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    home = os.environ.get("HF_HOME") or f"{home}/huggingface"
+    found = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE") or f"{home}/hub"
+    return Path(os.path.expandvars(os.path.expanduser(found)))  # noqa: PTH111 (a home that is unknown is no error)
+
+
+def is_offline() -> bool:
+    """Returns whether the user forbids asking the hub."""
+    return any(os.environ.get(name, "").upper() in _YES for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"))
+
+
+def _place(hub_id: str) -> Path:
+    return cache_folder() / f"models--{hub_id.replace('/', '--')}"
+
+
+def _ref(hub_id: str, revision: str) -> Path | None:
+    """Returns the file that keeps what a revision means; None for a name that leads elsewhere."""
+    part = Path(revision)
+    return None if part.is_absolute() or ".." in part.parts else _place(hub_id) / "refs" / part
+
+
+@cache
+def _asked(hub_id: str, revision: str, ref: Path | None) -> str:
+    """Asks the hub, once per command, and keeps the answer in the cache of models as what the revision means here."""
+    if is_offline():
+        raise _unknown(hub_id, revision, "it is not on this machine, and HF_HUB_OFFLINE is set")
+    import huggingface_hub
+
+    try:
+        found = huggingface_hub.HfApi().model_info(hub_id, revision=revision, timeout=_TIMEOUT_S).sha
+    except Exception as error:  # the hub's and the network's errors have no common class
+        text = str(error).strip()
+        raise _unknown(hub_id, revision, text.splitlines()[0][:160] if text else type(error).__name__) from error
+    if not found or not is_commit(found):
+        raise _unknown(hub_id, revision, "the hub names no commit")
+    with suppress(OSError):  # a cache that is read-only: then the hub is asked by each command
+        if ref is not None:
+            ref.parent.mkdir(parents=True, exist_ok=True)
+            with ref.open("x", encoding="utf-8") as file:
+                file.write(found)
+    return found
+
+
+def _unknown(hub_id: str, revision: str, reason: str) -> EngineError:
+    at = "" if revision == _MAIN else f" --revision {revision}"
+    fix = f"run `hf download {hub_id}{at}` where there is a network, or name its commit as {hub_id}@COMMIT"
+    return EngineError(f"cannot load the model (its commit is unknown: {reason})", f"{hub_id}@{revision}", fix)
