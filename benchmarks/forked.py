@@ -83,7 +83,7 @@ def sdc(
         if cold:
             os.execv(sys.executable, [sys.executable, "-m", "sdc", *arguments])
         sys.argv = ["sdc", *arguments]
-        from sdc.cli.main import main
+        from sdc.__main__ import main
 
         try:
             main()

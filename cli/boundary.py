@@ -1,6 +1,7 @@
 """The error boundary: whatever ends a command becomes one line on stderr and an exit code.
 
-Here: SdcErrors, what typer says of flags, closed pipes, full disks, Ctrl-C. Not here: bugs; their traceback is shown.
+Here: SdcErrors, what typer says of flags, closed pipes, full disks, Ctrl-C. Not here: bugs; their traceback is shown
+(`main.py`).
 """
 
 import errno
@@ -15,7 +16,16 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from sdc.cli.render import fail
-from sdc.errors import SdcError, StoreError, UsageError
+from sdc.errors import EngineError, SdcError, StoreError, UsageError
+
+#: Whether it was said that Ctrl-C ended the command: `__main__.py` says it where nobody has.
+stopped = False
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+#: What no file that is named wrongly gives, but a machine that does not work as it should.
+_SURROUNDINGS = (
+    errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE,
+    errno.ENAMETOOLONG, errno.ELOOP, errno.ENODEV, errno.ENXIO,
+)  # fmt: skip
 
 
 class Group(TyperGroup):
@@ -41,32 +51,64 @@ class Group(TyperGroup):
 def _boundary(running: Any = None) -> Iterator[None]:
     try:
         yield
-    except SdcError as error:
-        fail(str(error))
-        raise typer.Exit(error.exit_code) from error
-    except TyperException as error:
-        if type(error).__name__ == "NoArgsIsHelpError":  # the help of a group; the class itself is private
+    except BaseException as error:
+        code = _said(error, running)
+        if code is None:
             raise
-        usage = _as_usage_error(error, running)
-        fail(str(usage))
-        raise typer.Exit(usage.exit_code) from error
-    except SystemExit as error:
-        if not isinstance(error.__context__, BrokenPipeError):  # rich ends the program by itself
-            raise
-        raise typer.Exit(141) from None
-    except BrokenPipeError:  # `sdc ... | head`: the reader has what it wanted
-        _mute_stdout()
-        raise typer.Exit(141) from None
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        _mute_stdout()
-        full = StoreError("the disk is full", str(error.filename or "the output"), "free some space and run it again")
-        fail(str(full))
-        raise typer.Exit(full.exit_code) from error
-    except KeyboardInterrupt:
+        raise typer.Exit(code) from error
+
+
+def _said(error: BaseException, running: Any) -> int | None:
+    """Says what ended a command, and returns its exit code; None for what ends it otherwise, and for bugs."""
+    global stopped
+    if _is_stop(error):
+        stopped = True
         fail("stopped; what was finished is kept, and the same command goes on from there")
-        raise typer.Exit(130) from None
+        return 130
+    if isinstance(error, SystemExit):  # rich ends the program by itself
+        return 141 if isinstance(error.__context__, BrokenPipeError) else None
+    if isinstance(error, BrokenPipeError):  # `sdc ... | head`: the reader has what it wanted
+        _mute_stdout()
+        return 141
+    known = _as_known(error, running)
+    if known is None:
+        return None
+    fail(str(known))
+    return known.exit_code
+
+
+def _is_stop(error: BaseException) -> bool:
+    """Whether Ctrl-C is behind an error: libraries make other errors of it, in imports and in queries."""
+    seen: set[int] = set()
+    behind: BaseException | None = error
+    while behind is not None and id(behind) not in seen:
+        duckdb = type(behind).__name__ == "InterruptException" or (
+            isinstance(behind, RuntimeError) and str(behind) == "Query interrupted"
+        )
+        if duckdb or isinstance(behind, KeyboardInterrupt):
+            return True
+        seen.add(id(behind))
+        behind = behind.__cause__ or behind.__context__
+    return False
+
+
+def _as_known(error: BaseException, running: Any) -> SdcError | None:
+    """Returns what is not a bug as one of our errors."""
+    if isinstance(error, SdcError):
+        return error
+    if isinstance(error, TyperException):
+        if type(error).__name__ == "NoArgsIsHelpError":  # the help of a group; the class itself is private
+            return None
+        return _as_usage_error(error, running)
+    if isinstance(error, OSError) and error.errno in _FULL:
+        _mute_stdout()
+        return StoreError("the disk is full", str(error.filename or "the output"), "free some space and run it again")
+    if isinstance(error, OSError) and error.errno in _SURROUNDINGS:
+        what = (error.strerror or "it failed").lower()
+        return StoreError(f"the system refuses it ({what})", str(error.filename or ""), "see to that and run it again")
+    if isinstance(error, MemoryError):
+        return EngineError("the memory is used up", fix="give smaller files, --batch-size or --model, or more memory")
+    return None
 
 
 def _is_text(argument: str) -> bool:

@@ -1,8 +1,6 @@
 """`sdc data add | fetch | ls | show`: their flags, and what they print."""
 
 import dataclasses
-import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +15,7 @@ from sdc.pipelines import data as stage
 from sdc.pipelines.data_profile import Profile
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.tasks import languages
+from sdc.pipelines.text.visible import as_json as json_text
 
 app = typer.Typer(help="Take in labelled examples, and see what is in them.", no_args_is_help=True)
 
@@ -142,7 +141,7 @@ def ls(
     rows = [_ls_row(artifact) for artifact in artifacts]
     if as_json:
         for row in rows:
-            sys.stdout.write(json.dumps(row, ensure_ascii=False) + "\n")
+            render.data(json_text(row) + "\n")
         return
     shown = [[*row.values()] for row in rows]
     for row_shown, row in zip(shown, rows, strict=True):
@@ -199,7 +198,7 @@ def show(
             if artifact is not None and profile.key != artifact.key:
                 continue
             if as_json:
-                sys.stdout.write(json.dumps(dataclasses.asdict(profile), ensure_ascii=False) + "\n")
+                render.data(json_text(dataclasses.asdict(profile)) + "\n")
             else:
                 _show(profile)
 

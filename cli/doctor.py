@@ -1,9 +1,7 @@
 """`sdc doctor`: flags and output. What is looked at stands in `pipelines/doctor.py`."""
 
-import json
-import sys
-
 from sdc.cli import options, render
+from sdc.pipelines.text.visible import as_json as json_text
 
 
 def doctor(store: options.StoreOption = None, as_json: options.JsonOption = False) -> None:
@@ -12,7 +10,7 @@ def doctor(store: options.StoreOption = None, as_json: options.JsonOption = Fals
 
     findings = examination.examine(options.store(store))
     if as_json:
-        sys.stdout.write(json.dumps(examination.as_json(findings), ensure_ascii=False) + "\n")
+        render.data(json_text(examination.as_json(findings)) + "\n")
     else:
         rows = [(item.group, item.name, item.value, item.fix) for item in findings]
         render.table(("group", "name", "found", "how to get what is missing"), rows)

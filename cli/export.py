@@ -1,7 +1,5 @@
 """`sdc export`: its flags."""
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +9,7 @@ from sdc.cli import options, render
 from sdc.pipelines import export as stage
 from sdc.pipelines import run_record
 from sdc.pipelines.export import ExportConfig
+from sdc.pipelines.text.visible import as_json as json_text
 
 
 def export(
@@ -44,4 +43,4 @@ def export(
     for form in made.get("onnx", []):
         render.note(f"onnx {form['precision']}: the same label on {form['agreement']:.2%} of {form['rows']} test rows")
     render.note(f"export {made['key'][:12]}: {made['method']}, {made['bytes'] / 1e6:.1f} MB in {out}")
-    sys.stdout.write((json.dumps(made, ensure_ascii=False) if as_json else str(out)) + "\n")
+    render.data((json_text(made) if as_json else str(out)) + "\n")

@@ -13,6 +13,7 @@ from pathlib import Path
 import typer
 
 from sdc.cli.boundary import Group
+from sdc.cli.render import bug
 
 #: command -> module and attribute (a function, or the app of a group), and what `sdc --help` says of it. Only the one
 #: that is called is imported, and none for `sdc --help`: all of them would take longer than the 0.2 s that it may take.
@@ -85,4 +86,5 @@ def main() -> None:
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (until Python ends)
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal of another encoding than UTF-8
+    sys.excepthook = bug
     application(sys.argv[1:])(prog_name="sdc")

@@ -39,6 +39,9 @@ JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per ar
 AllOption = Annotated[
     bool, typer.Option("--all", help="Also runs on older samples, on other tests and of older versions of sdc.")
 ]
+CsvSafeOption = Annotated[
+    bool, typer.Option("--csv-safe", help="csv: an apostrophe before texts that a spreadsheet would read as formulas.")
+]
 KeysArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY]...", help="Artifact keys to work on; `-` reads them from stdin.")
 ]
@@ -126,7 +129,7 @@ def _from_stdin() -> list[str]:
         raise UsageError("`-` reads keys from a pipe, and there is none", fix="pipe another command into this one")
     found = []
     try:
-        for line in sys.stdin:
+        for line in sys.stdin.buffer.read().decode("utf-8").splitlines():
             text = line.strip()
             if text:
                 found.append(check_prefix(json.loads(text)["key"] if text.startswith("{") else text))

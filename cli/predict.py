@@ -44,6 +44,7 @@ def predict(
         str | None, typer.Option("--text-column", help="Column or field of the text. Default: by its usual names.")
     ] = None,
     output: Annotated[str, typer.Option("--format", help="jsonl, csv, or lines (the label alone).")] = "jsonl",
+    csv_safe: options.CsvSafeOption = False,
     batch_rows: Annotated[
         int,
         typer.Option("--batch-rows", min=1, max=100_000, help="Rows that are read, classified and written at once."),
@@ -78,8 +79,8 @@ def predict(
         )
         seen: Counter[str | None] = Counter()
         batches = _counted(stage.run(predictor, chain(first, rows), batch_rows=batch_rows), seen)
-        for text in predict_formats.write(batches, predictor.task, output):
-            sys.stdout.write(text)
+        for text in predict_formats.write(batches, predictor.task, output, csv_safe=csv_safe):
+            render.data(text)
             sys.stdout.flush()
     lost = seen.total() - seen[None]
     reasons = ", ".join(f"{reason} {count}" for reason, count in seen.most_common(4) if reason is not None)

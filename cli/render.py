@@ -1,21 +1,29 @@
 """What people see: keys and JSON on stdout; progress, notes, tables and errors on stderr.
 
-Here: all drawing, with rich imported when it is needed. Not here: what is drawn.
+Here: all writing and drawing, with rich imported when it is needed; nothing else in `cli/` writes. What people read
+goes through `visible`, for texts, names and messages may come from anywhere; data goes out as UTF-8, whatever the
+terminal is. Not here: what is written.
 """
 
-import json
+import codecs
 import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
 from sdc.cache.key import SHORT
 from sdc.cache.store import Artifact
 from sdc.pipelines.engines.estimate import Estimate
 from sdc.pipelines.stage import Outcome
+from sdc.pipelines.text.visible import as_json as json_text
+from sdc.pipelines.text.visible import visible
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from rich.console import Console
     from rich.progress import Progress
 
@@ -25,18 +33,37 @@ def fail(message: str) -> None:
     _line(f"sdc: {message}")
 
 
+def bug(kind: type[BaseException], error: BaseException, trace: "TracebackType | None") -> None:
+    """Writes the traceback of a bug to stderr; what its message holds may come from anywhere."""
+    from traceback import format_exception
+
+    with suppress(OSError):
+        sys.stderr.write(visible("".join(format_exception(kind, error, trace)), keep="\n"))
+
+
 def note(message: str) -> None:
     """Writes one line for the user to stderr."""
     _clear()
     _line(message)
 
 
+def data(text: str) -> None:
+    """Writes JSON, CSV, keys or a document to stdout: UTF-8, and as it is, unless it goes to a terminal."""
+    stream = sys.stdout
+    if isinstance(stream, TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+    stream.write(visible(text, keep="\n\t") if stream.isatty() else text)
+
+
+def shown(*lines: str) -> None:
+    """Writes lines for people to stdout."""
+    sys.stdout.write("".join(visible(line) + "\n" for line in lines))
+
+
 def _line(text: str) -> None:
-    try:
-        sys.stderr.write(" ".join(text.split("\n")) + "\n")
+    with suppress(OSError):  # nobody listens
+        sys.stderr.write(visible(" ".join(text.split("\n"))) + "\n")
         sys.stderr.flush()
-    except OSError:
-        pass  # nobody listens
 
 
 def emit(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
@@ -44,10 +71,10 @@ def emit(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
     _clear()
     for outcome in outcomes:
         if as_json:
-            text = json.dumps({"key": outcome.key, "hit": outcome.hit, **outcome.summary}, ensure_ascii=False)
+            text = json_text({"key": outcome.key, "hit": outcome.hit, **outcome.summary})
         else:
             text = outcome.key[:SHORT]
-        sys.stdout.write(text + "\n")
+        data(text + "\n")
     sys.stdout.flush()
 
 
@@ -75,8 +102,10 @@ def plan_line(planned: Artifact, cell: object, expected: Estimate | None, *, as_
 def plan_lines(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     """Writes what a dry run found to stdout: one line, or one JSON object, per artifact that would be made."""
     for row in rows:
-        text = json.dumps(dict(row), ensure_ascii=False) if as_json else "  ".join(map(_pair, row.items()))
-        sys.stdout.write(text + "\n")
+        if as_json:
+            data(json_text(dict(row)) + "\n")
+        else:
+            shown("  ".join(map(_pair, row.items())))
 
 
 def _pair(item: tuple[str, Any]) -> str:
@@ -92,12 +121,13 @@ def table(
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(title=title, box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    drawn = Table(box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
+    drawn.title = None if title is None else Text(visible(title), style="italic")
     numeric = [all(_is_number(row[i]) for row in rows) for i in range(len(columns))]
     for i, name in enumerate(columns):
-        drawn.add_column(name, justify="right" if numeric[i] else "left", overflow="fold")
+        drawn.add_column(Text(visible(name)), justify="right" if numeric[i] else "left", overflow="fold")
     for row in rows:
-        drawn.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        drawn.add_row(*(Text("" if cell is None else visible(str(cell))) for cell in row))
     console(to_stderr=to_stderr).print(drawn)
 
 
@@ -113,7 +143,7 @@ def console(*, to_stderr: bool = False) -> "Console":
     stream = sys.stderr if to_stderr else sys.stdout
     columns = os.environ.get("COLUMNS", "")
     width = int(columns) if columns.isdecimal() and 20 <= int(columns) <= 10_000 else 200
-    return Console(file=stream, width=None if stream.isatty() else width, highlight=False)
+    return Console(file=stream, width=None if stream.isatty() else width, highlight=False, markup=False, emoji=False)
 
 
 # -- progress ----------------------------------------------------------------------------------------------------
@@ -134,17 +164,17 @@ def progress(what: str, done: int, total: int) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         _bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
+            TextColumn("{task.fields[rate]}", markup=False),
             TimeRemainingColumn(),
             console=console(to_stderr=True),
             transient=True,
         )
         _bar.start()
     if what not in _tasks:
-        _tasks[what] = (_bar.add_task(what, total=total, rate=""), time.monotonic())
+        _tasks[what] = (_bar.add_task(visible(what), total=total, rate=""), time.monotonic())
     identifier, start = _tasks[what]
     rate = done / max(time.monotonic() - start, 1e-3)
     _bar.update(identifier, completed=done, total=total, rate=f"{rate:.1f}/s")

@@ -1,6 +1,5 @@
 """`sdc report`: its flags, and the commands beside it (`sdc report data`)."""
 
-import sys
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -50,6 +49,7 @@ def report(
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     output: Annotated[str, typer.Option("--format", help="table, md, csv, json or latex.")] = "table",
+    csv_safe: options.CsvSafeOption = False,
     by: Annotated[
         str | None,
         typer.Option(help="Average over cells, keeping these apart: task,lang,group,method,source,size."),
@@ -78,13 +78,13 @@ def report(
     if wanted is not None:
         evals = [e for e in evals if (e.lang, e.task) in wanted]
     if audit:
-        _show(report_audit.run(context, evals=evals, wanted=wanted, everything=everything), output)
+        _show(report_audit.run(context, evals=evals, wanted=wanted, everything=everything), output, csv_safe=csv_safe)
         return
     rows = stage.run(context, config, evals=evals, wanted=wanted)
     if output in ("csv", "json"):
-        _write(report_formats.records(rows), output)
+        _write(report_formats.records(rows), output, csv_safe=csv_safe)
     else:
-        _show(report_formats.for_people(rows, aggregated=bool(parts)), output)
+        _show(report_formats.for_people(rows, aggregated=bool(parts)), output, csv_safe=csv_safe)
 
 
 def _cells(
@@ -107,15 +107,15 @@ def _cells(
     return found
 
 
-def _show(table: report_formats.Table, output: str) -> None:
+def _show(table: report_formats.Table, output: str, *, csv_safe: bool) -> None:
     if output == "table":
         render.table(table.columns, table.rows, title=table.title)
     elif output in ("csv", "json"):
-        _write([dict(zip(table.columns, row, strict=True)) for row in table.rows], output)
+        _write([dict(zip(table.columns, row, strict=True)) for row in table.rows], output, csv_safe=csv_safe)
     else:
         text = report_formats.markdown(table) if output == "md" else report_formats.latex(table)
-        sys.stdout.write(text)
+        render.data(text)
 
 
-def _write(records: Sequence[dict[str, Any]], output: str) -> None:
-    sys.stdout.write(report_formats.as_csv(records) if output == "csv" else report_formats.as_json(records))
+def _write(records: Sequence[dict[str, Any]], output: str, *, csv_safe: bool) -> None:
+    render.data(report_formats.as_csv(records, safe=csv_safe) if output == "csv" else report_formats.as_json(records))

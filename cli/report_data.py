@@ -1,6 +1,5 @@
 """`sdc report data`: its flags, and what it prints."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -97,7 +96,7 @@ def _as_text(cards: "Sequence[Card]", form: str) -> str:
 
 def _write(text: str, out: Path | None) -> None:
     if out is None:
-        sys.stdout.write(text)
+        render.data(text)
         return
     try:
         out.write_text(text, "utf-8")

@@ -1,9 +1,6 @@
 """`sdc store`: flags and output. Everything it shows or does stands in `cache/` (browse, verify, upkeep)."""
 
-import csv
-import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
@@ -18,6 +15,7 @@ from sdc.cache.verify import verify as check
 from sdc.cli import options, render
 from sdc.errors import StoreError
 from sdc.pipelines.engines.protocol import Reply
+from sdc.pipelines.text.visible import as_csv, as_json
 
 app = typer.Typer(help="Look into the store, check it, shrink it, join stores.", no_args_is_help=True)
 
@@ -115,24 +113,23 @@ def show(
         ),
         *([f"  and {len(made) - 20} more"] if len(made) > 20 else []),
     ]
-    sys.stdout.write("\n".join(lines) + "\n")
+    render.shown(*lines)
 
 
 @app.command("sql")
 def sql(
     statement: Annotated[str, typer.Argument(metavar="SELECT", help="One select; docs/store.md lists the tables.")],
     form: Annotated[Format, typer.Option("--format", help="How the rows are written.")] = Format.table,
+    csv_safe: options.CsvSafeOption = False,
     store: options.StoreOption = None,
 ) -> None:
     """Query the store; nothing can be written."""
     names, rows = options.store(store).query_with_names(statement)
     if form is Format.json:
         records = [{name: _plain(value) for name, value in zip(names, row, strict=True)} for row in rows]
-        sys.stdout.write(json.dumps(records, ensure_ascii=False, allow_nan=False) + "\n")
+        render.data(as_json(records) + "\n")
     elif form is Format.csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows([_cell(value) for value in row] for row in rows)
+        render.data(as_csv([names, *([_cell(value) for value in row] for row in rows)], safe=csv_safe))
     else:
         render.table(names, [["NULL" if value is None else _cell(value) for value in row] for row in rows])
 
@@ -156,7 +153,7 @@ def verify(store: options.StoreOption = None) -> None:
         render.note(f"fault: {line}")
     if found.faults:
         raise StoreError(f"{len(found.faults)} faults", str(opened.path), "each line above says how to repair it")
-    sys.stdout.write(f"clean: {found.num_artifacts} artifacts, {found.num_blobs} blobs, {found.num_replies} replies\n")
+    render.shown(f"clean: {found.num_artifacts} artifacts, {found.num_blobs} blobs, {found.num_replies} replies")
 
 
 @app.command("gc")
@@ -209,16 +206,16 @@ def _as_json(artifact: Any) -> dict[str, Any]:
 
 
 def _json_line(record: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(record, ensure_ascii=False, default=str) + "\n")
+    render.data(as_json(record, default=str) + "\n")
 
 
 def _block(name: str, values: Any) -> Sequence[str]:
-    return [name, *(f"  {key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items())]
+    return [name, *(f"  {key} = {as_json(value)}" for key, value in values.items())]
 
 
 def _cell(value: Any) -> Any:
     """Returns lists and structs as JSON, as a CSV cell or a terminal takes them; everything else as it is."""
-    return json.dumps(_plain(value), ensure_ascii=False) if isinstance(value, list | dict) else value
+    return as_json(_plain(value)) if isinstance(value, list | dict) else value
 
 
 def _plain(value: Any) -> Any:

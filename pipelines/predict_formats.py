@@ -3,14 +3,12 @@
 Here: predictions to text, batch by batch. Not here: what stands in them (`predict.py`).
 """
 
-import csv
-import io
-import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from sdc.errors import UsageError
 from sdc.pipelines.predict import Prediction
 from sdc.pipelines.tasks import Task
+from sdc.pipelines.text import visible
 
 FORMATS = ("jsonl", "csv", "lines")
 _DIGITS = 6
@@ -22,7 +20,7 @@ def check(name: str) -> None:
         raise UsageError(f"unknown format {name[:80]!r}", "--format", f"use one of {', '.join(FORMATS)}")
 
 
-def write(batches: Iterable[Sequence[Prediction]], task: Task, name: str) -> Iterator[str]:
+def write(batches: Iterable[Sequence[Prediction]], task: Task, name: str, *, csv_safe: bool = False) -> Iterator[str]:
     """Yields the text of every batch; one line per row, in CSV after a header.
 
     `jsonl` has an object per row: `idx` from 0, `text`, `label`, `probability`, `reason`, `probabilities` by label
@@ -31,13 +29,14 @@ def write(batches: Iterable[Sequence[Prediction]], task: Task, name: str) -> Ite
     there is none.
     """
     if name == "csv":
-        yield _csv([["idx", "text", "label", "probability", "reason", *(f"p_{label}" for label in task.label_names)]])
+        names = ["idx", "text", "label", "probability", "reason", *(f"p_{label}" for label in task.label_names)]
+        yield visible.as_csv([names], safe=csv_safe)
     start = 0
     for batch in batches:
         if name == "lines":
             yield "".join(" ".join((_label(row, task) or "").split()) + "\n" for row in batch)
         elif name == "csv":
-            yield _csv([_cells(start + i, row, task) for i, row in enumerate(batch)])
+            yield visible.as_csv([_cells(start + i, row, task) for i, row in enumerate(batch)], safe=csv_safe)
         else:
             yield "".join(_json(start + i, row, task) + "\n" for i, row in enumerate(batch))
         start += len(batch)
@@ -59,15 +58,9 @@ def _json(idx: int, row: Prediction, task: Task) -> str:
               "reason": row.reason, "probabilities": named}  # fmt: skip
     if row.reply is not None:
         record["reply"] = row.reply
-    return json.dumps(record, ensure_ascii=False)
+    return visible.as_json(record)
 
 
 def _cells(idx: int, row: Prediction, task: Task) -> list[object]:
     shares = [round(p, _DIGITS) for p in row.probabilities] if row.probabilities else [None] * len(task.labels)
     return [idx, row.text, _label(row, task), _probability(row), row.reason, *shares]
-
-
-def _csv(rows: Iterable[Sequence[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()

@@ -3,13 +3,11 @@
 Here: text. Not here: what stands in it (`report_rows.py`), the terminal (`cli/render.py`).
 """
 
-import csv
-import io
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from sdc.pipelines.report_rows import GENERATOR, Row
+from sdc.pipelines.text import visible
 
 _MINUS = "-"
 #: In Markdown and LaTeX alike, model and task names may hold anything.
@@ -145,7 +143,7 @@ def markdown(table: Table) -> str:
         return f"| {' | '.join(map(escape_markdown, cells))} |"
 
     rule = "|".join("---:" if right else "---" for right in _numeric(table))
-    return "\n".join([f"{table.title}\n", line(table.columns), f"|{rule}|", *map(line, table.rows)]) + "\n"
+    return "\n".join([f"{_one_line(table.title)}\n", line(table.columns), f"|{rule}|", *map(line, table.rows)]) + "\n"
 
 
 def escape_markdown(text: str) -> str:
@@ -168,22 +166,19 @@ def latex(table: Table) -> str:
     return "\n".join([*head, r"\midrule", *map(line, table.rows), r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
-def as_csv(rows: Sequence[Mapping[str, object]]) -> str:
-    """Returns records as CSV with a header; None is an empty field."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+def as_csv(rows: Sequence[Mapping[str, object]], *, safe: bool = False) -> str:
+    """Returns records as CSV with a header; `safe` is that of `text.visible.as_csv`."""
+    names = list(rows[0])
+    return visible.as_csv([names, *([row[name] for name in names] for row in rows)], safe=safe)
 
 
 def as_json(rows: Sequence[Mapping[str, object]]) -> str:
     """Returns records as a JSON list."""
-    return json.dumps([dict(row) for row in rows], ensure_ascii=False, indent=1) + "\n"
+    return visible.as_json([dict(row) for row in rows], indent=1) + "\n"
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return visible.visible(" ".join(text.split()))
 
 
 def _numeric(table: Table) -> list[bool]:

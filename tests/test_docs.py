@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from typer.exceptions import TyperException
 
 from sdc.pipelines import presets, tasks
 from sdc.pipelines.engines import models
@@ -67,7 +68,8 @@ def check(words: list[str]) -> None:
     """Parses a command line with the program's own parser, without running the command.
 
     Raises:
-        Exception: It does not exist or does not parse.
+        ValueError: There is no such command.
+        TyperException: It does not parse.
     """
     path, rest = resolve(words)
     if rest in (["--help"], ["-h"], ["--version"]):
@@ -86,12 +88,20 @@ def test_fenced_commands_parse(words: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    ["sdc nothing", "sdc data nothing", "sdc gen --no-such-option", "sdc gen --quota many", "sdc store show"],
+    ("wrong", "error", "says"),
+    [
+        ("sdc nothing", ValueError, "sdc nothing names no command"),
+        ("sdc data nothing", ValueError, "sdc data nothing names no command"),
+        ("sdc gen --no-such-option", TyperException, "no such option: --no-such-option"),
+        ("sdc gen --quota many", TyperException, "'--quota': input should be a valid integer"),
+        ("sdc store show", TyperException, "missing argument 'key'"),
+    ],
 )
-def test_commands_that_do_not_exist_are_found(wrong: str) -> None:
-    with pytest.raises(Exception, match=r".*"):
+def test_commands_that_do_not_exist_are_found(wrong: str, error: type[Exception], says: str) -> None:
+    with pytest.raises(error) as raised:
         check(wrong.split())
+    error_text = raised.value.format_message() if isinstance(raised.value, TyperException) else str(raised.value)
+    assert says in error_text.lower()
 
 
 def test_shell_code_is_cut_into_commands() -> None:

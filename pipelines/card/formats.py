@@ -3,8 +3,6 @@
 Here: text. Not here: what stands in it (the measures), the HTML page (`page.py`), the terminal (`cli/render.py`).
 """
 
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,7 +10,8 @@ from typing import Any
 from sdc.pipelines.card import Card
 from sdc.pipelines.card.figure import Figure
 from sdc.pipelines.metrics.interval import Estimate
-from sdc.pipelines.report_formats import Table, markdown
+from sdc.pipelines.report_formats import Table, escape_markdown, markdown
+from sdc.pipelines.text.visible import as_json as as_json_text
 
 _NOTHING = "-"
 #: The figures that a table of several cells shows of each.
@@ -98,13 +97,9 @@ def as_markdown(cards: Sequence[Card]) -> str:
     parts = [markdown(overview(cards))] if len(cards) > 1 else []
     for card in cards:
         tables = (figures_table(card), labels_table(card))
-        parts += [markdown(replace(table, title=_escaped(table.title))) for table in tables]
-        parts += [f"{_escaped(note)}\n" for note in card.notes]
+        parts += [markdown(replace(table, title=escape_markdown(table.title))) for table in tables]
+        parts += [f"{escape_markdown(note)}\n" for note in card.notes]
     return "\n".join(parts)
-
-
-def _escaped(text: str) -> str:
-    return re.sub(r"([\\`*_{}\[\]<>#|~$])", r"\\\1", text)
 
 
 def records(cards: Sequence[Card]) -> list[dict[str, Any]]:
@@ -125,7 +120,7 @@ def records(cards: Sequence[Card]) -> list[dict[str, Any]]:
 
 def as_json(cards: Sequence[Card]) -> str:
     """Returns the cards as a JSON list."""
-    return json.dumps(records(cards), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+    return as_json_text(records(cards), indent=1) + "\n"
 
 
 def _figure(figure: Figure) -> dict[str, Any]:

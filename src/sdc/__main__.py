@@ -1,6 +1,75 @@
-"""`python -m sdc` is the same program as `sdc`."""
+"""The program, as `sdc` and as `python -m sdc`.
 
-from sdc.cli.main import main
+Here: what must hold before and after everything else: Ctrl-C is one line and 130, also while modules are imported and
+when all is done, and arguments are UTF-8. Not here: the commands (`cli/main.py`), what ends them (`cli/boundary.py`).
+"""
+
+import atexit
+import os
+import signal
+import sys
+from contextlib import suppress
+
+STOPPED = "sdc: stopped; what was finished is kept, and the same command goes on from there\n"
+
+
+def main() -> None:
+    """Runs the program."""
+    if sys.getfilesystemencoding() != "utf-8" and not sys.flags.utf8_mode:
+        # A locale of another encoding: arguments, names of files and texts would be read wrongly, by libraries too.
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 (this very program)
+    sys.unraisablehook = _unraisable
+    atexit.register(_deaf)  # the first to register is the last to run
+    try:
+        from sdc.cli.main import main as program
+
+        program()
+    except KeyboardInterrupt:
+        _stop()
+    except SystemExit as ended:
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # while Python ends, or a thread does
+            signal.signal(signal.SIGINT, _stop)
+        if ended.code == 130 and not _said():
+            _stop()
+        raise
+
+
+def _stop(*_: object) -> None:
+    """Ends the program at once, with the line that says so unless it was said."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if not _said():
+        with suppress(OSError):  # nobody listens
+            os.write(2, STOPPED.encode())
+    os._exit(130)
+
+
+def _deaf() -> None:
+    """Holds Ctrl-C back while Python takes itself down: no handler runs any more, and the command is done.
+
+    A KeyboardInterrupt that went through an `exec`, as in the making of a dataclass, would else make Python end by its
+    signal instead of by the exit code.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+def _said() -> bool:
+    """Whether the error boundary has said that the program was stopped."""
+    boundary = sys.modules.get("sdc.cli.boundary")
+    return bool(getattr(boundary, "stopped", False))
+
+
+def _unraisable(args: "sys.UnraisableHookArgs") -> None:
+    """Sends Ctrl-C once more where it came in a place that swallows it, such as the cleaning up after an import."""
+    if not issubclass(args.exc_type, KeyboardInterrupt):
+        sys.__unraisablehook__(args)
+        return
+    import _thread
+    import threading
+
+    again = threading.Timer(0.01, _thread.interrupt_main)
+    again.daemon = True
+    again.start()
+
 
 if __name__ == "__main__":
     main()

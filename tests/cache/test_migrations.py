@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sdc.cache import columns, file, migrations
+from sdc.cache import file, migrations
 from sdc.cache.store import Artifact, Store, _insert, _row
 
 if TYPE_CHECKING:
@@ -112,8 +112,8 @@ def test_a_store_with_three_migrations_gets_what_makes_a_result(
                 rows[table] = kept
             with old.open(write=True) as con:  # as that version did
                 for table, kept in rows.items():
-                    _insert(con, table, columns.table([{"key": artifact.key, **row} for row in kept]))
-                _insert(con, "artifacts", columns.table([_row(artifact, file.now())]))
+                    _insert(con, table, [{"key": artifact.key, **row} for row in kept])
+                _insert(con, "artifacts", [_row(artifact, file.now())])
         assert _applied(old.path)[-1] == "m003_reviews"
     with old.open():
         pass

@@ -1,0 +1,1 @@
+"""What is done with texts, whoever they are from; one file per thing."""
