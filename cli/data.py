@@ -1,86 +1,157 @@
-"""`sdc data add | fetch | ls | show`: their flags, and what they print."""
+"""`sdc data add | fetch`: their flags, and what they print. `ls` and `show` are in `data_show.py`."""
 
-import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from sdc.cache.store import Artifact
-from sdc.cli import options, render
+from sdc.cli import data_show, options, render
 from sdc.errors import UsageError
-from sdc.pipelines import cells, data_profile
+from sdc.pipelines import cells, data_tables
 from sdc.pipelines import data as stage
-from sdc.pipelines.data_profile import Profile
+from sdc.pipelines.cells import Cell
+from sdc.pipelines.data_files import Format
 from sdc.pipelines.stage import Context, Outcome
-from sdc.pipelines.tasks import languages
-from sdc.pipelines.text.visible import as_json as json_text
+
+DropLeaksOption = Annotated[
+    bool, typer.Option("--drop-leaks", help="Train rows that are test rows get the status leak, and are not used.")
+]
 
 app = typer.Typer(help="Take in labelled examples, and see what is in them.", no_args_is_help=True)
 
 
 @app.command("add")
 def add(
-    file: Annotated[Path | None, typer.Argument(help="A .csv, .tsv, .jsonl or .parquet file.")] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FILE]...", help=".csv, .tsv, .txt, .json, .jsonl or .parquet; several are one set."),
+    ] = None,
     lang: options.LangOption = None,
     task: options.TaskOption = None,
-    split: Annotated[str | None, typer.Option(help="What the rows are for: train or test.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="What the rows are for: train, test, or dev, which is only taken by its key.")
+    ] = None,
     text_column: Annotated[str | None, typer.Option(help="Column with the texts. Default: found by name.")] = None,
     label_column: Annotated[str | None, typer.Option(help="Column with names, aliases or ids. Default: found.")] = None,
+    label_map: Annotated[
+        list[str] | None,
+        typer.Option(metavar="VALUE=LABEL,...", help='What values mean: "1=positive,-1=negative,0=skip". Repeatable.'),
+    ] = None,
+    first_label: Annotated[
+        bool, typer.Option("--first-label", help="Of several labels of a text the first counts.")
+    ] = False,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=VALUE", help="Only rows with this value: partition=train. Repeatable."),
+    ] = None,
+    subset: Annotated[bool, typer.Option("--subset", help="Leave out rows with labels that the task lacks.")] = False,
     source: Annotated[str, typer.Option(help="Who wrote the texts: human or synthetic.")] = "human",
+    append: Annotated[
+        str | None, typer.Option(metavar="KEY", help="Add the rows to this data of the split; or: newest.")
+    ] = None,
+    drop_leaks: DropLeaksOption = False,
+    delimiter: Annotated[
+        str | None, typer.Option(help="What separates cells: tab, comma, semicolon, pipe, or any character.")
+    ] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option("--header/--no-header", help="Whether the first row has names; without, columns are 1, 2 ..."),
+    ] = None,
+    quoting: Annotated[
+        str, typer.Option(help="minimal: cells may stand in quotes; none: quotes are part of the text.")
+    ] = "minimal",
+    encoding: Annotated[str, typer.Option(help="Of text files: utf-8, utf-16, latin-1, cp1252 ...")] = "utf-8",
+    records: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Where a JSON object has the list of rows: data.items")
+    ] = None,
     paper: Annotated[Path | None, typer.Option(help="Take a whole folder in the layout of the paper's data.")] = None,
     store: options.StoreOption = None,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Take in a file of labelled examples, or the paper's whole data folder."""
+    """Take in files of labelled examples, or the paper's whole data folder."""
     context = options.context(store, force=force)
+    form = Format(
+        delimiter=None if delimiter is None else data_tables.named(delimiter),
+        quoting=quoting,
+        header=header,
+        encoding=encoding,
+        records=records,
+    )
+    config = stage.DataConfig(
+        split=split or "train",
+        source=source,
+        text_column=text_column,
+        label_column=label_column,
+        label_map=tuple(label_map or ()),
+        first_label=first_label,
+        where=tuple(where or ()),
+        subset=subset,
+        form=form,
+    )
     if paper is not None:
-        if file or lang or task or split or text_column or label_column or source != "human":
+        if files or lang or task or split or append or drop_leaks or config != stage.DataConfig():
             raise UsageError("--paper takes a whole folder", "sdc data add", "leave FILE and the other flags out")
         outcomes = stage.add_paper(context, paper)
         _paper_table(outcomes)
     else:
-        outcomes = [add_file(context, file, lang, task, split, text_column, label_column, source)]
+        cell = _cell(context, files, lang, task, split, source)
+        outcomes = stage.add_set(context, cell, files or [], config, append=append, drop_leaks=drop_leaks)
+        _say(cell, outcomes, " + ".join(file.name for file in files or []))
     render.emit(outcomes, as_json=as_json)
 
 
-def add_file(
+def _cell(
     context: Context,
-    file: Path | None,
+    files: list[Path] | None,
     lang: list[str] | None,
     task: list[str] | None,
     split: str | None,
-    text_column: str | None,
-    label_column: str | None,
     source: str,
-) -> Outcome:
-    """Takes in one file and says what was in it."""
-    if file is None:
+) -> Cell:
+    """Returns the one language and task that files hold."""
+    if not files:
         raise UsageError("no file", "sdc data add", "name a FILE with --lang, --task and --split, or --paper FOLDER")
-    if split is None and source == "synthetic":
-        split = "train"
-    if not lang or not task or split is None:
+    if not lang or not task or (split is None and source != "synthetic"):
         missing = [flag for flag, value in (("--lang", lang), ("--task", task), ("--split", split)) if not value]
         raise UsageError(f"{' and '.join(missing)} missing", "sdc data add", "say what the file holds: --split test")
     found = cells.expand(context.store, lang, task)
     if len(found) != 1:
         raise UsageError("a file holds one language and one task", "--lang/--task", "give one of each")
-    config = stage.DataConfig(split=split, source=source, text_column=text_column, label_column=label_column)
-    outcome = stage.add(context, found[0], file, config)
-    render.summary(f"data {found[0]}", outcome, _counts(outcome.summary))
-    if outcome.summary.get("file") not in (None, file.name):
-        render.note(f"the same rows were taken in before, as {outcome.summary['file']}")
-    return outcome
+    return found[0]
+
+
+def _say(cell: Cell, outcomes: Sequence[Outcome], name: str) -> None:
+    """Says what was in the files."""
+    for outcome in outcomes:
+        render.summary(f"data {cell}", outcome, _counts(outcome.summary))
+        if outcome.hit and outcome is outcomes[0] and outcome.summary.get("file") not in (None, name):
+            render.note(f"the same rows were taken in before, as {outcome.summary['file']}")
+        odd = outcome.summary.get("odd")
+        if odd:
+            lines = ", ".join(map(str, odd["lines"])) + (" ..." if odd["rows"] > len(odd["lines"]) else "")
+            render.note(
+                f"{odd['rows']} rows have a quoted cell with a delimiter and a line break in it (lines {lines}): look"
+                " at them; if quotes swallowed rows there, use --quoting none"
+            )
+
+
+#: What of a summary says how many rows are no part of the data.
+_LEFT_OUT = {
+    "other_labels": "rows of other labels",
+    "other_values": "rows with other values",
+    "other_languages": "rows in other languages",
+}
 
 
 def _counts(summary: Mapping[str, Any]) -> str:
     other = [f"{count} {status}" for status, count in summary["statuses"].items() if status != "ok"]
     if summary.get("duplicates"):
         other.append(f"{summary['duplicates']} duplicates")
-    if summary.get("other_labels"):
-        other.append(f"{summary['other_labels']} rows of other labels left out")
+    for name, what in _LEFT_OUT.items():
+        if summary.get(name):
+            other.append(f"{summary[name]} {what} left out")
     kind = "synthetic" if summary["source"] == "synthetic" else summary["split"]
     return ", ".join([f"{summary['rows']} {kind} rows, {summary['ok']} ok", *other])
 
@@ -110,6 +181,7 @@ def fetch(
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     folder: Annotated[Path | None, typer.Option("--from", help="Read a local copy, not the hub.")] = None,
+    drop_leaks: DropLeaksOption = False,
     store: options.StoreOption = None,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
@@ -117,100 +189,11 @@ def fetch(
     """Get the paper's public train and test sets from the Hugging Face hub."""
     context = options.context(store, force=force)
     found = cells.expand(context.store, lang or [], task or [])
-    outcomes = stage.fetch(context, found, folder=folder)
+    outcomes = stage.fetch(context, found, folder=folder, drop_leaks=drop_leaks)
     for outcome in outcomes:
         render.summary(f"data {outcome.summary['file']}", outcome, _counts(outcome.summary))
     render.emit(outcomes, as_json=as_json)
 
 
-@app.command("ls")
-def ls(
-    lang: options.LangOption = None,
-    task: options.TaskOption = None,
-    store: options.StoreOption = None,
-    as_json: options.JsonOption = False,
-) -> None:
-    """List the data in the store, and generations made elsewhere."""
-    context = options.context(store)
-    tags = [languages.load(tag).tag for tag in _split(lang)]
-    names = [cells.load_task(context.store, name).name for name in _split(task)]
-    artifacts = data_profile.listing(context.store, lang=tags, task=names)
-    if not artifacts:
-        render.note("no data yet; add some with `sdc data add` or `sdc data fetch`")
-        return
-    rows = [_ls_row(artifact) for artifact in artifacts]
-    if as_json:
-        for row in rows:
-            render.data(json_text(row) + "\n")
-        return
-    shown = [[*row.values()] for row in rows]
-    for row_shown, row in zip(shown, rows, strict=True):
-        row_shown[7] = _percent(row["majority_rate"])
-        row_shown[0] = row["key"][:12]
-    render.table([name.replace("_rate", "") for name in rows[0]], shown)
-
-
-def _ls_row(artifact: Artifact) -> dict[str, Any]:
-    summary = artifact.summary
-    return {
-        "key": artifact.key,
-        "task": artifact.task,
-        "lang": artifact.lang,
-        "source": "synthetic" if artifact.stage == "gen" else "human",
-        "split": summary.get("split"),
-        "rows": summary.get("rows"),
-        "ok": summary.get("ok"),
-        "majority_rate": summary.get("majority_rate"),
-        "file": summary.get("file"),
-    }
-
-
-def _split(values: list[str] | None) -> list[str]:
-    parts = [part.strip() for value in values or [] for part in value.split(",") if part.strip()]
-    return [] if "all" in parts else parts
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{share:.1%}"
-
-
-@app.command("show")
-def show(
-    keys: options.KeysArgument = None,
-    lang: options.LangOption = None,
-    task: options.TaskOption = None,
-    store: options.StoreOption = None,
-    as_json: options.JsonOption = False,
-) -> None:
-    """Show a profile: labels, duplicates, rows of one split found in another, odd characters.
-
-    KEYs are data or generations. Without keys: the newest train, test and synthetic rows of --lang and --task.
-    """
-    context = options.context(store)
-    for cell, artifact in options.inputs(context, keys, lang, task, stages=("data", "gen")):
-        found = data_profile.newest(context.store, cell)
-        if artifact is not None:
-            found[data_profile.kind_of(artifact)] = artifact
-        profiles = data_profile.profile(context.store, found)
-        others = ", ".join(f"{kind} {other.short}" for kind, other in found.items())
-        render.note(f"{cell}: {others}")
-        for profile in profiles:
-            if artifact is not None and profile.key != artifact.key:
-                continue
-            if as_json:
-                render.data(json_text(dataclasses.asdict(profile)) + "\n")
-            else:
-                _show(profile)
-
-
-def _show(profile: Profile) -> None:
-    rows: list[tuple[str, object]] = [("file", profile.file), ("rows", profile.rows)]
-    rows += [(f"  {status}", count) for status, count in profile.statuses.items()]
-    rows += [("labels", len(profile.labels))]
-    rows += [(f"  {name}", count) for name, count in profile.labels.items()]
-    rows += [("majority rate", _percent(profile.majority_rate)), ("duplicates", profile.duplicates)]
-    rows += [(f"found in {kind}", count) for kind, count in profile.found_in.items()]
-    rows += [(f"rows with: {name}", count) for name, count in profile.odd.items()]
-    rows += [("median characters", f"{profile.chars_median:g}"), ("most characters", profile.chars_max)]
-    title = f"{profile.lang}/{profile.task} {profile.kind}  {profile.key[:12]}"
-    render.table(("what", "value"), rows, title=title)
+app.command("ls")(data_show.ls)
+app.command("show")(data_show.show)

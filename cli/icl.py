@@ -73,16 +73,7 @@ def icl(
     wanted = [part.strip() for part in (sizes or "").split(",") if part.strip()]
     outcomes = []
     for cell, artifact in options.inputs(context, keys, lang, task, stages=("sample",)):
-        test_data = (
-            context.store.resolve(test, stages=("data",)) if test else lineage.newest_data(context, cell, split="test")
-        )
-        if (test_data.lang, test_data.task) != (cell.lang, cell.task.name):
-            raise UsageError(
-                f"data {test_data.short} is of {test_data.lang}/{test_data.task}, not of {cell}",
-                "--test",
-                "drop the flag",
-            )
-        lineage.check_labels(test_data, cell)
+        test_data = lineage.test_data(context, cell, test)
         draws: list[Draw] = []
         if config.uses_draws:
             drawn = artifact or lineage.newest_sample(context, cell, source=source)

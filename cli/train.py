@@ -141,8 +141,7 @@ def train(
         parts = _tuned(context, config, tuning, groups)
     outcomes: list[Outcome] = []
     for config, cell, draws in parts:
-        test_data = _test(context, cell, test)
-        lineage.check_labels(test_data, cell)
+        test_data = lineage.test_data(context, cell, test)
         if dry_run:
             _show_plan(context, config, cell, draws, test_data, as_json=as_json)
             continue
@@ -219,18 +218,6 @@ def _samples(
             render.note(f"train {cell}: samples {named}")
         found.setdefault(str(cell), (cell, []))[1].extend(samples)
     return [pair for pair in found.values() if pair[1]]
-
-
-def _test(context: Context, cell: Cell, key: str | None) -> Artifact:
-    """Returns the test data: the one named, or the newest of the cell."""
-    if key is None:
-        return lineage.newest_data(context, cell, split="test")
-    artifact = context.store.resolve(key, stages=("data",))
-    split = artifact.summary.get("split")
-    if split != "test" or (artifact.lang, artifact.task) != (cell.lang, cell.task.name):
-        what = f"{artifact.short} is {artifact.lang}/{artifact.task} {split} data, not test data of {cell}"
-        raise DataError(what, "--test", "see `sdc data ls`")
-    return artifact
 
 
 def _show_plan(

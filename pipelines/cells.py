@@ -58,10 +58,9 @@ def expand(store: Store, langs: Sequence[str], task_names: Sequence[str]) -> lis
     loaded_languages = {language.tag: language for language in map(languages.load, tags)}
     loaded_tasks = {task.name: task for task in (load_task(store, name) for name in names)}
     cells = [Cell(language=lang, task=task) for task in loaded_tasks.values() for lang in loaded_languages.values()]
-    # The paper's sarcasm data is English only: `all` must not ask for what cannot exist.
-    return [
-        cell for cell in cells if not ("all" in _split(langs) and cell.task.name == "sarcasm" and cell.lang != "en")
-    ]
+    # `all` must not ask for what cannot exist; who names a language may have data of their own.
+    asked = {language.tag for language in map(languages.load, (item for item in _split(langs) if item != "all"))}
+    return [cell for cell in cells if not cell.task.langs or cell.lang in {*cell.task.langs, *asked}]
 
 
 def of_artifact(store: Store, artifact: Artifact) -> Cell:

@@ -1,7 +1,8 @@
 """The stage `data`: human examples from files, from the paper's folder or from the hub; synthetic ones made elsewhere.
 
-Here: what is read, and what is there already. Not here: files (`data_files.py`), the hub (`data_hub.py`), labels
-(`data_columns.py`), key and summary (`data_artifact.py`), the profile (`data_profile.py`).
+Here: what is read, what is there already, what is kept. Not here: settings (`data_config.py`), files to rows
+(`data_reading.py`), the hub (`data_hub.py`), sets that are put together, and leaks (`data_sets.py`), key and summary
+(`data_artifact.py`), the profile (`data_profile.py`).
 """
 
 import dataclasses
@@ -16,16 +17,20 @@ from typing import Any
 from sdc.cache import key
 from sdc.cache.store import Artifact
 from sdc.errors import DataError, UsageError
-from sdc.pipelines import data_artifact, data_columns, data_files, data_hub, tasks
+from sdc.pipelines import data_artifact, data_files, data_hub, data_reading, data_sets, tasks
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.data_columns import Labels
-from sdc.pipelines.data_files import Frame
+from sdc.pipelines.data_config import DataConfig
+from sdc.pipelines.data_reading import Found
+from sdc.pipelines.data_sets import Ready
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.tasks import languages
 
+__all__ = ["DataConfig", "add", "add_paper", "add_set", "fetch"]
+
+#: Of the artifact. Its key is made of the rows, so that rows that were read wrongly have another key anyway.
 VERSION = 1
-SPLITS = ("train", "test")
-SOURCES = ("human", "synthetic")
+#: Of the way files are read: a file that was read in an older way is read again, not known by its bytes.
+_READING = 2
 
 #: The kinds of the paper's files -> source and split.
 _PAPER_KINDS = {
@@ -37,67 +42,60 @@ _PAPER_NAME = re.compile(r"(?P<lang>[A-Za-z0-9-]+?)-(?P<kind>test|train_human_pa
 
 
 @dataclass(frozen=True, kw_only=True)
-class DataConfig:
-    """How one file is read. None of it is part of the key: the rows that come out are.
-
-    Args:
-        split: `train` or `test`; synthetic rows are always `train`. Default train.
-        source: `human`, or `synthetic` for examples that another generator made. Default human.
-        text_column: Name of the text column; found by its name if None.
-        label_column: Name of the label column; found by its name and content if None.
-        most_unusable: The share of rows without a usable label above which a file is refused, 0 to 1. Default 0.2.
-    """
-
-    split: str = "train"
-    source: str = "human"
-    text_column: str | None = None
-    label_column: str | None = None
-    most_unusable: float = 0.2
-
-    def __post_init__(self) -> None:
-        if self.split not in SPLITS:
-            raise UsageError(f"unknown split {self.split!r}", "--split", "use train or test")
-        if self.source not in SOURCES:
-            raise UsageError(f"unknown source {self.source!r}", "--source", "use human or synthetic")
-        if self.source == "synthetic" and self.split == "test":
-            raise UsageError("synthetic examples are no test data", "--split", "use --split train")
-        if not 0 <= self.most_unusable <= 1:
-            raise ValueError("most_unusable is a share between 0 and 1")
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Ready:
-    """A planned artifact with its rows, not yet kept."""
-
-    artifact: Artifact
-    rows: Sequence[Mapping[str, Any]]
-
-
-@dataclass(frozen=True, kw_only=True)
 class _Reading:
-    """A file, what it holds and how it is read."""
+    """Files that are one data set, what they hold and how they are read."""
 
     cell: Cell
-    path: Path
+    paths: tuple[Path, ...]
     config: DataConfig
     name: str
 
     def digest(self) -> str:
-        """Returns the digest of the file's bytes and the way it is read: known, it need not be parsed again."""
-        data_files.check(self.path)
-        task = dataclasses.asdict(self.cell.task)
-        return key.digest([VERSION, key.file_digest(self.path), self.cell.lang, task, dataclasses.asdict(self.config)])
+        """Returns the digest of the bytes and the way they are read: known, they need not be parsed again."""
+        for path in self.paths:
+            data_files.check(path, self.config.form)
+        files = [key.file_digest(path) for path in self.paths]
+        how = [self.cell.lang, self.cell.task.definition(), json.loads(json.dumps(dataclasses.asdict(self.config)))]
+        return key.digest([_READING, VERSION, files, *how])
 
 
-def add(context: Context, cell: Cell, path: Path, config: DataConfig) -> Outcome:
-    """Returns the artifact of one file: stage `data` for human rows, `gen` for synthetic ones.
+def add(context: Context, cell: Cell, paths: Path | Sequence[Path], config: DataConfig) -> Outcome:
+    """Returns the artifact of files that are one data set; see `add_set`."""
+    return add_set(context, cell, paths, config)[0]
+
+
+def add_set(
+    context: Context,
+    cell: Cell,
+    paths: Path | Sequence[Path],
+    config: DataConfig,
+    *,
+    append: str | None = None,
+    drop_leaks: bool = False,
+) -> list[Outcome]:
+    """Returns the artifact of files that are one data set: stage `data` for human rows, `gen` for synthetic ones.
+
+    With `drop_leaks`, test data brings a second artifact: the newest train data without its leaks.
+
+    Args:
+        context: Where it is kept.
+        cell: Language and task of the rows.
+        paths: One file or several.
+        config: How they are read.
+        append: Key of earlier data of the split, or `newest`: what comes back holds its rows and then the new ones.
+        drop_leaks: Train rows that are test rows, or nearly, get the status `leak`.
 
     Raises:
-        UsageError: The columns cannot be told, or the task's name belongs to a built-in task.
-        DataError: The file or too many of its rows cannot be used.
+        UsageError: The columns cannot be told, the task's name belongs to a built-in task, or `append` does not fit.
+        DataError: A file or too many rows cannot be used.
     """
-    reading = _Reading(cell=cell, path=path, config=config, name=path.name)
-    return _take(context, [reading])[0]
+    paths = (paths,) if isinstance(paths, Path) else tuple(paths)
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise UsageError("a file is named twice", "sdc data add", "name each once")
+    name = " + ".join(path.name for path in paths)
+    reading = _Reading(cell=cell, paths=paths, config=config, name=name)
+    earlier = data_sets.earlier(context, cell, append, config=config) if append is not None else None
+    return _take(context, [reading], earlier=earlier, drop_leaks=drop_leaks)
 
 
 def add_paper(context: Context, folder: Path) -> list[Outcome]:
@@ -122,40 +120,46 @@ def add_paper(context: Context, folder: Path) -> list[Outcome]:
         source, split = _PAPER_KINDS[match["kind"]]
         cell = Cell(language=languages.load(match["lang"]), task=tasks.load(name))
         config = DataConfig(split=split, source=source)
-        readings.append(_Reading(cell=cell, path=path, config=config, name=f"{name}/{path.name}"))
+        readings.append(_Reading(cell=cell, paths=(path,), config=config, name=f"{name}/{path.name}"))
     return _take(context, readings)
 
 
-def _take(context: Context, readings: Sequence[_Reading]) -> list[Outcome]:
+def _take(
+    context: Context, readings: Sequence[_Reading], *, earlier: Artifact | None = None, drop_leaks: bool = False
+) -> list[Outcome]:
     """Reads what was not read before in the same way, and keeps all of it in one transaction."""
-    digests = [reading.digest() for reading in readings]
-    known = {} if context.force else _known(context, "$.reading", digests)
-    ready = {}
+    digests = [key.digest([reading.digest(), earlier.key if earlier else None]) for reading in readings]
+    # Which rows leak depends on the test data of the day: then the file is read again, and its rows may be a hit.
+    known = {} if context.force or drop_leaks else _known(context, "$.reading", digests)
+    items = []
     for done, (reading, digest) in enumerate(zip(readings, digests, strict=True)):
         context.progress("reading", done, len(readings))
-        if digest not in known:
-            started = time.perf_counter()
-            about = {"file": reading.name, "reading": digest}
-            frame, labels = data_files.read(reading.path), Labels(reading.cell.task)
-            ready[digest] = _ready(reading.cell, frame, reading.config, labels=labels, about=about, started=started)
+        if digest in known:
+            items.append(Ready(cell=reading.cell, artifact=known[digest]))
+            continue
+        started = time.perf_counter()
+        frames = [data_reading.read_file(path, reading.config) for path in reading.paths]
+        found = data_reading.read(reading.cell, frames, reading.config)
+        about = {"file": reading.name, "reading": digest}
+        items.append(_ready(context, reading.cell, found, reading.config, about, earlier=earlier, started=started))
     context.progress("reading", len(readings), len(readings))
-    made = dict(zip(ready, _keep(context, list(ready.values())), strict=True))
-    if known:
-        context.store.touch([hit.key for hit in known.values()])
-    return [known.get(digest) or made[digest] for digest in digests]
+    return _keep(context, items, drop_leaks=drop_leaks)
 
 
-def _known(context: Context, field: str, values: Sequence[str]) -> dict[str, Outcome]:
-    """Returns hits for the artifacts whose summary has one of `values` in `field`, by that value."""
+def _known(context: Context, field: str, values: Sequence[str]) -> dict[str, Artifact]:
+    """Returns the artifacts whose summary has one of `values` in `field`, by that value."""
     found = context.store.query(
-        """select json_extract_string(summary, ?) as value, key, summary from artifacts
+        """select json_extract_string(summary, ?) as value, key from artifacts
         where stage in ('data', 'gen') and list_contains(?, json_extract_string(summary, ?))""",
         [field, list(values), field],
     )
-    return {value: Outcome(key=key, hit=True, summary=json.loads(summary)) for value, key, summary in found}
+    artifacts = context.store.get_many([key for _, key in found])
+    return {value: artifacts[key] for value, key in found if key in artifacts}
 
 
-def fetch(context: Context, cells: Sequence[Cell], *, folder: Path | None = None) -> list[Outcome]:
+def fetch(
+    context: Context, cells: Sequence[Cell], *, folder: Path | None = None, drop_leaks: bool = False
+) -> list[Outcome]:
     """Returns the artifacts of the public train and test sets of cells, from the hub or from a local copy.
 
     A set that was fetched from the hub before is not asked for again, unless the context forces it.
@@ -166,12 +170,15 @@ def fetch(context: Context, cells: Sequence[Cell], *, folder: Path | None = None
     sources = [(cell, data_hub.source_for(cell)) for cell in cells]  # all of them, before the first download
     outcomes = []
     for cell, source in sources:
+        items = []
         for split in source.splits:
             origin = f"{source.repo} {source.config or ''} {source.splits[split]}"
             known = {} if context.force or folder is not None else _known(context, "$.fetched", [origin])
             if known:
-                context.store.touch([known[origin].key])
-            outcomes.append(known.get(origin) or _fetch_one(context, cell, source, split, folder=folder, origin=origin))
+                items.append(Ready(cell=cell, artifact=known[origin]))
+            else:
+                items.append(_fetch_one(context, cell, source, split, folder=folder, origin=origin))
+        outcomes += _keep(context, items, drop_leaks=drop_leaks)
     return outcomes
 
 
@@ -183,52 +190,59 @@ def _fetch_one(
     *,
     folder: Path | None,
     origin: str,
-) -> Outcome:
+) -> Ready:
     context.say(f"fetching {cell} {split} from {folder or source}")
     started = time.perf_counter()
-    frame = data_hub.load(source, split, folder=folder)
-    labels = Labels(cell.task)
-    about: dict[str, Any] = {"file": source.repo, "fetched": None if folder else origin}
-    config = DataConfig(split=split, text_column=source.text, label_column=source.label)
-    if source.subset:
-        columns = data_columns.choose(frame, labels, text=source.text, label=source.label)
-        kept = tuple(record for record in frame.records if labels.id(record.cells.get(columns.label)) is not None)
-        about["other_labels"] = len(frame.records) - len(kept)
-        if not kept:
-            raise DataError(f"no row has a label of task {cell.task.name}", frame.where, "check the set")
-        frame = dataclasses.replace(frame, records=kept)
-    ready = _ready(cell, frame, config, labels=labels, about=about, started=started)
-    return _keep(context, [ready])[0]
+    frame = data_hub.load(source, split, lang=cell.lang, folder=folder)
+    config = DataConfig(split=split, text_column=source.text, label_column=source.label, subset=source.subset)
+    found = data_reading.read(cell, [frame], config, only=True)
+    about = {"file": source.repo, "fetched": None if folder else origin}
+    return _ready(context, cell, found, config, about, started=started)
 
 
 def _ready(
-    cell: Cell, frame: Frame, config: DataConfig, *, labels: Labels, about: Mapping[str, Any], started: float
-) -> _Ready:
-    data_artifact.check_name(cell.task)
-    columns = data_columns.choose(frame, labels, text=config.text_column, label=config.label_column)
-    rows = data_columns.examples(
-        frame, columns, labels, lang=cell.lang, task=cell.task, source=config.source, split=config.split
+    context: Context,
+    cell: Cell,
+    found: Found,
+    config: DataConfig,
+    about: Mapping[str, Any],
+    *,
+    earlier: Artifact | None = None,
+    started: float,
+) -> Ready:
+    rows = found.rows
+    if earlier is not None:
+        rows = data_sets.joined(data_sets.rows_of(context.store, earlier), rows)
+        about = {**about, "file": f"{earlier.summary.get('file')} + {about['file']}"}
+    planned = data_artifact.planned(
+        rows,
+        cell,
+        version=VERSION,
+        source=config.source,
+        split=config.split,
+        inputs=[earlier.key] if earlier else [],
     )
-    data_columns.check_usable(rows, cell.task, where=frame.where, most=config.most_unusable)
-    planned = data_artifact.planned(rows, cell, version=VERSION, source=config.source, split=config.split)
-    summary = {**planned.summary, **about}
+    summary = {**planned.summary, **found.about, **about}
     artifact = dataclasses.replace(planned, summary=summary, seconds=time.perf_counter() - started)
-    return _Ready(artifact=artifact, rows=rows)
+    return Ready(cell=cell, artifact=artifact, rows=rows)
 
 
-def _keep(context: Context, ready: Sequence[_Ready]) -> list[Outcome]:
-    """Keeps what is new in one transaction; what is there already is a hit."""
+def _keep(context: Context, items: Sequence[Ready], *, drop_leaks: bool) -> list[Outcome]:
+    """Keeps what is new in one transaction; what is there already is a hit. Says what leaks, and what is taken now."""
     store = context.store
-    keys = [item.artifact.key for item in ready]
-    known = {} if context.force else {hit.key: hit for hit in _by_key(context, keys)}
-    new = [(item.artifact, {"examples": item.rows}) for item in ready if item.artifact.key not in known]
-    store.put_many(new, replace=context.force)
-    if known:
-        store.touch(list(known))
-    made = {artifact.key: Outcome(key=artifact.key, hit=False, summary=artifact.summary) for artifact, _ in new}
-    return [known.get(name) or made[name] for name in keys]
-
-
-def _by_key(context: Context, keys: Sequence[str]) -> list[Outcome]:
-    found = context.store.query("select key, summary from artifacts where list_contains(?, key)", [list(keys)])
-    return [Outcome(key=name, hit=True, summary=json.loads(summary)) for name, summary in found]
+    if drop_leaks:
+        items = data_sets.without_leaks(context, items, version=VERSION)
+    there = {} if context.force else store.get_many([item.artifact.key for item in items])
+    items = [
+        dataclasses.replace(item, artifact=there[item.artifact.key], rows=None) if item.artifact.key in there else item
+        for item in items
+    ]
+    items, lines = data_sets.with_leaks(context, items)
+    lines += data_sets.what_is_taken(context, items)
+    store.put_many(
+        [(item.artifact, {"examples": item.rows}) for item in items if item.rows is not None], replace=context.force
+    )
+    store.touch([item.artifact.key for item in items if item.rows is None])
+    for line in lines:  # only now: what cannot be kept changes nothing
+        context.say(line)
+    return [Outcome(key=item.artifact.key, hit=item.rows is None, summary=item.artifact.summary) for item in items]

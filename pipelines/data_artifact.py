@@ -15,6 +15,7 @@ from sdc.cache.store import Artifact
 from sdc.errors import UsageError
 from sdc.pipelines import tasks
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.similarity import num_equal
 from sdc.pipelines.stage import plan
 from sdc.pipelines.tasks import Task
 
@@ -33,14 +34,25 @@ def check_name(task: Task) -> None:
         )
 
 
-def planned(rows: Sequence[Mapping[str, Any]], cell: Cell, *, version: int, source: str, split: str) -> Artifact:
-    """Returns the artifact of rows with its key and summary: stage `data` for human rows, `gen` for synthetic ones."""
+def planned(
+    rows: Sequence[Mapping[str, Any]], cell: Cell, *, version: int, source: str, split: str, inputs: Sequence[str] = ()
+) -> Artifact:
+    """Returns the artifact of rows with its key and summary: stage `data` for human rows, `gen` for synthetic ones.
+
+    Args:
+        rows: As the table `examples` has them.
+        cell: Their language and task.
+        version: Of the stage.
+        source: `human` or `synthetic`.
+        split: What they are for.
+        inputs: Keys of the data that they were made of, if any.
+    """
     human = source == "human"
     artifact = plan(
         stage="data" if human else "gen",
         version=version,
         config=({"split": split} if human else {"origin": "import"}) | _content(rows, cell.task),
-        inputs=(),
+        inputs=inputs,
         lang=cell.lang,
         task=cell.task.name,
     )
@@ -59,7 +71,7 @@ def _content(rows: Sequence[Mapping[str, Any]], task: Task) -> dict[str, str]:
     content = {"digest": hashed.hexdigest()}
     if task.name not in tasks.builtin_names():
         # The artifact carries the user's task: an edited task file must not be a hit that goes unseen.
-        content["definition"] = key.digest(dataclasses.asdict(task))
+        content["definition"] = key.digest(task.definition())
     return content
 
 
@@ -73,13 +85,13 @@ def _summary(rows: Sequence[Mapping[str, Any]], task: Task, *, source: str, spli
         "ok": num_ok,
         "statuses": dict(Counter(row["status"] for row in rows)),
         "majority_rate": round(max(counts.values()) / num_ok, 4),
-        "task": json.loads(json.dumps(dataclasses.asdict(task))),  # as it is read back: lists, no tuples
+        "task": task.definition(),
     }
+    # They stay, and are counted.
+    summary["duplicates"] = num_equal(row["text"] for row in rows if row["status"] == "ok")
     if source == "human":
         return summary | {"labels": {label.name: counts[label.id] for label in task.labels}}
-    distinct = {" ".join(row["text"].casefold().split()) for row in rows if row["status"] == "ok"}
-    # Imported as it is: duplicates stay, and are counted.
     made = {
         label.name: {"quota": task.quota, "accepted": counts[label.id], "stopped": "imported"} for label in task.labels
     }
-    return summary | {"model": None, "labels": made, "duplicates": num_ok - len(distinct)}
+    return summary | {"model": None, "labels": made}

@@ -1,18 +1,16 @@
-"""From a frame to labelled examples: which column is the text, which the label, and what each row is worth.
+"""Which column of a frame is the text and which the label, and whether its first row is a header at all.
 
-Here: the choice of columns, labels of names, aliases or ids, the status and reason of a row. Not here: files
-(`data_files.py`), the hub (`data_hub.py`), the store (`data.py`).
+Here: the choice, by flags, names and what stands there. Not here: files (`data_files.py`), what a label means
+(`data_labels.py`), the status of a row (`data_rows.py`).
 """
 
-import json
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
-from sdc.errors import DataError, UsageError
-from sdc.pipelines.data_files import Frame
-from sdc.pipelines.tasks import Task
+from sdc.errors import UsageError
+from sdc.pipelines.data_files import Frame, Record
+from sdc.pipelines.data_labels import Labels, is_missing
+from sdc.pipelines.tasks import is_number, normalise
 
 #: Tried in this order, without regard to case.
 TEXT_NAMES = (
@@ -41,7 +39,8 @@ LABEL_NAMES = (
     "label_text",
 )
 
-_SAMPLES = 5
+#: A column of labels has labels in so many of its rows; ids and names side by side agree in as many.
+_MOSTLY = 0.8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,57 +52,131 @@ class Columns:
     check: str | None = None
 
 
-class Labels:
-    """Label ids by cell value, looked up once per distinct value."""
+def candidates(names: Sequence[str], *, text: str | None = None, label: str | None = None) -> list[str]:
+    """Returns the columns that `choose` may look at; what stands in others does not matter.
 
-    def __init__(self, task: Task) -> None:
-        self._task = task
-        self._known: dict[str, int | None] = {}
-
-    def id(self, value: object) -> int | None:
-        """Returns the id that a cell stands for, or None."""
-        text = str(value)
-        if text not in self._known:
-            self._known[text] = self._task.label_id(text)
-        return self._known[text]
+    >>> candidates(["id", "Text", "label", "intent", "when"]), candidates(["x", "y", "label"], text="x", label="y")
+    (['Text', 'label', 'intent'], ['x', 'y'])
+    """
+    texts = _like(names, [text] if text else TEXT_NAMES)
+    return list(dict.fromkeys([*texts, *_like(names, [label] if label else LABEL_NAMES)]))
 
 
 def choose(frame: Frame, labels: Labels, *, text: str | None = None, label: str | None = None) -> Columns:
     """Returns the columns to use: those named, else found by name and, for labels, by what stands in them.
 
     Raises:
-        UsageError: A named column is missing, or the choice cannot be made.
+        UsageError: A named column is missing, the choice cannot be made, or the first row seems to be no header.
     """
-    readable = [record.cells for record in frame.records if record.broken is None]
-    text_column = _named(frame, text, "--text-column") if text else _by_name(frame, TEXT_NAMES, "--text-column")
+    chosen = _choose(frame, labels, text=text, label=label)
+    position = frame.columns.index(chosen.label)
+    title = frame.first[position] if frame.first else ""
+    if labels.id(title) is not None and normalise(title) not in LABEL_NAMES:
+        what = f"the first row seems to be no header: {title[:40]!r} is a label"
+        raise UsageError(what, frame.where, "add --no-header if it is a row, --header if it is not")
+    return chosen
+
+
+def _choose(frame: Frame, labels: Labels, *, text: str | None, label: str | None) -> Columns:
+    if not frame.first and frame.columns == _numbers(len(frame.columns)):
+        guess = _unnamed(frame, labels, text=text, label=label)
+        text, label = text or guess[0], label or guess[1]
+    text_column = named(frame, text, "--text-column") if text else _by_name(frame, labels)
     if label:
-        return Columns(text=text_column, label=_named(frame, label, "--label-column"))
-    candidates = [name for name in _ordered(frame, LABEL_NAMES) if name != text_column]
-    if not candidates:
+        return Columns(text=text_column, label=named(frame, label, "--label-column"))
+    found = [name for name in _like(frame.columns, LABEL_NAMES) if name != text_column]
+    if not found:
         raise UsageError(f"no label column among {_list(frame)}", frame.where, "name it with --label-column")
-
-    def share(name: str, *, names_only: bool = False) -> float:
-        good = sum(
-            labels.id(cells.get(name)) is not None and not (names_only and _is_number(cells.get(name)))
-            for cells in readable
-        )
-        return good / max(len(readable), 1)
-
-    best = max(candidates, key=share)  # the first of equals, so `label` before `intent`
-    if share(best) == 0 and len(candidates) > 1:
+    best = max(found, key=lambda name: _share(frame, labels, name))  # the first of equals, so `label` before `intent`
+    if _share(frame, labels, best) == 0 and len(found) > 1:
         raise UsageError(
-            f"none of the columns {', '.join(map(repr, candidates))} has labels of this task; {_list(frame)}",
+            f"none of the columns {', '.join(map(repr, found))} has labels of this task; {_list(frame)}",
             frame.where,
             "name the right one with --label-column",
         )
+    _once(frame, best, "--label-column")
     # Where an id and a name stand side by side, as in the paper's files, they must agree. A few odd names are rows to
     # report; a column that is mostly something else is no label column at all.
-    checks = [name for name in candidates if name != best and share(name, names_only=True) >= 0.8]
-    _once(frame, best, "--label-column")
-    return Columns(text=text_column, label=best, check=checks[0] if checks else None)
+    checks = [name for name in found if name != best and _share(frame, labels, name, names_only=True) >= _MOSTLY]
+    if not checks:
+        return Columns(text=text_column, label=best)
+    if _agreement(frame, labels, best, checks[0]) < _MOSTLY:  # the numbers are no ids: the names say what is meant
+        return Columns(text=text_column, label=checks[0])
+    return Columns(text=text_column, label=best, check=checks[0])
 
 
-def _named(frame: Frame, name: str, flag: str) -> str:
+def without_header(frame: Frame, labels: Labels) -> Frame:
+    """Returns the frame of a file whose first row is plainly no header, with that row; any other as it is.
+
+    Plainly: no column has a usual name, and just one has a label at its head and labels below it.
+    """
+    if not frame.first or _like(frame.columns, (*TEXT_NAMES, *LABEL_NAMES)):
+        return frame
+    if len(_columns_of_labels(frame, labels, frame.first)) != 1 or len(set(frame.first)) != len(frame.first):
+        return frame
+    numbers = _numbers(len(frame.columns))
+    rename = dict(zip(frame.columns, numbers, strict=True))
+
+    def renamed(record: Record) -> Record:
+        lines = tuple({rename[name]: value for name, value in line.items()} for line in record.lines)
+        return replace(record, cells={rename[name]: value for name, value in record.cells.items()}, lines=lines)
+
+    first = Record(line=1, cells=dict(zip(numbers, frame.first, strict=True)))
+    return replace(frame, columns=numbers, first=(), records=(first, *map(renamed, frame.records)))
+
+
+def _numbers(length: int) -> tuple[str, ...]:
+    return tuple(map(str, range(1, length + 1)))
+
+
+def _columns_of_labels(frame: Frame, labels: Labels, heads: Sequence[str] | None = None) -> list[str]:
+    """Returns the columns that mostly have labels; with `heads`, only those that have one there too."""
+    return [
+        name
+        for position, name in enumerate(frame.columns)
+        if (heads is None or labels.id(heads[position]) is not None) and _share(frame, labels, name) >= _MOSTLY
+    ]
+
+
+def _unnamed(frame: Frame, labels: Labels, *, text: str | None, label: str | None) -> tuple[str | None, str | None]:
+    """Returns the text and the label column of a frame without names, as far as what stands there says it."""
+    found = [name for name in _columns_of_labels(frame, labels) if name != text]
+    label = label or (found[0] if len(found) == 1 else None)
+    others = [name for name in frame.columns if name != label]
+    text = text or (others[0] if len(others) == 1 else None)
+    if text is None or label is None:
+        row = next((record.cells for record in frame.records if record.broken is None), {})
+        shown = ", ".join(f"{name} {str(value)[:30]!r}" for name, value in list(row.items())[:8])
+        what = f"the file has no header, and nothing tells which column is which; the first row has {shown}"
+        raise UsageError(what, frame.where, "name them by number: --text-column 2 --label-column 1")
+    return text, label
+
+
+def _share(frame: Frame, labels: Labels, name: str, *, names_only: bool = False) -> float:
+    """Returns the share of readable rows that have a label in a column, 0 to 1; with `names_only`, one in words."""
+    values = [record.cells.get(name) for record in frame.records if record.broken is None]
+    good = sum(
+        (labels.id(value) is not None or labels.is_skipped(value))
+        and not (names_only and is_number(normalise(str(value))))
+        for value in values
+    )
+    return good / max(len(values), 1)
+
+
+def _agreement(frame: Frame, labels: Labels, one: str, other: str) -> float:
+    """Returns the share of rows with two labels in which they are the same, 0 to 1; 1 without such rows."""
+    rows = [record.cells for record in frame.records if record.broken is None]
+    pairs = [(labels.id(row.get(one)), labels.id(row.get(other))) for row in rows if not is_missing(row.get(other))]
+    both = [a == b for a, b in pairs if a is not None and b is not None]
+    return sum(both) / len(both) if both else 1.0
+
+
+def named(frame: Frame, name: str, flag: str) -> str:
+    """Returns the column of that name, whatever its case.
+
+    Raises:
+        UsageError: There is none, or two.
+    """
     found = [c for c in dict.fromkeys(frame.columns) if c == name] or [
         c for c in dict.fromkeys(frame.columns) if c.strip().casefold() == name.strip().casefold()
     ]
@@ -112,16 +185,27 @@ def _named(frame: Frame, name: str, flag: str) -> str:
     return _once(frame, found[0], flag)
 
 
-def _by_name(frame: Frame, names: Sequence[str], flag: str) -> str:
-    found = _ordered(frame, names)
+def _by_name(frame: Frame, labels: Labels) -> str:
+    found = _like(frame.columns, TEXT_NAMES)
     if not found:
-        hint = "; is the delimiter a comma (.csv) or a tab (.tsv)?" if len(frame.columns) == 1 else ""
-        raise UsageError(f"no text column among {_list(frame)}{hint}", frame.where, f"name it with {flag}")
-    return _once(frame, found[0], flag)
+        fix = "name it with --text-column"
+        if len(frame.columns) == 1:
+            others = [
+                word
+                for word, sign in (("tab", "\t"), ('";"', ";"), ('"|"', "|"), ('","', ","))
+                if sign in frame.columns[0]
+            ]
+            fix = f"is the delimiter another one? add --delimiter {others[0]}" if others else fix
+        elif any(labels.id(title) is not None for title in frame.first):
+            fix += ", or add --no-header if the first line is a row"
+        raise UsageError(f"no text column among {_list(frame)}", frame.where, fix)
+    return _once(frame, found[0], "--text-column")
 
 
-def _ordered(frame: Frame, names: Sequence[str]) -> list[str]:
-    return [c for name in names for c in dict.fromkeys(frame.columns) if c.strip().casefold() == name]
+def _like(columns: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Returns the columns that have one of the names, in the order of the names."""
+    wanted = [name.strip().casefold() for name in names]
+    return [c for name in wanted for c in dict.fromkeys(columns) if c.strip().casefold() == name]
 
 
 def _once(frame: Frame, name: str, flag: str) -> str:
@@ -133,101 +217,3 @@ def _once(frame: Frame, name: str, flag: str) -> str:
 def _list(frame: Frame) -> str:
     shown = ", ".join(repr(name[:40]) for name in frame.columns[:12])
     return f"the columns {shown}{' ...' if len(frame.columns) > 12 else ''}"
-
-
-def _is_number(value: object) -> bool:
-    try:
-        float(str(value))
-    except ValueError:
-        return False
-    return True
-
-
-def examples(
-    frame: Frame, columns: Columns, labels: Labels, *, lang: str, task: Task, source: str, split: str
-) -> list[dict[str, Any]]:
-    """Returns one row of the table `examples` per record, in order, each with a status and a reason.
-
-    `ok`; `empty` (no text but white space); `unlabelled` (no usable label); `broken` (the row cannot be read).
-
-    Raises:
-        DataError: No row can be used.
-    """
-    rows = []
-    for idx, record in enumerate(frame.records):
-        text, label, status, reason = record.raw, None, "broken", record.broken
-        if record.broken is None:
-            text, reason = printable(record.cells.get(columns.text))
-            if reason is None:
-                label, why_unlabelled = _label(record.cells, columns, labels, task)
-                if not text.strip():
-                    status, reason = "empty", "empty text"
-                else:
-                    status, reason = ("ok", None) if why_unlabelled is None else ("unlabelled", why_unlabelled)
-        else:
-            text, _ = printable(record.raw)
-        rows.append(
-            {
-                "idx": idx,
-                "lang": lang,
-                "task": task.name,
-                "text": text,
-                "label": label,
-                "label_name": None if label is None else task.labels[label].name,
-                "source": source,
-                "split": split,
-                "status": status,
-                "reason": reason,
-                "origin": None,
-            }
-        )
-    return rows
-
-
-def printable(value: object) -> tuple[str, str | None]:
-    """Returns the text of a cell as it is, and why it cannot be used (then the text is made printable), or None."""
-    if value is None:
-        return "", None
-    if not isinstance(value, str):
-        return json.dumps(value, default=str), f"the text is of type {type(value).__name__}"
-    if "\0" in value:
-        return value.replace("\0", "\N{REPLACEMENT CHARACTER}"), "the text has a NUL in it"
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return value.encode(errors="replace").decode(), "the text has half a character in it (a lone surrogate)"
-    return value, None
-
-
-def _label(cells: Any, columns: Columns, labels: Labels, task: Task) -> tuple[int | None, str | None]:
-    value = cells.get(columns.label)
-    label = labels.id(value)
-    if label is None:
-        missing = value is None or not str(value).strip()
-        return None, "no label" if missing else f"unknown label {str(value)[:80]!r}"
-    if columns.check is not None:
-        name = cells.get(columns.check)
-        if name is not None and str(name).strip() and labels.id(name) != label:
-            return None, f"{columns.label} is {str(value)[:40]!r} but {columns.check} is {str(name)[:40]!r}"
-    return label, None
-
-
-def check_usable(rows: Sequence[dict[str, Any]], task: Task, *, where: str, most: float) -> None:
-    """Fails if more than the share `most` of the rows has no usable label, or none of them can be used.
-
-    Raises:
-        DataError: With samples of what stands there and the labels that the task knows.
-    """
-    unusable = [row for row in rows if row["status"] in ("unlabelled", "broken")]
-    if len(unusable) > most * len(rows):
-        reasons = Counter(row["reason"] for row in unusable)
-        samples = ", ".join(reason for reason, _ in reasons.most_common(_SAMPLES))
-        names = ", ".join(label.name for label in task.labels)
-        raise DataError(
-            f"{len(unusable)} of {len(rows)} rows have no usable label ({samples})",
-            where,
-            f"the labels of task {task.name} are {names}, or ids from 0; check --task and --label-column",
-        )
-    if not any(row["status"] == "ok" for row in rows):
-        raise DataError(f"none of the {len(rows)} rows can be used ({rows[0]['reason']})", where, "check --text-column")

@@ -1,7 +1,8 @@
 """The paper's public data sets from the Hugging Face hub, or from a local copy, through `datasets`.
 
-Here: which set belongs to a language and a task, and its rows as a frame. Not here: labels and statuses
-(`data_columns.py`), the store (`data.py`). `datasets` is imported in `load` alone.
+Here: which set belongs to a language and a task, and its rows as a frame. Not here: which part of a local copy is in a
+language (`data_clone.py`), labels and statuses (`data_reading.py`), the store (`data.py`). `datasets` is imported in
+`load` alone.
 """
 
 import os
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdc.errors import DataError
+from sdc.pipelines import data_clone, data_columns, data_parquet, data_select
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.data_files import Frame, Record
 
@@ -92,12 +94,13 @@ def flores_code(tag: str, script: str) -> str:
     return f"{individual.get(language.language or '') or language.to_alpha3()}_{script}"
 
 
-def load(source: HubSource, split: str, *, folder: Path | None = None) -> Frame:
+def load(source: HubSource, split: str, *, lang: str, folder: Path | None = None) -> Frame:
     """Returns one split of a set as a frame.
 
     Args:
         source: The set.
         split: `train` or `test`.
+        lang: Tag of the language: a local copy may hold many.
         folder: A local copy to read instead of the hub: of the repository, or a folder with such copies by name.
 
     Raises:
@@ -115,7 +118,7 @@ def load(source: HubSource, split: str, *, folder: Path | None = None) -> Frame:
             # A hub set is kept in the cache of `datasets`; a local one is read anew, for its files may have changed.
             arguments: dict[str, Any] = {"path": source.repo, "name": source.config}
             if folder is not None:
-                arguments = _local(folder, source)
+                arguments = _local(folder, source, split=source.splits[split], lang=lang)
                 arguments["cache_dir"] = scratch
             if hasattr(datasets.load_dataset_builder(**arguments).config, "keep_default_na"):
                 arguments["keep_default_na"] = False  # else a text such as "None" or "NA" is lost
@@ -123,7 +126,7 @@ def load(source: HubSource, split: str, *, folder: Path | None = None) -> Frame:
         except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
             reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
             raise DataError(f"cannot get the {split} split ({reason})", where, _OTHERWISE) from error
-        return _frame(dataset, where=where)
+        return _frame(dataset, source, where=where)
 
 
 def _check_network(source: HubSource) -> None:
@@ -145,40 +148,37 @@ def _check_network(source: HubSource) -> None:
         ) from error
 
 
-def _local(folder: Path, source: HubSource) -> dict[str, Any]:
-    """Returns what load_dataset takes for a local copy: with a dataset card as on the hub, else by its files."""
+def _local(folder: Path, source: HubSource, *, split: str, lang: str) -> dict[str, Any]:
+    """Returns what load_dataset takes for a local copy: of the language that is asked for, and no other."""
     name = source.repo.split("/")[-1]
     root = next((path for path in (folder / source.repo, folder / name) if path.is_dir()), folder)
-    if source.config is None:
-        return {"path": str(root)}
-    # A copy of one language is enough; with the card, `datasets` would want the files of all of them.
-    inner = next((path for path in (root / source.config, root / "data" / source.config) if path.is_dir()), None)
-    if inner is None and "configs:" in _card(root):
-        return {"path": str(root), "name": source.config}
-    return {"path": str(inner or root)}
+    place = data_clone.place(root, lang=lang, split=split, config=source.config)
+    return dict(data_clone.load_arguments(place, split=split))
 
 
-def _card(root: Path) -> str:
-    path = root / "README.md"
-    return path.read_text("utf-8", errors="replace") if path.is_file() else ""
-
-
-def _frame(dataset: "Dataset", *, where: str) -> Frame:
+def _frame(dataset: "Dataset", source: HubSource, *, where: str) -> Frame:
+    names = dataset.column_names
+    wanted = data_columns.candidates(names, text=source.text, label=source.label)
+    wanted += [name for name in names if name.casefold() in data_select.LANGUAGE_NAMES]
     features = dataset.features
     # Ids of a hub set count in its own order of labels; its names mean the same everywhere.
-    named = {name: features[name].names for name in features if hasattr(features[name], "names")}
-
-    def cells(row: Mapping[str, Any]) -> dict[str, Any]:
-        return {
-            name: named[name][value] if name in named and isinstance(value, int) and value >= 0 else value
-            for name, value in row.items()
-        }
-
-    rows = dataset.to_list()
-    if not rows:
+    labels = {name: inner.names for name in wanted if (inner := _class_label(features[name])) is not None}
+    rows = dataset.select_columns(wanted).to_list() if wanted else []
+    if not len(dataset):
         raise DataError("the set has no rows", where, _OTHERWISE)
-    records = tuple(Record(line=i, cells=cells(row)) for i, row in enumerate(rows, start=1))
-    return Frame(where=where, columns=tuple(dataset.column_names), records=records)
+    records = tuple(
+        Record(line=i, cells={name: data_parquet.plain(value, labels.get(name)) for name, value in row.items()})
+        for i, row in enumerate(rows, start=1)
+    )
+    return Frame(where=where, columns=tuple(names), records=records)
+
+
+def _class_label(feature: Any) -> Any:
+    """Returns the feature that knows names of labels, also of a list of them; None if there is none."""
+    for found in (feature, getattr(feature, "feature", None)):
+        if hasattr(found, "names"):
+            return found
+    return None
 
 
 @contextmanager

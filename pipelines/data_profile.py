@@ -13,10 +13,12 @@ from typing import Any
 
 from sdc.cache.store import Artifact, Store
 from sdc.errors import DataError
+from sdc.pipelines import leaks
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.similarity import num_equal, repeats
 
 #: The kinds of examples of a cell, in the order they are shown in.
-KINDS = ("train", "test", "synthetic")
+KINDS = ("train", "test", "dev", "synthetic")
 
 #: What is odd -> whether a text has it.
 ODD: Mapping[str, Callable[[str], object]] = {
@@ -40,8 +42,10 @@ class Profile:
         statuses: Rows by status.
         labels: Rows with status `ok` by label name, in the order of the ids.
         majority_rate: Share of the most frequent label, 0 to 1.
-        duplicates: Rows whose case-folded, white-space-normalised text occurred before.
-        found_in: Kind -> how many of these rows occur there, compared in the same way.
+        duplicates: Rows whose text occurred before, but for case, white space and the spelling of accents.
+        near_duplicates: Rows that are one before them, or nearly, as the gate `duplicate` rejects them.
+        found_in: Kind -> how many of these rows occur there, word for word as `duplicates`.
+        nearly_in: Kind -> how many of these rows occur there or nearly, as the gates `copy` and `test` reject them.
         odd: Rows with an odd character, by what is odd.
         chars_median: Median length of a text in characters.
         chars_max: Greatest length in characters.
@@ -57,19 +61,12 @@ class Profile:
     labels: Mapping[str, int]
     majority_rate: float
     duplicates: int
+    near_duplicates: int
     found_in: Mapping[str, int] = field(default_factory=dict)
+    nearly_in: Mapping[str, int] = field(default_factory=dict)
     odd: Mapping[str, int]
     chars_median: float
     chars_max: int
-
-
-def fold(text: str) -> str:
-    """Returns a text as duplicates are compared: case-folded, with runs of white space as one space.
-
-    >>> fold("  Olly,  PLAY ")
-    'olly, play'
-    """
-    return " ".join(text.casefold().split())
 
 
 def listing(store: Store, *, lang: Sequence[str] = (), task: Sequence[str] = ()) -> list[Artifact]:
@@ -113,13 +110,17 @@ def profile(store: Store, artifacts: Mapping[str, Artifact]) -> list[Profile]:
         artifacts: By kind.
     """
     rows = {kind: _rows(store, artifact) for kind, artifact in artifacts.items()}
-    folded = {kind: [fold(text) for text in _texts(found)] for kind, found in rows.items()}
-    overlaps: dict[str, dict[str, int]] = {kind: {} for kind in artifacts}
+    texts = {kind: list(enumerate(_texts(found))) for kind, found in rows.items()}
+    exact: dict[str, dict[str, int]] = {kind: {} for kind in artifacts}
+    near: dict[str, dict[str, int]] = {kind: {} for kind in artifacts}
     for one, other in combinations([kind for kind in KINDS if kind in artifacts], 2):
-        for kind, there in ((one, other), (other, one)):
-            known = set(folded[there])
-            overlaps[kind][there] = sum(text in known for text in folded[kind])
-    return [_profile(artifact, kind, rows[kind], folded[kind], overlaps[kind]) for kind, artifact in artifacts.items()]
+        found = leaks.find(texts[one], texts[other])
+        near[one][other], near[other][one] = found.rows, found.leaked
+        exact[one][other], exact[other][one] = found.exact_rows, found.exact
+    return [
+        _profile(artifact, kind, rows[kind], found_in=exact[kind], nearly_in=near[kind])
+        for kind, artifact in artifacts.items()
+    ]
 
 
 def _rows(store: Store, artifact: Artifact) -> list[tuple[Any, ...]]:
@@ -134,7 +135,12 @@ def _texts(rows: Sequence[tuple[Any, ...]]) -> list[str]:
 
 
 def _profile(
-    artifact: Artifact, kind: str, rows: Sequence[tuple[Any, ...]], folded: Sequence[str], found_in: Mapping[str, int]
+    artifact: Artifact,
+    kind: str,
+    rows: Sequence[tuple[Any, ...]],
+    *,
+    found_in: Mapping[str, int],
+    nearly_in: Mapping[str, int],
 ) -> Profile:
     texts = _texts(rows)
     counts = Counter(label for _, label, status in rows if status == "ok")
@@ -150,8 +156,10 @@ def _profile(
         statuses=dict(Counter(status for _, _, status in rows).most_common()),
         labels={name: counts[name] for name in names},
         majority_rate=max(counts.values(), default=0) / max(counts.total(), 1),
-        duplicates=len(folded) - len(set(folded)),
+        duplicates=num_equal(texts),
+        near_duplicates=len(repeats(texts)),
         found_in=found_in,
+        nearly_in=nearly_in,
         odd={name: count for name, count in odd.items() if count},
         chars_median=statistics.median(map(len, texts)) if texts else 0,
         chars_max=max(map(len, texts), default=0),

@@ -15,7 +15,7 @@ from typing import Any
 from sdc.cache.key import derive_seed, digest, identity
 from sdc.cache.store import Artifact
 from sdc.errors import UsageError
-from sdc.pipelines import icl_select, icl_shots, prompts, stage
+from sdc.pipelines import icl_select, icl_shots, lineage, prompts, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.draws import Draw
 from sdc.pipelines.engines import answers, models, open_asker
@@ -114,6 +114,7 @@ def estimates(
 
 
 def _plan(context: Context, config: IclConfig, cell: Cell, draws: Sequence[Draw], test: Artifact) -> list[_Run]:
+    lineage.refuse_train(test)
     ignored = {"seed"} | ({"max_tokens"} if config.decoding == "scores" else set())
     ignored |= {"shots"} if config.select else {"dev_rows"}
     ignored |= set() if config.uses_draws else {"shot_strategy"}

@@ -11,8 +11,10 @@ from typing import Any
 
 from sdc.cache.store import Store
 from sdc.pipelines.gates import leaked
-from sdc.pipelines.similarity import Index, frequencies, normalise
+from sdc.pipelines.similarity import Index, normalise
 
+#: Rows that a student may learn from or be tested on.
+USABLE = ("ok", "seed")
 #: idx and text
 Text = tuple[int, str]
 
@@ -62,6 +64,11 @@ class Leaks:
         return len({pair.row for pair in self.pairs})
 
     @property
+    def exact_rows(self) -> int:
+        """How many rows are test rows word for word."""
+        return len({pair.row for pair in self.pairs if pair.exact})
+
+    @property
     def share(self) -> float:
         """Share of the test rows that stand in the rows, 0 to 1; 0 without test rows."""
         return self.leaked / max(self.num_test, 1)
@@ -80,19 +87,28 @@ class Leaks:
         return f"{self.leaked} of {self.num_test} test texts ({self.share:.1%}{word_for_word})"
 
 
-def find(rows: Sequence[Text], test: Sequence[Text]) -> Leaks:
+def index(test: Sequence[Text]) -> Index:
+    """Returns the look-up of test texts that `find` makes, for several searches."""
+    return Index((text for _, text in test), threshold=leaked.THRESHOLD)
+
+
+def find(rows: Sequence[Text], test: Sequence[Text], *, known: Index | None = None) -> Leaks:
     """Returns which test texts stand in the rows: what the gate `test` would reject there.
+
+    Args:
+        rows: Of a train set.
+        test: Of a test set.
+        known: The `index` of the test texts, if it was made before.
 
     >>> found = find([(0, "Play some MUSIC"), (1, "Stop")], [(7, "play some music"), (8, "Go on")])
     >>> str(found), found.pairs
     ('1 of 2 test texts (50.0%, 1 word for word)', (Leak(row=0, test=7, similarity=1.0, exact=True),))
     """
-    texts = [text for _, text in rows]
-    index = Index((text for _, text in test), threshold=leaked.THRESHOLD, known=frequencies(texts[:2000]))
+    known = index(test) if known is None else known
     pairs = [
         Leak(row=idx, test=test[k][0], similarity=similarity, exact=normalise(text) == normalise(test[k][1]))
         for idx, text in rows
-        for k, similarity in index.near(text)
+        for k, similarity in known.near(text)
     ]
     return Leaks(num_test=len(test), pairs=tuple(pairs))
 
@@ -119,5 +135,5 @@ def _between(path: Path, rows: str, test: str) -> Leaks:
 
 def texts(store: Store, key: str) -> list[Text]:
     """Returns idx and text of the rows of an artifact that a student may learn from or be tested on, by idx."""
-    sql = "select idx, text from examples where key = ? and status in ('ok', 'seed') order by idx"
-    return [(idx, text) for idx, text in store.query(sql, [key])]
+    sql = "select idx, text from examples where key = ? and list_contains(?, status) order by idx"
+    return [(idx, text) for idx, text in store.query(sql, [key, list(USABLE)])]

@@ -12,6 +12,7 @@ from sdc.cache.store import Artifact
 from sdc.errors import DataError, StoreError, UsageError
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.stage import Context
+from sdc.pipelines.tasks import languages
 
 
 def newest_data(context: Context, cell: Cell, *, split: str) -> Artifact:
@@ -23,8 +24,24 @@ def newest_data(context: Context, cell: Cell, *, split: str) -> Artifact:
     for artifact in context.store.find("data", lang=cell.lang, task=cell.task.name):
         if artifact.summary.get("split") == split:
             return artifact
-    fix = f"sdc data add FILE --lang {cell.lang} --task {cell.task.name} --split {split}"
-    raise DataError(f"no human {split} examples of {cell}", str(context.store.path), f"add some: {fix}")
+    fix = f"add some: sdc data add FILE --lang {cell.lang} --task {cell.task.name} --split {split}"
+    raise DataError(f"no human {split} examples of {cell}", str(context.store.path), _other_tag(context, cell) or fix)
+
+
+def other_tags(context: Context, cell: Cell, stage: str = "data") -> list[str]:
+    """Returns other tags of the cell's language that artifacts of a stage have, as `th` beside `th-TH`."""
+    found = context.store.query(
+        "select distinct lang from artifacts where stage = ? and task = ? and lang <> ? order by lang",
+        [stage, cell.task.name, cell.lang],
+    )
+    return [tag for (tag,) in found if languages.matches(cell.lang, tag)]
+
+
+def _other_tag(context: Context, cell: Cell, stage: str = "data") -> str:
+    """Returns what to do where the store has what is missing under another tag of the language; else nothing."""
+    return " or ".join(
+        f"the store has {tag}/{cell.task.name}: --lang {tag}" for tag in other_tags(context, cell, stage)
+    )
 
 
 def newest_generation(context: Context, cell: Cell) -> Artifact:
@@ -114,12 +131,38 @@ def authors(key: str, get: Callable[[str], Artifact | None]) -> list[tuple[str, 
     return sorted(found)
 
 
+def test_data(context: Context, cell: Cell, key: str | None = None) -> Artifact:
+    """Returns what a student is tested on: the data of a key, or the newest test data of the cell.
+
+    Raises:
+        UsageError: The key is of a train split, of another cell, or its labels have changed.
+        DataError: There is none.
+    """
+    if key is None:
+        found = newest_data(context, cell, split="test")
+    else:
+        found = context.store.resolve(key, stages=("data",))
+        if (found.lang, found.task) != (cell.lang, cell.task.name):
+            what = f"data {found.short} is of {found.lang}/{found.task}, not of {cell}"
+            raise UsageError(what, "--test", "see `sdc data ls`")
+    refuse_train(found)
+    check_labels(found, cell)
+    return found
+
+
 def refuse_test(data: Artifact) -> None:
-    """Raises a UsageError if these are test examples: a student must never see what it is tested on."""
-    if data.stage == "data" and data.summary.get("split") == "test":
-        raise UsageError(
-            f"data {data.short} is the test split", fix="give the key of the train split; see `sdc data ls`"
-        )
+    """Raises a UsageError if these are test or dev examples: a student must never see what it is tested on."""
+    split = data.summary.get("split")
+    if data.stage == "data" and split not in (None, "train"):
+        fix = "give the key of the train split; see `sdc data ls`"
+        raise UsageError(f"data {data.short} is the {split} split, not train data", fix=fix)
+
+
+def refuse_train(data: Artifact) -> None:
+    """Raises a UsageError if these are train examples: a result on what a student has seen says nothing."""
+    if data.stage != "data" or data.summary.get("split") == "train":
+        fix = "give the key of the test split, or add the file as one; see `sdc data ls`"
+        raise UsageError(f"{data.stage} {data.short} is the train split, not test data", "--test", fix)
 
 
 def check_labels(artifact: Artifact, cell: Cell) -> None:
@@ -136,6 +179,7 @@ def check_labels(artifact: Artifact, cell: Cell) -> None:
 def _newest(context: Context, cell: Cell, stage: str, *, fix: str) -> Artifact:
     found = context.store.find(stage, lang=cell.lang, task=cell.task.name, limit=1)
     if not found:
-        raise DataError(f"no {stage} artifact of {cell}", str(context.store.path), f"run `{fix}` first")
+        fix = _other_tag(context, cell, stage) or f"run `{fix}` first"
+        raise DataError(f"no {stage} artifact of {cell}", str(context.store.path), fix)
     refuse_stale(context, found)
     return found[0]

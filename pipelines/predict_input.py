@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sdc.errors import DataError, UsageError
-from sdc.pipelines.data_columns import TEXT_NAMES, printable
+from sdc.pipelines.data_columns import TEXT_NAMES
+from sdc.pipelines.data_rows import printable
 
 #: A longer line is a row without a label; nothing of it is kept, so that memory stays bounded.
 MAX_LINE_BYTES = 2**24

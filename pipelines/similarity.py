@@ -14,6 +14,8 @@ _N = 5
 _SLACK = 1e-9
 #: So many texts show well enough which shingles are rare.
 _SAMPLE = 2000
+#: So many texts are quickly compared.
+_MANY = 1000
 
 
 def normalise(text: str) -> str:
@@ -95,7 +97,7 @@ class Index:
         mine = _hashes(text)
         least, most = self._threshold * len(mine) - _SLACK, len(mine) / self._threshold + _SLACK
         found = []
-        for number in {number for one in self._looked_up(mine) for number in self._by_hash.get(one, ())}:
+        for number in self._candidates(mine):
             other = self._sets[number]
             if not least <= len(other) <= most:
                 continue
@@ -105,6 +107,13 @@ class Index:
                 found.append((number, similarity))
         return sorted(found)
 
+    def _candidates(self, mine: Set[int]) -> set[int]:
+        """Returns the texts that may be near: those looked up under a shingle of this one."""
+        shared = self._by_hash.keys() & mine
+        if sum(len(self._by_hash[one]) for one in shared) > _MANY:  # only then it pays to find the rarest first
+            shared &= set(self._looked_up(mine))
+        return {number for one in shared for number in self._by_hash[one]}
+
     def _looked_up(self, found: Set[int]) -> list[int]:
         """Returns the rarest, as many as must hold one of those shared with any near duplicate."""
         if self._threshold > 1:
@@ -112,6 +121,35 @@ class Index:
         num = len(found) - math.ceil(self._threshold * len(found) - _SLACK) + 1
         known = self._frequencies
         return [one for _, one in sorted([(known.get(one, 0), one) for one in found])[:num]]
+
+
+def repeats(texts: Iterable[str], *, threshold: float = 0.8) -> dict[int, tuple[int, float]]:
+    """Returns what each text repeats that is nearly one before it: position -> (position of that one, similarity).
+
+    A text that repeats one is not looked at again for later ones, as in the gate `duplicate`, which rejects it.
+
+    >>> repeats(["Set an alarm", "Play music", "set  an ALARM"])
+    {2: (0, 1.0)}
+    """
+    index, kept, found = Index(threshold=threshold), list[int](), {}
+    for position, text in enumerate(texts):
+        near = index.nearest(text)
+        if near is None:
+            index.add(text)
+            kept.append(position)
+        else:
+            found[position] = (kept[near[0]], near[1])
+    return found
+
+
+def num_equal(texts: Iterable[str]) -> int:
+    """Returns how many texts are equal to one before them after `normalise`.
+
+    >>> num_equal(["Caf\u00e9", "cafe\u0301 ", "tea"])
+    1
+    """
+    folded = list(map(normalise, texts))
+    return len(folded) - len(set(folded))
 
 
 def _hashes(text: str) -> set[int]:

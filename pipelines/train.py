@@ -19,7 +19,7 @@ from sdc.cache import freshness
 from sdc.cache.key import derive_seed, digest
 from sdc.cache.store import Artifact, Rows
 from sdc.errors import EngineError
-from sdc.pipelines import stage, students
+from sdc.pipelines import lineage, stage, students
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.draws import Draw
 from sdc.pipelines.engines.energy import Meter
@@ -88,6 +88,7 @@ def plan(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[D
 def _planned(
     context: Context, student: Student, config: TrainConfig, cell: Cell, draws: Sequence[Draw], test: Artifact
 ) -> dict[str, Run]:
+    lineage.refuse_train(test)
     common = {"method": student.method, **student.identity(), "num_labels": len(cell.task.labels)}
 
     def run_on(draw: Draw, attempt: int = 0) -> Run:

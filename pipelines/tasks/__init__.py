@@ -3,6 +3,8 @@
 Here: what a task is, how it is found and validated. Not here: prompts (`prompts/`), data (`data.py`).
 """
 
+import dataclasses
+import json
 import re
 import tomllib
 import unicodedata
@@ -12,20 +14,40 @@ from pathlib import Path
 from typing import Any
 
 from sdc.errors import DataError, UsageError
+from sdc.pipelines.tasks import languages
 
 _FOLDER = Path(__file__).parent
 _METRICS = ("accuracy", "macro_f1")
 _NAME = re.compile(r"(?!\s)[^,/\\\x00-\x1f\x7f]+(?<!\s)")
 
 
+#: A whole number as people and pandas write it; `01` is none, but a name.
+_WHOLE = re.compile(r"(?a:[+-]?(0|[1-9]\d{0,14})(\.0+)?)")
+
+
 def normalise(text: str) -> str:
     """Returns `text` as labels are compared: NFKC, case-folded, `_`, `-` and runs of white space as one space.
 
+    A number keeps its sign, and loses the `.0` that a float has. What would be nothing, as `-`, stays.
+
     >>> normalise("  Audio_Volume-Down ")
     'audio volume down'
+    >>> [normalise(text) for text in ("-1", "1.0", "+2", "-", "-0")]
+    ['-1', '1', '2', '-', '0']
     """
-    text = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join(text.replace("_", " ").replace("-", " ").split())
+    text = unicodedata.normalize("NFKC", text).casefold().strip()
+    if _WHOLE.fullmatch(number := text.replace("\N{MINUS SIGN}", "-")):
+        return str(int(number.split(".")[0]))
+    return " ".join(text.replace("_", " ").replace("-", " ").split()) or text
+
+
+def is_number(spelling: str) -> bool:
+    """Returns whether a normalised spelling is a whole number.
+
+    >>> [is_number(normalise(text)) for text in ("1", "-1", "1.0", "0.5", "01", "one")]
+    [True, True, True, False, False, False]
+    """
+    return _WHOLE.fullmatch(spelling) is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +72,7 @@ class Task:
         quota: Synthetic rows per label that `gen` aims for, at least 1.
         sizes_up_to: The largest nominal size of the paper's grid for this task, in rows.
         labels: In the order of their ids, which are 0, 1, 2 ...
+        langs: The only languages that there is data in, as tags: what `--lang all` means for this task. Empty: any.
     """
 
     name: str
@@ -59,6 +82,7 @@ class Task:
     metric: str = "accuracy"
     quota: int = 200
     sizes_up_to: int = 2000
+    langs: tuple[str, ...] = ()
 
     @property
     def label_names(self) -> tuple[str, ...]:
@@ -77,17 +101,22 @@ class Task:
     def label_id(self, value: object) -> int | None:
         """Returns the id that `value` (a name, an alias or an id) stands for, or None.
 
-        A number is an id: 0 is the first label. A float counts only if it is whole (`0.0`, as pandas writes it).
+        Names win over ids, and where a name is a number, as in a task with the labels 1 to 5, no number is an id. Else
+        0 is the first label. A float counts only if it is whole (`0.0`, as pandas writes it).
         """
-        text = str(value).strip()
-        known = self.spellings().get(normalise(text))
-        if known is not None:
-            return known
-        try:
-            number = float(text.replace("_", "?"))  # Python reads 1_0 as ten; nobody writes an id like that
-        except ValueError:
+        spelling = "" if value is None else normalise(str(value))
+        known = self.spellings()
+        if spelling in known:
+            return known[spelling]
+        if not is_number(spelling) or any(map(is_number, known)):
             return None
-        return int(number) if number.is_integer() and 0 <= number < len(self.labels) else None
+        number = int(spelling)
+        return number if 0 <= number < len(self.labels) else None
+
+    def definition(self) -> dict[str, Any]:
+        """Returns all fields as JSON has them, without limits to languages where there are none."""
+        fields: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        return {name: value for name, value in fields.items() if name != "langs" or value}
 
     def identity(self) -> dict[str, Any]:
         """Returns what of the task decides a result, for keys: names and prompts in order, no quotas."""
@@ -164,7 +193,17 @@ def from_mapping(raw: Mapping[str, Any], *, where: str) -> Task:
         item["aliases"] = tuple(aliases)
         labels.append(Label(**item))
     fields.setdefault("text_type", "texts")
+    fields["langs"] = _langs(fields.get("langs", ()), where=where)
     return _validated(Task(labels=tuple(labels), **fields), where=where)
+
+
+def _langs(tags: object, *, where: str) -> tuple[str, ...]:
+    if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
+        raise UsageError("langs must be a list of language tags", where, 'write langs = ["en"]')
+    try:
+        return tuple(languages.load(tag).tag for tag in tags)
+    except UsageError as error:
+        raise UsageError(f"langs: {error.what}", where, error.fix) from error
 
 
 _TYPES: Mapping[str, type] = {

@@ -15,6 +15,14 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 
 
+#: Words in the names of files and folders that are language codes, too.
+_NO_LANGUAGES = frozenset(
+    ("dev", "val", "all", "new", "old", "raw", "set", "csv", "tsv", "txt", "arrow", "parquet", "gold")
+)
+#: Longer words are names of languages, not codes.
+_LONGEST_CODE = 3
+
+
 @dataclass(frozen=True, kw_only=True)
 class Language:
     """A language: canonical tag, ISO 15924 script, and the paper's resource group (or `other`)."""
@@ -51,6 +59,52 @@ def load(tag: str) -> Language:
         raise UsageError(f"unknown language {tag!r}", "--lang", "use a BCP-47 tag such as te, sw or pt-BR")
     full = parsed.maximize()
     return Language(tag=str(parsed), script=full.script or "Zyyy", group=group_of(parsed.language or ""))
+
+
+def named(name: str) -> str | None:
+    """Returns the tag that a name in a data set stands for, as folders, columns and configurations call it, or None.
+
+    An individual language counts as the one it belongs to (`swh` is `sw`), as in BCP-47.
+
+    >>> named("yor_Latn"), named("TH"), named("swh"), named("Telugu"), named("train"), named("yoruba_sa")
+    ('yo-Latn', 'th', 'sw', 'te', None, 'yo')
+    """
+    import langcodes
+
+    words = name.strip().replace("_", "-")
+    try:
+        tag = langcodes.standardize_tag(words, macro=True)
+        load(tag)
+    except (langcodes.tag_parser.LanguageTagError, LookupError, AttributeError, UsageError):
+        pass
+    else:
+        return None if words.casefold() in _NO_LANGUAGES else tag
+    for part in (words.replace("-", " "), words.rpartition("-")[0].replace("-", " ")):
+        try:
+            found = langcodes.find(part) if len(part) > _LONGEST_CODE else None
+        except LookupError:
+            continue
+        # Its English name: many a word is what some language calls itself.
+        if found is not None and found.display_name().casefold() == part.casefold():
+            return str(found)
+    return None
+
+
+def matches(tag: str, name: str) -> bool:
+    """Returns whether a name in a data set stands for the language of a tag: script and region count where both say.
+
+    >>> matches("th", "th_TH"), matches("yo", "yor_Latn"), matches("zh-TW", "zho_Hans"), matches("pt-BR", "pt_PT")
+    (True, True, False, False)
+    """
+    import langcodes
+
+    other = named(name)
+    if other is None:
+        return False
+    one, two = (langcodes.Language.get(langcodes.standardize_tag(text, macro=True)) for text in (tag, other))
+    if one.language != two.language or (one.territory and two.territory and one.territory != two.territory):
+        return False
+    return bool(one.maximize().script == two.maximize().script)
 
 
 def group_of(tag: str) -> str:

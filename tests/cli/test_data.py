@@ -52,7 +52,7 @@ def test_synthetic_needs_no_split() -> None:
         (["add", "x.csv", "--lang", "te,sw", "--task", "topic", "--split", "test"], 2, "one language and one task"),
         (["add", "x.csv", "--lang", "qqq", "--task", "topic", "--split", "test"], 2, "unknown language"),
         (["add", "x.csv", "--lang", "te", "--task", "topik", "--split", "test"], 2, "unknown task"),
-        (["add", "x.csv", "--lang", "te", "--task", "topic", "--split", "dev"], 2, "unknown split"),
+        (["add", "x.csv", "--lang", "te", "--task", "topic", "--split", "future"], 2, "unknown split"),
         (["add", "x.csv", *FLAGS, "--source", "robot"], 2, "unknown source"),
         (["add", "x.csv", *FLAGS, "--text-column", "txt"], 2, "no column 'txt'"),
         (["add", "x.csv", *FLAGS, "--label-column", "lbl"], 2, "no column 'lbl'"),

@@ -70,7 +70,7 @@ def test_synthetic_rows_become_a_generation(context: Context, tmp_path: Path) ->
 @pytest.mark.parametrize("field", ["split", "source"])
 def test_config_is_checked(field: str) -> None:
     with pytest.raises(UsageError):
-        DataConfig(**{field: "dev"})  # type: ignore[arg-type]
+        DataConfig(**{field: "other"})  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="no test data"):
         DataConfig(split="test", source="synthetic")
 
@@ -86,7 +86,7 @@ def test_a_hit_is_the_newest(context: Context, tmp_path: Path) -> None:
     first = data.add(context, _cell(), _file(tmp_path), DataConfig())
     rows = _file(tmp_path, "label,text\n0,a\ntravel,b\n", "y.csv")
     for same in (_file(tmp_path), rows):  # the same bytes; the same rows
-        other = data.add(context, _cell(), _file(tmp_path, "text,label\nc,1\n", "z.csv"), DataConfig())
+        other = data.add(context, _cell(), _file(tmp_path, "text,label\nc,0\n", "z.csv"), DataConfig())
         assert context.store.find("data")[0].key == other.key
         again = data.add(context, _cell(), same, DataConfig())
         assert again.hit and context.store.find("data")[0].key == again.key == first.key
@@ -113,7 +113,7 @@ def test_keys_are_made_of_content_not_of_files(context: Context, tmp_path: Path)
     assert set(same) == {plain}
     different = [
         key("text,label\nb,1\na,0\n"),
-        key("text,label\na,1\nb,1\n"),
+        key("text,label\na,1\nb,0\n"),
         key("text,label\na ,0\nb,1\n"),
         key("text,label\na,0\nb,1\n", lang="sw"),
         key("text,label\na,0\nb,1\n", split="test"),
@@ -157,7 +157,7 @@ def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
 
 def test_an_own_task_is_found_by_its_name_afterwards(context: Context, tmp_path: Path) -> None:
     path = _file(tmp_path, OWN_TASK, "colour.toml")
-    file = _file(tmp_path, "text,label\na,red\nb,1\n")
+    file = _file(tmp_path, "text,label\na,red\nb,Blue\n")
     first = data.add(context, _cell(str(path)), file, DataConfig())
     assert cells.load_task(context.store, "colour") == load(str(path))
 

@@ -84,7 +84,7 @@ def test_minimally_quoted_csv_with_all_kinds_of_line_ends(tmp_path: Path) -> Non
         ("x.csv", b'text,label\na,1\n"b,2\nc,3\n', "begins in line 3"),
         ("x.csv", b'text,label\na,1\n"b\nc"d,3\n', "begins in line 3"),
         ("x.csv", b'"text,label\n', "begins in line 1"),
-        ("x.json", b'[{"text": "a", "label": 0}]', "jq"),
+        ("x.json", b'[{"text": "a", "label": 0}', "no JSON"),
         ("x.parquet", b"PAR1 nothing PAR1", "not a readable Parquet file"),
         ("x.parquet", b"text", "not a readable Parquet file"),
         ("x.xlsx", b"PK\x03\x04", "unknown kind of file '.xlsx'"),

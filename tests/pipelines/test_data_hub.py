@@ -146,6 +146,6 @@ def test_copies_that_cannot_be_read(context: Context, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="cannot get the train split"):
         data.fetch(context, [_cell("topic")], folder=tmp_path / "empty")
-    (tmp_path / "train.csv").write_text("text,label\na,1\n")
+    (tmp_path / "train.csv").write_text("text,label\na,0\n")
     with pytest.raises(DataError, match="cannot get the test split"):
         data.fetch(context, [_cell("sentiment")], folder=tmp_path)

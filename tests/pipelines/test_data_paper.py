@@ -23,9 +23,9 @@ _LINE = re.compile(
 @pytest.fixture(scope="module")
 def paper(paper_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Context, dict[str, Outcome]]:
     context = Context(store=Store(tmp_path_factory.mktemp("paper") / "store.duckdb"))
-    start = time.monotonic()
+    start = time.process_time()
     outcomes = {outcome.summary["file"]: outcome for outcome in data.add_paper(context, paper_data)}
-    assert time.monotonic() - start < 30
+    assert time.process_time() - start < 60, "17 s, most of it the search for leaks"
     return context, outcomes
 
 

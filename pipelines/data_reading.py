@@ -1,0 +1,112 @@
+"""From frames to the rows of one data set: which rows belong to it, what their labels mean, what each is worth.
+
+Here: the order of these steps, and what of it people are told. Not here: the steps themselves (`data_select.py`,
+`data_columns.py`, `data_labels.py`, `data_rows.py`), files (`data_files.py`), the store (`data.py`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sdc.pipelines import data_artifact, data_columns, data_files, data_labels, data_rows, data_select
+from sdc.pipelines.cells import Cell
+from sdc.pipelines.data_columns import Columns
+from sdc.pipelines.data_config import DataConfig
+from sdc.pipelines.data_files import Frame
+from sdc.pipelines.data_labels import Labels
+
+_LINES_SHOWN = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The rows of a data set, and what its summary says of the way they were read."""
+
+    rows: list[dict[str, Any]]
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+def read_file(path: Path, config: DataConfig) -> Frame:
+    """Returns the frame of a file; of a file that can be read in part, the columns that may be needed."""
+
+    def wanted(names: Sequence[str]) -> Sequence[str]:
+        asked = {name.casefold() for name in config.conditions}
+        others = [c for c in names if c.strip().casefold() in asked | set(data_select.LANGUAGE_NAMES)]
+        return [*data_columns.candidates(names, text=config.text_column, label=config.label_column), *others]
+
+    return data_files.read(path, config.form, wanted=wanted)
+
+
+def read(cell: Cell, frames: Sequence[Frame], config: DataConfig, *, only: bool = False) -> Found:
+    """Returns the rows of all frames, as one data set.
+
+    Args:
+        cell: Their language and task.
+        frames: In order.
+        config: How they are read.
+        only: Leave out rows in other languages, where a column says which, instead of refusing them.
+
+    Raises:
+        UsageError: The columns cannot be told, the task's name is taken, or rows are in another language.
+        DataError: Too many rows cannot be used, or the numbers in a label column may not be ids.
+    """
+    data_artifact.check_name(cell.task)
+    mapping = data_labels.parse_map(config.label_map, cell.task)
+    labels = Labels(cell.task, mapping, first=config.first_label)
+    left: dict[str, int] = {}
+    chosen: list[tuple[Frame, Columns]] = []
+    for frame in frames:
+        frame, counts = _select(cell, frame, config, labels, only=only)
+        columns = data_columns.choose(frame, labels, text=config.text_column, label=config.label_column)
+        if config.subset:
+            frame, counts["other_labels"] = data_select.of_task(frame, columns, labels)
+        if not config.first_label:
+            data_rows.check_one_label(frame, columns, labels)
+        chosen.append((frame, columns))
+        left = {name: left.get(name, 0) + count for name, count in counts.items()}
+    # Over all files: they were written in one way, and one of them may lack the label 0.
+    numbers = [record.cells.get(c.label) for frame, c in chosen if c.check is None for record in frame.records]
+    where = ", ".join(frame.where for frame in frames)
+    labels.check_numbers(numbers, where=where)
+    rows: list[dict[str, Any]] = []
+    for frame, columns in chosen:
+        rows += data_rows.examples(
+            frame,
+            columns,
+            labels,
+            lang=cell.lang,
+            task=cell.task,
+            source=config.source,
+            split=config.split,
+            start=len(rows),
+        )
+    data_rows.check_usable(rows, cell.task, where=where, most=config.most_unusable)
+    return Found(rows=rows, about={**left, **_odd([frame for frame, _ in chosen])})
+
+
+def _select(
+    cell: Cell, frame: Frame, config: DataConfig, labels: Labels, *, only: bool
+) -> tuple[Frame, dict[str, int]]:
+    """Returns the rows of a frame that are asked for, and how many others there are by why they are left out."""
+    if all(name is None or name.isdecimal() for name in (config.text_column, config.label_column)):
+        frame = data_columns.without_header(frame, labels)
+    counts: dict[str, int] = {}
+    if config.conditions:
+        frame, counts["other_values"] = data_select.where(frame, config.conditions)
+    if only:
+        frame, others = data_select.of_language(frame, cell.lang)
+        return frame, counts | ({"other_languages": others} if others else {})
+    data_select.check_language(frame, cell.lang, told=config.conditions)
+    return frame, counts
+
+
+def _odd(frames: Sequence[Frame]) -> dict[str, Any]:
+    """Returns how many rows have a quoted cell with a delimiter and a line break in it, and where the first are."""
+    lines = [
+        f"{Path(frame.where).name}:{record.line}" if len(frames) > 1 else record.line
+        for frame in frames
+        for record in frame.records
+        if record.odd
+    ]
+    return {"odd": {"rows": len(lines), "lines": lines[:_LINES_SHOWN]}} if lines else {}
