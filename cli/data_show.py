@@ -23,7 +23,10 @@ def ls(
     names = [cells.load_task(context.store, name).name for name in _split(task)]
     artifacts = data_profile.listing(context.store, lang=tags, task=names)
     if not artifacts:
-        render.note("no data yet; add some with `sdc data add` or `sdc data fetch`")
+        others = {a.lang for a in data_profile.listing(context.store, task=names) if a.lang is not None}
+        close = sorted(tag for tag in others if any(languages.matches(asked, tag) for asked in tags))
+        found = f"none of {', '.join(tags)}, but of {', '.join(close)}" if close else "no data yet"
+        render.note(f"{found}; add some with `sdc data add` or `sdc data fetch`")
         return
     rows = [_ls_row(artifact) for artifact in artifacts]
     if as_json:

@@ -15,7 +15,7 @@ from sdc.errors import DataError, UsageError
 NAMED = {"comma": ",", "tab": "\t", "\\t": "\t", "semicolon": ";", "pipe": "|", "space": " "}
 #: What `--quoting` takes.
 QUOTINGS = ("minimal", "none")
-_UNQUOTE = "if quotes are part of the texts, --quoting none reads them as they are; else close the quote there"
+_UNQUOTE = "close the quote there; or add --quoting none, if quotes are part of the texts"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,26 +72,31 @@ class TableRow:
     lines: tuple[tuple[str, ...], ...] = ()
 
 
-def rows(lines: Iterable[str], dialect: Dialect, *, where: str, num_cells: int | None = None) -> Iterator[TableRow]:
+def rows(
+    lines: Iterable[str], dialect: Dialect, *, where: str, most_chars: int = sys.maxsize, fix: str = _UNQUOTE
+) -> Iterator[TableRow]:
     """Yields the rows in order; an empty line is none.
 
     Args:
         lines: With their ends.
         dialect: How they are cut.
         where: The file, for errors.
-        num_cells: Cells of every row; None takes the number of the first row, which is then never broken.
+        most_chars: Of a cell in quotes; one that goes on for longer is an unclosed quote.
+        fix: What to do about a quote that is not closed.
 
     Raises:
         DataError: A quote is not closed, and took whole lines with it: how many rows are lost, nobody can say.
     """
-    found = _quoted(lines, dialect.delimiter, where) if dialect.quoting != "none" else _plain(lines, dialect.delimiter)
+    num_cells: int | None = None  # of the first row, which has the names
+    is_plain = dialect.quoting == "none"
+    found = _plain(lines, dialect.delimiter) if is_plain else _quoted(lines, dialect.delimiter, most_chars)
     for row, physical in found:
         if row.broken is None and num_cells is None:
             num_cells = len(row.cells)
         if row.broken is not None:
             if num_cells is None or len(physical) > 1:
                 what = f"the quoting breaks in the row that begins in line {row.line} ({row.broken})"
-                raise DataError(what, where, _UNQUOTE)
+                raise DataError(what, where, fix)
             yield TableRow(line=row.line, broken=f"line {row.line}: {row.broken}", raw=row.raw)
         elif len(row.cells) != num_cells:
             why = f"line {row.line}: {len(row.cells)} cells where the header has {num_cells}"
@@ -124,8 +129,8 @@ class _Lines:
         return line
 
 
-def _quoted(lines: Iterable[str], delimiter: str, where: str) -> Iterator[tuple[TableRow, list[str]]]:
-    csv.field_size_limit(sys.maxsize)
+def _quoted(lines: Iterable[str], delimiter: str, most_chars: int) -> Iterator[tuple[TableRow, list[str]]]:
+    csv.field_size_limit(most_chars)
     physical = _Lines(lines)
     reader = csv.reader(physical, delimiter=delimiter, strict=True)
     while True:

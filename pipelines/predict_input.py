@@ -5,7 +5,6 @@ are read whole and have labels (`data_files.py`).
 """
 
 import codecs
-import csv
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sdc.errors import DataError, UsageError
+from sdc.pipelines import data_tables
 from sdc.pipelines.data_columns import TEXT_NAMES
 from sdc.pipelines.data_rows import printable
 
@@ -155,36 +155,22 @@ def _json_lines(lines: Iterable[str | None], where: str, text_column: str | None
 
 
 def _delimited(delimiter: str) -> Callable[[Iterable[str | None], str, str | None], Iterator[Row]]:
+    dialect = data_tables.Dialect(delimiter=delimiter)
+
     def read(lines: Iterable[str | None], where: str, text_column: str | None) -> Iterator[Row]:
-        csv.field_size_limit(MAX_LINE_BYTES)
-        reader = csv.reader(_present(lines, where), delimiter=delimiter, strict=True)
-        header: list[str] | None = None
-        position = 0
-        while True:
-            start = reader.line_num + 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                # A quote that swallowed whole lines may have swallowed whole rows: how many, nobody can say.
-                if header is None or reader.line_num > start:
-                    what = f"the quoting breaks in the row that begins in line {start} ({error})"
-                    raise DataError(
-                        what, where, "close the quote there, and double quotes inside quoted text"
-                    ) from error
-                yield Row(text="", reason=f"line {start}: {error}")
-                continue
-            if not cells:
-                continue  # an empty line is no row in CSV
-            if header is None:
-                header = cells
-                position = header.index(_column(header, text_column, where))
-            elif len(cells) != len(header):
-                text, _ = printable(delimiter.join(cells)[:1000])
-                yield Row(text=text, reason=f"line {start}: {len(cells)} cells where the header has {len(header)}")
+        position: int | None = None
+        fix = "close the quote there, and double quotes inside quoted text"
+        for row in data_tables.rows(_present(lines, where), dialect, where=where, most_chars=MAX_LINE_BYTES, fix=fix):
+            if position is None:
+                position = row.cells.index(_column(row.cells, text_column, where))
+            elif row.broken is not None:
+                yield Row(text=printable(row.raw[:1000])[0], reason=row.broken)
+            elif row.lines and delimiter == "\t":  # commas and line breaks are also in texts, tabs are not
+                last = row.line + len(row.lines) - 1
+                why = f"lines {row.line} to {last}: a quote swallowed whole rows"
+                yield Row(text=printable(row.raw[:1000])[0], reason=why)
             else:
-                yield _row(cells[position])
+                yield _row(row.cells[position])
 
     return read
 

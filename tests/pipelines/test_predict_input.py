@@ -37,7 +37,7 @@ def _pairs(content: bytes, how: str, column: str | None = None) -> list[tuple[st
         ("lines", b"a\n" + LONG, [("a", None), ("", "the line is longer than 16 MiB")]),
         ("csv", b'id,text\n1,"a, ""b"""\n\n2,"x\ny"\n', [('a, "b"', None), ("x\ny", None)]),
         ("csv", b"id,Text \n1\n2,b\n", [("1", "line 2: 1 cells where the header has 2"), ("b", None)]),
-        ("csv", b'text\n"a"b\nc\n', [("", "line 2: ',' expected after '\"'"), ("c", None)]),
+        ("csv", b'text\n"a"b\nc\n', [('"a"b', "line 2: ',' expected after '\"'"), ("c", None)]),
         ("csv", b"", []),
         ("csv", b"text\n", []),
         ("tsv", b"text\tid\na,b\t1\n", [("a,b", None)]),
@@ -135,3 +135,10 @@ def test_any_bytes_are_rows_or_one_error(content: bytes, how: str) -> None:
 def test_lines_come_back_as_they_are(texts: list[str]) -> None:
     texts = [text for text in texts if text.strip() and not text.startswith("\ufeff")]
     assert _pairs("\n".join(texts).encode(), "lines") == [(text, None) for text in texts]
+
+
+def test_a_row_of_tabs_that_swallowed_others_is_no_text() -> None:
+    content = b'id\ttext\n1\t"one\n2\ttwo"\n3\tthree\n4\t"a\nb"\n'
+    found = list(rows(io.BytesIO(content), kind="tsv", where="x"))
+    assert [row.reason for row in found] == ["lines 2 to 3: a quote swallowed whole rows", None, None]
+    assert [row.text for row in found[1:]] == ["three", "a\nb"]
