@@ -83,6 +83,9 @@ def train(
     pack: Annotated[
         int | None, typer.Option(min=1, help="lora: most runs that train at once. Default: as many as fit.")
     ] = None,
+    keep_head: Annotated[
+        bool | None, typer.Option("--keep-head", help="finetune: start from the model's own classification head.")
+    ] = None,
     checkpointing: Annotated[
         bool | None, typer.Option("--checkpointing/--no-checkpointing", help="lora: less memory, a third more work.")
     ] = None,
@@ -119,7 +122,7 @@ def train(
              "patience": patience, "precision": precision,
              "steps": steps, "warmup_steps": warmup_steps, "eval_steps": eval_steps, "rank": rank,
              "alpha": alpha, "optimizer": optimizer, "decoding": decoding, "quantize": quantize, "pack": pack,
-             "checkpointing": checkpointing}  # fmt: skip
+             "checkpointing": checkpointing, "keep_head": keep_head}  # fmt: skip
     config = TrainConfig(
         student=students.configured(context.store, method, preset=preset, flags=flags),
         seed=seed,

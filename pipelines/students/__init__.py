@@ -60,7 +60,7 @@ def configured(store: Store, method: str, *, preset: str, flags: Mapping[str, An
 def create(store: Store, config: StudentConfig, task: Task) -> Student:
     """Returns the student of a task with these settings; nothing heavy is imported before it fits."""
     if isinstance(config, FinetuneConfig):
-        return FinetuneStudent(config, models.resolve(store, config.model))
+        return FinetuneStudent(config, models.resolve(store, config.model), labels=task.label_names)
     if isinstance(config, LoraConfig):
         return LoraStudent(config, models.resolve(store, config.model), task)
     return LinearStudent(config)

@@ -12,6 +12,8 @@ import torch
 import transformers
 from torch.nn import functional
 
+from sdc.errors import UsageError
+from sdc.pipelines import tasks
 from sdc.pipelines.engines import hub, networks
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.students import schedule
@@ -106,6 +108,27 @@ def length_limit(model: Model, tokenizer: Any, wanted: int) -> int:
     if isinstance(positions, int) and positions > _SPARE_POSITIONS:
         limits.append(positions - _SPARE_POSITIONS)
     return min(limits)
+
+
+def check_head(model: Model, num_labels: int, labels: Sequence[str]) -> None:
+    """Raises a UsageError if the head that a model brings has other labels than these, or in another order.
+
+    Names that transformers makes up (`LABEL_0`), as in kept weights, say nothing: then their number must do.
+    """
+    folder = hub.folder(model)
+    try:
+        found = transformers.AutoConfig.from_pretrained(folder, **_OPTIONS).id2label
+    except _LOAD_ERRORS as error:
+        raise hub.unloadable(model, error) from error
+    names = [str(found[i]) for i in sorted(found)]
+    if len(names) != num_labels:
+        what = f"the head of {model.name} has {len(names)} labels, and the task {num_labels}"
+        raise UsageError(what, "--keep-head", "drop it for a new head")
+    if labels and names != [f"LABEL_{i}" for i in range(num_labels)]:
+        for i, (name, label) in enumerate(zip(names, labels, strict=True)):
+            if tasks.normalise(name) != tasks.normalise(label):
+                what = f"label {i} is {name[:80]!r} in the head of {model.name}, and {label!r} in the task"
+                raise UsageError(what, "--keep-head", "drop it for a new head")
 
 
 def precision_of(device: str, wanted: str = "auto") -> str:

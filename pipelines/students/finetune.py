@@ -21,8 +21,8 @@ from sdc.pipelines.students.protocol import FitFailed, Seeds
 if TYPE_CHECKING:
     from sdc.pipelines.students.classifier import Classifier
 
-#: 2: bf16 on CPUs that have it, a fused optimiser, scoring in batches of so many tokens.
-VERSION = 2
+#: 2: bf16 on CPUs that have it, a fused optimiser, scoring in batches of so many tokens. 3: always a new head.
+VERSION = 3
 PRECISIONS = ("auto", "bf16", "fp32")
 
 
@@ -46,6 +46,8 @@ class FinetuneConfig:
         patience: Epochs without a lower held-out loss before it stops, at least 1.
         precision: Of matrix products: `bf16`, `fp32`, or `auto`: bf16 where the machine is fast in it. As part of how
             a machine works `auto` is in no key; who asks for one of the two gets a key of its own.
+        keep_head: Start from the classification head that the model brings, which must have the task's labels in their
+            order. Without, the head is always new, and the seed decides it.
     """
 
     model: str = field(default=models.STUDENT, metadata={"key": False})  # its identity is in the key instead
@@ -61,6 +63,7 @@ class FinetuneConfig:
     dev_fraction: float = 0.1
     patience: int = 5
     precision: str = "auto"
+    keep_head: bool = False
 
     def __post_init__(self) -> None:
         for name, good, rule in (
@@ -87,14 +90,20 @@ class FinetuneConfig:
 
 
 class FinetuneStudent:
-    """Fine-tunes one pre-trained model again and again, each time from its own weights."""
+    """Fine-tunes one pre-trained model again and again, each time from its own weights.
+
+    Args:
+        config: How.
+        model: The pre-trained model.
+        labels: Names of the labels by id, which a head that is kept must have; empty where nobody knows them.
+    """
 
     method = "finetune"
     seeded = True
 
-    def __init__(self, config: FinetuneConfig, model: Model) -> None:
+    def __init__(self, config: FinetuneConfig, model: Model, *, labels: Sequence[str] = ()) -> None:
         self.config, self.model = config, model.name
-        self._source = model
+        self._source, self._labels = model, tuple(labels)
         self._tokenizer: Any = None
         self._ids: dict[str, list[int]] = {}
 
@@ -104,7 +113,7 @@ class FinetuneStudent:
 
     def like(self, config: FinetuneConfig) -> "FinetuneStudent":
         """Returns a student of the same model with other settings; texts that are tokenised stay so."""
-        other = FinetuneStudent(config, self._source)
+        other = FinetuneStudent(config, self._source, labels=self._labels)
         if config.max_length == self.config.max_length:
             other._tokenizer, other._ids = self._tokenizer, self._ids
         return other
@@ -129,6 +138,7 @@ class FinetuneStudent:
 
         Raises:
             FitFailed: The rows hold one label only, or a loss or gradient is not finite.
+            UsageError: A head is to be kept that is one of other labels.
             EngineError: The model cannot be loaded, or memory ran out.
         """
         from sdc.pipelines.students import classifier, loop
@@ -140,10 +150,12 @@ class FinetuneStudent:
         if self.config.early_stopping:
             seed = derive_seed(seeds.order, "dev")
             dev = schedule.held_out(labels, fraction=self.config.dev_fraction, seed=seed)
+        if self.config.keep_head:
+            classifier.check_head(self._source, num_labels, self._labels)
         with reproducible(self.model):
             model = classifier.load(
                 self._source, self._tokenizer, num_labels, dropout=self.config.dropout, seed=seeds.init,
-                precision=self.config.precision,
+                precision=self.config.precision, keep_head=self.config.keep_head,
             )  # fmt: skip
             details = loop.train(model, rows, labels, dev=dev, config=self.config, seed=seeds.order)
         return FittedTransformer(self, model, details)

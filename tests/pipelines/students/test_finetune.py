@@ -1,6 +1,7 @@
 import math
 import random
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -235,3 +236,86 @@ def test_a_folder_with_broken_weights_is_an_engine_error(bert: Path, tmp_path: P
 def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(UsageError):
         FinetuneConfig(**wrong)  # type: ignore[arg-type]
+
+
+# -- heads ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["bert", "llama"])
+def base(request: pytest.FixtureRequest) -> Path:
+    return Path(request.getfixturevalue(request.param))
+
+
+def _headed(base: Path, folder: Path, *, names: Sequence[str]) -> Path:
+    """Writes the base with a head of these labels, as somebody's classifier."""
+    from transformers import AutoModelForSequenceClassification
+
+    shutil.copytree(base, folder)
+    torch.manual_seed(7)
+    network = AutoModelForSequenceClassification.from_pretrained(
+        base, id2label=dict(enumerate(names)), label2id={name: i for i, name in enumerate(names)}
+    )
+    network.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("names", [("no", "yes"), ("a", "b", "c", "d", "e")], ids=["as many", "others"])
+def test_a_head_that_the_model_brings_is_replaced_and_the_seed_decides_the_new_one(
+    base: Path, tmp_path: Path, names: Sequence[str]
+) -> None:
+
+    headed = _headed(base, tmp_path / "headed", names=names)
+    # What is not the head is the same in both, so that they must come to the same.
+    plain = tmp_path / "plain"
+    shutil.copytree(headed, plain)
+    from safetensors.torch import load_file, save_file
+
+    tensors = load_file(plain / "model.safetensors")
+    body = {name: value for name, value in tensors.items() if not name.startswith(("classifier", "score"))}
+    assert len(body) < len(tensors)
+    save_file(body, plain / "model.safetensors", metadata={"format": "pt"})
+
+    def weights(folder: Path, seed: int) -> dict[str, torch.Tensor]:
+        model = models.resolve(Store(tmp_path / "store.duckdb"), str(folder))
+        loaded = classifier.load(model, classifier.load_tokenizer(model), 2, dropout=0.1, seed=seed)
+        return dict(loaded.network.state_dict())
+
+    first, second = weights(headed, 1), weights(headed, 2)
+    expected = weights(plain, 1)
+    assert {name for name in first if not torch.equal(first[name], second[name])} == {
+        name for name in first if name in ("classifier.weight", "score.weight")
+    }
+    assert all(torch.equal(first[name], expected[name]) for name in expected)
+
+
+def test_a_head_is_kept_where_that_is_asked_for_and_is_in_the_key(base: Path, tmp_path: Path) -> None:
+
+    headed = _headed(base, tmp_path / "headed", names=("no", "yes"))
+    model = models.resolve(Store(tmp_path / "store.duckdb"), str(headed))
+    loaded = classifier.load(model, classifier.load_tokenizer(model), 2, dropout=0.1, seed=1, keep_head=True)
+    from safetensors.torch import load_file
+
+    tensors = load_file(headed / "model.safetensors")
+    assert all(torch.equal(value, tensors[name]) for name, value in loaded.network.state_dict().items())
+    kept, new = (_student(headed, tmp_path, keep_head=keep).identity() for keep in (True, False))
+    assert kept == {**new, "keep_head": True}
+
+
+@pytest.mark.parametrize(
+    ("names", "line"),
+    [
+        (("no", "yes", "maybe"), "has 3 labels, and the task 2"),
+        (("yes", "no"), "label 0 is 'yes' in the head of headed, and 'no' in the task"),
+    ],
+)
+def test_a_head_of_other_labels_cannot_be_kept(base: Path, tmp_path: Path, names: Sequence[str], line: str) -> None:
+    headed = _headed(base, tmp_path / "headed", names=names)
+    model = models.resolve(Store(tmp_path / "store.duckdb"), str(headed))
+    student = FinetuneStudent(FinetuneConfig(keep_head=True, epochs=1), model, labels=("no", "yes"))
+    with pytest.raises(UsageError, match=line):
+        student.fit(TEXTS, LABELS, num_labels=2, seeds=SEEDS)
+
+
+def test_a_model_without_a_head_has_none_to_keep(base: Path, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match=r"missing: .*(classifier|score)"):
+        _student(base, tmp_path, keep_head=True).fit(TEXTS, LABELS, num_labels=2, seeds=SEEDS)
