@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from sdc.errors import EngineError
+from sdc.pipelines.engines import turns
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.prompt_tokens import load_tokenizer
 from sdc.pipelines.engines.protocol import Call
@@ -49,14 +50,14 @@ def too_long(label: str, *, num_prompt: int, room: int, limit: int) -> EngineErr
 
 def choice_ids(tokenizer: Any, choice: str) -> list[int]:
     """Returns the token ids of a choice as the whole answer: its text and the end of the turn."""
-    end = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
-    return [*tokenizer(choice, add_special_tokens=False)["input_ids"], *end]
+    end = turns.end_of_turn(tokenizer)
+    return [*tokenizer(choice, add_special_tokens=False)["input_ids"], *([] if end is None else [end])]
 
 
 def end_ids(tokenizer: Any, generation_eos: int | Sequence[int] | None) -> set[int]:
-    """Returns the tokens that end an answer: those of the model's generation settings, and the tokenizer's."""
+    """Returns the tokens that end an answer: of the generation settings, the tokenizer and the chat template."""
     ends = [generation_eos] if isinstance(generation_eos, int) else list(generation_eos or ())
-    return {int(end) for end in (*ends, tokenizer.eos_token_id) if end is not None}
+    return {int(end) for end in (*ends, tokenizer.eos_token_id, turns.end_of_turn(tokenizer)) if end is not None}
 
 
 def read(

@@ -13,7 +13,7 @@ from typing import Any
 from sdc.cache.key import SHORT, digest
 from sdc.cache.store import Store
 from sdc.errors import UsageError
-from sdc.pipelines.engines import model_files, pinned, trained
+from sdc.pipelines.engines import model_files, pinned, trained, turns
 
 TEACHER = "pocket-teacher"
 STUDENT = "pocket-student"
@@ -35,6 +35,7 @@ class Model:
         adapter_digest: sha256 over the adapter's files.
         run: The key of the run that trained the adapter, if the store knows it by that.
         served: Whether only a server knows the model, by this name.
+        rules: What of its chat template sdc reads in its own way: the end of a turn, the date; see `turns.py`.
         sampling: Sampling settings that this model needs, used where the user gave none.
         finetune: Settings of fine-tuning that this model needs, used where the user gave none.
     """
@@ -47,6 +48,7 @@ class Model:
     adapter_digest: str = ""
     run: str = ""
     served: bool = False
+    rules: Mapping[str, str] = field(default_factory=dict)
     sampling: Mapping[str, Any] = field(default_factory=dict)
     finetune: Mapping[str, Any] = field(default_factory=dict)
 
@@ -72,7 +74,8 @@ class Model:
     def identity(self) -> dict[str, Any]:
         """Returns what goes into keys: never a path."""
         base = {"digest": self.digest} if self.digest else {"model": self.source, "revision": self.revision}
-        return {**base, "adapter": self.adapter_digest} if self.adapter else base
+        adapter = {"adapter": self.adapter_digest} if self.adapter else {}
+        return {**base, **self.rules, **adapter}
 
 
 def aliases() -> dict[str, dict[str, Any]]:
@@ -110,7 +113,7 @@ def _resolve_base(store: Store, name: str) -> Model:
         needs = {part: alias.get(part, {}) for part in ("sampling", "finetune")}
         if "bundled" in alias:
             return _local(store, name, POCKET / alias["bundled"], needs)
-        return Model(name=name, source=alias["hub"], revision=pinned.commit(alias["hub"], None), **needs)
+        return _of_hub(name, alias["hub"], None, needs)
     path = Path(name)
     if _is_folder(path):
         return _local(store, path.resolve().name, path, {})
@@ -119,7 +122,13 @@ def _resolve_base(store: Store, name: str) -> Model:
         known = ", ".join(aliases())
         fix = f"use a folder, a hub id (owner/name), api:NAME for one behind a server, or one of {known}"
         raise UsageError(f"unknown model {name[:80]!r}", "--model", fix)
-    return Model(name=hub_id, source=hub_id, revision=pinned.commit(hub_id, revision))
+    return _of_hub(hub_id, hub_id, revision, {})
+
+
+def _of_hub(name: str, hub_id: str, revision: str | None, needs: Mapping[str, Any]) -> Model:
+    commit = pinned.commit(hub_id, revision)
+    rules = turns.rules(pinned.settings(hub_id, commit, turns.FILES))
+    return Model(name=name, source=hub_id, revision=commit, rules=rules, **needs)
 
 
 def _with_adapter(store: Store, base: Model, folder: Path) -> Model:
@@ -147,4 +156,4 @@ def _local(store: Store, name: str, folder: Path, needs: Mapping[str, Any]) -> M
         )
     files = model_files.of(folder)
     digests = {model_files.name_of(path, folder): found for path, found in store.known_file_digests(files).items()}
-    return Model(name=name, source=str(folder), digest=digest(digests), **needs)
+    return Model(name=name, source=str(folder), digest=digest(digests), rules=turns.rules(folder), **needs)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sdc.pipelines.engines import answers, hub
+from sdc.pipelines.engines import answers, hub, turns
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.openai_chat import answered_by, first_choice
 from sdc.pipelines.engines.openai_faults import Rejected, TryFailed
@@ -207,7 +207,11 @@ def _tokenizer(model: Model) -> Any:
             folder = huggingface_hub.snapshot_download(
                 model.source, revision=model.revision, allow_patterns=list(_TOKENIZER_FILES), ignore_patterns=["*/*"]
             )
-        return transformers.AutoTokenizer.from_pretrained(Path(folder), local_files_only=True, trust_remote_code=False)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(
+            Path(folder), local_files_only=True, trust_remote_code=False
+        )
+        turns.fix_date(tokenizer)
+        return tokenizer
     except Exception:  # noqa: BLE001 - the hub's and the tokenizers' errors have no common class; there is another way
         return None
 

@@ -62,6 +62,18 @@ def snapshot(hub_id: str, commit: str) -> Path:
     return _place(hub_id) / "snapshots" / commit
 
 
+def settings(hub_id: str, commit: str, files: tuple[str, ...]) -> Path:
+    """Returns the folder of a commit with these small files of it, fetched if no file of it is on this machine.
+
+    Raises:
+        EngineError: They are not here and cannot be fetched.
+    """
+    folder = snapshot(hub_id, commit)
+    if not any((folder / name).is_file() for name in ("config.json", *files)):
+        _fetch(hub_id, commit, files)
+    return folder
+
+
 def cache_folder() -> Path:
     """Returns where the hub library keeps models, as it finds it, without importing it (0.3 s)."""
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
@@ -107,7 +119,27 @@ def _asked(hub_id: str, revision: str, ref: Path | None) -> str:
     return found
 
 
+@cache
+def _fetch(hub_id: str, commit: str, files: tuple[str, ...]) -> None:
+    if is_offline():
+        raise _missing(hub_id, commit, "it is not on this machine, and HF_HUB_OFFLINE is set")
+    import huggingface_hub
+
+    try:
+        huggingface_hub.snapshot_download(
+            hub_id, revision=commit, allow_patterns=list(files), cache_dir=str(cache_folder())
+        )
+    except Exception as error:  # the hub's and the network's errors have no common class
+        text = str(error).strip()
+        raise _missing(hub_id, commit, text.splitlines()[0][:160] if text else type(error).__name__) from error
+
+
+def _missing(hub_id: str, commit: str, reason: str) -> EngineError:
+    fix = f"run `hf download {hub_id} --revision {commit}` where there is a network"
+    return EngineError(f"cannot load the model ({reason})", f"{hub_id}@{commit[:12]}", fix)
+
+
 def _unknown(hub_id: str, revision: str, reason: str) -> EngineError:
     at = "" if revision == _MAIN else f" --revision {revision}"
-    fix = f"run `hf download {hub_id}{at}` where there is a network, or name its commit as {hub_id}@COMMIT"
+    fix = f"run `hf download {hub_id}{at}` where there is a network, or use api:NAME for a server's"
     return EngineError(f"cannot load the model (its commit is unknown: {reason})", f"{hub_id}@{revision}", fix)

@@ -7,7 +7,7 @@ Here: texts and scores that way. Not here: which model needs it (`shared_prefix.
 Shape letters: B calls in a batch, T tokens of the padded prompt, C tokens of a choice, V vocabulary.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
@@ -38,6 +38,7 @@ def write(
     *,
     room: int,
     pad_id: int,
+    ends: Collection[int] = (),
 ) -> list[tuple[list[int], int]]:
     """Returns the tokens of each answer, with padding at its end, and how many were generated if no end token is there.
 
@@ -50,6 +51,7 @@ def write(
         mask_BT: 1 for their tokens, 0 for padding.
         room: The most tokens of an answer.
         pad_id: What fills up.
+        ends: Tokens that end an answer.
     """
     from transformers import LogitsProcessor, LogitsProcessorList
 
@@ -74,6 +76,7 @@ def write(
         repetition_penalty=1.0,
         logits_processor=LogitsProcessorList([_Chosen()]),
         pad_token_id=pad_id,
+        eos_token_id=sorted(ends) or None,
         use_cache=True,
         **({"stop_strings": list(stop), "tokenizer": tokenizer} if stop else {}),
     )

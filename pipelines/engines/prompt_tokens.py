@@ -5,7 +5,7 @@ Here: tokenizers and the template. Not here: padding, sampling (each engine).
 
 from typing import Any
 
-from sdc.pipelines.engines import hub
+from sdc.pipelines.engines import hub, turns
 from sdc.pipelines.engines.models import Model
 
 
@@ -19,9 +19,11 @@ def load_tokenizer(model: Model) -> Any:
 
     folder = hub.folder(model)
     try:
-        return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # a broken folder raises what it likes; tokenizers even a bare Exception
         raise hub.unloadable(model, error) from error
+    turns.fix_date(tokenizer)
+    return tokenizer
 
 
 def prompt_ids(tokenizer: Any, prompt: str) -> list[int]:

@@ -193,7 +193,9 @@ class TransformersEngine:
         if choices:
             replies = [_scored(row, choices) for row in plain.score(self._model, choices, *inputs)]
         else:
-            written = plain.write(self._model, self.tokenizer, calls, ids, *inputs, room=room, pad_id=self._pad_id())
+            written = plain.write(
+                self._model, self.tokenizer, calls, ids, *inputs, room=room, pad_id=self._pad_id(), ends=self._ends
+            )
             replies = [self._reply(calls[0], row, room=room, num_used=used) for row, used in written]
         return [replace(reply, prompt_tokens=len(row)) for reply, row in zip(replies, ids, strict=True)]
 

@@ -143,6 +143,7 @@ class Jobs:
                 repetition_penalty=call.repetition_penalty,
                 max_tokens=room,
                 seed=call.seed,
+                stop_token_ids=sorted(self._ends),
                 output_kind=RequestOutputKind.FINAL_ONLY,
                 **more,
             )

@@ -10,6 +10,7 @@ from typing import Any
 
 from sdc.errors import EngineError
 from sdc.pipelines import prompts
+from sdc.pipelines.engines import answers
 from sdc.pipelines.tasks import Task
 
 #: Room for an answer behind every prompt, in tokens: what the paper lets students generate.
@@ -40,8 +41,7 @@ class Instructions:
     ) -> None:
         self._prompt_ids, self._task, self._limit, self._model = prompt_ids, task, limit, model
         # As engines score answers: the label and the end of the turn.
-        end = [tokenizer.eos_token_id] if tokenizer.eos_token_id is not None else []
-        self._answers = [tokenizer(name, add_special_tokens=False)["input_ids"] + end for name in task.label_names]
+        self._answers = [answers.choice_ids(tokenizer, name) for name in task.label_names]
         self._room = limit - max(ANSWER_TOKENS, *map(len, self._answers))
         self._prompts: dict[str, str] = {}
         #: Texts that had to be cut.

@@ -55,6 +55,9 @@ def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         refs.mkdir(parents=True)
         for ref in ("main", "v1"):
             (refs / ref).write_text("abc0" * 10 + "\n")
+        snapshot = refs.parent / "snapshots" / ("abc0" * 10)
+        snapshot.mkdir(parents=True)
+        (snapshot / "config.json").write_text("{}")
     return "abc0" * 10
 
 

@@ -59,7 +59,6 @@ def test_without_a_network_and_a_copy_one_line_says_how_to_get_it(store: Store, 
     with pytest.raises(EngineError, match=r"its commit is unknown: .*hf download owner/name") as caught:
         models.resolve(store, name)
     assert "\n" not in str(caught.value)
-    assert "owner/name@COMMIT" in str(caught.value)
 
 
 @pytest.mark.parametrize(
