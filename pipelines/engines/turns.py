@@ -2,8 +2,9 @@
 
 Here: reading both off the template. The end of an answer is the token that the template puts behind one, which is not
 always the tokenizer's `eos` (Gemma); a template that asks for today's date is always given the same one, so that a
-prompt is the same tomorrow. Where a template needs one of these, that is part of the model's identity. Not here: prompts
-(`prompt_tokens.py`).
+prompt is the same tomorrow. Where a template needs one of these, that is part of the model's identity.
+
+Not here: prompts (`prompt_tokens.py`).
 """
 
 import json
