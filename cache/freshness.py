@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 #: Input -> it and all that it was made from -> the content of each.
 Seen = Mapping[str, Mapping[str, str]]
 _AMONG = "in (select unnest(?::varchar[]))"
+#: The view `stale` for some keys: DuckDB would compute all of it first.
+_STALE_AMONG = f"""select m.key, m.input from (from made_from where key {_AMONG}) m
+    join artifacts a on a.key = m.input where a.content <> m.content"""
 #: The content of an input that was replaced between reading it and keeping what was made from it.
 _REPLACED_MEANWHILE = "replaced"
 
@@ -41,17 +44,18 @@ def hits(store: "Store", keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     """Returns key -> summary of those of `keys` that need not be made again: they are there, fresh, and answered."""
     found = store.query(
         f"""select key, summary from artifacts where key {_AMONG} and coalesce(unanswered, 0) = 0
-        and key not in (select key from stale)""",
-        [list(keys)],
+        and key not in (select key from ({_STALE_AMONG}))""",
+        [list(keys)] * 2,
     )
     return {key: json.loads(summary) for key, summary in found}
 
 
 def stale(store: "Store", keys: Sequence[str] | None = None) -> dict[str, list[str]]:
     """Returns stale artifact -> what it was made from and has other rows now; of `keys`, or of all."""
+    those = "select key, input from stale" if keys is None else _STALE_AMONG
     found = store.query(
-        f"select key, list(input order by input) from stale where ? or key {_AMONG} group by key order by key",
-        [keys is None, list(keys or [])],
+        f"select key, list(input order by input) from ({those}) group by key order by key",
+        [] if keys is None else [list(keys)],
     )
     return dict(found)
 
@@ -135,9 +139,9 @@ def to_replace(con: "DuckDBPyConnection", new: Mapping[str, int], *, force: bool
         force: All give way; else those that are stale, or have no fewer unanswered calls.
     """
     rows = con.execute(
-        f"""select key, coalesce(unanswered, 0), key in (select key from stale) from artifacts
+        f"""select key, coalesce(unanswered, 0), key in (select key from ({_STALE_AMONG})) from artifacts
         where key {_AMONG}""",
-        [list(new)],
+        [list(new)] * 2,
     ).fetchall()
     there = {key for key, _, _ in rows}
     return there, {key for key, lacking, old in rows if force or old or 0 < lacking >= new[key]}
