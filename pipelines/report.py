@@ -76,10 +76,11 @@ def run(
     kept = {row["eval_key"]: row for row in found if row["eval_key"] in shown} | {
         row["eval_key"]: row for row in default
     }
+    if not evals:
+        current.say(context, "report")
     if not shown & set(kept):
         raise _nothing(context, current.keys, in_question, config)
     if not evals:
-        current.say(context, "report")
         _say_missing(context, current.keys, found)
     newest = not config.everything and not evals
     records = report_records.records(context, list(kept.values()), metric=config.metric, newest=newest)

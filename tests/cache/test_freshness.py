@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from sdc.cache import content, file, freshness, migrations, upkeep
+from older import as_version
+from sdc.cache import content, freshness, migrations, upkeep
 from sdc.cache.key import recipe_key
 from sdc.cache.migrations import ROW_TABLES
 from sdc.cache.store import Artifact, Rows, Store
@@ -139,19 +140,15 @@ def test_a_store_of_the_version_before_is_opened_and_keeps_its_hits(
     store: Store, make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     position = migrations.MIGRATIONS.index(migrations.m005_freshness)
-    run, lacking = make("icl", config={"n": 1}), make("icl", config={"n": 2})
+    run, lacking = (
+        make("icl", config={"n": 1}),
+        make("icl", config={"n": 2}, summary={"usage": {"refused": 1, "failed": 2}}),
+    )
     done = make("eval", inputs=[run.key])
-    usage = {lacking.key: {"usage": {"refused": 1, "failed": 2, "calls": 9}}}
     with monkeypatch.context() as patched:
-        patched.setattr(file, "MIGRATIONS", migrations.MIGRATIONS[:position])
-        with store.open(write=True) as con:
-            for made in (run, lacking, done):
-                con.execute(
-                    """insert into artifacts values
-                    (?, ?, 1, 'te', 'topic', '{}', ?, ?, now()::timestamp, now()::timestamp, 1)""",
-                    [made.key, made.stage, list(made.inputs), json.dumps(usage.get(made.key, {}))],
-                )
-            con.execute("insert into outputs values (?, 0, null, 'a')", [run.key])
+        as_version(patched, position)
+        items: list[tuple[Artifact, Rows]] = [(run, {"outputs": [{"idx": 0, "reply": "a"}]}), (lacking, {}), (done, {})]
+        store.put_many(items)
     again = Store(store.path)
     assert set(freshness.hits(again, [run.key, lacking.key, done.key])) == {run.key, done.key}
     again.put(run, {"outputs": [{"idx": 0, "reply": "a"}]}, replace=True)

@@ -28,7 +28,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def _is_open(call: Call) -> bool:
-    return call.choices == ("yes", "no") and zlib.crc32(call.prompt.encode()) % 2 == 0
+    return "yes" in call.choices and zlib.crc32(call.prompt.encode()) % 2 == 0
 
 
 def moody(call: Call) -> Reply | str:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from older import as_version
 from reviews import ACCEPT, REJECT, Said, add_judgement, save, six
 from scripted import ScriptedEngine, World, add_data, add_import, obliging, small_task, world
-from sdc.cache import file, migrations
 from sdc.cache.store import Artifact, Store
 from sdc.cache.verify import verify
 from sdc.errors import DataError, StoreError, UsageError
@@ -366,10 +366,8 @@ def test_a_crash_between_the_two_artifacts_leaves_neither(small: World, monkeypa
 
 
 def test_a_store_from_before_reviews_takes_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    older = tuple(m for m in migrations.MIGRATIONS if m.__name__ < "m003")
     with monkeypatch.context() as patch:
-        patch.setattr(file, "MIGRATIONS", older)
-        patch.setattr("sdc.cache.store.ROW_TABLES", tuple(t for t in migrations.ROW_TABLES if t != "reviews"))
+        as_version(patch, 2)
         patch.setattr("scripted._STORES", {})
         small = world(tmp_path)
         _, _, of = six(small)
