@@ -69,9 +69,6 @@ def gen(
 
     KEYs are human train data, or judgements to top up. Without keys: the newest train data of --lang and --task.
     """
-    for flag, value in (("--rounds", rounds), ("--judge-model", judge_model)):
-        if value is not None and not until_accepted:
-            raise UsageError("it says how texts are judged, and none is", flag, "add --until-accepted, or drop it")
     how = options.how(engine, server, engine_arg, batch_size)
     context = options.context(
         store, force=force, engine=how, budget=options.budget(max_calls, max_tokens, max_cost, prices)

@@ -62,8 +62,6 @@ def icl(
         store, force=force, engine=how, budget=options.budget(max_calls, max_tokens, max_cost, prices)
     )
     check_source(source)
-    if select and shots is not None:
-        raise UsageError("a number of shots, and a choice of it", "--shots, --select", "drop one of them")
     flags = {
         "model": model, "shots": shots, "decoding": decoding, "max_tokens": reply_tokens, "seed": seed,
         "shot_strategy": shot_strategy, "option_order": option_order, "dev_rows": dev_rows,

@@ -67,7 +67,7 @@ def judge(
     KEYs are generations. Without keys: the newest generation of --lang and --task. People judge with --review-sheet,
     whose KEY may also be a judgement, and --review-import, after which more FILEs may follow.
     """
-    if review.asked(review_sheet, review_import, reviewer=reviewer, sample_size=sample_size):
+    if review_sheet is not None or review_import:
         review.command(
             keys, lang, task, sheet=review_sheet, files=review_import, reviewer=reviewer, sample_size=sample_size,
             store=store, seed=seed, force=force, dry_run=dry_run, as_json=as_json,

@@ -13,6 +13,7 @@ from pathlib import Path
 import typer
 
 from sdc.cli.boundary import Group
+from sdc.cli.flags import Command
 from sdc.cli.render import bug
 
 #: command -> module and attribute (a function, or the app of a group), and what `sdc --help` says of it. Only the one
@@ -53,9 +54,11 @@ def application(words: Sequence[str] | None = None) -> typer.Typer:
         module, _, attribute = path.partition(":")
         command = _name_only if words in _HELP else getattr(import_module(f"sdc.cli.{module}"), attribute)
         if isinstance(command, typer.Typer):
+            for part in command.registered_commands:
+                part.cls = Command
             app.add_typer(command, name=name, short_help=summary)
         else:
-            app.command(name, short_help=summary)(command)
+            app.command(name, short_help=summary, cls=Command)(command)
     return app
 
 

@@ -65,8 +65,6 @@ def predict(
     predict_formats.check(output)
     if (run is None) == (model is None):
         raise UsageError("say what classifies", fix="give --run KEY, or --model FOLDER that `sdc export` wrote")
-    if onnx is not None and model is None:
-        raise UsageError("--onnx runs an exported folder", "--onnx", "run `sdc export --onnx` and name it with --model")
     context = options.context(store, engine=options.how(engine, server, engine_arg, None))
     where = "stdin" if file in (None, "-") else str(file)
     kind = predict_input.kind(None if where == "stdin" else where, input_format)
@@ -95,8 +93,6 @@ def _predictor(
         record = run_record.find(context, run)
         return predictors.of_run(context, record, base=base, keep_weights=keep_weights)
     assert model is not None
-    if keep_weights:
-        raise UsageError("--keep-weights keeps those of a run", "--keep-weights", "drop the flag, or name a --run")
     return exported.of_folder(context, model, precision=onnx, base=base)
 
 

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from sdc.cache.store import Artifact
-from sdc.cli import options, render, report_data
+from sdc.cli import flags, options, render, report_data
 from sdc.errors import UsageError
 from sdc.pipelines import cells, lineage, report_audit, report_formats
 from sdc.pipelines import report as stage
@@ -32,6 +32,7 @@ class _KeysOrCommand(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Runs the command that was named, else the report itself."""
         if not ctx.args:
+            flags.check(ctx)
             return super().invoke(ctx)
         name, *args = ctx.args
         # Not a child of this context: the path of a command in messages would have the group's [KEY]... in it.

@@ -18,21 +18,6 @@ from sdc.pipelines.stage import Context, Outcome
 _JUDGES = {"gates": "the gates", "llm": "the LLM", "both": "the judge"}
 
 
-def asked(sheet: Path | None, files: Sequence[Path] | None, *, reviewer: str | None, sample_size: int | None) -> bool:
-    """Returns whether people are to judge, and refuses flags that contradict each other.
-
-    Raises:
-        UsageError: Both flags at once, or a flag that belongs to one of them alone.
-    """
-    if sheet is not None and files:
-        raise UsageError("--review-sheet and --review-import exclude each other", "judge", "run them one by one")
-    if sheet is None and sample_size is not None:
-        raise UsageError("--sample-size is for --review-sheet", "judge", "give that flag too, or drop this one")
-    if sheet is None and not files and reviewer is not None:
-        raise UsageError("--reviewer is for --review-sheet and --review-import", "judge", "give one of those too")
-    return sheet is not None or bool(files)
-
-
 def command(
     keys: Sequence[str] | None,
     lang: Sequence[str] | None,

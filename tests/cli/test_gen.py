@@ -166,7 +166,7 @@ def test_flags_of_until_accepted_alone_are_refused(
 ) -> None:
     result = invoke("gen", *CELL, *flag, "--model", small.model)
     assert result.exit_code == 2
-    assert "add --until-accepted" in result.stderr
+    assert "says nothing without --until-accepted" in result.stderr
 
 
 def test_top_up_without_a_judgement_says_what_to_do(small: World, invoke: Callable[..., Any]) -> None:

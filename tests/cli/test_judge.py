@@ -72,7 +72,7 @@ def test_votes_and_agreement(small: World, invoke: Callable[..., Any], monkeypat
     [
         ((*CELL, "--threshold", "1.5"), 2, "not in [0, 1]"),
         ((*CELL, "--votes", "4"), 2, "use an odd number"),
-        ((*CELL, "--gates-only", "--judge-all"), 2, "drop --gates-only"),
+        ((*CELL, "--gates-only", "--judge-all"), 2, "--judge-all and --gates-only exclude each other"),
         ((*CELL, "--model", "x"), 2, "unknown model"),
         (("{train}",), 2, "is of stage data, wanted gen"),
         (("--lang", "de", "--task", "sentiment"), 5, "no gen artifact of de/sentiment"),

@@ -98,7 +98,7 @@ def test_weights_are_kept_if_asked(run: Trained, sdc: Callable[..., Any]) -> Non
     [
         ("", "a", 2, "say what classifies; give --run KEY, or --model FOLDER"),
         ("--run {run} --model x", "a", 2, "say what classifies"),
-        ("--run {run} --onnx fp32", "a", 2, "--onnx runs an exported folder"),
+        ("--run {run} --onnx fp32", "a", 2, "--onnx says nothing without --model"),
         ("--run xyz", "a", 2, "'xyz' is not a key"),
         ("--run 0123456789ab", "a", 2, "no artifact 0123456789ab"),
         ("--run {sample}", "a", 2, "is of stage sample, wanted train or icl or eval"),
@@ -114,7 +114,7 @@ def test_weights_are_kept_if_asked(run: Trained, sdc: Callable[..., Any]) -> Non
         ("--run {run}", b"\x7fELF\0\0", 5, "stdin: the input is binary or UTF-16"),
         ("--run {run} --base pocket-student", "a", 2, "a linear run started from no model"),
         ("--model nowhere", "a", 2, "nowhere: the folder is no export (sdc.json is missing)"),
-        ("--model nowhere --keep-weights", "a", 2, "--keep-weights keeps those of a run"),
+        ("--model nowhere --keep-weights", "a", 2, "--keep-weights says nothing without --run"),
     ],
 )
 def test_what_cannot_work_is_an_exit_code_and_a_line(

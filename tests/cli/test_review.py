@@ -109,9 +109,13 @@ def test_bad_flags_are_an_exit_code_and_a_line(
     nameless = str(save(tmp_path / "n.json", made[2], {0: REJECT}, reviewer=" "))
     cases: list[tuple[tuple[str, ...], int, str]] = [
         ((*CELL, "--review-sheet", out, "--review-import", saved), 2, "exclude each other"),
-        ((*CELL, "--sample-size", "3"), 2, "--sample-size is for --review-sheet"),
-        ((*CELL, "--sample-size", "3", "--review-import", saved), 2, "--sample-size is for --review-sheet"),
-        ((*CELL, "--reviewer", "Ana"), 2, "--reviewer is for"),
+        ((*CELL, "--sample-size", "3"), 2, "--sample-size says nothing without"),
+        (
+            (*CELL, "--sample-size", "3", "--review-import", saved),
+            2,
+            "--sample-size says nothing without",
+        ),
+        ((*CELL, "--reviewer", "Ana"), 2, "--reviewer says nothing without"),
         ((*CELL, "--review-sheet", out, "--reviewer", "x" * 61), 2, "is no name"),
         (("--lang", "en,te", "--task", "sentiment", "--review-sheet", out), 2, "one language and task, not of 2"),
         ((*CELL, "--review-sheet", str(tmp_path / "notes.txt")), 2, "is no review sheet"),
