@@ -136,3 +136,55 @@ def test_a_hit_imports_nothing_heavy_and_is_fast() -> None:
     assert done.returncode == 0, done.stderr
     assert "already there" in done.stderr
     assert time.monotonic() - start < 5  # 0.5 s is the aim and stands in benchmarks/; machines under test are busy
+
+
+def test_a_tag_beside_another_of_its_language_gets_a_hint() -> None:
+    for lang, key_is_new in (("th", True), ("TH", False), ("tha", False)):
+        found = _sdc("add", "x.csv", "--lang", lang, "--task", "topic", "--split", "train")
+        assert ("already there" not in found.stderr) is key_is_new and "the store has" not in found.stderr
+    other = _sdc("add", "x.csv", "--lang", "th_TH", "--task", "topic", "--split", "train")
+    assert "data th-TH/topic: the store has th/topic too; no stage takes one for the other" in other.stderr
+    for command in (["sample", "--source", "human"], ["gen", "--dry-run"], ["judge"]):
+        missing = CliRunner().invoke(application(), [*command, "--lang", "th-KH", "--task", "topic"])
+        assert missing.exit_code == 5 and "th-KH/topic" in missing.stderr
+        if command != ["judge"]:
+            assert "the store has th/topic: --lang th" in missing.stderr
+    assert "none of th-KH, but of th;" in _sdc("ls", "--lang", "th-KH").stderr
+
+
+def test_leaks_are_said_and_dropped() -> None:
+    Path("train.csv").write_text("text,label\nabc,0\ndef,1\nghi,2\n")
+    Path("test.csv").write_text("text,label\nABC,0\nxyz,1\n")
+    cell = ("--lang", "te", "--task", "topic")
+    _sdc("add", "train.csv", *cell, "--split", "train")
+    said = _sdc("add", "test.csv", *cell, "--split", "test")
+    assert "1 of 2 test texts (50.0%, 1 word for word) stand in the train rows" in said.stderr
+    dropped = _sdc("add", "test.csv", *cell, "--split", "test", "--drop-leaks")
+    assert len(dropped.stdout.split()) == 2 and "3 train rows, 2 ok, 1 leak" in dropped.stderr
+    shown = [json.loads(line) for line in _sdc("show", *cell, "--json").stdout.splitlines()]
+    assert shown[0]["statuses"] == {"ok": 2, "leak": 1} and shown[0]["found_in"] == {"test": 0}
+
+
+def test_files_of_one_set_and_their_flags() -> None:
+    Path("a.txt").write_text("abc|1\ndef|-1\n")
+    Path("b.txt").write_text("ghi|0\n")
+    flags = ("--delimiter", "pipe", "--no-header", "--text-column", "1", "--label-column", "2")
+    cell = ("--lang", "te", "--task", "sentiment", "--split", "train")
+    refused = _sdc("add", "a.txt", "b.txt", *cell, *flags)
+    assert refused.exit_code == 5 and "-1 (1x), 0 (1x), 1 (1x)" in refused.stderr
+    done = _sdc(
+        "add", "a.txt", "b.txt", *cell, *flags, "--label-map", "1=positive,-1=negative", "--label-map", "0=skip"
+    )
+    assert done.exit_code == 0 and "3 train rows, 2 ok, 1 skipped" in done.stderr, done.stderr
+    again = _sdc("add", "b.txt", *cell, *flags, "--label-map", "0=positive", "--append", "newest")
+    assert "4 train rows, 3 ok, 1 skipped" in again.stderr and "no longer" not in again.stderr
+    assert (
+        "data te/sentiment: from now on later stages take"
+        in _sdc("add", "b.txt", *cell, *flags, "--label-map", "0=positive").stderr
+    )
+
+
+def test_odd_cells_are_named_by_line() -> None:
+    Path("o.csv").write_text('text,label\n"a, b\nc",0\nd,1\n')
+    said = _sdc("add", "o.csv", *FLAGS).stderr
+    assert "1 rows have a quoted cell with a delimiter and a line break in it (lines 2)" in said

@@ -1,11 +1,13 @@
 """Languages by tag, the paper's groups, and cells made of both."""
 
+from pathlib import Path
+
 import pytest
 
 from sdc.cache.store import Store
 from sdc.errors import UsageError
 from sdc.pipelines import cells
-from sdc.pipelines.tasks import languages
+from sdc.pipelines.tasks import from_mapping, languages, load
 
 
 @pytest.mark.parametrize(
@@ -47,3 +49,57 @@ def test_cells_are_expanded_from_lists_commas_and_all(store: Store) -> None:
     for langs, tasks in (([], ["topic"]), (["te"], []), ([" , "], ["topic"])):
         with pytest.raises(UsageError, match="say what to work on"):
             names(langs, tasks)
+
+
+def test_a_task_says_in_which_languages_there_is_data(store: Store, tmp_path: Path) -> None:
+    """No code knows a task by its name: the limits of the built-in one stand in its file, too."""
+    assert load("sarcasm").langs == ("en",) and load("topic").langs == ()
+    path = tmp_path / "own.toml"
+    path.write_text(
+        'name = "own"\ninstruction = "{options}"\nlangs = ["TE", "swh"]\n'
+        '[[labels]]\nname = "a"\n[[labels]]\nname = "b"\n'
+    )
+    own = load(str(path))
+    assert own.langs == ("te", "swh") and from_mapping(own.definition(), where="x") == own
+    assert [cell.lang for cell in cells.expand(store, ["all"], [str(path)])] == ["te"]
+    assert [cell.lang for cell in cells.expand(store, ["all,en"], [str(path)])] == ["te", "en"]
+    assert "sarcasm" not in Path(cells.__file__).read_text("utf-8")
+
+
+@pytest.mark.parametrize("langs", ['"en"', "[1]", '["qqq"]', "3"])
+def test_limits_that_are_no_languages(tmp_path: Path, langs: str) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(f'name = "own"\ninstruction = "{{options}}"\nlangs = {langs}\n[[labels]]\nname = "a"\n')
+    with pytest.raises(UsageError, match="langs"):
+        load(str(path))
+
+
+def test_a_task_without_limits_is_defined_as_before() -> None:
+    assert "langs" not in load("topic").definition() and load("sarcasm").definition()["langs"] == ["en"]
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"),
+    [
+        ("th_TH", "th-TH"), ("TH", "th"), ("tha", "th"), ("yor", "yo"), ("yor_Latn", "yo-Latn"),
+        ("swh_Latn", "sw"),
+        ("zho_Hant", "zh-Hant"), ("Telugu", "te"), ("telugu_sa", "te"), ("haitian_creole", "ht"), ("iw", "he"),
+        ("train", None), ("dev", None), ("val", None), ("all", None), ("data", None), ("thing", None), ("", None),
+        ("0000", None), ("review", None), ("qqq", None),
+    ],
+)  # fmt: skip
+def test_names_in_data_sets(name: str, tag: str | None) -> None:
+    assert languages.named(name) == tag
+
+
+@pytest.mark.parametrize(
+    ("tag", "name", "same"),
+    [
+        ("th", "th_TH", True), ("th-TH", "th", True), ("yo", "yor", True), ("sw", "swh_Latn", True),
+        ("zh", "zho_Hans", True),
+        ("zh", "zho_Hant", False), ("zh-TW", "zho_Hant", True), ("pt-BR", "pt_PT", False), ("pt", "pt_BR", True),
+        ("sr", "sr_Latn", False), ("yo", "ha", False), ("yo", "train", False), ("id", "msa", False),
+    ],
+)  # fmt: skip
+def test_the_language_that_a_name_stands_for(tag: str, name: str, same: bool) -> None:
+    assert languages.matches(tag, name) is same
