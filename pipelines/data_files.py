@@ -126,7 +126,9 @@ def read(
     except OSError as error:
         raise _unreadable(path, error) from error
     if not frame.records:
-        raise DataError("the file has no rows", str(path), "it needs a text and a label column, and at least one row")
+        fix = "it needs a text and a label column, and at least one row"
+        fix += "; if its one line is a row, add --no-header" if frame.first else ""
+        raise DataError("the file has no rows", str(path), fix)
     return frame
 
 
