@@ -128,6 +128,8 @@ def _say(cell: Cell, outcomes: Sequence[Outcome], name: str) -> None:
         render.summary(f"data {cell}", outcome, _counts(outcome.summary))
         if outcome.hit and outcome is outcomes[0] and outcome.summary.get("file") not in (None, name):
             render.note(f"the same rows were taken in before, as {outcome.summary['file']}")
+        for file in outcome.summary.get("no_header", ()):
+            render.note(f"{file}: its first row has a label in it, and was taken as a row; --header if it is none")
         odd = outcome.summary.get("odd")
         if odd:
             lines = ", ".join(map(str, odd["lines"])) + (" ..." if odd["rows"] > len(odd["lines"]) else "")

@@ -54,21 +54,21 @@ def read(cell: Cell, frames: Sequence[Frame], config: DataConfig, *, only: bool 
     data_artifact.check_name(cell.task)
     mapping = data_labels.parse_map(config.label_map, cell.task)
     labels = Labels(cell.task, mapping, first=config.first_label)
-    left: dict[str, int] = {}
-    chosen: list[tuple[Frame, Columns]] = []
-    for frame in frames:
-        frame, counts = _select(cell, frame, config, labels, only=only)
-        columns = data_columns.choose(frame, labels, text=config.text_column, label=config.label_column)
-        if config.subset:
-            frame, counts["other_labels"] = data_select.of_task(frame, columns, labels)
-        if not config.first_label:
-            data_rows.check_one_label(frame, columns, labels)
-        chosen.append((frame, columns))
-        left = {name: left.get(name, 0) + count for name, count in counts.items()}
-    # Over all files: they were written in one way, and one of them may lack the label 0.
-    numbers = [record.cells.get(c.label) for frame, c in chosen if c.check is None for record in frame.records]
     where = ", ".join(frame.where for frame in frames)
+    wholes = [_with_header(frame, config, labels) for frame in frames]
+    chosen = []
+    for whole in wholes:
+        asked = data_select.where(whole, config.conditions)[0]  # what stands in other rows says nothing of the columns
+        columns = data_columns.choose(asked, labels, text=config.text_column, label=config.label_column)
+        chosen.append((whole, columns))
+    # Over all files and all rows: they were written in one way, and those that are asked for may lack some label.
+    numbers = [record.cells.get(c.label) for frame, c in chosen if c.check is None for record in frame.records]
     labels.check_numbers(numbers, where=where)
+    left: dict[str, int] = {}
+    for position, (whole, columns) in enumerate(chosen):
+        frame, counts = _select(cell, whole, columns, config, labels, only=only)
+        chosen[position] = (frame, columns)
+        left = {name: left.get(name, 0) + count for name, count in counts.items()}
     rows: list[dict[str, Any]] = []
     for frame, columns in chosen:
         rows += data_rows.examples(
@@ -82,22 +82,33 @@ def read(cell: Cell, frames: Sequence[Frame], config: DataConfig, *, only: bool 
             start=len(rows),
         )
     data_rows.check_usable(rows, cell.task, where=where, most=config.most_unusable)
-    return Found(rows=rows, about={**left, **_odd([frame for frame, _ in chosen])})
+    about = {**left, **_odd([frame for frame, _ in chosen])}
+    bare = [Path(frame.where).name for frame, whole in zip(frames, wholes, strict=True) if frame is not whole]
+    return Found(rows=rows, about=about | ({"no_header": bare} if bare else {}))
+
+
+def _with_header(frame: Frame, config: DataConfig, labels: Labels) -> Frame:
+    """Returns a frame whose first row is no header with that row, unless columns are called by what stands there."""
+    named = (config.text_column, config.label_column)
+    return data_columns.without_header(frame, labels) if all(n is None or n.isdecimal() for n in named) else frame
 
 
 def _select(
-    cell: Cell, frame: Frame, config: DataConfig, labels: Labels, *, only: bool
+    cell: Cell, frame: Frame, columns: Columns, config: DataConfig, labels: Labels, *, only: bool
 ) -> tuple[Frame, dict[str, int]]:
     """Returns the rows of a frame that are asked for, and how many others there are by why they are left out."""
-    if all(name is None or name.isdecimal() for name in (config.text_column, config.label_column)):
-        frame = data_columns.without_header(frame, labels)
     counts: dict[str, int] = {}
     if config.conditions:
         frame, counts["other_values"] = data_select.where(frame, config.conditions)
     if only:
         frame, others = data_select.of_language(frame, cell.lang)
-        return frame, counts | ({"other_languages": others} if others else {})
-    data_select.check_language(frame, cell.lang, told=config.conditions)
+        counts |= {"other_languages": others} if others else {}
+    else:
+        data_select.check_language(frame, cell.lang, told=config.conditions)
+    if config.subset:
+        frame, counts["other_labels"] = data_select.of_task(frame, columns, labels)
+    if not config.first_label:
+        data_rows.check_one_label(frame, columns, labels)
     return frame, counts
 
 

@@ -298,3 +298,21 @@ def test_every_row_of_a_file_is_accounted_for(context: Context, tmp_path: Path) 
     summary = outcome.summary
     assert summary["statuses"] == {"ok": 10, "empty": 1, "unlabelled": 2, "broken": 1, "skipped": 1}
     assert sum(summary["statuses"].values()) + summary["other_values"] == 16
+
+
+def test_numbers_are_judged_over_the_whole_file(context: Context, tmp_path: Path) -> None:
+    """What is asked for may look like ids from 0 where the file has others: of sixty intents, or of -1, 0, 1."""
+    lines = [{"text": f"t{i}", "label": i % 60, "part": "a" if i % 60 < 2 else "b"} for i in range(120)]
+    path = _file(tmp_path, "x.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    for config in ({"subset": True}, {"where": ("part=a",)}):
+        with pytest.raises(DataError, match="the labels are numbers"):
+            _add(context, path, **config)
+    mapped = _add(context, path, where=("part=a",), label_map=("0=negative,1=positive",))
+    assert mapped.summary["ok"] == 4 and mapped.summary["other_values"] == 116
+    mapped = _add(context, path, subset=True, label_map=("0=positive,1=negative",))
+    assert mapped.summary["ok"] == 4 and mapped.summary["other_labels"] == 116
+
+
+def test_a_first_row_that_was_taken_as_a_row_is_said(context: Context, tmp_path: Path) -> None:
+    outcome = _add(context, _file(tmp_path, "x.csv", "one,negative\ntwo,positive\nthree,negative\n"))
+    assert outcome.summary["no_header"] == ["x.csv"] and outcome.summary["rows"] == 3
