@@ -1,12 +1,15 @@
 """`sdc eval`: its flags."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
-from sdc.cli import options, render
+from sdc.cache.store import Artifact
+from sdc.cli import incomplete, options, render
 from sdc.pipelines import eval as stage
-from sdc.pipelines.stage import are_there
+from sdc.pipelines.cells import Cell
+from sdc.pipelines.stage import Context, Outcome, are_there
 
 
 def evaluate(
@@ -28,25 +31,35 @@ def evaluate(
     """
     context = options.context(store, force=force)
     config = stage.EvalConfig(reader=reader)
-    pairs = []
+    runs: dict[str, tuple[Cell, list[Artifact]]] = {}  # those of a cell together: it may be hundreds
     for cell, artifact in options.inputs(context, keys, lang, task, stages=("train", "icl")):
-        found = [artifact] if artifact else stage.find_runs(context, cell, everything=everything)
-        if artifact is None:
-            which = "of all samples and tests" if everything else "on the newest samples and zero-shot"
-            render.note(f"eval {cell}: {len(found)} runs {which}")
-        pairs += [(cell, run) for run in found]
-    if dry_run:
-        planned = stage.plan(context, config, pairs)
-        there = are_there(context, [item.key for item in planned])
-        rows = [
-            {"key": p.short, "stage": "eval", "cell": f"{p.lang}/{p.task}", "cached": p.key in there} for p in planned
-        ]
-        render.plan_lines(rows, as_json=as_json)
-        return
-    outcomes = stage.run(context, config, pairs)
-    hits = sum(outcome.hit for outcome in outcomes)
-    failed = sum(bool(outcome.summary.get("failed_run")) for outcome in outcomes)
-    render.note(
-        f"eval: {len(outcomes)} runs, {hits} already there{f', {failed} failed or below chance' if failed else ''}"
-    )
-    render.emit(outcomes, as_json=as_json)
+        runs.setdefault(str(cell), (cell, []))[1].extend([artifact] if artifact else [])
+    outcomes: list[Outcome] = []
+    with incomplete.Cells("eval", total=len(runs), as_json=as_json) as doing:
+        for cell, given in runs.values():
+            with doing.one(cell):
+                found = given or stage.find_runs(context, cell, everything=everything)
+                if not given:
+                    which = "of all samples and tests" if everything else "on the newest samples and zero-shot"
+                    render.note(f"eval {cell}: {len(found)} runs {which}")
+                pairs = [(cell, run) for run in found]
+                if dry_run:
+                    _show_plan(context, config, pairs, as_json=as_json)
+                    continue
+                made = stage.run(context, config, pairs)
+                doing.done(made)
+                outcomes += made
+        hits = sum(outcome.hit for outcome in outcomes)
+        failed = sum(bool(outcome.summary.get("failed_run")) for outcome in outcomes)
+        lost = f", {failed} failed or below chance" if failed else ""
+        if not dry_run:
+            render.note(f"eval: {len(outcomes)} runs, {hits} already there{lost}")
+
+
+def _show_plan(
+    context: Context, config: stage.EvalConfig, pairs: Sequence[tuple[Cell, Artifact]], *, as_json: bool
+) -> None:
+    planned = stage.plan(context, config, pairs)
+    there = are_there(context, [item.key for item in planned])
+    rows = [{"key": p.short, "stage": "eval", "cell": f"{p.lang}/{p.task}", "cached": p.key in there} for p in planned]
+    render.plan_lines(rows, as_json=as_json)

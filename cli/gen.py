@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from sdc.cache.store import Artifact
-from sdc.cli import options, render
+from sdc.cli import incomplete, options, render
 from sdc.errors import UsageError
 from sdc.pipelines import gen as stage
 from sdc.pipelines import lineage, presets
@@ -80,22 +80,25 @@ def gen(
         "seed": seed,
     }  # fmt: skip
     judging = JudgeConfig(**presets.merged(presets.load(preset, "judge"), model=judge_model, seed=seed))
-    outcomes = []
-    for cell, artifact in options.inputs(context, keys, lang, task, stages=("data", "judge")):
-        config = stage.configured(context.store, preset, **flags)
-        data, judgement = _inputs(context, cell, artifact, top_up=top_up)
-        if dry_run:
-            planned = stage.plan(context, config, cell, data=data, judgement=judgement)
-            asked = stage.expected(context, config, cell, data=data, judgement=judgement)
-            render.plan_line(planned, cell, asked, as_json=as_json)
-        elif until_accepted:
-            most = rounds or turns.MOST_ROUNDS
-            outcomes.append(_until_accepted(context, config, judging, cell, data, judgement, most=most))
-        else:
-            outcome = stage.run(context, config, cell, data=data, judgement=judgement)
-            _report(cell, outcome)
-            outcomes.append(outcome)
-    render.emit(outcomes, as_json=as_json)
+    pairs = options.inputs(context, keys, lang, task, stages=("data", "judge"))
+    with incomplete.Cells("gen", total=len(pairs), as_json=as_json) as doing:
+        for cell, artifact in pairs:
+            with doing.one(cell):
+                config = stage.configured(context.store, preset, **flags)
+                data, judgement = _inputs(context, cell, artifact, top_up=top_up)
+                if num_seeds is not None:
+                    stage.check_seeds(context, config, cell, data=data)
+                if dry_run:
+                    planned = stage.plan(context, config, cell, data=data, judgement=judgement)
+                    asked = stage.expected(context, config, cell, data=data, judgement=judgement)
+                    render.plan_line(planned, cell, asked, as_json=as_json)
+                elif until_accepted:
+                    most = rounds or turns.MOST_ROUNDS
+                    doing.done([_until_accepted(context, config, judging, cell, data, judgement, most=most)])
+                else:
+                    outcome = stage.run(context, config, cell, data=data, judgement=judgement)
+                    _report(cell, outcome)
+                    doing.done([outcome])
 
 
 def _inputs(

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from sdc.cli import options, render
+from sdc.cli import incomplete, options, render
 from sdc.errors import UsageError
 from sdc.pipelines import icl as stage
-from sdc.pipelines import lineage, presets
+from sdc.pipelines import icl_room, lineage, presets
 from sdc.pipelines.draws import Draw, check_source, draws_of
 
 
@@ -65,27 +65,33 @@ def icl(
     flags = {
         "model": model, "shots": shots, "decoding": decoding, "max_tokens": reply_tokens, "seed": seed,
         "shot_strategy": shot_strategy, "option_order": option_order, "dev_rows": dev_rows,
-        "select": _numbers(select) if select else None,
+        "select": _numbers(select) if select else None, "exact": shots is not None or bool(select),
+        "exact_dev_rows": dev_rows is not None,
     }  # fmt: skip
     config = stage.IclConfig(**presets.merged(presets.load(preset, "icl"), **flags))
     wanted = [part.strip() for part in (sizes or "").split(",") if part.strip()]
-    outcomes = []
-    for cell, artifact in options.inputs(context, keys, lang, task, stages=("sample",)):
-        test_data = lineage.test_data(context, cell, test)
-        draws: list[Draw] = []
-        if config.uses_draws:
-            drawn = artifact or lineage.newest_sample(context, cell, source=source)
-            draws = draws_of(context, drawn, sizes=wanted)
-        if dry_run:
-            for planned, expected in stage.estimates(context, config, cell, draws=draws, test=test_data):
-                render.plan_line(planned, cell, expected, as_json=as_json)
-            continue
-        found = stage.run(context, config, cell, draws=draws, test=test_data)
-        hits = sum(outcome.hit for outcome in found)
-        num_shots = "chosen" if config.select else config.shots
-        render.note(f"icl {cell}: {len(found)} runs of {config.model}, {num_shots} shots, {hits} already there")
-        outcomes += found
-    render.emit(outcomes, as_json=as_json)
+    pairs = options.inputs(context, keys, lang, task, stages=("sample",))
+    with incomplete.Cells("icl", total=len(pairs), as_json=as_json) as doing:
+        for cell, artifact in pairs:
+            with doing.one(cell):
+                test_data = lineage.test_data(context, cell, test)
+                draws: list[Draw] = []
+                if config.uses_draws:
+                    drawn = artifact or lineage.newest_sample(context, cell, source=source)
+                    draws, too_small = icl_room.fitting(context, config, cell, draws_of(context, drawn, sizes=wanted))
+                    for error in too_small:
+                        doing.lacks(cell, error)
+                    if not draws:
+                        continue
+                if dry_run:
+                    for planned, expected in stage.estimates(context, config, cell, draws=draws, test=test_data):
+                        render.plan_line(planned, cell, expected, as_json=as_json)
+                    continue
+                found = stage.run(context, config, cell, draws=draws, test=test_data)
+                hits = sum(outcome.hit for outcome in found)
+                num_shots = "chosen" if config.select else config.shots
+                render.note(f"icl {cell}: {len(found)} runs of {config.model}, {num_shots} shots, {hits} already there")
+                doing.done(found)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 import typer
 
-from sdc.cli import options, render, review
+from sdc.cli import incomplete, options, render, review
 from sdc.pipelines import judge as stage
 from sdc.pipelines import lineage, presets
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.stage import Outcome
 
 #: Who is compared in the summary's `agreement`.
 _SIDES = {"gates_llm": "gates and LLM", "label_yes": "label check and yes or no"}
@@ -91,22 +92,27 @@ def judge(
             judge_all=judge_all,
         )
     )
-    outcomes = []
-    for cell, artifact in options.inputs(context, keys, lang, task, stages=("gen",)):
-        generation = artifact or lineage.newest_generation(context, cell)
-        if artifact is None:
-            render.note(f"{cell}: judges generation {generation.short}")
-        if dry_run:
-            planned = stage.plan(context, config, cell, generation)
-            render.plan_line(planned, cell, stage.expected(context, config, cell, generation), as_json=as_json)
-            continue
-        outcome = stage.run(context, config, cell, generation=generation)
-        rejected = ", ".join(f"{n} by {name}" for name, n in outcome.summary["rejected"].items()) or "none"
-        counts = f"{outcome.summary['accepted']} of {outcome.summary['rows']} accepted; rejected: {rejected}"
-        render.summary(f"judge {cell}", outcome, counts)
-        _notes(cell, outcome.summary)
-        outcomes.append(outcome)
-    render.emit(outcomes, as_json=as_json)
+    pairs = options.inputs(context, keys, lang, task, stages=("gen",))
+    with incomplete.Cells("judge", total=len(pairs), as_json=as_json) as doing:
+        for cell, artifact in pairs:
+            with doing.one(cell):
+                generation = artifact or lineage.newest_generation(context, cell)
+                if artifact is None:
+                    render.note(f"{cell}: judges generation {generation.short}")
+                if dry_run:
+                    planned = stage.plan(context, config, cell, generation)
+                    render.plan_line(planned, cell, stage.expected(context, config, cell, generation), as_json=as_json)
+                    continue
+                outcome = stage.run(context, config, cell, generation=generation)
+                _report(cell, outcome)
+                doing.done([outcome])
+
+
+def _report(cell: Cell, outcome: Outcome) -> None:
+    rejected = ", ".join(f"{n} by {name}" for name, n in outcome.summary["rejected"].items()) or "none"
+    counts = f"{outcome.summary['accepted']} of {outcome.summary['rows']} accepted; rejected: {rejected}"
+    render.summary(f"judge {cell}", outcome, counts)
+    _notes(cell, outcome.summary)
 
 
 def _notes(cell: Cell, summary: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from sdc.cache.store import Artifact
-from sdc.cli import flags, options, render, report_data
+from sdc.cli import flags, incomplete, options, render, report_data
 from sdc.errors import UsageError
 from sdc.pipelines import cells, lineage, report_audit, report_formats
 from sdc.pipelines import report as stage
@@ -78,14 +78,19 @@ def report(
     wanted = _cells(context, evals, lang, task)
     if wanted is not None:
         evals = [e for e in evals if (e.lang, e.task) in wanted]
-    if audit:
-        _show(report_audit.run(context, evals=evals, wanted=wanted, everything=everything), output, csv_safe=csv_safe)
-        return
-    rows = stage.run(context, config, evals=evals, wanted=wanted)
-    if output in ("csv", "json"):
-        _write(report_formats.records(rows), output, csv_safe=csv_safe)
-    else:
-        _show(report_formats.for_people(rows, aggregated=bool(parts)), output, csv_safe=csv_safe)
+    with incomplete.Cells("report", total=max(1, len(wanted or []))) as doing:
+        if audit:
+            _show(
+                report_audit.run(context, evals=evals, wanted=wanted, everything=everything), output, csv_safe=csv_safe
+            )
+        else:
+            rows = stage.run(context, config, evals=evals, wanted=wanted)
+            if output in ("csv", "json"):
+                _write(report_formats.records(rows), output, csv_safe=csv_safe)
+            else:
+                _show(report_formats.for_people(rows, aggregated=bool(parts)), output, csv_safe=csv_safe)
+        for cell, error in [] if evals else stage.lacking(context, wanted or [], langs=bool(lang), tasks=bool(task)):
+            doing.lacks(cell, error)
 
 
 def _cells(

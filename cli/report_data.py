@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sdc.cli import options, render
+from sdc.cli import incomplete, options, render
 from sdc.errors import DataError, UsageError
 
 if TYPE_CHECKING:  # a dozen modules: `sdc --help` must not load them
@@ -42,16 +42,19 @@ def data(
     if keys:
         found = options.inputs(context, keys, lang, task, stages=("gen", "judge"))
     else:
-        found = [*report_data.newest(context, lang, task)]
+        found = [(cell, None) for cell in report_data.cells_of(context, lang, task)]
     config = report_data.CardConfig(all_rows=all_rows, seed=seed)
-    cards = [
-        report_data.run(context, config, cell, artifact=artifact) for cell, artifact in found if artifact is not None
-    ]
-    if form == "table":
-        _tables(cards)
-    else:
-        _write(_as_text(cards, form), out)
-    _fail_on(asked, cards)
+    cards = []
+    with incomplete.Cells("report data", total=len(found)) as doing:
+        for cell, artifact in found:
+            with doing.one(cell):
+                cards.append(report_data.run(context, config, cell, artifact=artifact))
+        if cards:
+            if form == "table":
+                _tables(cards)
+            else:
+                _write(_as_text(cards, form), out)
+            _fail_on(asked, cards, doing)
 
 
 def _format(output: str | None, out: Path | None) -> str:
@@ -105,19 +108,15 @@ def _write(text: str, out: Path | None) -> None:
     render.note(f"Written to {out}")
 
 
-def _fail_on(asked: "Sequence[Condition]", cards: "Sequence[Card]") -> None:
-    """Says which conditions hold, one a line, and ends the program with the exit code of bad data if any does."""
+def _fail_on(asked: "Sequence[Condition]", cards: "Sequence[Card]", doing: incomplete.Cells) -> None:
+    """Says which conditions hold: the command ends with the exit code of bad data if any does."""
     from sdc.pipelines.card import formats
 
-    failed = False
     for card in cards:
         for condition in asked:
             figure = card.figure(condition.name)
             if figure.synthetic is None:
                 render.note(f"{card.cell}: {condition} cannot be told: {figure.note}")
             elif condition.holds(card):
-                failed = True
                 value = formats.value(figure.synthetic, figure.unit)
-                render.fail(f"{card.cell}: {condition} holds: {figure.what}: {value}")
-    if failed:
-        raise typer.Exit(DataError.exit_code)
+                doing.lacks(card.cell, DataError(f"{card.cell}: {condition} holds: {figure.what}: {value}"))

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from sdc.cache.store import Artifact
-from sdc.cli import options, render
+from sdc.cli import incomplete, options, render
+from sdc.errors import DataError, UsageError
 from sdc.pipelines import lineage, presets
 from sdc.pipelines import sample as stage
 from sdc.pipelines.cells import Cell
@@ -17,10 +18,19 @@ def sample(
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     source: Annotated[
-        list[str] | None, typer.Option(help="synthetic, human, seeds or seeds+synthetic; as --lang.")
+        list[str] | None,
+        typer.Option(help="synthetic, human, seeds, seeds+synthetic or human+synthetic; as --lang."),
     ] = None,
     sizes: Annotated[
-        str | None, typer.Option(help="Nominal sizes: 10,100,all. Default: the paper's grid and all.")
+        str | None,
+        typer.Option(help="Nominal sizes: 10,100,all; drawn or refused. Default: what fits of the preset's, and all."),
+    ] = None,
+    seeds_from: Annotated[
+        str | None,
+        typer.Option(help="Seeds are what the generator was shown: generation; or chosen now from: human."),
+    ] = None,
+    per_label: Annotated[
+        int | None, typer.Option(min=1, help="Seeds per label of --seeds-from human. Default: 10.")
     ] = None,
     repeats: Annotated[int | None, typer.Option(min=1, help="Draws per size.")] = None,
     strategy: Annotated[str | None, typer.Option(help="balanced or random.")] = None,
@@ -36,38 +46,69 @@ def sample(
     KEYs are judgements, generations or human train data. Without keys: the newest of --lang and --task.
     """
     context = options.context(store, force=force)
-    outcomes = []
     wanted = [part.strip() for item in source or [] for part in item.split(",") if part.strip()]
-    for cell, artifact in options.inputs(context, keys, lang, task, stages=("judge", "gen", "data")):
-        default = ["human"] if artifact is not None and artifact.stage == "data" else ["synthetic"]
-        for name in wanted or default:
-            settings = presets.merged(
-                presets.load(preset, "sample", task=cell.task.name),
-                source=name,
-                sizes=[part.strip() for part in sizes.split(",") if part.strip()] if sizes is not None else None,
-                repeats=repeats,
-                strategy=strategy,
-                seed=seed,
+    if per_label is not None and seeds_from != "human":
+        raise UsageError("it says how many seeds are taken from human data", "--per-label", "add --seeds-from human")
+    flags = {
+        "sizes": [part.strip() for part in sizes.split(",") if part.strip()] if sizes is not None else None,
+        "exact": True if sizes is not None else None, "repeats": repeats, "strategy": strategy, "seed": seed,
+        "seeds_from": seeds_from, "per_label": per_label,
+    }  # fmt: skip
+    work = [
+        (cell, artifact, name)
+        for cell, artifact in options.inputs(context, keys, lang, task, stages=("judge", "gen", "data"))
+        for name in wanted or ["human" if artifact is not None and artifact.stage == "data" else "synthetic"]
+    ]
+    with incomplete.Cells("sample", total=len(work), as_json=as_json) as doing:
+        for cell, artifact, name in work:
+            with doing.one(f"{cell} {name}"):
+                settings = presets.merged(presets.load(preset, "sample", task=cell.task.name), source=name, **flags)
+                config = stage.SampleConfig(**{**settings, "sizes": tuple(settings["sizes"])})
+                examples, human = _inputs(context, config, cell, artifact)
+                if dry_run:
+                    planned = stage.plan(config, cell, examples, human=human)
+                    row = {"key": planned.short, "stage": "sample", "cell": str(cell), "source": name,
+                           "cached": bool(are_there(context, [planned.key]))}  # fmt: skip
+                    render.plan_lines([row], as_json=as_json)
+                    continue
+                outcome = stage.run(context, config, cell, examples=examples, human=human)
+                real = ", ".join(f"{size}={rows}" for size, rows in outcome.summary["real_sizes"].items())
+                render.summary(f"sample {cell} {name}", outcome, f"{outcome.summary['repeats']} x rows {real}")
+                doing.done([outcome])
+        untested = lineage.without_test(context, [cell for cell, _, _ in work])
+        if untested:
+            render.note(untested)
+
+
+def _inputs(
+    context: Context, config: stage.SampleConfig, cell: Cell, artifact: Artifact | None
+) -> tuple[Artifact, Artifact | None]:
+    """Returns what is drawn from, and the human data beside it for sources that need some."""
+    if config.source == "human" or (config.source == "seeds" and config.seeds_from == "human"):
+        if artifact is None or artifact.stage == "data":
+            return artifact or lineage.newest_data(context, cell, split="train"), None
+        if config.source == "human":
+            raise DataError(
+                f"no human rows for {cell}", f"{artifact.stage} {artifact.short}", "name human data, or none"
             )
-            config = stage.SampleConfig(**{**settings, "sizes": tuple(settings["sizes"])})
-            examples = artifact or _newest(context, cell, name)
-            if dry_run:
-                planned = stage.plan(config, cell, examples)
-                row = {"key": planned.short, "stage": "sample", "cell": str(cell), "source": name,
-                       "cached": bool(are_there(context, [planned.key]))}  # fmt: skip
-                render.plan_lines([row], as_json=as_json)
-                continue
-            outcome = stage.run(context, config, cell, examples=examples)
-            real = ", ".join(f"{size}={rows}" for size, rows in outcome.summary["real_sizes"].items())
-            render.summary(f"sample {cell} {name}", outcome, f"{outcome.summary['repeats']} x rows {real}")
-            outcomes.append(outcome)
-    render.emit(outcomes, as_json=as_json)
+        return _human(context, cell, artifact), None
+    if artifact is not None and artifact.stage == "data":
+        raise DataError(
+            f"no {config.source} rows for {cell}", f"data {artifact.short}", "name a judgement or a generation"
+        )
+    examples = artifact or _newest(context, cell)
+    return examples, _human(context, cell, examples) if config.needs_human else None
 
 
-def _newest(context: Context, cell: Cell, source: str) -> Artifact:
-    """Returns the newest fitting input: train data for human rows, else the newest generation as judged last."""
-    if source == "human":
-        return lineage.newest_data(context, cell, split="train")
+def _human(context: Context, cell: Cell, examples: Artifact) -> Artifact:
+    """Returns the human data that a generation was made from, else the newest."""
+    found = lineage.train_data_of(context, examples) or lineage.newest_data(context, cell, split="train")
+    render.note(f"{cell}: human rows of data {found.short}")
+    return found
+
+
+def _newest(context: Context, cell: Cell) -> Artifact:
+    """Returns the newest generation as judged last."""
     generation = lineage.newest_generation(context, cell)
     judgement = lineage.newest_judgement(context, cell, generation)
     if judgement is not None:

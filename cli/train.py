@@ -7,13 +7,13 @@ from typing import Annotated, Any
 import typer
 
 from sdc.cache.store import Artifact
-from sdc.cli import options, render
+from sdc.cli import incomplete, options, render
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import lineage, presets, students, tune
 from sdc.pipelines import train as stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.draws import Draw, check_source, draws_of
-from sdc.pipelines.stage import Context, Outcome
+from sdc.pipelines.stage import Context
 from sdc.pipelines.students import FinetuneConfig, space
 from sdc.pipelines.train import TrainConfig
 from sdc.pipelines.tune import Group, TuneConfig
@@ -131,30 +131,33 @@ def train(
         keep_weights=keep_weights,
         retry_failed=retry_failed,
     )
-    wanted = [
-        (cell, [d for drawn in samples for d in draws_of(context, drawn, sizes=_split([sizes or ""]), repeats=repeats)])
-        for cell, samples in _samples(context, keys, lang, task, sources=sources)
-    ]
-    parts = [(config, cell, draws) for cell, draws in wanted]
-    if hpo is not None:
-        tuning = _tuning(config, method, hpo, hpo_scope, flags)
-        groups = [group for cell, draws in wanted for group in tune.groups(cell, draws)]
-        if dry_run and not _show_searches(context, tuning, groups, as_json=as_json):
-            return
-        parts = _tuned(context, config, tuning, groups)
-    outcomes: list[Outcome] = []
-    for config, cell, draws in parts:
-        test_data = lineage.test_data(context, cell, test)
-        if dry_run:
-            _show_plan(context, config, cell, draws, test_data, as_json=as_json)
-            continue
-        found = stage.run(context, config, cell, draws=draws, test=test_data)
-        hits = sum(outcome.hit for outcome in found)
-        failed = sum(outcome.summary.get("status") == "failed" for outcome in found)
-        lost = f", {failed} failed" if failed else ""
-        render.note(f"train {cell}: {len(found)} runs of {method}, {hits} already there{lost}")
-        outcomes += found
-    render.emit(outcomes, as_json=as_json)
+    found = _samples(context, keys, lang, task, sources=sources)
+    with incomplete.Cells("train", total=len(found), as_json=as_json) as doing:
+        wanted: list[tuple[Cell, list[Draw]]] = []
+        for cell, samples in found:
+            with doing.one(cell):
+                wanted.append(
+                    (cell, _draws(context, cell, samples, sources, sizes=_split([sizes or ""]), repeats=repeats))
+                )
+        parts = [(config, cell, draws) for cell, draws in wanted]
+        if hpo is not None:
+            tuning = _tuning(config, method, hpo, hpo_scope, flags)
+            groups = [group for cell, draws in wanted for group in tune.groups(cell, draws)]
+            if dry_run and not _show_searches(context, tuning, groups, as_json=as_json):
+                return
+            parts = _tuned(context, config, tuning, groups)
+        for config, cell, draws in parts:
+            with doing.part(cell):
+                test_data = lineage.test_data(context, cell, test)
+                if dry_run:
+                    _show_plan(context, config, cell, draws, test_data, as_json=as_json)
+                    continue
+                made = stage.run(context, config, cell, draws=draws, test=test_data)
+                hits = sum(outcome.hit for outcome in made)
+                failed = sum(outcome.summary.get("status") == "failed" for outcome in made)
+                lost = f", {failed} failed" if failed else ""
+                render.note(f"train {cell}: {len(made)} runs of {method}, {hits} already there{lost}")
+                doing.done(made)
 
 
 def _split(values: Sequence[str] | None) -> list[str]:
@@ -208,19 +211,50 @@ def _samples(
     *,
     sources: Sequence[str],
 ) -> list[tuple[Cell, list[Artifact]]]:
-    """Returns the samples of each cell: the given ones, or the newest of every source."""
+    """Returns the samples that were named, by cell; none for a cell whose samples are to be looked up."""
     found: dict[str, tuple[Cell, list[Artifact]]] = {}
     for cell, artifact in options.inputs(context, keys, lang, task, stages=("sample",)):
-        samples = [artifact] if artifact else list(lineage.newest_samples(context, cell).values())
-        samples = [drawn for drawn in samples if not sources or drawn.summary.get("source") in sources]
-        if artifact is None:
-            if not samples:
-                fix = f"run `sdc sample --lang {cell.lang} --task {cell.task.name}` first"
-                raise DataError(f"no {' or '.join(sources) or 'sample'} draws of {cell}", str(context.store.path), fix)
-            named = ", ".join(f"{drawn.summary.get('source')} {drawn.short}" for drawn in samples)
-            render.note(f"train {cell}: samples {named}")
-        found.setdefault(str(cell), (cell, []))[1].extend(samples)
-    return [pair for pair in found.values() if pair[1]]
+        if artifact is None or not sources or artifact.summary.get("source") in sources:
+            found.setdefault(str(cell), (cell, []))[1].extend([artifact] if artifact else [])
+    if not found:
+        raise DataError(f"none of these samples is of source {' or '.join(sources)}", "--source", "drop the flag")
+    return list(found.values())
+
+
+def _draws(
+    context: Context, cell: Cell, named: Sequence[Artifact], sources: Sequence[str], *, sizes: Sequence[str],
+    repeats: int | None,
+) -> list[Draw]:  # fmt: skip
+    """Returns the draws of the samples that were named, or of the newest of every source.
+
+    Raises:
+        DataError: There is no sample, or none with such draws; or one that was named, or its source, has no such draws.
+    """
+    if named:
+        return [draw for drawn in named for draw in draws_of(context, drawn, sizes=sizes, repeats=repeats)]
+    newest = lineage.newest_samples(context, cell)
+    lacking = [source for source in sources if source not in newest]
+    if lacking or not newest:
+        fix = f"run `sdc sample --lang {cell.lang} --task {cell.task.name}` first"
+        raise DataError(f"no {' or '.join(lacking) or 'sample'} draws of {cell}", str(context.store.path), fix)
+    samples = [newest[source] for source in sources] if sources else list(newest.values())
+    names = ", ".join(f"{drawn.summary.get('source')} {drawn.short}" for drawn in samples)
+    render.note(f"train {cell}: samples {names}")
+    draws: list[Draw] = []
+    errors: list[DataError] = []
+    for drawn in samples:
+        try:
+            draws += draws_of(context, drawn, sizes=sizes, repeats=repeats)
+        except DataError as error:
+            if sources:
+                raise
+            errors.append(error)
+    missing = set(sizes) - {draw.size for draw in draws}
+    if errors and (missing or not draws):
+        raise errors[0]
+    for left_out in errors:
+        render.note(f"train {cell}: {left_out}")
+    return draws
 
 
 def _show_plan(

@@ -26,6 +26,9 @@ mean the same everywhere. stdout carries artifact keys, one a line, so that comm
 `data ls`, `data show` and `doctor` print their tables there, `predict` its labels, `export` its folder. Everything else
 goes to stderr.
 
+A command over many languages and tasks does those that it can, prints their keys as they are made, and names the
+incomplete ones; its exit code is then the highest of theirs.
+
 Exit codes: 0 done; 1 a bug; 2 usage or config; 3 store; 4 engine; 5 data; 130 stopped with Ctrl-C; 141 the reader of a
 pipe went away.
 """

@@ -13,7 +13,7 @@ from sdc.pipelines import lineage
 from sdc.pipelines.stage import Context
 
 #: Where the rows of a draw come from.
-SOURCES = ("synthetic", "human", "seeds", "seeds+synthetic")
+SOURCES = ("synthetic", "human", "seeds", "seeds+synthetic", "human+synthetic")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,12 +22,14 @@ class Draw:
 
     Args:
         draw: The content hash.
-        source: `synthetic`, `human`, `seeds` or `seeds+synthetic`.
+        source: One of SOURCES.
         size: The nominal size as it was asked for.
         repeat: The number of the repeat, from 0.
         num_rows: The real number of rows.
         example_key: The artifact whose examples it holds.
         members: Their `idx`, in order.
+        human_key: The human data that it has rows of beside those, before them; None if there is none.
+        human_members: Their `idx`, in order.
     """
 
     draw: str
@@ -37,6 +39,8 @@ class Draw:
     num_rows: int
     example_key: str
     members: Sequence[int]
+    human_key: str | None = None
+    human_members: Sequence[int] = ()
 
 
 def check_source(name: str) -> None:
@@ -51,19 +55,24 @@ def draws_of(
     """Returns the draws of a sample by real size and repeat; only the first `repeats` of these `sizes` if given.
 
     Raises:
-        DataError: None is left.
+        DataError: The sample lacks one of the sizes, or has fewer repeats.
         StoreError: The sample is stale.
     """
     lineage.refuse_stale(context, [sample])
     found = context.store.query(
-        """select draw, source, size, repeat, num_rows, example_key, members from draws where key = ?
-        order by num_rows, size, repeat""",
+        """select draw, source, size, repeat, num_rows, example_key, members, human_key, human_members
+        from draws where key = ? order by num_rows, size, repeat""",
         [sample.key],
     )
-    names = ("draw", "source", "size", "repeat", "num_rows", "example_key", "members")
-    draws = [Draw(**dict(zip(names, row, strict=True))) for row in found]
-    kept = [d for d in draws if (not sizes or d.size in sizes) and (repeats is None or d.repeat < repeats)]
-    if not kept:
-        there = ", ".join(dict.fromkeys(draw.size for draw in draws)) or "none"
-        raise DataError(f"no draw of size {', '.join(sizes)}", f"sample {sample.short}", f"its sizes are {there}")
-    return kept
+    names = ("draw", "source", "size", "repeat", "num_rows", "example_key", "members", "human_key")
+    draws = [Draw(**dict(zip(names, row[:-1], strict=True)), human_members=row[-1] or ()) for row in found]
+    where, there = f"sample {sample.short}", list(dict.fromkeys(draw.size for draw in draws))
+    lacking = [size for size in sizes if size not in there]
+    if lacking or not draws:
+        fix = f"its sizes are {', '.join(there) or 'none'}; draw others with `sdc sample --sizes`"
+        raise DataError(f"no draw of size {', '.join(lacking)}", where, fix)
+    num_repeats = 1 + max(draw.repeat for draw in draws)
+    if repeats is not None and repeats > num_repeats:
+        fix = f"draw more with `sdc sample --repeats {repeats}`"
+        raise DataError(f"{repeats} repeats are asked for, and there are {num_repeats}", where, fix)
+    return [d for d in draws if (not sizes or d.size in sizes) and (repeats is None or d.repeat < repeats)]

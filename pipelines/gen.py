@@ -11,7 +11,7 @@ from typing import Any
 
 from sdc.cache.key import identity
 from sdc.cache.store import Artifact, Store
-from sdc.errors import UsageError
+from sdc.errors import DataError, UsageError
 from sdc.pipelines import gates, lineage, presets, prompts, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models, open_asker
@@ -114,6 +114,22 @@ def plan(
         settings["gates"] = gates.VERSION
     inputs = [data.key] + ([judgement.key] if judgement else [])
     return stage.plan(stage="gen", version=VERSION, config=settings, inputs=inputs, lang=cell.lang, task=cell.task.name)
+
+
+def check_seeds(context: Context, config: GenConfig, cell: Cell, *, data: Artifact | None) -> None:
+    """Raises a DataError if a label has some human examples, but fewer than `num_seeds`, which the user has named."""
+    data = data or lineage.newest_data(context, cell, split="train")
+    found = dict(
+        context.store.query(
+            "select label, count(distinct text) from examples where key = ? and status = 'ok' group by label",
+            [data.key],
+        )
+    )
+    for label in cell.task.labels:
+        there = found.get(label.id, 0)
+        if 0 < there < config.num_seeds:
+            what = f"{config.num_seeds} seed examples of {label.name!r} are asked for {cell}, and {there} are there"
+            raise DataError(what, f"data {data.short}", f"use --num-seeds {there}, or add human examples")
 
 
 def run(

@@ -231,6 +231,7 @@ class Generation:
 
     def _summary(self, asker: Asker) -> dict[str, Any]:
         counts = Counter(row["status"] for row in self.rows.rows)
+        shown = [len(item.seeds) for item in self.labels]
         return {
             "model": asker.model.name,
             "folder": asker.model.folder,  # where the judge finds it again; no part of any key
@@ -240,5 +241,6 @@ class Generation:
             "unanswered": counts["refused"] + counts["failed"],
             "incentives": dict(sum((item.written for item in self.labels), Counter())),
             "labels": {item.label.name: item.as_json(self.rows.sightings) for item in self.labels},
+            "seeds": "-".join(map(str, sorted({min(shown), max(shown)}))),  # per label, as they were shown
             "usage": asker.usage.as_json(),
         }

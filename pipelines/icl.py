@@ -7,25 +7,24 @@ Here: runs, calls, what was answered per test row. Not here: which shots (`icl_s
 """
 
 import json
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sdc.cache.key import derive_seed, digest, identity
 from sdc.cache.store import Artifact
 from sdc.errors import UsageError
-from sdc.pipelines import icl_select, icl_shots, lineage, prompts, stage
+from sdc.pipelines import icl_answers, icl_room, icl_select, icl_shots, lineage, prompts, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.draws import Draw
 from sdc.pipelines.engines import answers, models, open_asker
 from sdc.pipelines.engines.ask import Asker
 from sdc.pipelines.engines.estimate import Estimate, estimate
-from sdc.pipelines.engines.protocol import NOT_FINITE, Call, Reply
-from sdc.pipelines.examples import Row, rows_of, test_rows
+from sdc.pipelines.engines.protocol import Call, Reply
+from sdc.pipelines.examples import Row, label_counts, rows_of, test_rows
 from sdc.pipelines.stage import Computed, Context, Outcome
 
-VERSION = 1
+VERSION = 2
 DECODINGS = ("scores", "generate")
 #: What differs between runs of one setting.
 _OF_ONE_RUN = ("draw", "shot_seed", "definition")
@@ -43,6 +42,9 @@ class IclConfig:
             another label.
         select: Numbers of shots to choose from on held-out rows of each draw, instead of `shots`; empty: no choice.
         dev_rows: The most rows that are held out for that, at least 1.
+        exact: `shots` or `select` are an order: a draw that has fewer rows of a label is refused. Without, it shows as
+            many as it has, and is a run with that number of shots.
+        exact_dev_rows: `dev_rows` is an order: without, one row of every label is held out at least.
         decoding: `scores` (likelihood of each label) or `generate` (greedy text, as the paper does).
         max_tokens: The most tokens of a generated answer.
         seed: Root of the choice and order of shots; independent of the data and training seeds.
@@ -57,6 +59,8 @@ class IclConfig:
     option_order: str = "task"
     select: tuple[int, ...] = ()
     dev_rows: int = 100
+    exact: bool = field(default=False, metadata={"key": False})  # what is shown is in the key
+    exact_dev_rows: bool = field(default=False, metadata={"key": False})
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "select", tuple(sorted(set(self.select))))
@@ -88,6 +92,7 @@ class _Run:
     planned: Artifact
     draw: Draw | None
     shot_seed: int | None
+    shots: int  # what stands in the prompt, per label
 
 
 def plan(context: Context, config: IclConfig, cell: Cell, *, draws: Sequence[Draw], test: Artifact) -> list[Artifact]:
@@ -119,21 +124,24 @@ def _plan(context: Context, config: IclConfig, cell: Cell, draws: Sequence[Draw]
     ignored |= {"shots"} if config.select else {"dev_rows"}
     ignored |= set() if config.uses_draws else {"shot_strategy"}
     common = {
-        **{name: value for name, value in identity(config).items() if name not in ignored},
         "model": models.resolve(context.store, config.model).identity(),
         "definition": cell.task.identity(),
         "prompt": prompts.digest("classify"),
     }
     items: dict[str, _Run] = {}
+    counts = label_counts(context, draws) if config.uses_draws and not config.select else {}
     is_fixed = config.shot_strategy == "nearest" and not config.select
     for draw in draws if config.uses_draws else [None]:
         is_seeded = config.option_order == "shuffled" or (draw is not None and not is_fixed)
         shot_seed = derive_seed(config.seed, "shots", draw.repeat if draw else 0) if is_seeded else None
-        settings = {**common, "draw": draw.draw if draw else None, "shot_seed": shot_seed}
+        most = icl_room.there(config, counts[draw.draw], len(cell.task.labels)) if draw and counts else config.shots
+        shots = min(config.shots, most) if most else config.shots  # without any of a label, rendering says which
+        own = {name: value for name, value in identity(replace(config, shots=shots)).items() if name not in ignored}
+        settings = {**own, **common, "draw": draw.draw if draw else None, "shot_seed": shot_seed}
         planned = stage.plan(
             stage="icl", version=VERSION, config=settings, inputs=[test.key], lang=cell.lang, task=cell.task.name
         )
-        items.setdefault(planned.key, _Run(planned=planned, draw=draw, shot_seed=shot_seed))
+        items.setdefault(planned.key, _Run(planned=planned, draw=draw, shot_seed=shot_seed, shots=shots))
     return list(items.values())
 
 
@@ -177,14 +185,14 @@ def _computation(
 ) -> Any:
     def compute() -> Computed:
         chosen = _select(context, config, cell, asker, item, pool)
-        num_shots = chosen.best if chosen else config.shots
+        num_shots = chosen.best if chosen else item.shots
         asked = _render(config, cell, [text for _, text in rows], pool, item, num_shots=num_shots)
-        replies = asker.ask(_calls(config, cell, asked.texts), what=f"ask {cell}", progress=context.progress)
+        replies = asker.ask(icl_answers.calls(config, cell, asked.texts), what=f"ask {cell}", progress=context.progress)
         outputs = [
-            {"idx": idx, "scores": list(reply.scores) or None, "reply": _text(reply)}
+            {"idx": idx, "scores": list(reply.scores) or None, "reply": icl_answers.text(reply)}
             for (idx, _), reply in zip(rows, replies, strict=True)
         ]
-        num_unanswered, status, reason = _unanswered(replies)
+        num_unanswered, status, reason = icl_answers.unanswered(replies)
         if reason:
             context.say(f"icl {cell}: {reason}")
         usage = asker.take_usage()
@@ -199,7 +207,7 @@ def _computation(
             "source": item.draw.source if item.draw else None,
             "draw": item.draw.draw if item.draw else None,
             "num_rows": item.draw.num_rows if item.draw else 0,
-            "num_shots": None if chosen else config.shots,  # repeats may choose differently, and are one result
+            "num_shots": None if chosen else item.shots,  # repeats may choose differently, and are one result
             "decoding": config.decoding,
             "init_seed": None,
             "shot_seed": item.shot_seed,
@@ -230,7 +238,7 @@ def _select(
     def ask(num_shots: int) -> list[Reply]:
         asked = _render(config, cell, [text for _, text, _ in held], left, item, num_shots=num_shots)
         what = f"choose shots {cell} ({num_shots})"
-        return asker.ask(_calls(config, cell, asked.texts), what=what, progress=context.progress)
+        return asker.ask(icl_answers.calls(config, cell, asked.texts), what=what, progress=context.progress)
 
     return icl_select.select(cell, held, candidates, ask=ask)
 
@@ -241,7 +249,7 @@ def _expected(
     """Returns the calls of a run; where shots are chosen, those of all choices, and the test with the most shots."""
     texts = [text for _, text in rows]
     if not config.select or item.shot_seed is None:
-        return _calls(config, cell, _render(config, cell, texts, pool, item, num_shots=config.shots).texts)
+        return icl_answers.calls(config, cell, _render(config, cell, texts, pool, item, num_shots=item.shots).texts)
     left, held, candidates = icl_select.hold_out(
         cell, pool, most=config.dev_rows, seed=item.shot_seed, candidates=config.select
     )
@@ -250,7 +258,9 @@ def _expected(
         for number in candidates
         for text in _render(config, cell, [row[1] for row in held], left, item, num_shots=number).texts
     ]
-    return _calls(config, cell, [*tried, *_render(config, cell, texts, pool, item, num_shots=max(candidates)).texts])
+    return icl_answers.calls(
+        config, cell, [*tried, *_render(config, cell, texts, pool, item, num_shots=max(candidates)).texts]
+    )
 
 
 def _render(
@@ -277,31 +287,3 @@ def _pools(context: Context, items: Sequence[_Run]) -> dict[str, list[Row]]:
     """Returns what the shots of each run are taken from: the rows of its draw by idx, none without one; by its key."""
     rows = rows_of(context, [item.draw for item in items if item.draw])
     return {item.planned.key: sorted(rows[item.draw.draw]) if item.draw else [] for item in items}
-
-
-def _calls(config: IclConfig, cell: Cell, texts: Sequence[str]) -> list[Call]:
-    return [
-        Call(
-            prompt=text,
-            choices=cell.task.label_names if config.decoding == "scores" else (),
-            max_tokens=config.max_tokens if config.decoding == "generate" else 20,
-        )
-        for text in texts
-    ]
-
-
-def _text(reply: Reply) -> str | None:
-    """Returns the answer in words, also that to a scored call where the engine gives no scores; None without one."""
-    return reply.text if reply.is_answer and not reply.scores else None
-
-
-def _unanswered(answers: Sequence[Reply]) -> tuple[int, str, str | None]:
-    """Returns how many test rows were not answered, the run's status, and a line that says why, or None.
-
-    A run without any answer has failed; and one of a model that computed what is no number, with all that it scored.
-    """
-    why = Counter(reply.reason or reply.finish for reply in answers if not reply.is_answer)
-    if not why:
-        return 0, "ok", None
-    reason = f"{why.total()} of {len(answers)} test rows were not answered ({why.most_common(1)[0][0]})"
-    return why.total(), "failed" if why.total() == len(answers) or NOT_FINITE in why else "ok", reason

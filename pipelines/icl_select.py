@@ -35,6 +35,17 @@ class Selection:
         return {"selected": self.best, "selection": self.tried, "dev_rows": self.dev_rows}
 
 
+def most_shots(counts: Sequence[int], num_labels: int, *, most: int) -> int:
+    """Returns how many shots per label are left in a draw beside the rows that `hold_out` takes; 0 if it cannot.
+
+    >>> most_shots([5, 4], 2, most=100), most_shots([5], 2, most=100)
+    (2, 0)
+    """
+    rarest = min(counts) if len(counts) == num_labels else 0
+    held = min(rarest // 2, max(1, most // num_labels))
+    return rarest - held if held else 0
+
+
 def hold_out(
     cell: Cell, rows: Sequence[Row], *, most: int, seed: int, candidates: Sequence[int]
 ) -> tuple[list[Row], list[Row], list[int]]:

@@ -107,6 +107,18 @@ def train_data_of(context: Context, artifact: Artifact) -> Artifact | None:
     return current
 
 
+def without_test(context: Context, cells: Sequence[Cell]) -> str | None:
+    """Returns a line that names the cells without human test examples, which no student can be tested on; or None."""
+    found = context.store.query(
+        "select distinct lang || '/' || task from artifacts where stage = 'data' and summary ->> '$.split' = 'test'"
+    )
+    there = {cell for (cell,) in found}
+    lacking = list(dict.fromkeys(str(cell) for cell in cells if str(cell) not in there))
+    if not lacking:
+        return None
+    return f"no test examples of {', '.join(lacking)}: nothing can be tested there; `sdc data add FILE --split test`"
+
+
 def authors(key: str, get: Callable[[str], Artifact | None]) -> list[tuple[str, str]]:
     """Returns name and identity (canonical JSON; empty if unknown) of the models that wrote the rows of a generation.
 

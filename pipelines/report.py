@@ -90,6 +90,38 @@ def run(
     return aggregate(rows, config.by) if config.by else rows
 
 
+def lacking(
+    context: Context, wanted: Sequence[tuple[str, str]], *, langs: bool, tasks: bool
+) -> list[tuple[str, DataError]]:
+    """Returns what a user has asked for that nothing is reported of, each with the error that says what to do.
+
+    Args:
+        context: Where the store is.
+        wanted: The (lang, task) pairs that the flags mean.
+        langs, tasks: Which flags were given. A flag that was not means whatever there is: then a language, or a task,
+            lacks something only if it has nothing at all.
+    """
+    there = context.store.query(
+        """select r.lang, r.task, count(distinct r.key), count(distinct m.run) from runs r
+        left join metrics m on m.run = r.key group by r.lang, r.task"""
+    )
+    num_runs = {(lang, task): runs for lang, task, runs, _ in there}
+    evaluated = {(lang, task) for lang, task, _, read in there if read}
+    found: dict[str, DataError] = {}
+    done: set[str] = set()
+    for lang, task in wanted:
+        name = f"{lang}/{task}" if langs and tasks else lang if langs else task
+        flags = (f" --lang {lang}" if langs else "") + (f" --task {task}" if tasks else "")
+        if (lang, task) in evaluated:
+            done.add(name)
+        elif (lang, task) in num_runs:
+            what = f"{num_runs[lang, task]} runs of {name}, and none is evaluated"
+            found[name] = DataError(what, fix=f"run `sdc eval --lang {lang} --task {task}`")
+        else:
+            found.setdefault(name, DataError(f"no runs of {name}", fix=f"run `sdc train{flags}` or `sdc icl`"))
+    return [(name, error) for name, error in found.items() if name not in done]
+
+
 def _say_missing(context: Context, current: Sequence[str], found: Sequence[dict[str, Any]]) -> None:
     missing = set(current) - {row["run"] for row in found}
     if missing:

@@ -30,10 +30,8 @@ class CardConfig:
     seed: int = 1337
 
 
-def newest(context: Context, langs: Sequence[str] | None, tasks: Sequence[str] | None) -> list[tuple[Cell, Artifact]]:
-    """Returns the cells of `--lang` and `--task` with synthetic rows, each with its newest generation or judgement.
-
-    A flag that is missing means all that the store has.
+def cells_of(context: Context, langs: Sequence[str] | None, tasks: Sequence[str] | None) -> list[Cell]:
+    """Returns the cells of `--lang` and `--task`; where a flag is missing, those with synthetic rows.
 
     Raises:
         UsageError: An unknown language or task.
@@ -49,34 +47,33 @@ def newest(context: Context, langs: Sequence[str] | None, tasks: Sequence[str] |
         langs or list(dict.fromkeys(lang for lang, _ in there)),
         tasks or list(dict.fromkeys(task for _, task in there)),
     )
-    found = []
-    for cell in asked:
-        if (cell.lang, cell.task.name) not in names and len(asked) > 1:
-            if langs and tasks:
-                context.say(f"{cell}: no synthetic rows, left out")
-            continue
-        generation = lineage.newest_generation(context, cell)
-        found.append((cell, lineage.newest_judgement(context, cell, generation) or generation))
+    found = [cell for cell in asked if (langs and tasks) or (cell.lang, cell.task.name) in names]
     if not found:
         fix = f"sdc gen --lang {asked[0].lang} --task {asked[0].task.name}"
         raise DataError("no synthetic rows of these languages and tasks", str(context.store.path), f"run `{fix}` first")
     return found
 
 
-def run(context: Context, config: CardConfig, cell: Cell, *, artifact: Artifact) -> Card:
+def newest(context: Context, cell: Cell) -> Artifact:
+    """Returns the newest generation of a cell as it was judged last."""
+    generation = lineage.newest_generation(context, cell)
+    return lineage.newest_judgement(context, cell, generation) or generation
+
+
+def run(context: Context, config: CardConfig, cell: Cell, *, artifact: Artifact | None = None) -> Card:
     """Returns the card of one generation or judgement.
 
     Args:
         context: Where the store is.
         config: What is compared.
         cell: The language and task of the artifact.
-        artifact: The generation, or the judgement of one.
+        artifact: The generation, or the judgement of one; None takes the newest generation as it was judged last.
 
     Raises:
         DataError: It has no rows, or the cell has no human train rows.
         UsageError: The labels of the task have changed since.
     """
-    sides, about = gather(context, config, cell, artifact=artifact)
+    sides, about = gather(context, config, cell, artifact=artifact or newest(context, cell))
     return card.build(
         sides, about=about, done=lambda number: context.progress(f"card {cell}", number, len(card.MEASURES))
     )

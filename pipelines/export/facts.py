@@ -111,20 +111,21 @@ def recipes(facts: Facts) -> list[dict[str, Any]]:
 
 def _draw(context: Context, record: RunRecord) -> tuple[Artifact | None, dict[str, Any], dict[str, int]]:
     found = context.store.query(
-        """select d.key, d.size, d.repeat, d.strategy, d.example_key, d.members
+        """select d.key, d.size, d.repeat, d.strategy, d.example_key, d.members, coalesce(len(d.human_members), 0)
         from draws d join artifacts a using (key) where d.draw = ? and d.key not in (select key from stale)
         order by a.used_at desc, d.key, d.repeat limit 1""",
         [record.artifact.config.get("draw")],
     )
     if not found:
         return None, {}, {}
-    key, size, repeat, strategy, example_key, members = found[0]
+    key, size, repeat, strategy, example_key, members, num_human = found[0]
     rows = context.store.query(
         "select source, count(*) from examples where key = ? and list_contains(?, idx) group by source",
         [example_key, members],
     )
     draw = {"size": size, "repeat": repeat, "strategy": strategy}
-    return context.store.get(key), draw, {"human": 0, "synthetic": 0, **dict(rows)}
+    counts = {"human": 0, "synthetic": 0, **dict(rows)}
+    return context.store.get(key), draw, counts | {"human": counts["human"] + num_human}
 
 
 def _lineage(context: Context, start: Sequence[Artifact]) -> tuple[list[Artifact], list[str]]:

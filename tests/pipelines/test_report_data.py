@@ -84,14 +84,19 @@ def test_human_rows_are_those_that_the_generator_saw(small: World) -> None:
     assert found.labels[0].quota == small.cell.task.quota
 
 
+def newest_keys(small: World, langs: list[str] | None, tasks: list[str] | None) -> list[str]:
+    found = report_data.cells_of(small.context, langs, tasks)
+    return [report_data.newest(small.context, cell).key for cell in found]
+
+
 def test_the_newest_of_each_cell(small: World) -> None:
     first = add_generation(small, [unlike_any(i) for i in range(4)])
     judged = add_judgement(small, first, rejected=[])
-    assert [a.key for _, a in report_data.newest(small.context, None, None)] == [judged.key]
+    assert newest_keys(small, None, None) == [judged.key]
     second = add_generation(small, [unlike_any(i) for i in range(4)], salt=1)
-    assert [a.key for _, a in report_data.newest(small.context, ["en"], None)] == [second.key]
+    assert newest_keys(small, ["en"], None) == [second.key]
     small.store.touch([first.key])
-    assert [a.key for _, a in report_data.newest(small.context, ["en"], None)] == [judged.key]
+    assert newest_keys(small, ["en"], None) == [judged.key]
 
 
 def test_progress_is_told(small: World) -> None:
@@ -104,14 +109,14 @@ def test_progress_is_told(small: World) -> None:
 
 def test_what_is_missing_is_said(small: World, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no synthetic rows"):
-        report_data.newest(small.context, None, None)
+        newest_keys(small, None, None)
     with pytest.raises(DataError, match=r"no gen artifact of te/topic; run `sdc gen --lang te --task topic`"):
-        report_data.newest(small.context, ["te"], ["topic"])
+        newest_keys(small, ["te"], ["topic"])
     with pytest.raises(UsageError, match="unknown language"):
-        report_data.newest(small.context, ["xx"], ["topic"])
+        newest_keys(small, ["xx"], ["topic"])
     generation = add_generation(small, [unlike_any(0)])
     with pytest.raises(DataError, match="no synthetic rows of these"):
-        report_data.newest(small.context, ["te", "sw"], None)
+        newest_keys(small, ["te", "sw"], None)
     nothing = add_judgement(small, generation, rejected=[0])
     with pytest.raises(DataError, match="no synthetic accepted rows of en/small; --all-rows"):
         run(small, nothing)

@@ -173,7 +173,7 @@ def test_seeds_plus_synthetic_count_the_synthetic_ones(small: World, made: Artif
 @pytest.mark.parametrize("source", ["seeds", "seeds+synthetic"])
 def test_a_generation_made_elsewhere_has_no_seeds(small: World, source: str) -> None:
     imported = add_import(small.store, small.cell, [(unlike_any(i), i % 2) for i in range(4)])
-    with pytest.raises(DataError, match="a generation made elsewhere has no seeds"):
+    with pytest.raises(DataError, match="made elsewhere has none: take human examples with --seeds-from human"):
         draws(small, imported, source=source)
 
 

@@ -21,8 +21,8 @@ def paper(paper_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Context
 
 
 def sides(context: Context, lang: str, task: str) -> Sides:
-    ((cell, artifact),) = report_data.newest(context, [lang], [task])
-    return report_data.gather(context, CardConfig(), cell, artifact=artifact)[0]
+    (cell,) = report_data.cells_of(context, [lang], [task])
+    return report_data.gather(context, CardConfig(), cell, artifact=report_data.newest(context, cell))[0]
 
 
 def figure(measured: Measured, name: str) -> Figure:
