@@ -100,7 +100,9 @@ def produce(context: Context, planned: Artifact, compute: Callable[[], Computed]
     finished = Artifact(**{**vars(planned), "summary": dict(computed.summary), "seconds": time.perf_counter() - start})
     num_stale = context.store.put(finished, computed.rows, replace=context.force, seen=seen)
     say_replaced(context, [finished], num_stale)
-    say_unanswered(context, finished)
+    if freshness.unanswered(finished.summary):
+        finished = context.store.get(finished.key) or finished  # the one that was there may have more answers
+        say_unanswered(context, finished)
     return Outcome(key=finished.key, hit=False, summary=finished.summary)
 
 

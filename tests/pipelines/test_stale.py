@@ -185,7 +185,7 @@ def test_a_worse_answer_does_not_replace_a_better_one(small: World, monkeypatch:
     for file in small.store.replies_folder.rglob("*"):
         file.unlink()  # the cache is lost, and the server is down
     ScriptedEngine(lambda call: FAILED).install(monkeypatch)
-    asked(small)
+    assert asked(small).summary["unanswered"] == 1
     assert small.get(run).summary["unanswered"] == 1
 
 
