@@ -1,5 +1,6 @@
 """`sdc gen`: its flags."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from sdc.pipelines import gen as stage
 from sdc.pipelines import lineage, presets
 from sdc.pipelines import until_accepted as turns
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.engines import models
 from sdc.pipelines.gen import GenConfig
 from sdc.pipelines.judge import JudgeConfig
 from sdc.pipelines.stage import Context, Outcome
@@ -22,6 +24,7 @@ def gen(
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     model: Annotated[str | None, typer.Option(help="Alias, hub id or folder of the generator.")] = None,
+    no_think: options.NoThinkOption = False,
     engine: options.EngineOption = "auto",
     server: options.ServerOption = None,
     engine_arg: options.EngineArgOption = None,
@@ -85,6 +88,8 @@ def gen(
         for cell, artifact in pairs:
             with doing.one(cell):
                 config = stage.configured(context.store, preset, **flags)
+                if no_think:
+                    config = replace(config, model=models.without_thinking(config.model))
                 data, judgement = _inputs(context, cell, artifact, top_up=top_up)
                 if num_seeds is not None:
                     stage.check_seeds(context, config, cell, data=data)

@@ -1,5 +1,6 @@
 """`sdc icl`: its flags."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ from sdc.errors import UsageError
 from sdc.pipelines import icl as stage
 from sdc.pipelines import icl_room, lineage, presets
 from sdc.pipelines.draws import Draw, check_source, draws_of
+from sdc.pipelines.engines import models
 
 
 def icl(
@@ -16,6 +18,7 @@ def icl(
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     model: Annotated[str | None, typer.Option(help="Alias, hub id or folder of the LLM.")] = None,
+    no_think: options.NoThinkOption = False,
     engine: options.EngineOption = "auto",
     server: options.ServerOption = None,
     engine_arg: options.EngineArgOption = None,
@@ -69,6 +72,8 @@ def icl(
         "exact_dev_rows": dev_rows is not None,
     }  # fmt: skip
     config = stage.IclConfig(**presets.merged(presets.load(preset, "icl"), **flags))
+    if no_think:
+        config = replace(config, model=models.without_thinking(config.model))
     wanted = [part.strip() for part in (sizes or "").split(",") if part.strip()]
     pairs = options.inputs(context, keys, lang, task, stages=("sample",))
     with incomplete.Cells("icl", total=len(pairs), as_json=as_json) as doing:

@@ -10,6 +10,7 @@ from sdc.cli import incomplete, options, render, review
 from sdc.pipelines import judge as stage
 from sdc.pipelines import lineage, presets
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.engines import models
 from sdc.pipelines.stage import Outcome
 
 #: Who is compared in the summary's `agreement`.
@@ -21,6 +22,7 @@ def judge(
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     model: Annotated[str | None, typer.Option(help="The judge. Default: the model that wrote the texts.")] = None,
+    no_think: options.NoThinkOption = False,
     engine: options.EngineOption = "auto",
     server: options.ServerOption = None,
     engine_arg: options.EngineArgOption = None,
@@ -81,7 +83,7 @@ def judge(
     config = stage.JudgeConfig(
         **presets.merged(
             presets.load(preset, "judge"),
-            model=model,
+            model=models.without_thinking(model or "") if no_think else model,
             gates=True if gates_only else gates,
             llm=False if gates_only else None,
             threshold=threshold,

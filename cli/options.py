@@ -54,6 +54,9 @@ EngineArgOption = Annotated[
     list[str] | None,
     typer.Option("--engine-arg", metavar="NAME=VALUE", help="A setting of the engine, as concurrency=32."),
 ]
+NoThinkOption = Annotated[
+    bool, typer.Option("--no-think", help="Ask the model not to reason first, where its template or server can.")
+]
 BatchSizeOption = Annotated[int | None, typer.Option("--batch-size", min=1, help="Calls per batch. Default: by stage.")]
 MaxCallsOption = Annotated[
     int | None, typer.Option("--max-calls", min=0, help="Stop after so many new LLM calls; all is kept.")

@@ -6,7 +6,7 @@ are read (`judge_llm.py`), what becomes of a text (`judge_verdicts.py`), topping
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sdc.cache.key import identity
@@ -77,11 +77,14 @@ class JudgeConfig:
 
 def judge_name(config: JudgeConfig, generation: Artifact) -> str:
     """Returns the model that judges: the one asked for, else the generator, else the bundled teacher."""
+    if config.model == models.NO_THINK:  # the writer, asked not to reason
+        return models.without_thinking(judge_name(replace(config, model=None), generation))
     if config.model:
         return config.model
     generator: Mapping[str, Any] = generation.config.get("model") or {}
     if generator.get("revision"):  # the very revision that wrote the texts, also when there is a newer one by now
-        return f"{generator['model']}@{generator['revision']}"
+        name = f"{generator['model']}@{generator['revision']}"
+        return models.without_thinking(name) if generator.get("think") is False else name
     return str(generation.summary.get("folder") or generation.summary.get("model") or models.TEACHER)
 
 

@@ -5,6 +5,7 @@ would have one. Not here: kinds that repeat the key (`fault_leaks.py`).
 """
 
 import gzip
+import json
 import zlib
 from typing import Any
 
@@ -29,6 +30,13 @@ from fault_responses import (
 
 def _any(*values: Any) -> tuple[Any, ...]:
     return values
+
+
+def _endless(answer: dict[str, Any], key: str, request: dict[str, Any]) -> Response:
+    """Thoughts that take all tokens."""
+    cut = {"message": {"role": "assistant", "content": "<think>Let me"}, "finish_reason": "length"}
+    usage = {"prompt_tokens": 3, "completion_tokens": request["max_tokens"]}
+    return Response(body=json.dumps({**answer, "choices": [{"index": 0, **cut}], "usage": usage}).encode())
 
 
 _HARMONY = "<|channel|>analysis<|message|>Let me see.<|end|><|start|>assistant<|channel|>final<|message|>{}<|return|>"
@@ -135,11 +143,7 @@ ROW: dict[str, Kind] = {
     "flagged": error(403, "the prompt was flagged by moderation"),
     "refused": message(content=None, refusal="I will not write that."),
     **{f"finish {word!r}": choice(finish_reason=word) for word in ("content_filter", "SAFETY", "refusal")},
-    "thoughts that do not end": changed(
-        lambda answer: answer["choices"][0].update(
-            message={"role": "assistant", "content": "<think>Let me"}, finish_reason="length"
-        )
-    ),
+    "thoughts that do not end": _endless,
 }
 STOP: dict[str, Kind] = {
     **{str(status): error(status) for status in (401, 402, 403, 404, 405, 407)},

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from sdc.errors import EngineError
-from sdc.pipelines.engines import turns
+from sdc.pipelines.engines import thinking, turns
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.prompt_tokens import load_tokenizer
 from sdc.pipelines.engines.protocol import Call
@@ -65,7 +65,7 @@ def read(
 ) -> tuple[str, str, int | None]:
     """Returns the text of generated ids, why it ends (`stop` or `length`), and where an end token stands, if at all."""
     end = next((i for i, token in enumerate(ids) if token in ends), None)
-    text = tokenizer.decode(ids[:end], skip_special_tokens=True)
+    text = thinking.decode(tokenizer, ids[:end])
     cut = min((text.find(string) for string in stop if string in text), default=None)
     finish = "length" if end is None and cut is None and len(ids) >= room else "stop"
     return text[:cut], finish, end

@@ -55,7 +55,7 @@ class Asker:
         self._batch_size = min(batch_size, _CAREFUL_CALLS) if self._budget.is_careful else batch_size
         self._engine: Engine | None = None
         self._is_server, self._served_as, self._say = is_server, served_as, say
-        self._is_estimate_said = False
+        self._is_estimate_said = self._is_switch_said = False
         self._journal = os.environ.get("SDC_CALL_JOURNAL")
 
     def take_usage(self) -> Usage:
@@ -153,6 +153,9 @@ class Asker:
         self._replies.put_many(answers)
         for key, reply in fresh.items():
             self.usage.count(reply)
+            if reply.reasoning and not self.model.think and not self._is_switch_said:
+                self._say(f"{self.model.name}: it reasons all the same; the model or the server has no such switch")
+                self._is_switch_said = True
             cost = self._spend(reply, prompts[key])
             if cost is not None:
                 self.usage.add_cost(cost, self._budget.prices.currency)

@@ -40,7 +40,7 @@ class Prices:
         cached_tokens: int = 0,
     ) -> float | None:
         """Returns the price of so many tokens and seconds, or None where the model's price is unknown."""
-        price = self.models.get(model.name) or self.models.get(model.source)
+        price = self.models.get(model.name) or self.models.get(model.thinking.name) or self.models.get(model.source)
         if price is None:
             return None
         full = prompt_tokens - cached_tokens

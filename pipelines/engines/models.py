@@ -19,6 +19,8 @@ TEACHER = "pocket-teacher"
 STUDENT = "pocket-student"
 POCKET = Path(__file__).parent.parent / "pocket"
 _SERVED = "api:"
+#: Behind a model's name: it is asked not to reason, which is another question.
+NO_THINK = "#no-think"
 _KEY = re.compile(r"[0-9a-fA-F]{4,64}")
 
 
@@ -34,6 +36,7 @@ class Model:
         adapter: Folder of a LoRA adapter in PEFT format that is put on the model, or None.
         adapter_digest: sha256 over the adapter's files.
         run: The key of the run that trained the adapter, if the store knows it by that.
+        think: Whether it may reason before it answers; False asks it not to.
         served: Whether only a server knows the model, by this name.
         rules: What of its chat template sdc reads in its own way: the end of a turn, the date; see `turns.py`.
         sampling: Sampling settings that this model needs, used where the user gave none.
@@ -47,6 +50,7 @@ class Model:
     adapter: str | None = None
     adapter_digest: str = ""
     run: str = ""
+    think: bool = True
     served: bool = False
     rules: Mapping[str, str] = field(default_factory=dict)
     sampling: Mapping[str, Any] = field(default_factory=dict)
@@ -60,6 +64,9 @@ class Model:
     @property
     def folder(self) -> str | None:
         """What finds a user's own model or adapter again as `--model`; None for one that is known by its name."""
+        if not self.think:
+            found = self.thinking.folder
+            return None if found is None else without_thinking(found)
         if self.served:
             return self.source
         base, plus, adapter = self.name.partition("+")
@@ -73,9 +80,21 @@ class Model:
 
     def identity(self) -> dict[str, Any]:
         """Returns what goes into keys: never a path."""
-        base = {"digest": self.digest} if self.digest else {"model": self.source, "revision": self.revision}
-        adapter = {"adapter": self.adapter_digest} if self.adapter else {}
-        return {**base, **self.rules, **adapter}
+        base: dict[str, Any] = (
+            {"digest": self.digest} if self.digest else {"model": self.source, "revision": self.revision}
+        )
+        base |= {**self.rules, **({"adapter": self.adapter_digest} if self.adapter else {})}
+        return base if self.think else {**base, "think": False}
+
+    @property
+    def thinking(self) -> "Model":
+        """The same model, asked as it is: by its own name, and with whatever reasoning it does."""
+        return replace(self, name=self.name.removesuffix(NO_THINK), think=True)
+
+
+def without_thinking(name: str) -> str:
+    """Returns the name by which a model is asked not to reason."""
+    return name if name.endswith(NO_THINK) else f"{name}{NO_THINK}"
 
 
 def aliases() -> dict[str, dict[str, Any]]:
@@ -91,11 +110,15 @@ def resolve(store: Store, name: str) -> Model:
     weights were kept.
 
     A hub model is pinned to the commit that its name means on this machine, or else on the hub; see `pinned.py`.
+    `#no-think` behind any of them asks it not to reason (`--no-think`).
 
     Raises:
         UsageError: No such alias or folder, and not the form of a hub id either; or no such adapter.
         EngineError: The commit of a hub model is not known here, and cannot be asked for.
     """
+    if name.endswith(NO_THINK) and not _is_folder(Path(name)):
+        found = resolve(store, name.removesuffix(NO_THINK))
+        return replace(found, name=without_thinking(found.name), think=False)
     if name.startswith(_SERVED) and len(name) > len(_SERVED):
         return Model(name=name.removeprefix(_SERVED), source=name, served=True)
     base, plus, adapter = name.partition("+")

@@ -99,7 +99,9 @@ class OpenaiEngine:
         async with Server(self._url, timeout_s=self.options.timeout_s) as server:
             if self._chat is None:
                 served = await openai_served.find(server, self.model, self._tries)
-                self._chat = Chat(replace(served, also=self.options.served_names), where=self.where)
+                self._chat = Chat(
+                    replace(served, also=self.options.served_names), where=self.where, think=self.model.think
+                )
             if self.options.batch_api:
                 await openai_batch.Jobs(server, self._chat, self._tries).run(calls, emit, poll_s=self._poll_s)
             else:

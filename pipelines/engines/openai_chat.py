@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from sdc.errors import EngineError
-from sdc.pipelines.engines import openai_finish, openai_json, openai_message, reasoning
+from sdc.pipelines.engines import openai_finish, openai_json, openai_message, reasoning, thinking
 from sdc.pipelines.engines.openai_faults import Rejected, TryFailed
 from sdc.pipelines.engines.openai_http import Server
 from sdc.pipelines.engines.openai_secrets import scrub
@@ -38,7 +38,11 @@ _BASE_BYTES, _TOKEN_BYTES, _LOGPROBS_BYTES = 2**20, 256, 4096
 #: Room for the answer to a call with choices: a label is short, but a model that reasons needs more before it.
 _LABEL_TOKENS = (0, 2048, 16384)
 _UNKNOWN_FIELD = re.compile(r"unsupported|not support|unrecogni[sz]ed|unknown|unexpected|extra|not permitted", re.I)
+#: How servers with templates of their own, and those without, are told that the model shall not reason.
+_SWITCHED = {"chat_template_kwargs": dict.fromkeys(thinking.SWITCHES, False)}
 _FIXES = {
+    "reasoning_effort": "drop --no-think: this model or server has no such switch",
+    "chat_template_kwargs": "drop --no-think: this model or server has no such switch",
     "temperature": "use a model that takes it, or --temperature 1 where the command has it",
     "repetition_penalty": "set --repetition-penalty 1",
     "repeat_penalty": "set --repetition-penalty 1",
@@ -51,10 +55,11 @@ class Chat:
     Args:
         served: The model.
         where: The server, as messages show it.
+        think: Whether the model may reason; False tells it not to, where the server has a switch.
     """
 
-    def __init__(self, served: Served, *, where: str) -> None:
-        self.served, self.where = served, where
+    def __init__(self, served: Served, *, where: str, think: bool = True) -> None:
+        self.served, self.where, self.think = served, where, think
         self._limit = "max_tokens"
         self._refused: set[str] = set()  # optional fields that the server does not take
         self._label_room = 0  # position in _LABEL_TOKENS; grows when reasoning does not fit
@@ -111,6 +116,8 @@ class Chat:
             if maker in _DEAF:
                 raise EngineError(f"{_DEAF[maker]} has no repetition penalty", self.where, "set --repetition-penalty 1")
             body[_PENALTY.get(maker, "repetition_penalty")] = call.repetition_penalty
+        if not self.think:
+            body |= _SWITCHED if maker in _NEUTRAL else {"reasoning_effort": "none"}
         body |= optional or {}
         return {name: value for name, value in body.items() if name not in self._refused}
 

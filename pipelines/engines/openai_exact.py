@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sdc.pipelines.engines import answers, hub, turns
+from sdc.pipelines.engines import answers, hub, thinking, turns
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.openai_chat import answered_by, first_choice
 from sdc.pipelines.engines.openai_faults import Rejected, TryFailed
@@ -62,7 +62,7 @@ class Exact:
             TryFailed: No usable answer.
             Rejected: A no to this prompt, from a server that can.
         """
-        prompt = prompt_ids(self._tokenizer, call.prompt)
+        prompt = [*prompt_ids(self._tokenizer, call.prompt), *thinking.before_answer(self._tokenizer)]
         choices = [answers.choice_ids(self._tokenizer, choice) for choice in call.choices]
         while self._ways:
             way = self._ways[0]
@@ -211,7 +211,7 @@ def _tokenizer(model: Model) -> Any:
             Path(folder), local_files_only=True, trust_remote_code=False
         )
         turns.fix_date(tokenizer)
-        return tokenizer
+        return thinking.switched(tokenizer, model)
     except Exception:  # noqa: BLE001 - the hub's and the tokenizers' errors have no common class; there is another way
         return None
 

@@ -100,6 +100,7 @@ async def find(server: Server, model: Model, tries: Tries) -> Served:
             fix = "set SDC_API_KEY to a key of this server"
             raise EngineError(f"the server says no ({no.reason})", tries.where, fix) from None
         listed = []
+    model = model.thinking
     wanted = _names(model)
     for found in listed:
         if found.name in wanted:

@@ -5,7 +5,7 @@ Here: tokenizers and the template. Not here: padding, sampling (each engine).
 
 from typing import Any
 
-from sdc.pipelines.engines import hub, turns
+from sdc.pipelines.engines import hub, thinking, turns
 from sdc.pipelines.engines.models import Model
 
 
@@ -23,7 +23,7 @@ def load_tokenizer(model: Model) -> Any:
     except Exception as error:  # a broken folder raises what it likes; tokenizers even a bare Exception
         raise hub.unloadable(model, error) from error
     turns.fix_date(tokenizer)
-    return tokenizer
+    return thinking.switched(tokenizer, model)
 
 
 def prompt_ids(tokenizer: Any, prompt: str) -> list[int]:

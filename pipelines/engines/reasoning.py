@@ -36,6 +36,8 @@ _AROUND = re.compile(
 _CHANNELS = re.compile(r"<\|(?:end|start|message|channel|return)\|>(?:assistant|analysis|commentary)?")
 #: An answer of gpt-oss without any reasoning.
 _FINAL = re.compile(r"\s*<\|channel\|>final")
+#: Tokens of gpt-oss that say that a model reasons, and those that stand between its channels.
+_STARTS, _BETWEEN = frozenset({"<|channel|>"}), frozenset({"<|start|>", "<|message|>", "<|end|>", "<|return|>"})
 MARKS = re.compile(rf"{_OPEN.pattern}|{_CLOSE.pattern}", re.I)
 _FIX = "raise the limit of tokens, or turn reasoning off (--no-think)"
 USED_UP = f"all tokens of the answer went into reasoning; {_FIX}"
@@ -70,6 +72,20 @@ def split(text: str) -> tuple[str, str]:
     return "\n".join(filter(None, (_CHANNELS.sub("\n", thought).strip() for thought in thoughts))), _answer(rest)
 
 
+def is_mark(token: str) -> bool:
+    """Returns whether a special token says that a model reasons.
+
+    >>> [is_mark(token) for token in ("[THINK]", "<|channel|>", "</think>", "<|end|>", "<s>")]
+    [True, True, True, False, False]
+    """
+    return token in _STARTS or MARKS.fullmatch(token) is not None
+
+
+def is_part(token: str) -> bool:
+    """Returns whether a special token is a mark of reasoning or a part of one."""
+    return is_mark(token) or token in _BETWEEN
+
+
 def is_open(prompt: str) -> str:
     """Returns the tag with which a rendered prompt ends in the middle of a thought; empty if it does not.
 
@@ -78,6 +94,17 @@ def is_open(prompt: str) -> str:
     """
     opened = list(_OPEN.finditer(prompt))
     return opened[-1][0].strip() if opened and not prompt[opened[-1].end() :].strip() else ""
+
+
+def closing(tag: str) -> str:
+    """Returns what ends a thought that a prompt has opened with a tag, so that an answer follows.
+
+    >>> [closing("<think>"), closing("[THINK]")]
+    ['\\n</think>\\n\\n', '[/THINK]']
+    """
+    if re.fullmatch(rf"<(?:{_NAMES})>", tag, re.I):
+        return f"\n</{tag[1:]}\n\n"
+    return {"[THINK]": "[/THINK]", "<|START_THINKING|>": "<|END_THINKING|>", "◁think▷": "◁/think▷"}.get(tag, "\n")
 
 
 def split_off(reply: Reply) -> Reply:

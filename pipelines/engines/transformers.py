@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from sdc.errors import EngineError
-from sdc.pipelines.engines import adapters, answers, choice_tree, networks
+from sdc.pipelines.engines import adapters, answers, choice_tree, networks, thinking
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.prompt_tokens import load_tokenizer, prompt_ids
 from sdc.pipelines.engines.protocol import Call, Reply
@@ -76,7 +76,8 @@ class TransformersEngine:
         """
         import torch
 
-        ids = [self.prompt_ids(call.prompt) for call in calls]
+        close = thinking.before_answer(self.tokenizer)
+        ids = [[*self.prompt_ids(call.prompt), *(close if call.choices else ())] for call in calls]
         kinds = [(*_settings(call), self._room(call, len(row))) for call, row in zip(calls, ids, strict=True)]
         for kind, group in groupby(sorted(range(len(calls)), key=kinds.__getitem__), kinds.__getitem__):
             indices = list(group)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sdc.errors import EngineError
-from sdc.pipelines.engines import answers
+from sdc.pipelines.engines import answers, thinking
 from sdc.pipelines.engines.prompt_tokens import prompt_ids
 from sdc.pipelines.engines.protocol import Call, Reply
 
@@ -112,7 +112,7 @@ class Jobs:
         So a beginning that choices share is asked once, and every request is an ordinary one that finds its prompt in
         the prefix cache. vLLM can also score the tokens of a prompt itself, but not those that it finds there.
         """
-        ids = prompt_ids(self._tokenizer, call.prompt)
+        ids = [*prompt_ids(self._tokenizer, call.prompt), *thinking.before_answer(self._tokenizer)]
         choices = [answers.choice_ids(self._tokenizer, choice) for choice in call.choices]
         room = self._checked(ids, max(map(len, choices)))
         requests = [
