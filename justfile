@@ -66,6 +66,10 @@ kills *OPTIONS:
 fuzz *OPTIONS:
     python benchmarks/fuzz.py {{ OPTIONS }}
 
+# Let gen, judge and icl ask servers that misbehave in every kind that the tests know.
+faults *OPTIONS:
+    python benchmarks/faults.py {{ OPTIONS }}
+
 # Measure packed LoRA and fine-tuning on a GPU, on models of real size with random weights; `--cpu` tries tiny ones.
 gpu-bench *OPTIONS:
     #!/bin/sh

@@ -37,12 +37,14 @@ class Ended:
         stdout: What it wrote there.
         stderr: What it wrote there.
         seconds: From the fork to the end.
+        peak_mb: The most memory that it had, what it shares with its parent included.
     """
 
     code: int | None
     stdout: str
     stderr: str
     seconds: float
+    peak_mb: float = 0.0
 
 
 def warm() -> None:
@@ -151,17 +153,17 @@ def _child(
                 command()
             finally:
                 os._exit(99)
-        code = _wait(pid, start, timeout_s, signal_after)
+        code, peak_mb = _wait(pid, start, timeout_s, signal_after)
         seconds = time.perf_counter() - start
         texts = []
         for file in (out, err):
             file.seek(0)
             texts.append(file.read().decode("utf-8", "backslashreplace"))
-    return Ended(code=code, stdout=texts[0], stderr=texts[1], seconds=seconds)
+    return Ended(code=code, stdout=texts[0], stderr=texts[1], seconds=seconds, peak_mb=peak_mb)
 
 
-def _wait(pid: int, start: float, timeout_s: float, signal_after: tuple[int, float] | None) -> int | None:
-    """Returns the exit code of a child, minus its signal, or None where it had to be killed."""
+def _wait(pid: int, start: float, timeout_s: float, signal_after: tuple[int, float] | None) -> tuple[int | None, float]:
+    """Returns the exit code of a child, minus its signal, or None where it had to be killed; and its most memory."""
     handle = os.pidfd_open(pid)
     try:
         if signal_after is not None and not _ended(handle, start + signal_after[1]):
@@ -169,10 +171,10 @@ def _wait(pid: int, start: float, timeout_s: float, signal_after: tuple[int, flo
         late = not _ended(handle, start + timeout_s)
         if late:
             os.killpg(pid, signal.SIGKILL)
-        _, status = os.waitpid(pid, 0)
+        _, status, usage = os.wait4(pid, 0)
     finally:
         os.close(handle)
-    return None if late else os.waitstatus_to_exitcode(status)
+    return None if late else os.waitstatus_to_exitcode(status), usage.ru_maxrss / 1000
 
 
 def _ended(handle: int, deadline: float) -> bool:

@@ -22,6 +22,8 @@ def chat(server: "FaultServer", body: Mapping[str, Any], fault: str = "ok") -> d
     """The answer of /v1/chat/completions; a refusal or a cut one where the fault says so."""
     prompt = body["messages"][0]["content"]
     text = answer_to(prompt) if server.text is None else server.text
+    if server.say is not None:
+        text = server.say(prompt, body.get("seed", 0))
     message: dict[str, Any] = {"role": "assistant", "content": text, "refusal": None}
     choice: dict[str, Any] = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
     if fault == "refusal":

@@ -91,6 +91,7 @@ class FaultServer:
         self.batches = Batches(self, polls=batch_polls) if batches else None
         self.top_logprobs, self.model_shown, self.scores, self.forks = top_logprobs, model_shown, scores, forks
         self.text: str | None = None  # what every chat answer says; None is an answer of the prompt's own
+        self.say: Callable[[str, int], str] | None = None  # what a chat answer says to a prompt and a seed
         self.journal: list[Entry] = []
         self.lock, self.closing = threading.Lock(), threading.Event()
         self._http = _Http(("127.0.0.1", port), _Handler)

@@ -161,7 +161,8 @@ def test_not_to_reason_is_another_question(tmp_path: Path, chat_model: Path) -> 
         plain, other = resolve(store, name), resolve(store, f"{name}#no-think")
         assert other.identity() == {**plain.identity(), "think": False}
         assert "think" not in plain.identity()
-        assert resolve(store, other.folder or other.name) == other
+        if "@" not in name:  # what finds it again has the commit, where tables have the name
+            assert resolve(store, other.folder or other.name) == other
         assert other.thinking == plain
 
 
