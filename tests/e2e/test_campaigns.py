@@ -1,4 +1,4 @@
-"""The first tries of the campaigns in `benchmarks/`: commands that are killed, files that are nearly right."""
+"""The first tries of the campaigns in `benchmarks/`: kills, files that are nearly right, servers that misbehave."""
 
 import importlib
 import random
@@ -44,6 +44,9 @@ class TestFirstTries:
 
     def test_fuzzed_files(self, tmp_path: Path) -> None:
         _campaign("fuzz.py", "--seed", "8", "--count", "60", "--folder", str(tmp_path / "fuzz"))
+
+    def test_servers_that_misbehave(self) -> None:
+        _campaign("faults.py", "--seed", "8", "--count", "4")
 
 
 @pytest.mark.parametrize("change", ["damaged", "json_changed", "json_lines_changed", "toml_changed"])

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -11,34 +13,45 @@ from fault_answers import answer_to
 from fault_client import ask, engine_at, prompts
 from fault_server import OK, FaultServer
 from sdc.errors import EngineError
-
-RIGHT = answer_to("prompt 0")
-
-
-@pytest.mark.parametrize("name", fault_kinds.RIGHT)
-def test_a_right_answer_is_taken_in_whatever_form_it_comes(name: str) -> None:
-    with FaultServer(script=lambda prompt, nth: f"right: {name}") as server:
-        (reply,) = ask(engine_at(server), prompts(1))
-    assert (reply.finish, reply.text, len(server.journal)) == ("stop", RIGHT, 1)
+from sdc.pipelines.engines.protocol import Reply
 
 
-@pytest.mark.parametrize("name", fault_kinds.AGAIN)
-def test_what_is_no_answer_is_asked_again(name: str) -> None:
-    with FaultServer(script=lambda prompt, nth: OK if nth else f"again: {name}") as server:
-        (reply,) = ask(engine_at(server), prompts(1))
-    assert (reply.finish, reply.text, len(server.journal)) == ("stop", RIGHT, 2)
-
-
-@pytest.mark.parametrize("name", fault_kinds.ROW)
-def test_a_no_to_one_call_is_its_row(name: str) -> None:
-    script = lambda prompt, nth: f"row: {name}" if prompt == "prompt 0" else OK  # noqa: E731
+def ask_each(group: str, kinds: Mapping[str, object], *, once: bool) -> tuple[dict[str, Reply], Counter[str]]:
+    """The reply to one call per kind that meets it, at its first try or at all, and how often each was asked."""
+    names = {f"prompt {number}": name for number, name in enumerate(kinds)}
+    script = lambda prompt, nth: OK if once and nth else f"{group}: {names[prompt]}"  # noqa: E731
     with FaultServer(script=script) as server:
-        first, second = ask(engine_at(server), prompts(2))
-    assert first.finish in ("failed", "refused")
-    assert first.reason
-    assert first.reason.isprintable()
-    assert len(first.reason) <= 200
-    assert (second.finish, len(server.journal)) == ("stop", 2)
+        found = ask(engine_at(server, retries=6), prompts(len(names)))
+    asked = Counter(names[entry.prompt] for entry in server.journal)
+    return dict(zip(names.values(), found, strict=True)), asked
+
+
+def unlike(replies: Mapping[str, Reply], asked: Mapping[str, int], *, num: int) -> list[str]:
+    """The kinds that were not answered rightly with so many requests."""
+    right = [("stop", answer_to(f"prompt {number}"), num) for number in range(len(replies))]
+    return [
+        f"{name}: {reply}"
+        for (name, reply), expected in zip(replies.items(), right, strict=True)
+        if (reply.finish, reply.text, asked[name]) != expected
+    ]
+
+
+def test_a_right_answer_is_taken_in_whatever_form_it_comes() -> None:
+    assert unlike(*ask_each("right", fault_kinds.RIGHT, once=False), num=1) == []
+
+
+def test_what_is_no_answer_is_asked_again() -> None:
+    assert unlike(*ask_each("again", fault_kinds.AGAIN, once=True), num=2) == []
+
+
+def test_a_no_to_one_call_is_its_row() -> None:
+    replies, asked = ask_each("row", fault_kinds.ROW, once=False)
+    assert set(asked.values()) == {1}
+    for name, reply in replies.items():
+        assert reply.finish in ("failed", "refused"), name
+        assert reply.reason, name
+        assert reply.reason.isprintable(), name
+        assert len(reply.reason) <= 200, name
 
 
 @pytest.mark.parametrize("name", fault_kinds.STOP)
@@ -59,7 +72,7 @@ print(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1])
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak is read from /proc")
-@pytest.mark.parametrize("name", ["50 MB", "50 MB at once", "gzip bomb", "500 of a bomb", "no end"])
+@pytest.mark.parametrize("name", ["50 MB", "gzip bomb", "500 of a bomb", "no end"])
 def test_bombs_take_little_memory(name: str) -> None:
     with FaultServer(script=lambda prompt, nth: f"again: {name}") as server:
         command = [sys.executable, "-c", _CHILD, str(Path(__file__).parents[2]), server.url]
