@@ -144,6 +144,12 @@ def m005_freshness(con: "DuckDBPyConnection") -> None:
         create view stale as
             select m.key, m.input from made_from m join artifacts a on a.key = m.input where a.content <> m.content;
     """)
+    # The view that most people query: an evaluation of answers that are gone is no result.
+    (sql,) = con.execute("select sql from duckdb_views() where view_name = 'results'").fetchall()[0]
+    results = sql.split(" AS ", 1)[1].rstrip("; \n")
+    con.execute(f"""
+        create or replace view results as select * from ({results}) where key not in (select key from stale)
+    """)
 
 
 #: In order; the store records how many were applied.

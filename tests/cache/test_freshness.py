@@ -103,6 +103,16 @@ def test_replacing_makes_all_that_hangs_on_it_stale_and_the_old_rows_undo_it(sto
     assert verify(store).faults == ()
 
 
+def test_the_view_of_results_leaves_out_stale_ones(store: Store, chain: Chain) -> None:
+    rows = _rows(store, chain["train"].key)
+    before = store.query("select * from results")
+    assert len(before) == 1
+    store.put(chain["train"], {**rows, "outputs": rows["outputs"][:1]}, replace=True)
+    assert store.query("select * from results") == []
+    store.put(chain["train"], rows, replace=True)
+    assert store.query("select * from results") == before
+
+
 def test_many_stale_artifacts_are_one_line(store: Store, chain: Chain, make: Make) -> None:
     for number in range(5):
         store.put(make("eval", config={"reader": str(number)}, inputs=[chain["train"].key]), {})
