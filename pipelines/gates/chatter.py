@@ -56,7 +56,12 @@ SIGNS = (
         r"|^\W*(?i:label|topic|category|sentiment|intent|text|output|answer|response|translation)[ \t]*\**[:：]",
         reason="a heading stands in front",
     ),
-    Sign(pattern=r"[\p{L}\p{M}\p{N}]{2,}[\"”»)）]?\s*[:：]$", reason="it announces something and ends"),
+    # Short, and one clause: a sentence of a text may end so, too.
+    Sign(
+        pattern=r"(?s:^(?!.*[.!?…。！？؟।,;、，؛].*[\p{L}\p{N}])(?!(?:\S+\s+){12})(?!.{100}))"
+        r"(?s:.*)[\p{L}\p{M}\p{N}]{2,}[\"”»)）]?\s*[:：]$",
+        reason="it announces something and ends",
+    ),
 )
 
 

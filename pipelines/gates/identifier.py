@@ -1,8 +1,10 @@
-"""The language identifier: how much better any other language explains a text than the one that was asked for.
+"""The language identifier: how much better any other language explains a text than the one asked for.
 
-Here: py3langid with what its scores need to be useful on short texts. Not here: limits and reasons (`language.py`).
+Here: py3langid with what its scores need to be useful on short texts. Not here: limits and reasons (`language.py`),
+what people's own rows are like (`usual.py`).
 """
 
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -16,13 +18,17 @@ _RELATIVES = 3.5
 #: Correlation of the features of two languages from which on they are relatives.
 _RELATED = 0.35
 #: Identification of shorter texts is a guess.
-_LEAST_LETTERS = 12
+LEAST_LETTERS = 12
 #: What the identifier calls a language by a name that is none of its BCP-47 names.
 _ALIASES = {"nb": "no", "fil": "tl"}
+#: Labels for another stage or norm of the same language: Hebrew with vowels is read as biblical.
+_SAME = {"he": ("hbo",), "el": ("grc",), "no": ("nn",), "nn": ("no",), "uz": ("uzs",), "zh": ("wuu", "yue")}
 #: It stands for "no linguistic content".
 _NO_LANGUAGE = "zxx"
-#: Where a probability underflows.
-_TINY = 1e-30
+#: Vowel points, which are optional in these scripts: Hebrew and Arabic. The identifier learned from texts without.
+_POINTS = dict.fromkeys(
+    (*range(0x591, 0x5BE), 0x5BF, 0x5C1, 0x5C2, 0x5C4, 0x5C5, 0x5C7, 0x640, *range(0x64B, 0x653), 0x670)
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +39,14 @@ class Guess:
         tag: The language.
         evidence: Logarithm of the ratio of probabilities (0 or less: the language asked for is as good), divided by
             the factor above.
+        margin: The same without a factor, per byte of the text: what it is like, however long it is.
+        num_bytes: The length of the text; 0 for one too short to be identified.
     """
 
     tag: str
     evidence: float
+    margin: float = 0.0
+    num_bytes: int = 0
 
 
 class Identifier:
@@ -54,24 +64,35 @@ class Identifier:
         self._factors = {
             other: _RELATIVES if other in near else 1.0 if other in paper else _OTHERS
             for other in self._model.labels
-            if other not in (tag, _NO_LANGUAGE)
+            if other not in (tag, _NO_LANGUAGE, *_SAME.get(tag, ()))
         }
 
     def guess(self, text: str) -> Guess:
         """Returns the best other language for the letters of a text; one without evidence for a short text."""
-        import math
-
+        text = plain(text)
         letters = [c for c in text if c.isalpha()]
-        if len(letters) < _LEAST_LETTERS:
+        if len(letters) < LEAST_LETTERS:
             return Guess(tag=self.tag, evidence=0.0)
         if 2 * sum(map(str.isupper, letters)) > len(letters):
             text = text.lower()  # the identifier was trained on usual writing
         found = dict(self._model.rank(text))
-        own = math.log(max(found[self.tag], _TINY))
+        own = max(found[tag] for tag in (self.tag, *_SAME.get(self.tag, ())))
+        num_bytes = len(text.encode(errors="surrogatepass"))
+        # Its features overlap: divided by the root of the length, the scores are as sure as they are right.
         evidence, tag = max(
-            ((math.log(max(found[other], _TINY)) - own) / factor, other) for other, factor in self._factors.items()
+            ((found[other] - own) / num_bytes**0.5 / factor, other) for other, factor in self._factors.items()
         )
-        return Guess(tag=tag, evidence=evidence)
+        margin = max(found[other] for other in self._factors) - own
+        return Guess(tag=tag, evidence=evidence, margin=margin / num_bytes, num_bytes=num_bytes)
+
+
+def plain(text: str) -> str:
+    """Returns `text` in NFC and without optional vowel points.
+
+    >>> plain("שָׁלוֹם"), plain("سَلامٌ"), plain("Ko\\u0308ln")
+    ('שלום', 'سلام', 'Köln')
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).translate(_POINTS))
 
 
 def known(tag: str) -> str | None:
@@ -92,7 +113,7 @@ def known(tag: str) -> str | None:
 def _model() -> Any:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    return LanguageIdentifier.from_model_file(MODEL_FILE)
 
 
 @cache

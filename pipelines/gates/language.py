@@ -1,41 +1,70 @@
-"""language: the text is in another language, by py3langid, among the paper's languages and among all it knows.
+"""language: the text is in another language: by py3langid, among all it knows, or because people here write otherwise.
 
 The usual slip is another language of the experiment (English among Telugu), and little evidence is enough for it;
 among all languages, more is needed. Evidence grows with the length of a text, so that a short one passes more easily.
-Words in another script, names of users and addresses do not count. Where people's own rows look foreign, because they
-mix languages or leave out accents, more evidence is needed.
+Words in another script, names of users and addresses do not count. How much evidence it takes follows the rows of
+people: more where they look foreign themselves, because they mix languages or leave out accents, else less.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from sdc.pipelines.gates import writing
+from sdc.pipelines.gates import usual, writing
 from sdc.pipelines.gates.identifier import Guess, Identifier, known
 from sdc.pipelines.gates.reference import Reference
 
-#: The least evidence against the language: the other one is e to the power of this times as probable.
+#: The least evidence against the language without human rows: the other is e to the power of this times as probable.
 THRESHOLD = 3.0
 #: Where less of a text is in the cell's own script, the rest is no loan word.
 _LEAST_OWN = 0.3
+#: Human rows lower the limit where there are many: up to so many say nothing, and the threshold counts as so many more.
+_FEW_ROWS, _PRIOR_ROWS = 20, 80
+#: Less evidence is none, whatever people write: a short text with a foreign name in it has as much.
+_LEAST = 1.0
+#: The share of human rows whose evidence may be above the limit.
+_ODD_SHARE = 0.003
 
 
 def build(reference: Reference, threshold: float) -> Callable[[str], str | None]:
-    """Returns a check of the language of a text; all pass if the identifier does not know the language."""
+    """Returns a check of the language of a text.
+
+    If the identifier does not know the language, only a text unlike all human rows is refused.
+    """
     tag = known(reference.cell.lang)
-    if tag is None:
-        return lambda text: None
-    identifier = Identifier(tag)
+    identifier = Identifier(tag) if tag else None
     own = writing.of(reference)
 
-    def guess(text: str) -> Guess:
+    def read(text: str) -> tuple[str, Guess | None]:
         text = writing.words(text)
         if own is not None and own.share(text) >= _LEAST_OWN:
             text = " ".join(own.word.findall(text))
-        return identifier.guess(text)
+        return text, identifier.guess(text) if identifier else None
 
-    limit = max(threshold, reference.habit(lambda text: guess(text).evidence, tolerate=1))
+    human = [read(text) for text in reference.sample]
+    guesses = [guess for _, guess in human if guess is not None]
+    limit = _limit([guess.evidence for guess in guesses if guess.num_bytes], threshold)
+    unlike = usual.build([text for text, _ in human], guesses if identifier else None)
 
     def check(text: str) -> str | None:
-        found = guess(text)
-        return f"it reads as {found.tag}, not {tag}" if found.evidence > limit else None
+        text, guess = read(text)
+        if guess is not None and guess.evidence > limit:
+            return f"it reads as {guess.tag}, not {tag}"
+        if unlike(text, guess):
+            return f"it does not read like the {tag or reference.cell.lang} that people write"
+        return None
 
     return check
+
+
+def _limit(evidence: Sequence[float], threshold: float) -> float:
+    """Returns the evidence that people's own rows hardly ever have; the threshold without any, and never below 1.
+
+    >>> [_limit([-4.0] * rows, 3.0) for rows in (20, 30, 1000)], _limit([9.0, 8.0] * 50, 3.0)
+    ([3.0, 1.0, 1.0], 9.0)
+    """
+    if not evidence:
+        return threshold
+    found = sorted(evidence, reverse=True)[min(len(evidence) - 1, max(1, int(_ODD_SHARE * len(evidence))))]
+    if found >= threshold:
+        return found  # one row may have strayed in, two say what people do
+    share = max(0, len(evidence) - _FEW_ROWS) / (len(evidence) + _PRIOR_ROWS)
+    return max(_LEAST, share * found + (1 - share) * threshold)

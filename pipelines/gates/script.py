@@ -1,8 +1,9 @@
 """script: a text in the wrong script, or letters of a foreign script in its words.
 
-Names and loan words in Latin letters are normal in every script (`COVID-19`, `iPhone`, `WhatsAppలో`), and so are
-single letters of any script that stand alone (`α`, `ツ`). Letters of a third script are not, nor are Latin letters in
-the middle of a word.
+Names and loan words in Latin letters are normal in every script (`COVID-19`, `iPhone`, `WhatsAppలో`), and so are symbols
+(`α`) and emoticons (`ಠ_ಠ`, `ツ`, `ㅠㅠ`). Letters of a third script are not, also single ones between spaces, nor are
+Latin letters in the middle of a word. How much of a text may be titles and addresses in Latin letters follows the rows
+of people.
 """
 
 from collections.abc import Callable
@@ -17,6 +18,10 @@ from sdc.pipelines.gates.writing import Writing, script_of
 THRESHOLD = 0.3
 #: A piece of a word in Latin letters of another script's word is no loan word up to this length.
 _SCRAP = 2
+#: Faces are drawn with these; a word is not written with one of them.
+_FACES = frozenset("ツシッヅノづಠლงДω")
+#: Where people write titles in Latin letters, half of the least share of their rows is enough, but not less than this.
+_HALF, _FEWEST = 0.5, 0.1
 
 
 def build(reference: Reference, threshold: float) -> Callable[[str], str | None]:
@@ -25,8 +30,13 @@ def build(reference: Reference, threshold: float) -> Callable[[str], str | None]
     if own is None:
         return lambda text: None
 
+    needed = threshold
+    if "Latn" not in own.scripts and reference.sample:
+        least = 1 - reference.habit(lambda text: 1 - own.share(text), tolerate=1)
+        needed = min(threshold, max(_HALF * least, _FEWEST))
+
     def foreign_letters(text: str) -> int:
-        return 0 if own.share(text) >= threshold else writing.num_letters(text)
+        return 0 if own.share(text) >= needed else writing.num_letters(text)
 
     def intruders(text: str) -> int:
         return sum(map(len, foreign_in_words(text, own)))
@@ -51,7 +61,8 @@ def foreign_in_words(text: str, own: Writing) -> list[str]:
     text = writing.words(text)
     if not own.foreign.search(text):
         return found  # the usual case, quickly
-    for word in _word().findall(text):
+    for match in _word().finditer(text):
+        word = match.group()
         if word.isascii() or not own.foreign.search(word):
             continue
         runs = _runs(word)
@@ -64,9 +75,27 @@ def foreign_in_words(text: str, own: Writing) -> list[str]:
                 inside = before and letters.islower() and (after or len(letters) <= _SCRAP)
                 if own.spaced and inside:
                     found.append(letters)
-            elif len(letters) > 1 or not (len(runs) == 1 or _is_symbol(script, place, runs)):
+            elif not _is_no_word(script, letters, place, runs, match.group(), _beside(text, match)):
                 found.append(letters)
     return found
+
+
+def _beside(text: str, match: Any) -> str:
+    """Returns the characters on both sides of a word, blanks at the ends of a text."""
+    return text[match.start() - 1 : match.start()] + text[match.end() : match.end() + 1]
+
+
+def _is_no_word(script: str, letters: str, place: int, runs: list[tuple[str, str]], word: str, beside: str) -> bool:
+    """Returns whether letters of a third script are a symbol (`α`, `μm`) or a face, and no word or piece of one."""
+    if _emoticon().fullmatch(letters):
+        return True
+    if len(letters) > 1:
+        return False
+    if len(runs) > 1:
+        faces = all(len(run) == 1 for _, run in runs) and not _FACES.isdisjoint(word)
+        return faces or _is_symbol(script, place, runs)
+    # One letter alone: a face has other signs right beside it, and a word only spaces and stops.
+    return script == "Grek" or letters in _FACES or bool(_sign().search(beside))
 
 
 def _is_symbol(script: str, place: int, runs: list[tuple[str, str]]) -> bool:
@@ -86,6 +115,21 @@ def _runs(word: str) -> list[tuple[str, str]]:
         else:
             runs.append((script, c))
     return runs
+
+
+@cache
+def _emoticon() -> Any:
+    """Returns the pattern of Korean letters that are no syllable: people cry (`ㅠㅠ`) and laugh (`ㅋㅋ`) with them."""
+    import regex
+
+    return regex.compile(r"[\u3131-\u318e]+")
+
+
+@cache
+def _sign() -> Any:
+    import regex
+
+    return regex.compile(r"[^\s\p{L}\p{M}\p{N}.,;:!?…。、，！？：；\"'“”„«»]")
 
 
 @cache

@@ -30,8 +30,15 @@ _WITHOUT_SPACES = frozenset(("Hani", "Hira", "Kana", "Thai", "Laoo", "Khmr", "My
 #: Another script is the cell's own too if so many letters of its human rows are written in it.
 _OWN_SHARE = 0.25
 #: Addresses, names of users, hashtags, entities and escapes are in no language.
-_NO_WORDS = r"https?://\S+|www\.\S+|[\w.+-]+@\w[\w.-]+|[@#]\w+|&#?\w{1,10};|_x[0-9A-Fa-f]{4}_|<[^<>\s]{1,20}>"
-_SIGNS_OF_NO_WORDS = ("://", "www.", "@", "#", "&", "_x", "<")
+_DOMAIN = r"(?:com|org|net|edu|gov|info|io)"
+_NO_WORDS = (
+    r"https?://\S+|www\.\S+|[\w.+-]+@\w[\w.-]+|[@#]\w+|&#?\w{1,10};|_x[0-9A-Fa-f]{4}_|<[^<>\s]{1,20}>"
+    rf"|\b[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*\.{_DOMAIN}\b(?:\.[a-z]{{2}}\b)?(?:/\S*)?"
+    rf"|\b(?:[a-zA-Z0-9.]+ (?:at|underscore) )+[a-zA-Z0-9]+ dot {_DOMAIN}\b"
+)
+_SIGNS_OF_NO_WORDS = ("://", "www.", "@", "#", "&", "_x", "<", ".", " dot ")
+#: A letter of these is a syllable or a word, as long as so many Latin ones.
+_WEIGHTS = {"Hani": 3.0, "Hang": 2.5, "Hira": 2.0, "Kana": 2.0, "Ethi": 2.0}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +47,8 @@ class Writing:
 
     Args:
         scripts: ISO 15924 codes of Unicode scripts.
-        letter: Finds a letter of them.
+        letter: Finds a letter of them, or a mark on one.
+        weight: How many Latin letters one of them is as long as.
         foreign: Finds a letter of any other script.
         word: Finds a word with only such letters.
         spaced: Whether words are separated by spaces.
@@ -48,6 +56,7 @@ class Writing:
 
     scripts: frozenset[str]
     letter: Any
+    weight: float
     foreign: Any
     word: Any
     spaced: bool
@@ -61,7 +70,8 @@ class Writing:
         own, letters = len(self.letter.findall(text)), num_letters(text)
         if own and own < letters and "Latn" not in self.scripts:
             letters = num_letters(_name().sub(" ", text))
-        return own / letters if letters else 1.0
+        others = max(0, letters - own)
+        return self.weight * own / (self.weight * own + others) if own else float(not others)
 
 
 def of(reference: Reference) -> Writing | None:
@@ -76,13 +86,14 @@ def of(reference: Reference) -> Writing | None:
     scripts |= {name for name, count in counts.items() if count >= _OWN_SHARE * counts.total()} - {*NO_SCRIPT}
     try:
         inside = "".join(rf"\p{{Script={name}}}" for name in sorted(scripts))
-        letter = regex.compile(rf"(?=\p{{L}})[{inside}]")
+        letter = regex.compile(rf"(?=[\p{{L}}\p{{M}}])[{inside}]")
     except regex.error:  # a script that Unicode does not have
         return None
     word = regex.compile(rf"(?<![\p{{L}}\p{{M}}])[{inside}\p{{M}}\p{{Join_Control}}'’ʻʼ]+(?![\p{{L}}\p{{M}}])")
     foreign = regex.compile(rf"(?![{inside}\p{{Script=Zyyy}}\p{{Script=Zinh}}])\p{{L}}")
     spaced = not scripts & _WITHOUT_SPACES
-    return Writing(scripts=frozenset(scripts), letter=letter, foreign=foreign, word=word, spaced=spaced)
+    weight = 1.0 if "Latn" in scripts else max(_WEIGHTS.get(name, 1.0) for name in scripts)
+    return Writing(scripts=frozenset(scripts), letter=letter, weight=weight, foreign=foreign, word=word, spaced=spaced)
 
 
 def words(text: str) -> str:
@@ -96,7 +107,7 @@ def words(text: str) -> str:
 
 
 def num_letters(text: str) -> int:
-    """Returns the number of letters in the words of `text`.
+    """Returns the number of letters, and marks on them, in the words of `text`.
 
     >>> num_letters("two words, 3 #tags")
     8
@@ -118,7 +129,7 @@ def script_of(character: str) -> str:
 def _letter() -> Any:
     import regex
 
-    return regex.compile(r"\p{L}")
+    return regex.compile(r"[\p{L}\p{M}]")
 
 
 @cache

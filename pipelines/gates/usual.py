@@ -1,0 +1,102 @@
+"""How unlike the writing of people in a cell a text is: two measures, added up in units of what people differ by.
+
+A language that the identifier does not know (Yiddish in a Hebrew cell, Minangkabau in an Indonesian one) is no better
+explained by any other; but the language of the cell explains it worse than it explains the rows of people (identifier),
+and its letters follow each other in other ways (letters). Both are means over a text: the longer it is, the less they
+vary.
+
+Here: the measures and their limit. Not here: what else the gate `language` looks at.
+"""
+
+from collections.abc import Callable, Sequence
+
+from sdc.pipelines.gates.identifier import LEAST_LETTERS, Guess
+from sdc.pipelines.gates.letters import Letters, held_out
+
+#: From so many rows on there is something to say; ...
+_LEAST_ROWS = 15
+#: ... with a limit of so many standard deviations, and more with few rows, whose spread is not well known.
+_LIMIT, _LIMIT_OF_FEW = 5.0, 25.0
+#: Without the identifier, one measure alone has to say it.
+_LIMIT_ALONE = 5.0
+_MAX_FOLDS = 10
+#: So many rows teach half of what letters can tell.
+_ROWS_OF_LETTERS = 50
+#: The share of human rows that may lie above the limit.
+_ODD_SHARE = 0.0025
+
+
+class Unlike:
+    """Measures texts against those of people.
+
+    Args:
+        texts: Human rows, as the gate reads them.
+        guesses: What the identifier says of each; None if it does not know the language.
+    """
+
+    def __init__(self, texts: Sequence[str], guesses: Sequence[Guess] | None) -> None:
+        chosen = [i for i, text in enumerate(texts) if sum(map(str.isalpha, text)) >= LEAST_LETTERS]
+        self.knows = len(chosen) >= _LEAST_ROWS
+        if not self.knows:
+            return
+        rows = [texts[i] for i in chosen]
+        self._letters = Letters(rows)
+        folds = _MAX_FOLDS if len(rows) <= 20 * _MAX_FOLDS else _MAX_FOLDS // 2
+        measures = [held_out(rows, folds=folds)]
+        if guesses is not None:
+            measures.append([(guesses[i].margin, guesses[i].num_bytes) for i in chosen])
+        self._scales = [Scale(pairs) for pairs in measures]
+        self._weights = (len(rows) / (len(rows) + _ROWS_OF_LETTERS), 1.0)
+        sums = [self._add(pairs) for pairs in zip(*measures, strict=True)]
+        self._sum = Scale([(value, 1) for value in sums])
+        found = sorted((self._sum((value, 1)) for value in sums), reverse=True)
+        least = (_LIMIT if guesses is not None else _LIMIT_ALONE) + _LIMIT_OF_FEW / len(rows)
+        self.limit = max(least, found[max(1, int(_ODD_SHARE * len(found)))])
+
+    def score(self, text: str, guess: Guess | None) -> float:
+        """Returns by how many standard deviations a text is more unlike the language than human rows are."""
+        measures: list[tuple[float, int]] = [self._letters.surprise(text)]
+        if guess is not None:
+            measures.append((guess.margin, guess.num_bytes))
+        return self._sum((self._add(measures), 1))
+
+    def _add(self, measures: Sequence[tuple[float, int]]) -> float:
+        found = zip(self._weights, self._scales, measures, strict=False)
+        return sum(weight * scale(measure) for weight, scale, measure in found)
+
+
+class Scale:
+    """Turns means over texts of different lengths into standard deviations above the usual.
+
+    Args:
+        pairs: (mean, number of things it is the mean of) of the human rows.
+    """
+
+    def __init__(self, pairs: Sequence[tuple[float, int]]) -> None:
+        import numpy as np
+
+        means, numbers = np.array(pairs, dtype=float).T
+        self._usual = float(np.median(means))
+        off = np.sort((means - self._usual) * np.sqrt(numbers))
+        # What is above the usual varies more, often by a few rows: without the odd one, whichever estimate is wider.
+        kept = off[: -max(1, len(off) // 100)]
+        self._spread = max(float(np.quantile(off, 0.84)), float(np.sqrt(np.mean(kept**2))), 1e-9)
+
+    def __call__(self, pair: tuple[float, int]) -> float:
+        """Returns how many standard deviations a mean over so many things is above the usual one."""
+        mean, number = pair
+        return float((mean - self._usual) * number**0.5 / self._spread)
+
+
+def build(texts: Sequence[str], guesses: Sequence[Guess] | None) -> Callable[[str, Guess | None], bool]:
+    """Returns a check whether a text is unlike all that people write; without enough human rows, none is."""
+    unlike = Unlike(texts, guesses)
+    if not unlike.knows:
+        return lambda text, guess: False
+
+    def check(text: str, guess: Guess | None) -> bool:
+        if sum(map(str.isalpha, text)) < LEAST_LETTERS:
+            return False
+        return unlike.score(text, guess) > unlike.limit
+
+    return check

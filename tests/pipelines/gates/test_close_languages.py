@@ -1,0 +1,167 @@
+"""Languages that are close to that of a cell: what people write lowers the limit, and unknown ones are told apart."""
+
+from collections.abc import Sequence
+from functools import cache
+
+import pytest
+
+from scripted import small_task
+from sdc.pipelines.cells import Cell
+from sdc.pipelines.gates import GATES, language
+from sdc.pipelines.gates.identifier import Identifier, known
+from sdc.pipelines.gates.letters import Letters, held_out
+from sdc.pipelines.gates.reference import Reference
+from sdc.pipelines.gates.usual import Scale
+from sdc.pipelines.tasks import languages
+
+#: Rows of people: two labels, ten rows each.
+PEOPLE: dict[str, Sequence[str]] = {
+    "sl": (
+        "Včeraj smo se z otroki peljali na morje in bilo je zelo lepo.",
+        "Kdaj odpelje naslednji vlak proti Mariboru?",
+        "Sosed mi je povedal, da bodo cesto zaprli do konca meseca.",
+        "Rad bi kupil novo kolo, vendar nimam dovolj denarja.",
+        "V nedeljo bomo praznovali babičin rojstni dan.",
+        "Učiteljica je rekla, naj doma preberemo vso knjigo.",
+        "Danes zjutraj je deževalo, popoldne pa bo sončno.",
+        "Ne pozabi ugasniti luči, preden greš spat.",
+        "Mesto bo prihodnje leto zgradilo nov vrtec ob reki.",
+        "Ta film mi ni bil všeč, ker je predolg.",
+        "Zdravnik pravi, da moram več hoditi in manj sedeti.",
+        "Kje lahko najdem najboljšo juho v tem mestu?",
+        "Moja sestra študira pravo in dela v knjižnici.",
+        "Jutri zjutraj me zbudi ob pol sedmih.",
+        "Predsednik je obiskal vas, ki jo je prizadela poplava.",
+        "Otroci so se ves dan igrali na dvorišču.",
+        "Kruh je še topel, vzemi si ga, če si lačen.",
+        "Pozimi hodimo smučat na bližnji hrib.",
+        "Avto se je pokvaril sredi poti in čakali smo tri ure.",
+        "Za kosilo bomo imeli ribe s krompirjem.",
+    ),
+    "he": (
+        "אתמול נסענו עם הילדים לים והיה נעים מאוד",
+        "מתי יוצאת הרכבת הבאה לחיפה",
+        "השכן אמר לי שהכביש יהיה סגור עד סוף החודש",
+        "אני רוצה לקנות אופניים חדשים אבל אין לי מספיק כסף",
+        "ביום שבת נחגוג את יום ההולדת של סבתא",
+        "המורה ביקשה שנקרא את כל הספר בבית",
+        "הבוקר ירד גשם ואחר הצהריים תזרח השמש",
+        "אל תשכח לכבות את האור לפני השינה",
+        "העירייה תבנה בשנה הבאה גן ילדים חדש ליד הנחל",
+        "לא אהבתי את הסרט כי הוא ארוך מדי",
+        "הרופא אומר שאני צריך ללכת יותר ולשבת פחות",
+        "איפה אפשר למצוא את המרק הטוב בעיר",
+        "אחותי לומדת משפטים ועובדת בספרייה",
+        "תעיר אותי מחר בשש וחצי בבוקר",
+        "הנשיא ביקר בכפר שנפגע מן השיטפון",
+        "הילדים שיחקו בחצר כל היום",
+        "הלחם עדיין חם, קח לך אם אתה רעב",
+        "בחורף אנחנו נוסעים לגלוש בהר",
+        "המכונית התקלקלה באמצע הדרך וחיכינו שלוש שעות",
+        "לארוחת צהריים נאכל דגים עם תפוחי אדמה",
+    ),
+    "id": (
+        "Kemarin kami pergi ke pantai bersama anak-anak dan senang sekali.",
+        "Kapan kereta berikutnya ke Bandung berangkat?",
+        "Tetangga saya bilang jalan itu ditutup sampai akhir bulan.",
+        "Saya ingin beli sepeda baru tapi uangnya belum cukup.",
+        "Hari Minggu kami akan merayakan ulang tahun nenek.",
+        "Ibu guru menyuruh kami membaca seluruh buku di rumah.",
+        "Tadi pagi hujan, tapi nanti sore akan cerah.",
+        "Jangan lupa matikan lampu sebelum tidur.",
+        "Tahun depan pemerintah kota akan membangun taman di dekat sungai.",
+        "Saya tidak suka film itu karena terlalu lama.",
+        "Dokter bilang saya harus lebih banyak jalan kaki.",
+        "Di mana saya bisa menemukan soto paling enak di kota ini?",
+        "Adik saya kuliah hukum dan bekerja di perpustakaan.",
+        "Bangunkan saya besok pagi jam setengah tujuh.",
+        "Presiden mengunjungi desa yang terkena banjir.",
+        "Anak-anak bermain di halaman sepanjang hari.",
+        "Rotinya masih hangat, ambil saja kalau lapar.",
+        "Mobilnya mogok di tengah jalan dan kami menunggu tiga jam.",
+        "Untuk makan siang kita masak ikan dengan kentang.",
+        "Tolong belikan saya susu dan telur di warung.",
+    ),
+}
+
+#: Others of the same people, and what is written next door.
+MORE = {
+    "sl": ("Sestra mi je poslala sliko svojega novega stanovanja.", "Vlak je zamujal, zato smo prišli prepozno."),
+    "he": ("אחותי שלחה לי תמונה של הדירה החדשה שלה", "הרכבת איחרה ולכן הגענו מאוחר מדי"),
+    "id": ("Kakak mengirim foto rumah barunya kepada saya.", "Keretanya terlambat, jadi kami datang kesiangan."),
+}
+CLOSE = (
+    ("sl", "Susjed mi je rekao da će cesta biti zatvorena do kraja mjeseca jer se gradi novi most."),
+    (
+        "sl",
+        "Jučer smo se s djecom vozili na more i bilo je vrlo lijepo, a susjed će sljedeći tjedan kupiti novo vozilo.",
+    ),
+    ("he", "נעכטן זענען מיר געפֿאָרן מיט די קינדער צום ים און עס איז געווען זייער שיין, און דער זיידע האט געזונגען"),
+    (
+        "he",
+        "דער שכן האט מיר געזאגט אז די גאס וועט זיין פארמאכט ביז סוף חודש, און פארגעס נישט אויסצולעשן די ליכט איידער דו",
+    ),
+    ("id", "Wingi awake dhewe lunga menyang segara karo bocah-bocah lan seneng banget atine."),
+    ("id", "Tanggaku kandha yen dalan kuwi ditutup nganti pungkasan sasi amarga ana kreteg anyar."),
+)
+
+
+@cache
+def gate(lang: str) -> object:
+    return GATES["language"].build(Reference(cell=cell(lang), human=PEOPLE[lang]), language.THRESHOLD)
+
+
+def cell(lang: str) -> Cell:
+    return Cell(language=languages.load(lang), task=small_task())
+
+
+def reason(lang: str, text: str) -> str | None:
+    check = gate(lang)
+    assert callable(check)
+    found = check(text)
+    assert found is None or isinstance(found, str)
+    return found
+
+
+@pytest.mark.parametrize(("lang", "text"), CLOSE)
+def test_with_ten_rows_per_label_a_close_language_is_another_one(lang: str, text: str) -> None:
+    assert reason(lang, text)
+
+
+@pytest.mark.parametrize(("lang", "text"), [(lang, text) for lang, texts in MORE.items() for text in texts])
+def test_other_texts_of_the_same_people_pass(lang: str, text: str) -> None:
+    assert reason(lang, text) is None
+
+
+def test_rows_of_people_lower_the_limit_and_raise_it() -> None:
+    assert language._limit([], 3.0) == 3.0
+    assert language._limit([-2.0] * 20, 3.0) == 3.0  # so few say nothing
+    assert 1.0 < language._limit([-2.0] * 30, 3.0) < 3.0
+    assert language._limit([-2.0] * 2000, 3.0) == 1.0
+    assert language._limit([*[-2.0] * 1999, 50.0], 3.0) == 1.0  # one that strayed in
+    assert language._limit([7.0] * 20, 3.0) == 7.0
+
+
+def test_other_stages_of_a_language_are_no_other_language() -> None:
+    assert known("he") == "he"
+    assert "hbo" not in Identifier("he")._factors and "yue" not in Identifier("zh")._factors
+    assert Identifier("he").guess("שלום").num_bytes == 0  # too short
+    found = Identifier("sl").guess(CLOSE[0][1])
+    assert found.tag in ("hr", "bs", "sr") and found.margin > 0 < found.evidence
+
+
+def test_letters_of_a_language_are_less_surprising_than_others() -> None:
+    model = Letters(PEOPLE["sl"])
+    own, other = model.surprise(MORE["sl"][0]), model.surprise(MORE["id"][0])
+    assert own[0] < other[0] and own[1] == len(MORE["sl"][0].rstrip(".")) + 1
+    assert model.surprise("") == (0.0, 1) or model.surprise("")[1] <= 1
+    assert Letters([]).surprise("abc")[0] > 0
+    # A text is never among those that it is measured by.
+    alone = held_out(["aaaa bbbb", "cccc dddd", "aaaa bbbb"], folds=3)
+    assert alone[0] == alone[2] and alone[1][0] > alone[0][0]
+
+
+def test_a_scale_takes_long_texts_to_vary_less() -> None:
+    scale = Scale([(1.0 + 0.1 * (-1) ** i, 100) for i in range(50)])
+    assert scale((1.2, 100)) == pytest.approx(2 * scale((1.2, 25)), rel=1e-6)
+    assert scale((0.5, 100)) < 0 < scale((1.5, 100))
