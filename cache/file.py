@@ -5,15 +5,14 @@ Here: everything between a path and a DuckDB connection. Not here: artifacts and
 """
 
 import os
-import re
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sdc.cache.migrations import MIGRATIONS, ROW_TABLES
+from sdc.cache.migrations import KEYED_TABLES, MIGRATIONS
+from sdc.cache.turn import Turn, Waited
 from sdc.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -114,7 +113,7 @@ class StoreFile:
         if start[8:] != b"DUCK":
             raise self.unopened("not a valid DuckDB file")
 
-    def wait_turn(self, attempt: Callable[[], _T]) -> _T:
+    def wait_turn(self, attempt: Callable[[], _T], *, write: bool = False) -> _T:
         """Returns what `attempt` returns, trying again while another process has the file.
 
         Raises:
@@ -122,18 +121,15 @@ class StoreFile:
         """
         import duckdb
 
-        deadline = time.monotonic() + self.lock_timeout_s
-        pause_s = 0.005
-        while True:
-            try:
-                return attempt()
-            except duckdb.Error as error:
-                if not is_locked(str(error)) or time.monotonic() > deadline:
-                    raise self.unopened(str(error)) from error
-            except OSError as error:
-                raise self.unopened(str(error)) from error
-            time.sleep(pause_s)
-            pause_s = min(pause_s * 1.5, 0.1)
+        turn = Turn(self.path, self.path.parent, write=write, timeout_s=self.lock_timeout_s)
+        try:
+            return turn.take(attempt, locked=lambda error: isinstance(error, duckdb.Error) and is_locked(str(error)))
+        except Waited as error:
+            what = f"waited {self.lock_timeout_s:g} s for the store; last held by {error.holder}"
+            fix = "try again, or wait longer with SDC_LOCK_TIMEOUT_S"
+            raise StoreError(what, str(self.path), fix) from error
+        except (OSError, duckdb.Error) as error:
+            raise self.unopened(str(error)) from error
 
     def _connect(
         self, *, write: bool, options: Mapping[str, str | bool | int | float | list[str]]
@@ -155,7 +151,7 @@ class StoreFile:
                     return con
                 con.close()
 
-        return self.wait_turn(attempt)
+        return self.wait_turn(attempt, write=write)
 
     def _make(self) -> None:
         """Makes an empty store under another name first: a file that DuckDB has only half begun can never be opened."""
@@ -185,10 +181,6 @@ class StoreFile:
     def unopened(self, message: str) -> StoreError:
         """Returns the error for a file that DuckDB would not open, from what it said."""
         where = str(self.path)
-        if is_locked(message):
-            holder = re.search(r"PID (\d+)", message)
-            who = f"process {holder.group(1)}" if holder else "another process"
-            return StoreError(f"{who} has held the store for {self.lock_timeout_s:g} s", where, "wait for it or end it")
         if "not a valid DuckDB" in message:
             return StoreError("the file is not an sdc store", where, "name another file with --store")
         if "version number" in message or "storage version" in message:
@@ -213,7 +205,7 @@ class StoreFile:
             return 0
         foreign = StoreError("the file is not an sdc store", str(self.path), "name another file with --store")
         # A view in a table's place would give rows that nobody put there, of any file that this process may read.
-        if "migrations" not in tables or {"migrations", "artifacts", *ROW_TABLES} & views:
+        if "migrations" not in tables or {"migrations", "artifacts", *KEYED_TABLES} & views:
             raise foreign
         try:
             names = [row[0] for row in con.execute("select name from migrations order by number").fetchall()]

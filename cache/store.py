@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sdc.cache import content, freshness
+from sdc.cache import columns, content, freshness
 from sdc.cache.blobs import Blobs
 from sdc.cache.file import StoreFile, first_line, now
 from sdc.cache.key import SHORT, check_prefix, recipe_key
@@ -21,6 +21,7 @@ from sdc.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+    from pyarrow import Table
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -178,29 +179,38 @@ class Store(StoreFile):
         """
         if not items:
             return 0
-        contents = {artifact.key: content.of_rows(rows) for artifact, rows in items}
-        lacking = {artifact.key: freshness.unanswered(artifact.summary) for artifact, _ in items}
+        wanted = {artifact.key: (artifact, rows) for artifact, rows in items}
+        contents = {key: content.of_rows(rows) for key, (_, rows) in wanted.items()}
+        lacking = {key: freshness.unanswered(artifact.summary) for key, (artifact, _) in wanted.items()}
+        columns.load()
+        batches = {
+            name: columns.table([{"key": a.key, **row} for a, rows in wanted.values() for row in rows.get(name, ())])
+            for name in ROW_TABLES
+        }
         with self.open(write=True) as con:
             there, replaced = freshness.to_replace(con, lacking, force=replace)
             if replaced:
                 freshness.remember_replaced(con, replaced)
                 for table in (*KEYED_TABLES, "artifacts"):
                     con.execute(f"delete from {table} where {_AMONG}", [list(replaced)])
-            new = {artifact.key: (artifact, rows) for artifact, rows in items if artifact.key not in there - replaced}
-            for table in ROW_TABLES:
-                _insert(con, table, [{"key": a.key, **row} for a, rows in new.values() for row in rows.get(table, ())])
-            _insert(con, "made_from", freshness.sources(con, [a for a, _ in new.values()], contents, seen))
+            new = {key: artifact for key, (artifact, _) in wanted.items() if key not in there - replaced}
+            for table, batch in batches.items():
+                _insert(con, table, batch, without=there - replaced)
+            sources = freshness.sources(con, list(new.values()), contents, seen)
+            _insert(con, "made_from", columns.table(sources))
             time = now()
             about = {key: {"content": contents[key], "unanswered": lacking[key]} for key in new}
-            _insert(con, "artifacts", [_row(artifact, time) | about[artifact.key] for artifact, _ in new.values()])
+            made = [_row(artifact, time) | about[key] for key, artifact in new.items()]
+            _insert(con, "artifacts", columns.table(made))
             return freshness.num_stale(con, replaced)
 
     def add_blobs(self, key: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Gives an artifact that is there the files that belong to it, in the place of those it had."""
+        batch = columns.table([{"key": key, **row} for row in rows])
         with self.open(write=True) as con:
             con.execute("delete from blobs where key = ?", [key])
             if con.execute("select 1 from artifacts where key = ?", [key]).fetchall():
-                _insert(con, "blobs", [{"key": key, **row} for row in rows])
+                _insert(con, "blobs", batch)
 
     def touch(self, keys: Sequence[str]) -> set[str]:
         """Returns those of `keys` that are in the store, and marks them as used now.
@@ -265,13 +275,9 @@ def _artifact(row: Sequence[Any]) -> Artifact:
     )
 
 
-def _insert(con: "DuckDBPyConnection", table: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    if not rows:
+def _insert(con: "DuckDBPyConnection", table: str, batch: "Table | None", *, without: Iterable[str] = ()) -> None:
+    if batch is None:
         return
-    import pyarrow as pa
-
-    names = sorted({name for row in rows for name in row})
-    batch = pa.Table.from_pylist([{name: row.get(name) for name in names} for row in rows])
     con.register("batch", batch)
-    con.execute(f"insert into {table} by name select * from batch")
+    con.execute(f"insert into {table} by name select * from batch where not {_AMONG}", [list(without)])
     con.unregister("batch")

@@ -4,6 +4,7 @@ Here: gc and merge. Not here: what counts as damage (`verify.py`).
 """
 
 import os
+import random
 import shutil
 import time
 from collections.abc import Callable
@@ -263,12 +264,17 @@ def _with_other(
             try:
                 con.execute(f"attach {_quoted(source.path)} as other (read_only)")
             except duckdb.Error as error:
-                if not is_locked(str(error)) or time.monotonic() > deadline:
+                if not is_locked(str(error)):
                     raise source.unopened(str(error)) from error
+                if time.monotonic() > deadline:
+                    what = f"waited {store.lock_timeout_s:g} s for the store; another process held it"
+                    raise StoreError(
+                        what, str(source.path), "try again, or wait longer with SDC_LOCK_TIMEOUT_S"
+                    ) from error
             else:
                 seal(con)
                 return action(con)
-        time.sleep(0.05)
+        time.sleep(random.uniform(0.02, 0.08))
 
 
 def _merge_replies(source: Path, target: Path) -> int:

@@ -213,7 +213,7 @@ def test_a_lock_that_is_held_names_its_holder(store: Store) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
         impatient = Store(store.path, lock_timeout_s=0.2)
-        with pytest.raises(StoreError, match=f"process {holder.pid} has held the store for 0.2 s"):
+        with pytest.raises(StoreError, match=f"waited 0.2 s for the store; last held by process {holder.pid}"):
             impatient.get("0" * 64)
         with pytest.raises(StoreError, match=f"process {holder.pid}"), impatient.open(write=True):
             pass
@@ -222,6 +222,82 @@ def test_a_lock_that_is_held_names_its_holder(store: Store) -> None:
     finally:
         holder.kill()
         holder.communicate()
+
+
+def test_nothing_is_imported_while_the_file_is_open(store: Store) -> None:
+    """An import takes seconds on a busy machine, and everybody else waits."""
+    program = """
+import sys
+from pathlib import Path
+import duckdb
+from sdc.cache.store import Artifact, Store
+real, late = duckdb.connect, set()
+class Watched:
+    def __init__(self, con):
+        self.con, self.before = con, set(sys.modules)
+    def __getattr__(self, name):
+        return getattr(self.con, name)
+    def close(self):
+        late.update(set(sys.modules) - self.before)
+        self.con.close()
+duckdb.connect = lambda *args, **options: Watched(real(*args, **options))
+store = Store(Path(sys.argv[1]))
+artifact = Artifact(key="a" * 64, stage="gen", version=1, lang="te", task="topic", config={}, inputs=["b"])
+store.put(artifact, {"outputs": [{"idx": 0, "scores": [0.5, 0.5]}]})
+store.get("a" * 64)
+store.touch(["a" * 64])
+print(sorted(late))
+"""
+    output, problems = _start(program, store.path).communicate()
+    assert (output, problems) == ("[]\n", "")
+
+
+def test_who_waits_gets_its_turn_beside_one_who_never_rests(store: Store) -> None:
+    with store.open(write=True):
+        pass
+    hog = _start(_WRITER, store.path, "hog", 10**6)
+    try:
+        assert hog.stdout is not None
+        hog.stdout.readline()
+        waited = []
+        for _ in range(10):
+            start = time.monotonic()
+            store.query("select count(*) from artifacts")
+            waited.append(time.monotonic() - start)
+    finally:
+        hog.kill()
+        hog.communicate()
+    assert max(waited) < 10, waited
+
+
+def test_one_who_was_stopped_at_the_head_of_the_queue_stops_nobody(store: Store, tmp_path: Path) -> None:
+    with store.open(write=True):
+        pass
+    program = """
+import fcntl, os, sys, time
+fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)
+print("first", flush=True)
+time.sleep(60)
+"""
+    head = _start(program, store.path.parent)
+    try:
+        assert head.stdout is not None
+        assert head.stdout.readline() == "first\n"
+        assert Store(store.path, lock_timeout_s=1).query("select count(*) from artifacts") == [(0,)]
+    finally:
+        head.kill()
+        head.communicate()
+
+
+@pytest.mark.parametrize(
+    "values", [[[0.5, 1], None, [], [2, 0.25, None]], [["a"], None, []], [1, None, 2], [[], None], [None, None], ["x"]]
+)
+def test_columns_hold_what_was_given(values: list[object]) -> None:
+    from sdc.cache import columns
+
+    made = columns.table([{"a": value, "b": 1} for value in values] + [{"b": 2}])
+    assert made is not None
+    assert made.column("a").to_pylist() == [*values, None]
 
 
 def test_one_waits_for_a_lock(store: Store) -> None:
