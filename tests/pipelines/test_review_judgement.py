@@ -1,6 +1,5 @@
 """Reviews as a judgement: rows, keys, what later stages make of it, and what is refused."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -349,10 +348,10 @@ def test_a_crash_between_the_two_artifacts_leaves_neither(small: World, monkeypa
 
     whole = module._insert
 
-    def dies(con: Any, table: str, rows: Sequence[Any]) -> None:
-        if table == "artifacts" and rows:
+    def dies(con: Any, table: str, batch: Any, **options: Any) -> None:
+        if table == "artifacts" and batch is not None:
             raise StoreError("the disk is full")
-        whole(con, table, rows)
+        whole(con, table, batch, **options)
 
     with monkeypatch.context() as patch, pytest.raises(StoreError):
         patch.setattr(module, "_insert", dies)

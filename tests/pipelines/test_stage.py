@@ -245,10 +245,10 @@ def test_a_crash_between_rows_and_artifact_row_is_a_miss(
 ) -> None:
     insert, before = sdc.cache.store._insert, _rows(ready)
 
-    def power_cut(con: Any, table: str, rows: Any) -> None:
+    def power_cut(con: Any, table: str, *rest: Any, **options: Any) -> None:
         if table == "artifacts":
             raise StoreError("power cut")
-        insert(con, table, rows)
+        insert(con, table, *rest, **options)
 
     config = _config(kind, ready, **_ANOTHER[kind.name])
     with monkeypatch.context() as broken:

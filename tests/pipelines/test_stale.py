@@ -390,10 +390,10 @@ def test_a_crash_while_rows_are_replaced_leaves_all_as_it_was(
 
     real = sdc.cache.store._insert
 
-    def dies(con: Any, table: str, rows: Any) -> None:
+    def dies(con: Any, table: str, *rest: Any, **options: Any) -> None:
         if table == "artifacts":
             raise KeyboardInterrupt
-        real(con, table, rows)
+        real(con, table, *rest, **options)
 
     before = small.store.query("select * from examples order by all")
     with monkeypatch.context() as patched:
