@@ -4,7 +4,10 @@ Here: put, get, verify. Not here: which artifact owns a blob (table `blobs`).
 """
 
 import os
+import secrets
 import shutil
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,15 @@ from sdc.errors import StoreError
 
 
 class Blobs:
-    """A folder of files named by their digest."""
+    """A folder of files named by their digest.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    Args:
+        folder: Where they are.
+        before: Folders of older sdc versions, which other stores may share: read, and never written.
+    """
+
+    def __init__(self, folder: Path, *, before: Sequence[Path] = ()) -> None:
+        self._folder, self._before = folder, tuple(before)
 
     def path(self, digest: str) -> Path:
         """Returns where the blob `digest` stands, or would stand.
@@ -27,6 +35,13 @@ class Blobs:
         """
         if not inside.is_digest(digest):
             raise StoreError(f"{digest[:80]!r} is no digest of a file", str(self._folder), "see `sdc store verify`")
+        for folder in (self._folder, *self._before):
+            path = folder / digest[:2] / digest[2:]
+            if path.is_file():
+                return path
+        return self._own(digest)
+
+    def _own(self, digest: str) -> Path:
         return self._folder / digest[:2] / digest[2:]
 
     def put(self, source: Path) -> str:
@@ -36,19 +51,21 @@ class Blobs:
             size = source.stat().st_size
         except OSError as error:
             raise StoreError(f"cannot read it ({error.strerror})", str(source), "check the file") from error
-        target = self.path(digest)
-        temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+        target = self._own(digest)
+        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         try:
-            if self.fault(digest, size) is None:
+            if target.exists() and self.fault(digest, size) is None:
                 os.utime(target)  # wanted again: `gc` leaves alone what is young, as its artifact may be on its way
                 return digest
-            target.parent.mkdir(parents=True, exist_ok=True)
+            for folder in (*reversed(target.parent.parents), target.parent):
+                folder.mkdir(mode=0o700, exist_ok=True)
             shutil.copyfile(source, temporary)
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
             temporary.replace(target)
         except OSError as error:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
             raise StoreError(f"cannot keep a blob ({error.strerror})", str(target), "free some space") from error
         return digest
 
@@ -72,17 +89,28 @@ class Blobs:
         return None if file_digest(path) == digest else "changed"
 
     def all(self) -> dict[str, int]:
-        """Returns digest -> bytes of every finished blob on disk."""
-        return {
-            path.parent.name + path.name: path.stat().st_size
-            for path in self._folder.glob("??/*")
-            if not path.name.startswith(".")
-        }
+        """Returns digest -> bytes of every finished blob in the store's own folder, without what else lies there."""
+        found = ((path.parent.name + path.name, path) for path in self._folder.glob("??/*"))
+        return {digest: path.stat().st_size for digest, path in found if inside.is_digest(digest) and path.is_file()}
+
+    def take_over(self, folder: Path, *, old: float) -> int:
+        """Moves the blobs last touched before the moment `old` out of a folder of an older sdc; returns how many."""
+        count = 0
+        for path in folder.glob("??/*"):
+            digest = path.parent.name + path.name
+            if inside.is_digest(digest) and path.is_file() and path.stat().st_mtime <= old:
+                self.put(path)
+                path.unlink()
+                count += 1
+        for emptied in (*folder.glob("??"), folder):
+            with suppress(OSError):  # not empty
+                emptied.rmdir()
+        return count
 
     def remove(self, digest: str) -> None:
-        """Removes a blob, if it is there."""
-        self.path(digest).unlink(missing_ok=True)
+        """Removes a blob of the store's own folder, if it is there."""
+        self._own(digest).unlink(missing_ok=True)
 
     def temporary(self) -> list[Path]:
         """Returns what a killed process left half-written."""
-        return list(self._folder.glob("??/.*.tmp"))
+        return [path for path in self._folder.glob("??/.*.tmp") if path.is_file()]

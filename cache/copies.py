@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 #: The store that is merged into this one, as it is attached.
-OTHER = "other."
+OTHER = "merged_from."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ def compare(con: "DuckDBPyConnection") -> Compared:
     shared = [
         key
         for (key,) in con.execute(
-            "select key from artifacts where key in (select key from other.artifacts) order by key"
+            "select key from artifacts where key in (select key from merged_from.artifacts) order by key"
         ).fetchall()
     ]
     return _Comparison(_copies(con, "", shared), _copies(con, OTHER, shared)).result()
@@ -88,7 +88,9 @@ def take(con: "DuckDBPyConnection", new: Iterable[str], compared: Compared) -> t
         con.execute(f"delete from {table} where key in (select unnest(?::varchar[]))", [better])
     con.execute("insert into wanted select unnest(?::varchar[])", [better])
     for table in (*KEYED_TABLES, "artifacts"):
-        con.execute(f"insert into {table} by name select * from other.{table} where key in (select key from wanted)")
+        con.execute(
+            f"insert into {table} by name select * from merged_from.{table} where key in (select key from wanted)"
+        )
     freshness.remember(con, compared.there, catalog=OTHER, among="key in (select key from wanted)")
     known = {**compared.here, **{key: compared.there[key] for key in better}}
     con.execute(

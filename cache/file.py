@@ -5,6 +5,7 @@ Here: everything between a path and a DuckDB connection. Not here: artifacts and
 """
 
 import os
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from sdc.cache.migrations import KEYED_TABLES, MIGRATIONS
+from sdc.cache.place import Place
 from sdc.cache.turn import Turn, Waited
 from sdc.errors import StoreError, UsageError
 
@@ -30,17 +32,21 @@ OPTIONS: dict[str, str | bool | int | float | list[str]] = {
 SEALED = {**OPTIONS, "enable_external_access": "false"}
 
 
+_HEADERS_BYTES, _BLOCK_BYTES = 3 * 4096, 2**18
+
+
 class StoreFile:
     """One DuckDB file that many processes share in turns.
 
     Args:
-        path: The DuckDB file; it is made on the first write.
+        path: The DuckDB file, or a link to it; it is made on the first write.
         lock_timeout_s: How long to wait while another process has the file, in seconds. Default: $SDC_LOCK_TIMEOUT_S,
             else 60.
     """
 
     def __init__(self, path: Path, *, lock_timeout_s: float | None = None) -> None:
-        self.path = path
+        self.place = Place(path)
+        self.path = self.place.file
         self.lock_timeout_s = _lock_timeout_s() if lock_timeout_s is None else lock_timeout_s
         self._seen = 0  # migrations that the file is known to have had
 
@@ -74,16 +80,15 @@ class StoreFile:
             yield con
             if write:
                 con.commit()
-        except duckdb.Error as error:
+        except (duckdb.Error, RuntimeError) as error:
+            raise_if_stopped(error)
+            if not isinstance(error, duckdb.Error):
+                raise
             if _is_damaged(str(error)):
                 raise self.unopened(str(error)) from error
             raise StoreError(
                 f"the store failed ({first_line(error)})", str(self.path), "check disk space, then `sdc store verify`"
             ) from error
-        except RuntimeError as error:  # what DuckDB makes of Ctrl-C
-            if "interrupted" not in str(error):
-                raise
-            raise KeyboardInterrupt from error
         finally:
             con.close()  # rolls back what was not committed
 
@@ -110,8 +115,17 @@ class StoreFile:
                 start = file.read(12)
         except (OSError, ValueError) as error:
             raise self.unopened(str(error)) from error
+        if not start:
+            raise StoreError("the file is empty: it is not an sdc store", str(self.path), "remove it, and try again")
         if start[8:] != b"DUCK":
             raise self.unopened("not a valid DuckDB file")
+
+    def _is_cut_off(self) -> bool:
+        """Returns whether the file is shorter than any that DuckDB finishes: three headers and whole blocks."""
+        with suppress(OSError):
+            size = self.path.stat().st_size
+            return size < _HEADERS_BYTES or (size - _HEADERS_BYTES) % _BLOCK_BYTES != 0
+        return False
 
     def wait_turn(self, attempt: Callable[[], _T], *, write: bool = False) -> _T:
         """Returns what `attempt` returns, trying again while another process has the file.
@@ -121,14 +135,16 @@ class StoreFile:
         """
         import duckdb
 
-        turn = Turn(self.path, self.path.parent, write=write, timeout_s=self.lock_timeout_s)
+        queue = self.place.home if self.place.home.is_dir() else self.path.parent
+        turn = Turn(self.path, queue, write=write, timeout_s=self.lock_timeout_s)
         try:
             return turn.take(attempt, locked=lambda error: isinstance(error, duckdb.Error) and is_locked(str(error)))
         except Waited as error:
             what = f"waited {self.lock_timeout_s:g} s for the store; last held by {error.holder}"
             fix = "try again, or wait longer with SDC_LOCK_TIMEOUT_S"
             raise StoreError(what, str(self.path), fix) from error
-        except (OSError, duckdb.Error) as error:
+        except (OSError, duckdb.Error, RuntimeError) as error:
+            raise_if_stopped(error)
             raise self.unopened(str(error)) from error
 
     def _connect(
@@ -157,14 +173,15 @@ class StoreFile:
         """Makes an empty store under another name first: a file that DuckDB has only half begun can never be opened."""
         import duckdb
 
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.tmp")
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.place.make_home()
             con = duckdb.connect(str(temporary), config=OPTIONS)
             try:
                 self._migrate(con)
             finally:
                 con.close()
+            temporary.chmod(0o600)
             try:
                 os.link(temporary, self.path)  # unlike a rename, this never replaces what another process just made
             except FileExistsError:
@@ -172,7 +189,8 @@ class StoreFile:
             except OSError:  # a file system without hard links
                 if not self.path.exists():
                     temporary.replace(self.path)
-        except (OSError, duckdb.Error) as error:
+        except (OSError, duckdb.Error, RuntimeError) as error:
+            raise_if_stopped(error)
             raise self.unopened(str(error)) from error
         finally:
             with suppress(OSError):
@@ -186,8 +204,9 @@ class StoreFile:
         if "version number" in message or "storage version" in message:
             return StoreError("the file was written by another version of DuckDB", where, "update sdc")
         if _is_damaged(message):
+            what = "was cut off" if self._is_cut_off() else "is damaged"
             fix = "put a copy back, or move it away and run the commands again: replies are kept beside it"
-            return StoreError(f"the file is damaged ({first_line(message)})", where, fix)
+            return StoreError(f"the file {what} ({first_line(message)})", where, fix)
         return StoreError(f"cannot open the store ({first_line(message)})", where, "check the path and permissions")
 
     def applied(self, con: "DuckDBPyConnection") -> int:
@@ -203,7 +222,8 @@ class StoreFile:
         views = {row[0] for row in con.execute(f"select view_name from duckdb_views() where {here}").fetchall()}
         if not tables and not views:
             return 0
-        foreign = StoreError("the file is not an sdc store", str(self.path), "name another file with --store")
+        what = "was cut off, if it ever was a store" if self._is_cut_off() else "is not an sdc store"
+        foreign = StoreError(f"the file {what}", str(self.path), "put a copy back, or name another file with --store")
         # A view in a table's place would give rows that nobody put there, of any file that this process may read.
         if "migrations" not in tables or {"migrations", "artifacts", *KEYED_TABLES} & views:
             raise foreign
@@ -226,6 +246,12 @@ class StoreFile:
             migration(con)
             con.execute("insert into migrations values (?, ?, ?)", [number, migration.__name__, now()])
         con.commit()
+
+
+def raise_if_stopped(error: Exception) -> None:
+    """Raises KeyboardInterrupt for what DuckDB makes of Ctrl-C: an error of its own, or a RuntimeError."""
+    if "interrupted" in str(error).lower() and type(error).__name__ in ("InterruptException", "RuntimeError"):
+        raise KeyboardInterrupt from error
 
 
 def seal(con: "DuckDBPyConnection") -> None:

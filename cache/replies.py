@@ -6,8 +6,8 @@ Here too: looking for damage in it. Not here: what a row holds (`reply_rows.py`)
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,25 +24,29 @@ Check = Callable[[Any], str | None]
 class Replies:
     """A mapping call key -> reply (JSON), shared by processes, safe against a crash at any time.
 
+    Args:
+        folder: Where they are; it is made if it is not there.
+        before: Folders of older sdc versions, which other stores may share: what is wanted is copied out of them.
+
     Attributes:
         unreadable: Key -> what is wrong with the reply that is kept under it: it is as if there were none.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, before: Sequence[Path] = ()) -> None:
         import sqlite3
 
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder.chmod(0o700)
+            for parent in (*reversed(folder.parents), folder):
+                parent.mkdir(mode=0o700, exist_ok=True)
             self._cache = _open(folder)
         except (OSError, sqlite3.Error) as error:
             raise StoreError(
                 f"cannot open the reply cache ({error})", str(folder), "check permissions and disk space"
             ) from error
-        self._folder = folder
+        self._folder, self._before = folder, tuple(before)
         self.unreadable: dict[str, str] = {}
 
-    def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
+    def get_many(self, keys: Collection[str]) -> dict[str, Any]:
         """Returns the replies that are there, by key; what cannot be read is noted in `unreadable` and left out.
 
         Raises:
@@ -64,7 +68,11 @@ class Replies:
                         found[key] = value
         except (sqlite3.Error, Timeout) as error:
             raise StoreError(f"a reply cannot be read ({error})", str(self._folder), _REPAIR) from error
-        return found
+        missing = [key for key in keys if key not in found]
+        earlier = {key: value for folder in self._before for key, value in _earlier(folder, missing).items()}
+        if earlier:
+            self.put_many(earlier)
+        return found | earlier
 
     def put_many(self, replies: Mapping[str, Any]) -> None:
         """Keeps all of `replies`, or none of them if the process dies on the way.
@@ -96,10 +104,25 @@ class Replies:
         self._cache.close()
 
 
+def _earlier(folder: Path, keys: Sequence[str]) -> dict[str, Any]:
+    """Returns what the reply cache of an older sdc has of `keys`; one that cannot be read has nothing."""
+    import sqlite3
+
+    found = {}
+    if keys and (folder / reply_rows.FILE).is_file():
+        with suppress(sqlite3.Error, OSError, StoreError), reply_rows.opened(folder) as con:
+            for key in keys:
+                with suppress(Unreadable):
+                    value = reply_rows.find(con, folder, key)
+                    if value is not None:
+                        found[key] = value
+    return found
+
+
 @contextmanager
-def replies(folder: Path) -> Iterator[Replies]:
+def replies(folder: Path, *, before: Sequence[Path] = ()) -> Iterator[Replies]:
     """Opens the reply cache in `folder` and closes it again."""
-    opened = Replies(folder)
+    opened = Replies(folder, before=before)
     try:
         yield opened
     finally:

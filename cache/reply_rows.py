@@ -87,6 +87,17 @@ def rows(folder: Path) -> Iterator[tuple[int, str, Any, str]]:
                 yield rowid, "", None, str(fault)
 
 
+def find(con: "sqlite3.Connection", folder: Path, name: str) -> Any:
+    """Returns the value under a key, or None.
+
+    Raises:
+        Unreadable: It cannot be read.
+    """
+    sql = "select mode, filename, value from Cache where key = ? and raw = 1"
+    found = con.execute(sql, [zlib.compress(json.dumps(name).encode(), 1)]).fetchone()  # as diskcache writes it
+    return None if found is None else value(folder, *found)
+
+
 @contextmanager
 def opened(folder: Path) -> Iterator["sqlite3.Connection"]:
     """Gives a connection that can only read; on a file system that cannot be written too, where SQLite needs help."""
@@ -99,7 +110,9 @@ def opened(folder: Path) -> Iterator["sqlite3.Connection"]:
 
     database, log = folder / FILE, folder / f"{FILE}-wal"
     if os.access(folder, os.W_OK):
-        with closing(connect(database, "mode=ro")) as con:
+        # Opened to read only, SQLite would leave its log and index there for ever.
+        with closing(connect(database, "mode=rw")) as con:
+            con.execute("pragma query_only = on")
             check_made(con, folder)
             yield con
     elif not log.exists() or not log.stat().st_size:

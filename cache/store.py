@@ -6,7 +6,7 @@ Here: putting, finding, querying. Not here: opening the file and waiting for one
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from sdc.cache.blobs import Blobs
 from sdc.cache.file import StoreFile, first_line, now
 from sdc.cache.key import SHORT, check_prefix, recipe_key
 from sdc.cache.migrations import KEYED_TABLES, ROW_TABLES
+from sdc.cache.replies import Replies, replies
 from sdc.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ _AMONG = "key in (select unnest(?::varchar[]))"
 
 
 class Store(StoreFile):
-    """The artifacts in one DuckDB file, with `blobs/` and `replies/` beside it.
+    """The artifacts in one DuckDB file, with `blobs/` and `replies/` in the folder that belongs to it.
 
     Args:
         path: The DuckDB file; it is made on the first write.
@@ -64,8 +65,12 @@ class Store(StoreFile):
 
     def __init__(self, path: Path, *, lock_timeout_s: float | None = None) -> None:
         super().__init__(path, lock_timeout_s=lock_timeout_s)
-        self.blobs = Blobs(path.parent / "blobs")
-        self.replies_folder = path.parent / "replies"
+        self.blobs = Blobs(self.place.home / "blobs", before=self.place.before("blobs"))
+        self.replies_folder = self.place.home / "replies"
+
+    def replies(self) -> AbstractContextManager[Replies]:
+        """Opens the reply cache, with what older sdc versions kept beside the store."""
+        return replies(self.replies_folder, before=self.place.before("replies"))
 
     # -- reading ------------------------------------------------------------------------------------------------
 

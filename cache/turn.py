@@ -66,7 +66,7 @@ class Turn:
                 waited_s = time.monotonic() - start
                 # Who is next may have been stopped (Ctrl-Z): after half of the time its place counts no more.
                 if self._next() or waited_s > self._timeout_s / 2:
-                    found = self._holder()
+                    found = holder_of(self._path, write=self._write)
                     holder = found or holder
                     if found is None:
                         try:
@@ -98,22 +98,28 @@ class Turn:
         self._is_next = True
         return True
 
-    def _holder(self) -> int | None:
-        """Returns the process that has the file, 0 for one that has no number here, None where nobody seems to."""
-        if sys.platform != "linux":
-            return None
-        import fcntl
-
-        try:
-            kind = fcntl.F_WRLCK if self._write else fcntl.F_RDLCK
-            with self._path.open("rb") as file:
-                asked = struct.pack(_FLOCK, kind, os.SEEK_SET, 0, 0, 0)
-                held, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, asked))
-        except OSError:
-            return None
-        return None if held == fcntl.F_UNLCK else max(pid, 0)
-
     def _leave(self) -> None:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+def holder_of(path: Path, *, write: bool = True) -> int | None:
+    """Returns the process that has locked a file, 0 for one that has no number here, None where nobody seems to.
+
+    Args:
+        path: The file.
+        write: Ask for whoever keeps one from writing; else from reading.
+    """
+    if sys.platform != "linux":
+        return None
+    import fcntl
+
+    try:
+        kind = fcntl.F_WRLCK if write else fcntl.F_RDLCK
+        with path.open("rb") as file:
+            asked = struct.pack(_FLOCK, kind, os.SEEK_SET, 0, 0, 0)
+            held, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, asked))
+    except OSError:
+        return None
+    return None if held == fcntl.F_UNLCK else max(pid, 0)

@@ -3,19 +3,18 @@
 Here: gc and merge. Not here: what counts as damage (`verify.py`).
 """
 
-import os
 import random
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sdc.cache import copies, replies, reply_rows
-from sdc.cache.file import OPTIONS, SEALED, is_locked, seal
+from sdc.cache import copies, replies
+from sdc.cache.compact import compact, quoted
+from sdc.cache.earlier import copy_replies, take_over
+from sdc.cache.file import SEALED, is_locked, seal
 from sdc.cache.migrations import KEYED_TABLES, MIGRATIONS
 from sdc.cache.store import Store
 from sdc.cache.verify import blob_faults, leftovers, unreferenced
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 #: A blob is written before the artifact that owns it: what is younger than this may still be on its way.
 GRACE_S = 3600.0
-_REPLIES_A_TIME = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,9 +100,10 @@ def gc(
                 path.unlink(missing_ok=True)
     damaged = replies.inspect(store.replies_folder, check).damaged
     if not dry_run:
+        take_over(store, old=old)
         if damaged:
             replies.remove(store.replies_folder, damaged)
-        freed += _compact(store)
+        freed += compact(store)
     return Collected(
         orphan_rows=orphan_rows, blobs=len(blobs), temporary_files=len(files), replies=len(damaged), freed_bytes=freed
     )
@@ -142,7 +141,8 @@ def merge(store: Store, other: Path) -> Merged:
         elif digest not in there or store.blobs.fault(digest, size):
             store.blobs.put(source.blobs.path(digest))
             copied += 1
-    num_replies = _merge_replies(source.replies_folder, store.replies_folder)
+    theirs = [source.replies_folder, *source.place.before("replies")]
+    num_replies = sum(copy_replies(folder, store.replies_folder) for folder in theirs)
     taken = replaced = stale = 0
     if new or compared.here or compared.better:
         taken, replaced, stale = _with_other(store, source, lambda con: copies.take(con, new, compared), write=True)
@@ -156,57 +156,6 @@ def _older(path: Path, moment: float) -> bool:
     with suppress(OSError):
         return path.stat().st_mtime <= moment
     return False
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
-
-
-def _compact(store: Store) -> int:
-    """Copies the store into a new file and puts that in its place; returns the bytes freed.
-
-    The old file is held read-only while it is copied and replaced: that keeps writers out, and, unlike a connection
-    that may write, closing it afterwards cannot touch the log of the new file. A writer that opened the old file just
-    before it was replaced notices (`file.py`).
-    """
-    import duckdb
-
-    path = store.path.resolve()
-    log = path.with_name(path.name + ".wal")
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    fresh.unlink(missing_ok=True)
-
-    def attach() -> "DuckDBPyConnection":
-        con = duckdb.connect(":memory:", config=OPTIONS)
-        try:
-            con.execute(f"attach {_quoted(path)} as old (read_only)")
-        except duckdb.Error:
-            con.close()
-            raise
-        return con
-
-    try:
-        with closing(store.wait_turn(attach)) as con:
-            if log.exists():  # a writer died in between: its log belongs to the old file, so the next gc may compact
-                return 0
-            before = path.stat().st_size
-            con.execute(f"attach {_quoted(fresh)} as new")
-            seal(con)
-            con.execute("copy from database old to new")
-            con.execute("detach new")
-            shutil.copymode(path, fresh)
-            if fresh.stat().st_size >= before:
-                return 0
-            freed = before - fresh.stat().st_size
-            fresh.replace(path)
-            return freed
-    except (OSError, duckdb.Error) as error:
-        raise StoreError(
-            f"cannot compact the store ({error})", str(path), "the store is as it was; free some disk space"
-        ) from error
-    finally:
-        with suppress(OSError):
-            fresh.unlink(missing_ok=True)
 
 
 def _contents(source: Store) -> tuple[set[str], list[tuple[str, str, int]]]:
@@ -252,7 +201,7 @@ def _unsafe(source: Store, what: str) -> StoreError:
 def _with_other(
     store: Store, source: Store, action: Callable[["DuckDBPyConnection"], _T], *, write: bool = False
 ) -> _T:
-    """Returns what `action` returns with the other store attached as `other`; a write is one transaction.
+    """Returns what `action` returns with the other store attached as `merged_from`; a write is one transaction.
 
     The two files are never both waited for: two stores that are merged into each other at once would block for ever.
     """
@@ -262,7 +211,7 @@ def _with_other(
     while True:
         with store.open(write=write, beside=True) as con:
             try:
-                con.execute(f"attach {_quoted(source.path)} as other (read_only)")
+                con.execute(f"attach {quoted(source.path)} as merged_from (read_only)")
             except duckdb.Error as error:
                 if not is_locked(str(error)):
                     raise source.unopened(str(error)) from error
@@ -275,24 +224,3 @@ def _with_other(
                 seal(con)
                 return action(con)
         time.sleep(random.uniform(0.02, 0.08))
-
-
-def _merge_replies(source: Path, target: Path) -> int:
-    """Returns how many replies were taken over; what cannot be read stays there, and is asked again here."""
-    import sqlite3
-
-    if not (source / reply_rows.FILE).is_file():
-        return 0
-    taken = 0
-    theirs = ((key, value) for _, key, value, fault in reply_rows.rows(source) if not fault and isinstance(value, dict))
-    try:
-        with replies.replies(target) as ours:
-            while batch := dict(islice(theirs, _REPLIES_A_TIME)):
-                there = ours.get_many(batch)
-                ours.put_many({key: value for key, value in batch.items() if key not in there})
-                taken += len(batch) - len(there)
-    except sqlite3.Error as error:
-        raise StoreError(
-            f"its replies cannot be read ({error})", str(source), "see `sdc store verify` there"
-        ) from error
-    return taken

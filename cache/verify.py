@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sdc.cache import again, inside, replies
+from sdc.cache import again, earlier, inside, replies
 from sdc.cache.key import SHORT
 from sdc.cache.migrations import KEYED_TABLES
 from sdc.cache.store import Store
@@ -130,6 +130,7 @@ def verify(store: Store, *, check: replies.Check | None = None) -> Verdict:
         faults.append(f"the reply cache {where} cannot be read ({condition.fatal}); move that folder away")
     faults += [f"reply {row} in {where}: {what}; {_GC} it" for row, what in condition.damaged.items()]
     notes += [f"{path} was left by a process that was killed; {_GC} it" for path in leftovers(store)]
+    notes += earlier.notes(store)
     unowned = unreferenced(store, {digest for _, _, digest, _ in owned})
     if unowned:
         notes.append(f"{len(unowned)} blobs ({sum(unowned.values())} bytes) belong to no artifact; {_GC} them")
@@ -161,7 +162,9 @@ def blob_faults(rows: Iterable[tuple[str, str, str, int]]) -> dict[str, str]:
 
 def leftovers(store: Store) -> list[Path]:
     """Returns the temporary files beside a store."""
-    return sorted([*store.path.parent.glob(f".{store.path.name}.*.tmp*"), *store.blobs.temporary()])
+    start = f".{store.path.name}."
+    beside = (path for path in store.path.parent.iterdir() if path.name.startswith(start) and ".tmp" in path.name)
+    return sorted([*(path for path in beside if path.is_file()), *store.blobs.temporary()])
 
 
 def unreferenced(store: Store, owned: set[str]) -> dict[str, int]:

@@ -190,7 +190,7 @@ def flipped(place: Place) -> None:
 
 
 def truncated_blob(place: Place) -> None:
-    blob = max((path for path in (place.folder / "store" / "blobs").rglob("*") if path.is_file()), key=_size)
+    blob = max((path for path in (place.store.place.home / "blobs").rglob("*") if path.is_file()), key=_size)
     with blob.open("rb+") as opened:
         opened.truncate(_size(blob) // 2)
 

@@ -31,7 +31,6 @@ def open_asker(context: "Context", model: Model, *, batch_size: int = 32) -> Ite
         UsageError: The engine and the model do not fit each other.
         EngineError: The engine's libraries are not installed.
     """
-    from sdc.cache.replies import replies
     from sdc.pipelines.engines.ask import Asker
 
     options = context.engine
@@ -41,7 +40,7 @@ def open_asker(context: "Context", model: Model, *, batch_size: int = 32) -> Ite
         raise UsageError("what a batch job takes is known at its end only", "--max-tokens, --max-cost", fix)
     many = _ALL_CALLS if options.batch_api else _MANY_CALLS
     size = (options.batch_size or batch_size) if name == "transformers" else many
-    with replies(context.store.replies_folder) as cache:
+    with context.store.replies() as cache:
         try:
             yield Asker(
                 model, cache, lambda: load(name, model, options), batch_size=size, budget=context.budget,

@@ -83,11 +83,9 @@ def estimate(context: Context, model: Model, calls: Sequence[Call], *, stage: st
 
 
 def _cached(context: Context, keys: Sequence[str]) -> set[str]:
-    if not context.store.replies_folder.is_dir():
+    if not context.store.replies_folder.is_dir() and not context.store.place.before("replies"):
         return set()
-    from sdc.cache.replies import replies
-
-    with replies(context.store.replies_folder) as cache:
+    with context.store.replies() as cache:
         return {key for key, raw in cache.get_many(list(keys)).items() if Reply.fault(raw) is None}
 
 

@@ -323,7 +323,7 @@ _STORES = [
     _case("planted pickle", "store verify", 3, "1 faults", _STORE, chain=True, make=files.planted_pickle,
           notes=("it is a pickle; `sdc store gc` removes it",), damaged=True),
     _case("reply cache that is a text file", "store verify", 3, "1 faults", _STORE, chain=True,
-          make=file("store/replies/cache.db", "hello"), notes=("cannot be read",), damaged=True),
+          make=file("store/store.duckdb.d/replies/cache.db", "hello"), notes=("cannot be read",), damaged=True),
     _case("merge with itself", "store merge store/store.duckdb", 2, "merged with itself", _STORE, chain=True),
     _case("merge of a missing file", "store merge none.duckdb", 3, "there is no store", "none.duckdb", chain=True),
     _case("merge of a text file", "store merge train.csv", 3, "not an sdc store", "train.csv", chain=True),
