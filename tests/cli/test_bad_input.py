@@ -581,7 +581,7 @@ def test_a_store_that_another_process_holds(
     monkeypatch.setenv("SDC_LOCK_TIMEOUT_S", "0.3")
     with held(place) as holder:
         result = CliRunner().invoke(application(), ["store", "ls"])
-    said = (f"process {holder} has held the store for 0.3 s", _STORE, "wait for it or end it")
+    said = (f"waited 0.3 s for the store; last held by process {holder}", _STORE, "try again")
     check_said(result.exit_code, result.stdout, result.stderr, code=3, says=said)
     assert_clean(place)
 
@@ -624,7 +624,7 @@ def test_ctrl_c_in_the_middle_of_a_query(place: Place) -> None:
     endless = "select sum(a.range * b.range) from range(10000000) a, range(10000000) b"
     process = start(place, f"exec sdc store sql '{endless}'", start_new_session=True)
     mine = Store(place.store.path, lock_timeout_s=0)
-    with pytest.raises(StoreError, match="has held the store"):  # until the query has begun
+    with pytest.raises(StoreError, match="for the store; last held by"):  # until the query has begun
         while process.poll() is None:
             with mine.open(write=True):
                 time.sleep(0.02)
@@ -641,13 +641,13 @@ def test_ctrl_c_in_the_middle_of_a_query(place: Place) -> None:
     assert_clean(place)
 
 
-@pytest.mark.parametrize("damage", [files.halved, files.flipped], ids=lambda damage: damage.__name__)
-def test_a_damaged_store(place: Place, chain_of_stages: Chain, damage: Prepare) -> None:
+@pytest.mark.parametrize(("damage", "what"), [(files.halved, "was cut off"), (files.flipped, "is damaged")])
+def test_a_damaged_store(place: Place, chain_of_stages: Chain, damage: Prepare, what: str) -> None:
     chain_of_stages(place)
     damage(place)
     before = _bytes(place)
     code, stdout, stderr = run(place, "sdc store verify")  # a process of its own: DuckDB may well crash here
-    check_said(code, stdout, stderr, code=3, says=("the file is damaged", _STORE, "put a copy back"))
+    check_said(code, stdout, stderr, code=3, says=(f"the file {what}", _STORE, "put a copy back"))
     assert _bytes(place) == before
 
 
@@ -692,11 +692,9 @@ def test_a_planted_pickle_is_never_read(place: Place, chain_of_stages: Chain, ti
     files.copy_model(place, tiny_model)
     assert _sdc(place, f"{_ICL} --model model")[0] == 0
     files.planted_pickle(place)
-    said = ("a pickle was planted", "replies", "sdc store gc")
-    check_said(*_sdc(place, f"{_ICL} --model model --force"), code=3, says=said)
+    code, _, stderr = _sdc(place, f"{_ICL} --model model --force")
+    assert (code, " replies in " in stderr, "it is a pickle" in stderr) == (0, True, True), stderr
     assert not (place.folder / "pwned").exists()
-    assert _sdc(place, "store gc")[0] == 0
-    assert _sdc(place, f"{_ICL} --model model --force")[0] == 0
     assert_clean(place)
 
 
