@@ -25,6 +25,7 @@ class Place:
     Attributes:
         file: The file itself, absolute.
         home: The folder that belongs to the store.
+        exports: The folder in it with notes of exports that are being written.
 
     Raises:
         UsageError: The name means something else than a file, or DuckDB cannot have a file there.
@@ -49,6 +50,7 @@ class Place:
                 what = f"DuckDB cannot have a file under a path with {sign!r}"
                 raise UsageError(what, str(self.file), "name another file with --store")
         self.home = self.file.with_name(self.file.name + ".d")
+        self.exports = self.home / "exports"
 
     def make_home(self) -> None:
         """Makes the store's folder, and those above it that are missing: for nobody but their owner.

@@ -7,14 +7,13 @@ Not here: keeping replies (`replies.py`), what a reply is (`pipelines/engines/`)
 import json
 import os
 import shutil
-import tempfile
 import zlib
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sdc.cache import inside
+from sdc.cache import inside, scratch
 from sdc.errors import StoreError
 
 if TYPE_CHECKING:
@@ -120,10 +119,10 @@ def opened(folder: Path) -> Iterator["sqlite3.Connection"]:
             check_made(con, folder)
             yield con
     else:  # a writer was killed: SQLite must fold its log in, which it can do in a copy only
-        with tempfile.TemporaryDirectory(prefix="sdc-replies-") as name:
+        with scratch.folder("replies") as copy:
             for path in (database, log):
-                shutil.copyfile(path, Path(name) / path.name)
-            with closing(connect(Path(name) / FILE, "mode=rw")) as con:
+                shutil.copyfile(path, copy / path.name)
+            with closing(connect(copy / FILE, "mode=rw")) as con:
                 check_made(con, folder)
                 yield con
 

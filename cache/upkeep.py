@@ -4,6 +4,7 @@ Here: gc and merge. Not here: what counts as damage (`verify.py`).
 """
 
 import random
+import shutil
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -91,13 +92,13 @@ def gc(
         blobs = {
             digest: size for digest, size in unreferenced(store, owned).items() if _older(store.blobs.path(digest), old)
         }
-        files = {path: path.stat().st_size for path in leftovers(store) if _older(path, old)}
+        files = {path: _size(path) for path in leftovers(store) if _older(path, old)}
         freed = sum(blobs.values()) + sum(files.values())
         if not dry_run:
             for digest in blobs:
                 store.blobs.remove(digest)
             for path in files:
-                path.unlink(missing_ok=True)
+                _remove(path)
     damaged = replies.inspect(store.replies_folder, check).damaged
     if not dry_run:
         take_over(store, old=old)
@@ -150,6 +151,17 @@ def merge(store: Store, other: Path) -> Merged:
         artifacts=taken, shared=len(keys) - taken, replaced=replaced, differing=len(compared.here), stale=stale,
         blobs=copied, replies=num_replies, missing_blobs=missing,
     )  # fmt: skip
+
+
+def _size(path: Path) -> int:
+    return sum(file.lstat().st_size for file in ([*path.rglob("*")] if path.is_dir() else [path]) if file.is_file())
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _older(path: Path, moment: float) -> bool:

@@ -6,7 +6,6 @@ language (`data_clone.py`), labels and statuses (`data_reading.py`), the store (
 """
 
 import os
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sdc.cache import scratch
 from sdc.errors import DataError
 from sdc.pipelines import data_clone, data_columns, data_parquet, data_select
 from sdc.pipelines.cells import Cell
@@ -113,13 +113,13 @@ def load(source: HubSource, split: str, *, lang: str, folder: Path | None = None
         _check_network(source)
     import datasets
 
-    with _quiet(datasets), tempfile.TemporaryDirectory(prefix="sdc-") as scratch:
+    with _quiet(datasets), scratch.folder("data") as cache:
         try:
             # A hub set is kept in the cache of `datasets`; a local one is read anew, for its files may have changed.
             arguments: dict[str, Any] = {"path": source.repo, "name": source.config}
             if folder is not None:
                 arguments = _local(folder, source, split=source.splits[split], lang=lang)
-                arguments["cache_dir"] = scratch
+                arguments["cache_dir"] = str(cache)
             if hasattr(datasets.load_dataset_builder(**arguments).config, "keep_default_na"):
                 arguments["keep_default_na"] = False  # else a text such as "None" or "NA" is lost
             dataset = datasets.load_dataset(**arguments, split=source.splits[split])

@@ -7,15 +7,13 @@ Here: which runs there are, their keys and seeds, and the keeping of finished on
 """
 
 import json
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-from sdc.cache import freshness
+from sdc.cache import freshness, scratch
 from sdc.cache.key import derive_seed, digest
 from sdc.cache.store import Artifact, Rows
 from sdc.errors import EngineError
@@ -250,9 +248,9 @@ def _rows(
         outputs = [{"idx": idx, **answer} for idx, answer in zip(idxs, answers, strict=True)]
         details: Mapping[str, Any] = result.details
         if config.keep_weights:
-            with tempfile.TemporaryDirectory() as folder:
-                result.save(Path(folder))
-                blobs = context.store.blobs.put_folder(Path(folder))
+            with scratch.folder("weights") as folder:
+                result.save(folder)
+                blobs = context.store.blobs.put_folder(folder)
     except FitFailed as failure:
         reason, details = failure.reason, failure.details
     if student.seeded:

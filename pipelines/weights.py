@@ -6,14 +6,13 @@ Here: a folder with the files that the student's `save` writes. Not here: fittin
 
 import math
 import shutil
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from sdc.cache import inside
+from sdc.cache import inside, scratch
 from sdc.cache.key import digest
 from sdc.errors import EngineError, StoreError, UsageError
 from sdc.pipelines import students
@@ -44,8 +43,7 @@ def folder(context: Context, record: RunRecord, *, base: str | None = None, keep
         StoreError: The rows of its draw are not in the store, or the names of its files lead out of a folder.
         EngineError: The fit failed, or its model is not on this machine.
     """
-    with tempfile.TemporaryDirectory(prefix="sdc-weights-") as name:
-        target = Path(name)
+    with scratch.folder("weights") as target:
         lost = _kept(context, record, target)
         if lost is not None:
             took = "" if record.seconds is None else f", which took {record.seconds:.1f} s the first time"

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,8 +33,11 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _quiet_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test must not meet the store, the home of models or the network of whoever runs it."""
+def _quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A test must not meet the store, the home of models, the network or killed commands of whoever runs it."""
+    temporary = str(tmp_path_factory.mktemp("temporary"))
+    monkeypatch.setenv("TMPDIR", temporary)
+    monkeypatch.setattr(tempfile, "tempdir", temporary)
     for name in (
         "SDC_STORE", "SDC_LOCK_TIMEOUT_S", "SDC_CALL_JOURNAL", "SDC_SERVER", "SDC_PRICES", "SDC_API_KEY",
         "OPENAI_API_KEY", "COLUMNS",

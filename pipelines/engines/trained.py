@@ -3,11 +3,13 @@
 Here: the look-up in the store, a folder of links. Not here: adapters in folders of their own (`models.py`), training.
 """
 
-import tempfile
+import atexit
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sdc.cache import scratch
 from sdc.cache.key import digest
 from sdc.cache.store import Store
 from sdc.errors import UsageError
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
 
 PARTS = ("adapter_config.json", "adapter_model.safetensors")
 #: Folders of links that live as long as this process, by the digest of the adapter.
-_FOLDERS: dict[str, tempfile.TemporaryDirectory[str]] = {}
+_FOLDERS: dict[str, Path] = {}
+_UNTIL_THE_END = ExitStack()
+atexit.register(_UNTIL_THE_END.close)
 
 
 def with_run(store: Store, base: "Model", key: str) -> "Model":
@@ -42,14 +46,14 @@ def with_run(store: Store, base: "Model", key: str) -> "Model":
         raise UsageError(f"the weights of run {run.short} are not kept", "--model", fix)
     adapter_digest = digest(digests)
     if adapter_digest not in _FOLDERS:
-        folder = tempfile.TemporaryDirectory(prefix="sdc-adapter-")
+        folder = _UNTIL_THE_END.enter_context(scratch.folder("adapter"))
         for name, found in digests.items():
-            (Path(folder.name) / name).symlink_to(store.blobs.path(found).resolve())
+            (folder / name).symlink_to(store.blobs.path(found).resolve())
         _FOLDERS[adapter_digest] = folder
     return replace(
         base,
         name=f"{base.name}+{run.short}",
-        adapter=_FOLDERS[adapter_digest].name,
+        adapter=str(_FOLDERS[adapter_digest]),
         adapter_digest=adapter_digest,
         run=run.key,
     )

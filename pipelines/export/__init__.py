@@ -65,7 +65,7 @@ def run(context: Context, config: ExportConfig, record: RunRecord) -> dict[str, 
     measured: list[Any] = []
     with (
         weights.folder(context, record, base=config.base, keep=config.keep_weights) as source,
-        folder.writing(config.out, force=config.force) as out,
+        folder.writing(config.out, force=config.force, notes=context.store.place.exports) as out,
     ):
         contents.WRITERS[record.method](source, out, record, settings)
         if config.onnx:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from sdc.cache import scratch
 from sdc.errors import StoreError, UsageError
 
 #: Only a folder with this file may be replaced: `--force --out ~` must not empty a home.
@@ -34,8 +35,13 @@ def check(out: Path, *, force: bool) -> None:
 
 
 @contextmanager
-def writing(out: Path, *, force: bool) -> Iterator[Path]:
+def writing(out: Path, *, force: bool, notes: Path | None = None) -> Iterator[Path]:
     """Gives an empty temporary folder beside `out`, which becomes `out` at the end, or goes if anything fails.
+
+    Args:
+        out: The folder to make.
+        force: Replace an earlier export.
+        notes: Where the store notes what is being written, so that `sdc store gc` finds what a kill leaves.
 
     Raises:
         UsageError: Somebody filled `out` meanwhile.
@@ -43,24 +49,22 @@ def writing(out: Path, *, force: bool) -> Iterator[Path]:
     """
     try:
         place = out.resolve()
-        temporary = place.with_name(f".{place.name}.{os.getpid()}.tmp")
         place.parent.mkdir(parents=True, exist_ok=True)
-        _remove_leftovers(place)
-        temporary.mkdir()
+        for path in scratch.left_beside(place):
+            shutil.rmtree(path, ignore_errors=True)
     except (OSError, ValueError) as error:
         raise _unwritable(out, error) from error
     try:
-        yield temporary
-        check(out, force=force)
-        _replace(temporary, place)
+        with scratch.beside(place, notes) as temporary:
+            yield temporary
+            check(out, force=force)
+            _replace(temporary, place)
     except OSError as error:
         raise _unwritable(out, error) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _replace(temporary: Path, place: Path) -> None:
-    old = place.with_name(f".{place.name}.{os.getpid()}.old")
+    old = temporary.with_suffix(".old")
     if place.is_dir():
         place.rename(old)
     try:
@@ -70,28 +74,6 @@ def _replace(temporary: Path, place: Path) -> None:
             old.rename(place)
         raise
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _remove_leftovers(place: Path) -> None:
-    """Removes what killed exports to the same name left."""
-    for path in place.parent.glob(f".{_literal(place.name)}.*"):
-        pid, _, kind = path.name.removeprefix(f".{place.name}.").partition(".")
-        if kind in ("tmp", "old") and pid.isdecimal() and not _is_running(int(pid)):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _literal(name: str) -> str:
-    return "".join(f"[{c}]" if c in "*?[" else c for c in name)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _unwritable(out: Path, error: Exception) -> StoreError:

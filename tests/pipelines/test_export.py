@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,9 @@ from typing import Any
 import pytest
 
 import trained
+from sdc.cache import scratch, upkeep
 from sdc.cache.key import recipe_key
+from sdc.cache.verify import verify
 from sdc.errors import DataError, EngineError, SdcError, StoreError, UsageError
 from sdc.pipelines import export, exported, predictors, tasks
 from sdc.pipelines.engines import models
@@ -459,10 +462,54 @@ def test_after_a_kill_there_is_no_half_folder_and_the_next_export_cleans_up(line
     assert not out.exists()
     (left,) = out.parent.iterdir()
     assert left.name.startswith(".out.") and left.name.endswith(".tmp")
-    running = out.parent / f".out.{os.getppid()}.tmp"
-    running.mkdir()  # of a process that is still at work
-    _export(linear, out)
-    assert {path.name for path in out.parent.iterdir()} == {"out", running.name}
+    with scratch.beside(out, None) as running:  # of a process that is still at work
+        _export(linear, out)
+        assert {path.name for path in out.parent.iterdir()} == {"out", running.name}
+
+
+def test_store_gc_finds_what_killed_commands_left(
+    linear: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = """
+import os, sys
+from pathlib import Path
+from sdc.cache import scratch
+from sdc.cache.store import Store
+from sdc.pipelines.export import folder
+notes = Store(Path(sys.argv[1])).place.exports
+with folder.writing(Path(sys.argv[2]), force=False, notes=notes) as out, scratch.folder("weights") as weights:
+    (out / "half").write_text("x")
+    (weights / "model").write_text("x")
+    os.kill(os.getpid(), 9)
+"""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    store = linear.world.store
+    command = [sys.executable, "-c", program, str(store.path), str(tmp_path / "place" / "out")]
+    subprocess.run(command, check=False, env={**os.environ, "TMPDIR": str(temporary)})
+    left = [*(tmp_path / "place").iterdir(), *temporary.iterdir()]
+    assert len(left) == 2
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    with scratch.folder("weights") as running:
+        notes = verify(store).notes
+        assert all(any(str(path) in line for line in notes) for path in left)
+        assert not any(str(running) in line for line in notes)
+        assert upkeep.gc(store, dry_run=True, grace_s=0).temporary_files == 3  # with the note
+        upkeep.gc(store, grace_s=0)
+        assert running.is_dir()
+    assert not any(path.exists() for path in left)
+    assert verify(store).notes == ()
+
+
+def test_a_note_in_a_store_removes_nothing_else(linear: Trained, tmp_path: Path) -> None:
+    store, mine = linear.world.store, tmp_path / "mine"
+    mine.mkdir()
+    store.place.exports.mkdir(parents=True)
+    for number, path in enumerate((mine, tmp_path / "mine" / "..", Path("/"), Path("relative.tmp"))):
+        (store.place.exports / f"{number:016x}").write_text(str(path))
+    (store.place.exports / "x").write_text(f"{mine}.x.tmp")
+    upkeep.gc(store, grace_s=0)
+    assert mine.is_dir()
 
 
 @pytest.mark.parametrize(
