@@ -6,6 +6,7 @@ Here: the context a stage runs in, and that one path. Not here: what a stage com
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -89,6 +90,10 @@ def are_there(context: Context, keys: Sequence[str]) -> set[str]:
     return set() if context.force else set(freshness.hits(context.store, keys))
 
 
+#: The key of the artifact that is being computed, for those who count what it cost; empty outside of `produce`.
+making: ContextVar[str] = ContextVar("making", default="")
+
+
 def produce(context: Context, planned: Artifact, compute: Callable[[], Computed]) -> Outcome:
     """Returns the planned artifact from the store, or computes and keeps it."""
     there = hits(context, [planned.key])
@@ -96,7 +101,11 @@ def produce(context: Context, planned: Artifact, compute: Callable[[], Computed]
         return there[planned.key]
     start = time.perf_counter()
     seen = freshness.seen(context.store, planned.inputs)
-    computed = compute()
+    token = making.set(planned.key)
+    try:
+        computed = compute()
+    finally:
+        making.reset(token)
     finished = Artifact(**{**vars(planned), "summary": dict(computed.summary), "seconds": time.perf_counter() - start})
     num_stale = context.store.put(finished, computed.rows, replace=context.force, seen=seen)
     say_replaced(context, [finished], num_stale)

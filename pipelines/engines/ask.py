@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from sdc.cache.replies import Replies
 from sdc.pipelines.engines import reasoning
@@ -18,7 +19,7 @@ from sdc.pipelines.engines.energy import Meter
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.protocol import Call, Engine, Reply
 from sdc.pipelines.engines.usage import Usage, estimated
-from sdc.pipelines.stage import Progress
+from sdc.pipelines.stage import Progress, making
 
 #: Calls at once while tokens or money are limited: what is spent is known after each such batch only.
 _CAREFUL_CALLS = 16
@@ -56,6 +57,7 @@ class Asker:
         self._engine: Engine | None = None
         self._is_server, self._served_as, self._say = is_server, served_as, say
         self._is_estimate_said = self._is_switch_said = False
+        self._counted: set[tuple[str, str]] = set()  # artifact and call, of what this process has counted as a call
         self._journal = os.environ.get("SDC_CALL_JOURNAL")
 
     def take_usage(self) -> Usage:
@@ -104,9 +106,23 @@ class Asker:
                 continue
             if reply.is_answer:
                 known[key] = reply
-                self.usage.count_cached(reply)
+                self._count_known(key, reply, raw)
         self.usage.unreadable += len(self._replies.unreadable) - unreadable
         return known
+
+    def _count_known(self, key: str, reply: Reply, raw: Mapping[str, Any]) -> None:
+        """Counts a reply of the cache: as a call, if it was asked for this artifact by an attempt that was killed."""
+        artifact = making.get()
+        if not artifact or raw.get("asked_for") != artifact or (artifact, key) in self._counted:
+            self.usage.count_cached(reply)
+            return
+        self._counted.add((artifact, key))
+        engine = raw.get("engine")
+        self.usage.count_earlier(reply, engine if isinstance(engine, str) else None)
+        is_counted = reply.prompt_tokens is not None and reply.completion_tokens is not None
+        cost = self._budget.price(self.model, reply) if is_counted else None
+        if cost is not None:
+            self.usage.add_cost(cost, self._budget.prices.currency)
 
     def _read(self, reply: Reply) -> Reply:
         """Returns a reply as stages read it: reasoning apart, and failed where it is no answer.
@@ -149,7 +165,9 @@ class Asker:
 
     def _keep(self, fresh: Mapping[str, Reply], prompts: Mapping[str, str]) -> None:
         """Keeps what was answered, and counts it. What was refused or failed may be answered another time."""
-        answers = {key: asdict(reply) for key, reply in fresh.items() if reply.is_answer or reply.stranger}
+        about = {"asked_for": making.get(), "engine": self.usage.engine}
+        answers = {key: asdict(reply) | about for key, reply in fresh.items() if reply.is_answer or reply.stranger}
+        self._counted.update((about["asked_for"] or "", key) for key in answers)
         self._replies.put_many(answers)
         for key, reply in fresh.items():
             self.usage.count(reply)

@@ -108,7 +108,7 @@ class Budget:
             BudgetError: A limit is reached.
             UsageError: There is a limit on money, and the price of the model is unknown.
         """
-        if self.max_cost is not None and self._cost(model, Reply()) is None:
+        if self.max_cost is not None and self.price(model, Reply()) is None:
             fix = "put it into the file of --prices, or drop --max-cost"
             raise UsageError(f"the price of {model.name} is unknown", "--max-cost", fix)
         limits: list[tuple[str, float, float | None, str]] = [
@@ -124,13 +124,14 @@ class Budget:
 
     def spend(self, model: Model, reply: Reply) -> float | None:
         """Counts one reply and returns what it cost, or None where the price is unknown."""
-        cost = self._cost(model, reply)
+        cost = self.price(model, reply)
         self.calls += 1
         self.tokens += (reply.prompt_tokens or 0) + (reply.completion_tokens or 0)
         self.cost += cost or 0.0
         return cost
 
-    def _cost(self, model: Model, reply: Reply) -> float | None:
+    def price(self, model: Model, reply: Reply) -> float | None:
+        """Returns what a reply cost, or None where the price is unknown."""
         return self.prices.cost(
             model,
             prompt_tokens=reply.prompt_tokens or 0,

@@ -20,8 +20,9 @@ class Usage:
     Args:
         model: Who answered.
         engine: How it was run; None if the cache answered everything.
-        calls: Calls that the engine answered, refused and failed ones among them.
-        cached: Calls that the reply cache answered.
+        calls: Calls that the engine answered for this artifact, refused and failed ones among them.
+        earlier: Those of them that were answered in an earlier attempt at it, which was killed or left some unanswered.
+        cached: Calls that the reply cache answered, and that were asked for something else.
         unreadable: Replies in the cache that could not be read; those calls were asked again.
         refused: Calls that the provider would not answer.
         failed: Calls without a usable answer after all tries.
@@ -40,6 +41,7 @@ class Usage:
     model: str = ""
     engine: str | None = None
     calls: int = 0
+    earlier: int = 0
     cached: int = 0
     unreadable: int = 0
     refused: int = 0
@@ -63,6 +65,13 @@ class Usage:
         """Adds a reply of the cache."""
         self.cached += 1
         self._count_kind(reply)
+
+    def count_earlier(self, reply: Reply, engine: str | None) -> None:
+        """Adds a reply of the cache that an earlier attempt at this artifact had asked for."""
+        self.count(reply)
+        self.earlier += 1
+        self.seconds += reply.seconds
+        self.engine = self.engine or engine
 
     def count(self, reply: Reply) -> None:
         """Adds a reply of the engine."""

@@ -582,6 +582,12 @@ def test_a_restart_asks_only_what_was_not_answered_and_ends_the_same(
     assert made.key == expected.key
     assert broken.rows(made) == unbroken.rows(expected)
     assert dying.batches + second.batches == whole.batches  # nothing twice, and the very same batches
+    usage, alone = made.summary["usage"], expected.summary["usage"]
+    assert usage["earlier"] == (0 if batches == 6 else len(dying.calls))
+    for name in ("model", "engine", "calls", "cached", "prompt_tokens", "completion_tokens"):
+        assert usage[name] == alone[name], name  # the ledger counts the calls of all attempts
+    ledger = broken.store.query("select calls, cached_calls, engine from ledger where stage = 'gen'")
+    assert ledger == [(len(whole.calls), 0, "scripted")]
 
 
 @pytest.mark.parametrize("settings", [{}, {"incentive": "auto", "gates": True}, {"incentive": "hints"}])

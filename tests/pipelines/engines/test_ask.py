@@ -13,10 +13,12 @@ from sdc.cache.store import Store
 from sdc.errors import StoreError, UsageError
 from sdc.pipelines.engines import open_asker
 from sdc.pipelines.engines.ask import Asker
+from sdc.pipelines.engines.budget import Budget, Prices
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.engines.protocol import Call, Engine, Reply
-from sdc.pipelines.stage import Context
+from sdc.pipelines.engines.usage import Usage
+from sdc.pipelines.stage import Context, making
 
 MODEL = Model(name="tiny", source="x", digest="d")
 CALLS = [Call(prompt="x" * (1 + i * 7 % 10), seed=i) for i in range(10)]
@@ -253,3 +255,28 @@ def test_the_user_is_told_of_replies_that_were_asked_again(store: Store, monkeyp
     with open_asker(Context(store=store, say=said.append), MODEL) as opened:
         opened.ask(CALLS[:3])
     assert [line for line in said if "2 replies in" in line and "its text is no text" in line]
+
+
+def test_calls_of_an_earlier_attempt_at_the_same_artifact_are_its_calls(folder: Path) -> None:
+    """And those that were asked for another artifact, or for none, came from the cache."""
+    price = Prices(currency="EUR", models={"tiny": {"input": 1e6, "output": 0.0}})
+
+    def ask(artifact: str, calls: Sequence[Call]) -> Usage:
+        token = making.set(artifact)
+        try:
+            with replies(folder) as cache:
+                one = Asker(MODEL, cache, lambda: ScriptedEngine(echo), budget=Budget(prices=price))
+                one.ask(calls)
+                one.ask(calls)  # again in the same process: from the cache
+                return one.usage
+        finally:
+            making.reset(token)
+
+    first = ask("a", CALLS[:4])
+    assert (first.calls, first.earlier, first.cached) == (4, 0, 4)
+    again = ask("a", CALLS[:6])
+    assert (again.calls, again.earlier, again.cached) == (6, 4, 6)
+    assert (again.prompt_tokens, again.completion_tokens, again.cost) == (12, 18, 12.0)
+    other = ask("b", CALLS[:6])
+    assert (other.calls, other.earlier, other.cached, other.engine) == (0, 0, 12, None)
+    assert ask("", CALLS[:6]).calls == 0
