@@ -179,6 +179,30 @@ def test_a_generation_asks_again_what_was_not_answered(small: World, monkeypatch
     assert small.gen().summary == second.summary
 
 
+def test_a_question_about_a_label_counts_too(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_phrases(call: Call) -> Reply | str:
+        return FAILED if call.prompt.startswith("The following texts") else obliging(call)
+
+    ScriptedEngine(no_phrases).install(monkeypatch)
+    first = small.gen(label_style="both")
+    assert {item["explained_by"] for item in first.summary["labels"].values()} == {"task"}
+    ScriptedEngine(obliging).install(monkeypatch)
+    second = small.gen(label_style="both")
+    assert second.key == first.key
+    assert {item["explained_by"] for item in second.summary["labels"].values()} == {"generator"}
+
+
+def test_one_vote_of_several_that_is_missing_is_asked_for_again(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    generation = small.gen()
+    missing = [FAILED]
+    ScriptedEngine(lambda call: missing.pop() if missing else yes_to(bool)(call)).install(monkeypatch)
+    first = judged(small, generation, votes=3)
+    assert (first.summary["unanswered"], first.summary["usage"]["failed"]) == (0, 1)
+    engine = ScriptedEngine(yes_to(bool)).install(monkeypatch)
+    assert (judged(small, generation, votes=3).hit, len(engine.calls)) == (False, 1)
+    assert judged(small, generation, votes=3).hit
+
+
 def test_a_worse_answer_does_not_replace_a_better_one(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
     ScriptedEngine(right_but(small, {0: FAILED})).install(monkeypatch)
     run = asked(small)
