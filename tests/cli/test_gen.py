@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from scripted import ScriptedEngine, World, model_folder, never, obliging, world
+from scripted import ScriptedEngine, World, model_folder, never, obliging, world, yes_or_no
 from sdc.errors import EngineError
 from sdc.pipelines import tasks
 from sdc.pipelines.engines.protocol import Call, Reply
@@ -112,7 +112,7 @@ def half_accepted(call: Call) -> Reply | str:
     if not call.choices:
         return obliging(call)
     good = call.prompt.partition("\nText: ")[2][:1] < "n" or call.choices[0] not in ("yes", "no")
-    return Reply(scores=(-1.0, -9.0) if good else (-9.0, -1.0), finish="scored")
+    return yes_or_no(-1.0, -9.0) if good else yes_or_no(-9.0, -1.0)
 
 
 JUDGED = ("--preset", "paper", "--quota", "6", "--num-texts", "3", "--num-seeds", "2")
