@@ -7,14 +7,14 @@ Here: runs, calls, what was answered per test row. Not here: which shots (`icl_s
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sdc.cache.key import derive_seed, digest, identity
 from sdc.cache.store import Artifact
 from sdc.errors import UsageError
-from sdc.pipelines import icl_answers, icl_room, icl_select, icl_shots, lineage, prompts, stage
+from sdc.pipelines import icl_answers, icl_room, icl_select, icl_shots, leaks, lineage, prompts, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.draws import Draw
 from sdc.pipelines.engines import answers, models, open_asker
@@ -22,6 +22,7 @@ from sdc.pipelines.engines.ask import Asker
 from sdc.pipelines.engines.estimate import Estimate, estimate
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.examples import Row, label_counts, rows_of, test_rows
+from sdc.pipelines.leaks import Leaks
 from sdc.pipelines.stage import Computed, Context, Outcome
 
 VERSION = 2
@@ -165,9 +166,10 @@ def run(
     if missing:
         model = models.resolve(context.store, config.model)
         rows, pools = test_rows(context, test), _pools(context, missing)
+        leaked = leaks.of_draws(context, f"icl {cell}", [item.draw for item in missing if item.draw], test.key)
         with open_asker(context, model) as asker:
             for number, item in enumerate(missing):
-                compute = _computation(context, config, cell, asker, item, pools[item.planned.key], rows, test)
+                compute = _computation(context, config, cell, asker, item, pools[item.planned.key], rows, test, leaked)
                 outcomes[item.planned.key] = stage.produce(context, item.planned, compute)
                 context.progress(f"icl {cell}", number + 1, len(missing))
     return [outcomes[item.planned.key] for item in items]
@@ -182,6 +184,7 @@ def _computation(
     pool: Sequence[Row],
     rows: list[tuple[int, str]],
     test: Artifact,
+    leaked: Mapping[str, Leaks],
 ) -> Any:
     def compute() -> Computed:
         chosen = _select(context, config, cell, asker, item, pool)
@@ -197,6 +200,7 @@ def _computation(
             context.say(f"icl {cell}: {reason}")
         usage = asker.take_usage()
         details = asked.details() | (chosen.as_json() if chosen else {})
+        details |= {"leaks": leaked[item.draw.draw].as_json()} if item.draw else {}
         if config.decoding == "scores":
             details["label_tokens"] = answers.num_tokens(asker.model, cell.task.label_names, engine=usage.engine)
         run_row = {

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from sdc.cache.store import Store
+from sdc.pipelines.draws import Draw
 from sdc.pipelines.gates import leaked
 from sdc.pipelines.similarity import Index, normalise
+from sdc.pipelines.stage import Context
 
 #: Rows that a student may learn from or be tested on.
 USABLE = ("ok", "seed")
@@ -125,6 +127,33 @@ def between(store: Store, *, rows: str, test: str) -> Leaks:
         test: Full key of test data.
     """
     return _between(store.path, rows, test)
+
+
+def of_draw(store: Store, draw: Draw, test: str) -> Leaks:
+    """Returns which usable rows of the test data with key `test` stand in the rows of a draw.
+
+    A draw with rows of two artifacts has the pairs of both, human rows under the `idx` of `examples.Row`.
+    """
+    found = between(store, rows=draw.example_key, test=test).among(draw.members)
+    if draw.human_key is None:
+        return found
+    human = between(store, rows=draw.human_key, test=test).among(draw.human_members)
+    return replace(found, pairs=(*(replace(pair, row=-1 - pair.row) for pair in human.pairs), *found.pairs))
+
+
+def of_draws(context: Context, who: str, draws: Sequence[Draw], test: str) -> dict[str, Leaks]:
+    """Returns the leaks of each draw by its content hash, and tells the user of the worst of each source."""
+    found = {draw.draw: of_draw(context.store, draw, test) for draw in draws}
+    worst: dict[str, Leaks] = {}
+    for draw in draws:
+        before = worst.get(draw.source)
+        if before is None or found[draw.draw].leaked > before.leaked:
+            worst[draw.source] = found[draw.draw]
+    for source, leaks in worst.items():
+        if leaks.leaked:
+            fix = "such a result is better than the student; `sdc data add --drop-leaks` leaves them out"
+            context.say(f"{who}: {leaks} stand among {source} rows it learns from; {fix}")
+    return found
 
 
 @lru_cache(maxsize=256)

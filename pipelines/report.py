@@ -87,6 +87,7 @@ def run(
     rows = build(records, shown, generator=config.generator)
     _say_no_generator(context, config, rows, records)
     _say_failed(context, rows)
+    _say_leaks(context, rows)
     return aggregate(rows, config.by) if config.by else rows
 
 
@@ -145,6 +146,17 @@ def _say_failed(context: Context, rows: Sequence[Row]) -> None:
         context.say(f"report: {row.lang}/{row.task} {what}: {broken}, {row.below_chance} are below chance (in it)")
     if len(bad) > _MOST_NAMED:
         context.say(f"report: and {len(bad) - _MOST_NAMED} more results with such runs; `sdc train --retry-failed`")
+
+
+def _say_leaks(context: Context, rows: Sequence[Row]) -> None:
+    """Tells the user which results have seen the test: a column alone may be overlooked."""
+    bad = [row for row in rows if row.leaked]
+    for row in bad[:_MOST_NAMED]:
+        what = " ".join(str(part) for part in (row.method, row.model, row.source, row.rows) if part is not None)
+        share = f"{row.leaked or 0:.1%} of the test"
+        context.say(f"report: {row.lang}/{row.task} {what}: {share} stand among its training rows")
+    if len(bad) > _MOST_NAMED:
+        context.say(f"report: and {len(bad) - _MOST_NAMED} more results with test texts in their training rows")
 
 
 def _say_no_generator(context: Context, config: ReportConfig, rows: Sequence[Row], records: Sequence[Record]) -> None:

@@ -70,6 +70,7 @@ def _mean_row(members: Sequence[Row], cell_parts: Sequence[str], parts: Sequence
         linear=_mean(_per_cell(scored, "linear")),
         failed=sum(row.failed for row in members),
         below_chance=sum(row.below_chance for row in members),
+        leaked=max((row.leaked for row in members if row.leaked is not None), default=None),
     )
 
 

@@ -66,6 +66,7 @@ def for_people(rows: Sequence[Row], *, aggregated: bool) -> Table:
         "linear": lambda r: _percent(r.linear),
         "failed": lambda r: str(r.failed),
         "below chance": lambda r: str(r.below_chance),
+        "test leaked": lambda r: _percent(r.leaked),
     }
     hidden = _hidden(rows, aggregated=aggregated)
     shown = {
@@ -91,6 +92,8 @@ def _hidden(rows: Sequence[Row], *, aggregated: bool) -> set[str]:
         hidden.add("failed")
     if not any(row.below_chance for row in rows):
         hidden.add("below chance")
+    if not any(row.leaked for row in rows):
+        hidden.add("test leaked")
     if all(row.shots is None or row.method != "icl" for row in rows):
         hidden.add("shots")
     hidden |= {name for name in _IF_SEVERAL if len({getattr(row, name) for row in rows} - {None}) < 2}

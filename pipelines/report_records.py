@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdc.cache.key import SHORT, canonical_json, digest
-from sdc.pipelines import cells, lineage, metrics, readers, runs
+from sdc.pipelines import cells, leaks, lineage, metrics, readers, runs
+from sdc.pipelines.draws import Draw
 from sdc.pipelines.report_result import Author, Result
 from sdc.pipelines.report_rows import Record, size_order
 from sdc.pipelines.stage import Context
@@ -29,6 +30,7 @@ def evaluated(context: Context, shown: Sequence[str], evals: Sequence[str]) -> l
     )
     columns = ["eval_key", "run", "reader", "lang", "task", "method", "model", "source", "draw", "num_rows", "shots"]
     columns += ["decoding", "setting", "test", "version", "model_identity", "definition", "tuned_by"]
+    columns += ["test_key", "leaks"]
     columns += [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
     found = context.store.query(
         f"""with asked as (select unnest(?::varchar[]) as key),
@@ -40,7 +42,8 @@ def evaluated(context: Context, shown: Sequence[str], evals: Sequence[str]) -> l
         )
         select e.key, e.run, e.reader, r.lang, r.task, r.method, r.model, r.source, r.draw, r.num_rows, r.num_shots,
             r.decoding, r.setting, left(r.test_key, {SHORT}), ra.version, cast(ra.config -> '$.model' as varchar),
-            cast(ra.config -> '$.definition' as varchar), r.details ->> '$.tuned_by',
+            cast(ra.config -> '$.definition' as varchar), r.details ->> '$.tuned_by', r.test_key,
+            cast(r.details -> '$.leaks' as varchar),
             {", ".join(f"e.{n}, e.{n}_low, e.{n}_high" for n in names)}
         from readings e join runs r on r.key = e.run join artifacts a on a.key = e.key
             join artifacts ra on ra.key = e.run
@@ -75,6 +78,7 @@ def records(context: Context, found: Sequence[dict[str, Any]], *, metric: str | 
     names = {row["task"]: metric or cells.load_task(context.store, row["task"]).metric for row in found}
     drawn = _origins(context, sorted({row["draw"] for row in found if row["draw"]}), newest=newest)
     recipes = _searches(context, sorted({row["tuned_by"] for row in found if row["tuned_by"]}))
+    leaked = _leaked(context, found)
     made = []
     for row in found:
         name = names[row["task"]]
@@ -100,10 +104,34 @@ def records(context: Context, found: Sequence[dict[str, Any]], *, metric: str | 
                 low=row[f"{name}_low"],
                 high=row[f"{name}_high"],
                 majority=row[metrics.HEADLINES[name]],
+                leaked=leaked.get((row["draw"], row["test_key"])),
                 below_chance=bool(row["failed_run"]) and row[name] is not None,
             )
         )
     return made
+
+
+def _leaked(context: Context, found: Sequence[dict[str, Any]]) -> dict[tuple[str, str], float]:
+    """Returns (draw, test) -> share of the test texts that stand among its rows, from the runs or counted now."""
+    shares: dict[tuple[str, str], float] = {}
+    unknown: dict[str, set[str]] = {}
+    for row in found:
+        if row["leaks"]:
+            counts = json.loads(row["leaks"])
+            shares[row["draw"], row["test_key"]] = counts["leaked"] / max(1, counts["test_rows"])
+        elif row["draw"]:
+            unknown.setdefault(row["draw"], set()).add(row["test_key"])
+    names = ("draw", "source", "size", "repeat", "num_rows", "example_key", "members", "human_key")
+    rows = context.store.query(
+        f"""select distinct on (draw) {", ".join(names)}, human_members from draws
+        where draw in (select unnest(?::varchar[]))""",  # noqa: S608 (constants)
+        [[draw for draw, tests in unknown.items() if any((draw, test) not in shares for test in tests)]],
+    )
+    for values in rows:
+        draw = Draw(**dict(zip(names, values[:-1], strict=True)), human_members=values[-1] or ())
+        for test in unknown[draw.draw]:
+            shares.setdefault((draw.draw, test), leaks.of_draw(context.store, draw, test).share)
+    return shares
 
 
 def short_version(identity: str | None) -> str | None:

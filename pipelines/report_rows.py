@@ -34,6 +34,7 @@ class Record(Result):
     high: float | None
     majority: float | None
     below_chance: bool
+    leaked: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,7 @@ class Row(Result):
         mixed: What different things are in the mean because `--by` does not keep them apart, in words.
         std: Sample standard deviation over repeats; over cells if there are several.
         low, high: 95 % interval: of the mean if n > 1, over test rows if n = 1.
+        leaked: The largest share of the test texts that stand among the rows of a draw: such a result is too good.
         reference: The generator's score; `difference` is mean minus reference.
     """
 
@@ -67,6 +69,7 @@ class Row(Result):
     linear: float | None = None
     failed: int = 0
     below_chance: int = 0
+    leaked: float | None = None
 
 
 _Pair = tuple[Row, list[Record]]
@@ -124,6 +127,7 @@ def _row(members: Sequence[Record]) -> Row:
         high=interval[1] if interval else None,
         failed=len(members) - len(values),
         below_chance=sum(member.below_chance and member.value is not None for member in members),
+        leaked=max((member.leaked for member in members if member.leaked is not None), default=None),
     )
 
 

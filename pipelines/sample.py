@@ -4,6 +4,7 @@ Here: sizes with their real number of rows, the content hash of a draw. Not here
 (`sample_rows.py`), how rows are chosen (`selection/`), what is done with a draw (train, icl).
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +12,9 @@ from typing import Any
 from sdc.cache.key import derive_seed, identity
 from sdc.cache.store import Artifact
 from sdc.errors import DataError, UsageError
-from sdc.pipelines import lineage, sample_rows, stage
+from sdc.pipelines import leaks, lineage, sample_rows, stage
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.draws import check_source
+from sdc.pipelines.draws import Draw, check_source
 from sdc.pipelines.examples import Row, draw_hash, mark
 from sdc.pipelines.sample_rows import Pool, more
 from sdc.pipelines.selection import STRATEGIES
@@ -116,6 +117,7 @@ def run(
     def compute() -> Computed:
         pool = sample_rows.pool(context, config, cell, examples, human)
         draws = _draws(config, cell, pool, _sizes(config, cell, pool.rows, examples))
+        _say_leaks(context, cell, draws)
         return Computed(rows={"draws": draws}, summary=_summary(config, pool, draws))
 
     return stage.produce(context, planned, compute)
@@ -173,6 +175,16 @@ def _sizes(config: SampleConfig, cell: Cell, rows: Sequence[Row], examples: Arti
         raise DataError(f"no {config.source} row of {rarest!r} for {cell}", where, more(config.source, examples))
     kept = [number for position, number in enumerate(numbers) if position == 0 or numbers[position - 1] < capacity]
     return [str(number) for number in kept] + ([ALL] if ALL in config.sizes or not kept else [])
+
+
+def _say_leaks(context: Context, cell: Cell, draws: Sequence[dict[str, Any]]) -> None:
+    """Tells the user how many texts of the newest test stand among the rows of the largest draw."""
+    with contextlib.suppress(DataError):
+        test = lineage.newest_data(context, cell, split="test")
+        names = ("draw", "source", "size", "repeat", "num_rows", "example_key", "members", "human_key")
+        largest = max(draws, key=lambda row: int(row["num_rows"]))
+        draw = Draw(**{name: largest[name] for name in names}, human_members=largest["human_members"] or ())
+        leaks.of_draws(context, f"sample {cell}", [draw], test.key)
 
 
 def _summary(config: SampleConfig, pool: Pool, draws: list[dict[str, Any]]) -> dict[str, Any]:

@@ -8,30 +8,26 @@ Here: which runs there are, their keys and seeds, and the keeping of finished on
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sdc.cache import freshness, scratch
 from sdc.cache.key import derive_seed, digest
-from sdc.cache.store import Artifact, Rows
+from sdc.cache.store import Artifact
 from sdc.errors import EngineError
-from sdc.pipelines import lineage, stage, students
+from sdc.pipelines import leaks, lineage, stage, students
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.draws import Draw
 from sdc.pipelines.engines.energy import Meter
 from sdc.pipelines.examples import Row, rows_of, test_rows
+from sdc.pipelines.leaks import Leaks
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.students import LinearConfig, StudentConfig
 from sdc.pipelines.students.protocol import Answering, Finished, FitFailed, FitsMany, Fitted, Job, Seeds, Student
+from sdc.pipelines.train_keep import keeping
 
 VERSION = 1
-
-#: Finished runs wait this long for others before they are kept together; a killed process loses no more, in seconds.
-_KEEP_EVERY_S = 2.0
-#: A run that took longer than this is kept at once, for the next one may take long too, in seconds.
-_LONG_RUN_S = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,11 +177,14 @@ def _fit_all(
     rows = rows_of(context, [item.draw for item in runs])
     student.prepare([*(text for item in runs for _, text, _ in rows[item.draw.draw]), *test_texts])
     outcomes = []
+    leaked = leaks.of_draws(context, f"train {cell}", [item.draw for item in runs], test.key)
     meter, start = Meter(), time.perf_counter()
-    with _keeping(context, overwrite=context.force or config.keep_weights, seen=seen) as keep:
+    with keeping(context, overwrite=context.force or config.keep_weights, seen=seen) as keep:
         for finished in _fits(context, cell, student, runs, rows):
             item, scoring = runs[finished.job], time.perf_counter()
-            made = _rows(context, config, cell, student, item, finished.result, idxs, test_texts)
+            made = _rows(
+                context, config, cell, student, item, finished.result, idxs, test_texts, leaked[item.draw.draw]
+            )
             seconds = finished.seconds + time.perf_counter() - scoring
             made["runs"][0]["seconds"] = seconds
             (run_row,) = made["runs"]
@@ -238,6 +237,7 @@ def _rows(
     result: Fitted | FitFailed,
     idxs: Sequence[int],
     test_texts: Sequence[str],
+    leaked: Leaks,
 ) -> dict[str, list[dict[str, Any]]]:
     """Returns the table rows of one run; a failed one has no outputs."""
     reason, outputs, blobs = None, [], []
@@ -255,6 +255,7 @@ def _rows(
         reason, details = failure.reason, failure.details
     if student.seeded:
         details = {**details, "order_seed": item.seeds.order}
+    details = {**details, "leaks": leaked.as_json()}
     if config.tuned_by:
         details = {**details, "tuned_by": config.tuned_by}
     unlike = ("draw", "init_seed", "order_seed", "num_labels", "definition")
@@ -281,27 +282,3 @@ def _answers(fitted: Fitted, texts: Sequence[str]) -> list[dict[str, Any]]:
     if isinstance(fitted, Answering):
         return fitted.answers(texts)
     return [{"scores": scores} for scores in fitted.scores(texts)]
-
-
-@contextmanager
-def _keeping(context: Context, *, overwrite: bool, seen: freshness.Seen) -> Iterator[Callable[[Artifact, Rows], None]]:
-    """Gives a function that keeps finished runs, several in one transaction while they are short."""
-    waiting: list[tuple[Artifact, Rows]] = []
-    since = time.monotonic()
-
-    def flush() -> None:
-        nonlocal since
-        num_stale = context.store.put_many(waiting, replace=overwrite, seen=seen)
-        stage.say_replaced(context, [artifact for artifact, _ in waiting], num_stale)
-        waiting.clear()
-        since = time.monotonic()
-
-    def keep(artifact: Artifact, rows: Rows) -> None:
-        waiting.append((artifact, rows))
-        if time.monotonic() - since >= _KEEP_EVERY_S or (artifact.seconds or 0) >= _LONG_RUN_S:
-            flush()
-
-    try:
-        yield keep
-    finally:
-        flush()

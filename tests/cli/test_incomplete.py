@@ -246,3 +246,34 @@ def test_seeds_of_a_generation_made_elsewhere_come_from_human_data(store: Store,
     (config,) = store.query("select config from artifacts where key = ?", [made[0]["key"]])[0]
     assert json.loads(config)["per_label"] == 4
     assert store.query("select distinct seeds from origins") == [("4",)]
+
+
+# -- test texts among training rows -------------------------------------------------------------------------------
+
+
+def test_leaks_are_said_at_once_and_marked_in_the_report(store: Store, invoke: Invoke) -> None:
+    fill(store, "te", test=0)
+    where = ("--lang", "te", "--task", "sentiment")
+    start = 1000 * sum(map(ord, "te"))
+    add_data(store, cell(store, "te"), [*rows(start, 3), *rows(start + 400, 3)], split="test")  # 3 of 6 in train
+    said = "3 of 6 test texts (50.0%, 3 word for word) stand among human rows it learns from"
+    sample = invoke("sample", *where, "--source", "human,human+synthetic,synthetic", "--sizes", "all", "--repeats", "1")
+    assert sample.exit_code == 0, sample.stderr
+    assert f"sample te/sentiment: {said}" in sample.stderr
+    assert "stand among synthetic" not in sample.stderr
+    assert f"train te/sentiment: {said}" in invoke("train", *where).stderr
+    asked = invoke("icl", *where, "--source", "human", "--shots", "1")
+    assert f"icl te/sentiment: {said}" in asked.stderr
+    invoke("eval", *where)
+    done = invoke("report", *where, "--format", "json")
+    found = {(row["method"], row["source"]): row["leaked"] for row in json.loads(done.stdout)}
+    assert found["linear", "human"] == found["linear", "human+synthetic"] == found["icl", "human"] == 0.5
+    assert found["linear", "synthetic"] == 0.0
+    assert "te/sentiment linear tfidf-logreg human 12: 50.0% of the test stand among its training rows" in done.stderr
+    table = invoke("report", *where, "--format", "md").stdout
+    assert "test leaked" in table
+    # Runs of before say nothing themselves: they are counted when they are reported.
+    with store.open(write=True) as con:
+        con.execute("update runs set details = '{}'")
+    again = json.loads(invoke("report", *where, "--format", "json").stdout)
+    assert {(row["method"], row["source"]): row["leaked"] for row in again} == found

@@ -1,0 +1,42 @@
+"""Keeping finished runs: several in one transaction while they are short, a long one at once.
+
+Here: when they are kept. Not here: what a run is (`train.py`).
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from sdc.cache import freshness
+from sdc.cache.store import Artifact, Rows
+from sdc.pipelines import stage
+from sdc.pipelines.stage import Context
+
+#: Finished runs wait this long for others before they are kept together; a killed process loses no more, in seconds.
+_KEEP_EVERY_S = 2.0
+#: A run that took longer than this is kept at once, for the next one may take long too, in seconds.
+_LONG_RUN_S = 0.5
+
+
+@contextmanager
+def keeping(context: Context, *, overwrite: bool, seen: freshness.Seen) -> Iterator[Callable[[Artifact, Rows], None]]:
+    """Gives a function that keeps finished runs, several in one transaction while they are short."""
+    waiting: list[tuple[Artifact, Rows]] = []
+    since = time.monotonic()
+
+    def flush() -> None:
+        nonlocal since
+        num_stale = context.store.put_many(waiting, replace=overwrite, seen=seen)
+        stage.say_replaced(context, [artifact for artifact, _ in waiting], num_stale)
+        waiting.clear()
+        since = time.monotonic()
+
+    def keep(artifact: Artifact, rows: Rows) -> None:
+        waiting.append((artifact, rows))
+        if time.monotonic() - since >= _KEEP_EVERY_S or (artifact.seconds or 0) >= _LONG_RUN_S:
+            flush()
+
+    try:
+        yield keep
+    finally:
+        flush()
