@@ -71,8 +71,7 @@ class StoreFile:
                     self._migrate(con)
                 else:  # made by an older sdc, or on a machine that stopped while it was being made
                     con.close()
-                    with self.open(write=True):
-                        pass
+                    self._bring_up_to_date()
                     con = self._connect(write=False, options=options)
             self._seen = len(MIGRATIONS)  # a store never goes back: one look in the life of a process is enough
             if write:
@@ -91,6 +90,16 @@ class StoreFile:
             ) from error
         finally:
             con.close()  # rolls back what was not committed
+
+    def _bring_up_to_date(self) -> None:
+        try:
+            with self.open(write=True):
+                pass
+        except StoreError as error:
+            if os.access(self.path, os.W_OK):
+                raise
+            what = "the store is of an older sdc, and may not be written to bring it up to date"
+            raise StoreError(what, str(self.path), "copy it to where it may") from error
 
     def exists(self) -> bool:
         """Returns whether there is a file at the store's path.

@@ -124,6 +124,10 @@ def verify(store: Store, *, check: replies.Check | None = None) -> Verdict:
         fault = store.blobs.fault(digest, size)
         if fault:
             faults.append(f"blob {digest[:SHORT]} ({name} of {key[:SHORT]}) is {fault}; {_AGAIN}")
+    for folder in (store.place.home, store.place.home / "blobs", store.replies_folder):
+        if folder.exists() and not folder.is_dir():
+            faults.append(f"{folder} is no folder: blobs and replies cannot be kept; move it away")
+            break
     condition = replies.inspect(store.replies_folder, check)
     where = str(store.replies_folder)
     if condition.fatal:

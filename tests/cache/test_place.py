@@ -297,3 +297,59 @@ def test_a_killed_command_with_the_same_process_number_is_not_in_the_way(tmp_pat
     assert Blobs(tmp_path / "blobs").put(source)
     with replies(tmp_path / "replies"):
         pass
+
+
+@pytest.mark.parametrize("part", ["", "blobs", "replies"])
+def test_a_file_in_the_place_of_a_folder_is_one_line(store: Store, chain: Chain, tmp_path: Path, part: str) -> None:
+    assert chain
+    place = store.place.home / part
+    if place.is_dir():
+        place.rmdir()
+    place.touch()
+    (fault,) = verify(store).faults
+    assert f"{place} is no folder" in fault
+    upkeep.gc(store, grace_s=0)
+    source = tmp_path / "source"
+    source.write_bytes(b"x")
+    if part != "replies":
+        with pytest.raises(StoreError, match="cannot keep a blob"):
+            store.blobs.put(source)
+    if part != "blobs":
+        with pytest.raises(StoreError, match="cannot open the reply cache"), store.replies():
+            pass
+
+
+def test_a_folder_among_the_blobs_is_left_alone(store: Store, chain: Chain) -> None:
+    assert chain
+    odd = [store.place.home / "blobs" / "ab" / ("c" * 62), store.place.home / "blobs" / "ab" / ".x.tmp"]
+    for folder in odd:
+        folder.mkdir(parents=True)
+    assert verify(store).notes == ()
+    assert upkeep.gc(store, grace_s=0).blobs == 0
+    assert all(folder.is_dir() for folder in odd)
+
+
+def test_ctrl_c_while_a_store_is_made_is_one_and_leaves_none_half_made(tmp_path: Path) -> None:
+    program = """
+import sys, threading, _thread, time
+from pathlib import Path
+import duckdb
+from sdc.cache.store import Store
+path, delay = Path(sys.argv[1]), float(sys.argv[2])
+timer = threading.Timer(delay, _thread.interrupt_main)
+try:
+    timer.start()
+    with Store(path).open(write=True):
+        pass
+    time.sleep(5)
+except KeyboardInterrupt:
+    sys.exit(130)
+"""
+    for number in range(10):
+        path = tmp_path / str(number) / "store.duckdb"
+        command = [sys.executable, "-c", program, str(path), str(0.004 * number)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert (done.returncode, done.stderr) == (130, "")
+        with Store(path).open(write=True) as con:
+            assert con.execute("select count(*) from artifacts").fetchall() == [(0,)]
+        assert not [path for path in path.parent.iterdir() if path.name.endswith(".tmp")]
