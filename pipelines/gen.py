@@ -83,7 +83,8 @@ class GenConfig:
 def configured(store: Store, preset: str, **flags: Any) -> GenConfig:
     """Returns the settings of a generation: flags over what the model needs over the preset; None is not given."""
     settings = presets.load(preset, "gen")
-    name = flags.get("model") or settings.get("model") or models.TEACHER
+    given = flags.get("model")
+    name = settings.get("model") or models.TEACHER if given is None else given
     return GenConfig(
         **presets.merged(settings | dict(models.resolve(store, name).sampling), **{**flags, "model": name})
     )

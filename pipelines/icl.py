@@ -191,6 +191,7 @@ def _computation(
         num_shots = chosen.best if chosen else item.shots
         asked = _render(config, cell, [text for _, text in rows], pool, item, num_shots=num_shots)
         replies = asker.ask(icl_answers.calls(config, cell, asked.texts), what=f"ask {cell}", progress=context.progress)
+        answers.require_room(replies, asker.model.name)
         outputs = [
             {"idx": idx, "scores": list(reply.scores) or None, "reply": icl_answers.text(reply)}
             for (idx, _), reply in zip(rows, replies, strict=True)

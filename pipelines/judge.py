@@ -79,7 +79,7 @@ def judge_name(config: JudgeConfig, generation: Artifact) -> str:
     """Returns the model that judges: the one asked for, else the generator, else the bundled teacher."""
     if config.model == models.NO_THINK:  # the writer, asked not to reason
         return models.without_thinking(judge_name(replace(config, model=None), generation))
-    if config.model:
+    if config.model is not None:
         return config.model
     generator: Mapping[str, Any] = generation.config.get("model") or {}
     if generator.get("revision"):  # the very revision that wrote the texts, also when there is a newer one by now

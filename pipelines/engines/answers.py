@@ -11,10 +11,11 @@ from sdc.errors import EngineError
 from sdc.pipelines.engines import thinking, turns
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.prompt_tokens import load_tokenizer
-from sdc.pipelines.engines.protocol import Call
+from sdc.pipelines.engines.protocol import Call, Reply
 
 #: Where the context is nearly full, answers get whole blocks of so many tokens.
 _ROOM_TOKENS = 32
+_TOO_LONG = "exceeds the context of"
 
 
 def room(call: Call, *, num_prompt: int, limit: int | None) -> int:
@@ -39,13 +40,24 @@ def room(call: Call, *, num_prompt: int, limit: int | None) -> int:
     return max(1, left if left < _ROOM_TOKENS else left - left % _ROOM_TOKENS)
 
 
-def too_long(label: str, *, num_prompt: int, room: int, limit: int) -> EngineError:
-    """Returns the error for a prompt that leaves no room for its answer."""
-    return EngineError(
-        f"a prompt of {num_prompt} tokens with {room} for the answer exceeds the context of {limit}",
-        label,
-        "use fewer shots or seed examples, or a model with a longer context",
-    )
+def too_long(*, num_prompt: int, room: int, limit: int) -> Reply:
+    """Returns the failed reply to a prompt that leaves no room for its answer: other calls are not its concern."""
+    reason = f"a prompt of {num_prompt} tokens with {room} for the answer {_TOO_LONG} {limit}"
+    return Reply(finish="failed", reason=reason, prompt_tokens=num_prompt)
+
+
+def require_room(replies: Sequence[Reply], label: str) -> None:
+    """Raises an EngineError if not a single prompt left room for its answer: then it is the settings' fault."""
+    if replies and all(_TOO_LONG in reply.reason and not reply.is_answer for reply in replies):
+        fix = "use fewer shots or seed examples, or a model with a longer context"
+        raise EngineError(replies[0].reason, label, fix)
+
+
+def require_known(ids: Sequence[int], *, num_known: int, label: str) -> None:
+    """Raises an EngineError if a model has no embedding for a token: its tokenizer is another model's."""
+    if ids and max(ids) >= num_known:
+        what = f"the tokenizer gives token {max(ids)}, and the model knows {num_known}"
+        raise EngineError(what, label, "use the tokenizer that belongs to the model")
 
 
 def choice_ids(tokenizer: Any, choice: str) -> list[int]:

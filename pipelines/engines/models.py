@@ -119,6 +119,8 @@ def resolve(store: Store, name: str) -> Model:
     if name.endswith(NO_THINK) and not _is_folder(Path(name)):
         found = resolve(store, name.removesuffix(NO_THINK))
         return replace(found, name=without_thinking(found.name), think=False)
+    if not name.strip():
+        raise UsageError("no model is named", "--model", "name one, or drop the flag")
     if name.startswith(_SERVED) and len(name) > len(_SERVED):
         return Model(name=name.removeprefix(_SERVED), source=name, served=True)
     base, plus, adapter = name.partition("+")

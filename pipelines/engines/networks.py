@@ -4,6 +4,7 @@ transformers fills what a folder lacks with random numbers, drops what it does n
 is an error for every loader. Not here: which files make a model (`model_files.py`), adapters (`adapters.py`).
 """
 
+import json
 from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from sdc.pipelines.engines.models import Model
 _KINDS = {"language model": "AutoModelForCausalLM", "classifier": "AutoModelForSequenceClassification"}
 #: So many names stand in an error; of the others their number.
 _SHOWN = 3
+#: How architectures end that write no text.
+_SILENT = ("ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering", "ForMaskedLM")
 _UNKNOWN = (ValueError, LookupError, OSError, ImportError, RuntimeError, AttributeError, TypeError)
 _OPTIONS: Mapping[str, Any] = {"use_safetensors": True, "local_files_only": True, "trust_remote_code": False}
 
@@ -36,6 +39,7 @@ def load(model: Model, kind: str, *, head_seed: int | None = None, **options: An
     import transformers
 
     folder = hub.folder(model)
+    _check_kind(model, Path(folder), kind)
     if head_seed is not None:
         torch.manual_seed(head_seed)
     try:
@@ -64,6 +68,7 @@ def check_names(model: Model, kind: str) -> None:
     import transformers
 
     folder = hub.folder(model)
+    _check_kind(model, Path(folder), kind)
     try:
         _, found = getattr(transformers, _KINDS[kind]).from_pretrained(
             folder, output_loading_info=True, ignore_mismatched_sizes=True, device_map="meta", **_OPTIONS
@@ -121,6 +126,20 @@ def reason(error: BaseException) -> str:
     """Returns the first line of an error, cut, or its kind where it says nothing."""
     text = str(error).strip()
     return text.splitlines()[0][:160] if text else type(error).__name__
+
+
+def _check_kind(model: Model, folder: Path, kind: str) -> None:
+    """Refuses as a language model what is none: it would be filled up, or read a text from both ends."""
+    about = json.loads((folder / "config.json").read_text("utf-8")) if (folder / "config.json").is_file() else {}
+    if kind != "language model":
+        return
+    names = [str(name) for name in about.get("architectures") or ()]
+    what = next((name for name in names if name.endswith(_SILENT)), None)
+    if about.get("is_encoder_decoder"):
+        what = f"{(names or [str(about.get('model_type'))])[0]}, an encoder-decoder"
+    if what and not about.get("is_decoder"):
+        fix = "name a decoder that writes, such as a chat model; `sdc train --method finetune` takes others"
+        raise EngineError(f"the model is a {what}: it cannot answer in words", model.name, fix)
 
 
 def _check_names(

@@ -23,6 +23,22 @@ _RULES = (
 )  # fmt: skip
 
 
+#: Layers whose memory of a text is in keys and values that can be cut back.
+_KINDS = {"full_attention", "sliding_attention", "chunked_attention"}
+
+
+def needs_rows_alone(model: Any) -> bool:
+    """Returns whether a model keeps a state that no padding may enter and that cannot be cut back: Mamba, RWKV ..."""
+    from inspect import signature
+
+    kinds = set(getattr(model.config.get_text_config(), "layer_types", None) or ())
+    return bool(
+        getattr(model, "_is_stateful", False)
+        or kinds - _KINDS
+        or "past_key_values" not in signature(model.forward).parameters
+    )
+
+
 def has_rules_of_its_own(generation: Any) -> bool:
     """Returns whether a model's generation settings name tokens or lengths that its answers must or must not have."""
     return any(getattr(generation, rule, None) not in (None, 0, 1.0) for rule in _RULES)
@@ -122,6 +138,23 @@ def score(
             total_B += logp_BCV[:, torch.arange(num_rest, device=ids_BT.device), targets_C].sum(1)
         columns.append(total_B)
     return torch.stack(columns, 1).tolist()
+
+
+def score_alone(model: Any, choices: Sequence[Sequence[int]], rows: Sequence[Sequence[int]]) -> list[list[float]]:
+    """Returns the same as `score`, row by row and without a cache: each choice behind the whole prompt.
+
+    Padding stands behind the choices only, where nothing comes after it.
+    """
+    found, device = [], next(model.parameters()).device
+    longest = max(map(len, choices))
+    for row in rows:
+        ids_CT = torch.tensor([[*row, *choice, *[choice[-1]] * (longest - len(choice))] for choice in choices])
+        logp_CTV = model(input_ids=ids_CT.to(device)).logits[:, len(row) - 1 : -1].float().log_softmax(-1)
+        found.append([
+            sum(float(logp_CTV[number, at, token]) for at, token in enumerate(choice))
+            for number, choice in enumerate(choices)
+        ])  # fmt: skip
+    return found
 
 
 def _num_used(row: Sequence[int], pad: int) -> int:

@@ -5,8 +5,11 @@ Here: tokenizers and the template. Not here: padding, sampling (each engine).
 
 from typing import Any
 
+from sdc.errors import EngineError
 from sdc.pipelines.engines import hub, thinking, turns
 from sdc.pipelines.engines.models import Model
+
+_WORDS = "sdc-question"
 
 
 def load_tokenizer(model: Model) -> Any:
@@ -22,7 +25,9 @@ def load_tokenizer(model: Model) -> Any:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # a broken folder raises what it likes; tokenizers even a bare Exception
         raise hub.unloadable(model, error) from error
+    tokenizer.name_or_path = model.name  # for errors
     turns.fix_date(tokenizer)
+    _check_template(tokenizer)
     return thinking.switched(tokenizer, model)
 
 
@@ -31,7 +36,30 @@ def prompt_ids(tokenizer: Any, prompt: str) -> list[int]:
     if tokenizer.chat_template is None:
         return list(tokenizer(prompt)["input_ids"])
     # The template is tokenised in one go. Rendering it to text and tokenising that adds a second BOS.
-    encoded = tokenizer.apply_chat_template(
-        [{"role": "user", "content": prompt}], add_generation_prompt=True, tokenize=True, return_dict=True
-    )
+    try:
+        encoded = tokenizer.apply_chat_template(
+            [{"role": "user", "content": prompt}], add_generation_prompt=True, tokenize=True, return_dict=True
+        )
+    except Exception as error:  # a template raises what it likes
+        raise _broken(tokenizer, error) from error
     return list(encoded["input_ids"])
+
+
+def _check_template(tokenizer: Any) -> None:
+    """Raises an EngineError if the chat template cannot be used, or loses what the user says: prompts would be one."""
+    if tokenizer.chat_template is None:
+        return
+    try:
+        text = tokenizer.apply_chat_template(
+            [{"role": "user", "content": _WORDS}], add_generation_prompt=True, tokenize=False
+        )
+    except Exception as error:  # a template raises what it likes
+        raise _broken(tokenizer, error) from error
+    if _WORDS not in text:
+        raise _broken(tokenizer, ValueError("the user's message is not in what it makes"))
+
+
+def _broken(tokenizer: Any, error: Exception) -> EngineError:
+    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+    fix = "correct chat_template, or remove it for plain prompts"
+    return EngineError(f"the chat template cannot be used ({reason})", tokenizer.name_or_path, fix)

@@ -22,6 +22,8 @@ from sdc.pipelines.engines.protocol import Call, Reply
 if TYPE_CHECKING:
     import torch
 
+#: What models of unusual kinds raise where their own code does not go together with the library.
+_ODD = (RuntimeError, ValueError, TypeError, AttributeError, LookupError, NotImplementedError)
 _LARGE_BYTES = 2 * 2**30
 #: On a CPU, short answers are computed by so many rows where that saves padding.
 _PART_ROWS, _SHORT_TOKENS = 16, 32
@@ -58,6 +60,7 @@ class TransformersEngine:
 
         self._model, self.tokenizer = network, tokenizer
         config = network.config.get_text_config()
+        self._num_known = int(network.get_input_embeddings().weight.shape[0])
         self._limit: int | None = getattr(config, "max_position_embeddings", None)
         self._window = shared_prefix.window(config)
         self._is_plain = not shared_prefix.suits(config) or plain.has_rules_of_its_own(network.generation_config)
@@ -71,15 +74,21 @@ class TransformersEngine:
     def answer(self, calls: Sequence[Call]) -> Generator[Mapping[int, Reply]]:
         """Yields the replies in groups of calls with the same settings; what their prompts share is computed once.
 
+        A prompt that is longer than the model's context is a failed reply.
+
         Raises:
-            EngineError: The prompt is longer than the model's context, or memory ran out.
+            EngineError: Memory ran out, or the tokenizer is another model's.
         """
         import torch
 
         close = thinking.before_answer(self.tokenizer)
         ids = [[*self.prompt_ids(call.prompt), *(close if call.choices else ())] for call in calls]
         kinds = [(*_settings(call), self._room(call, len(row))) for call, row in zip(calls, ids, strict=True)]
-        for kind, group in groupby(sorted(range(len(calls)), key=kinds.__getitem__), kinds.__getitem__):
+        unfit = self._unfit(calls, ids, [kind[-1] for kind in kinds])
+        if unfit:
+            yield unfit
+        fitting = sorted(set(range(len(calls))) - set(unfit), key=kinds.__getitem__)
+        for kind, group in groupby(fitting, kinds.__getitem__):
             indices = list(group)
             try:
                 with torch.inference_mode():
@@ -87,7 +96,28 @@ class TransformersEngine:
             except torch.OutOfMemoryError as error:
                 self.forget()
                 raise EngineError("the GPU ran out of memory", self.label, "use a smaller --batch-size") from error
+            except _ODD as error:
+                if not self._is_plain:
+                    raise
+                what = f"the model cannot compute this ({networks.reason(error)})"
+                raise EngineError(what, self.label, "try --engine vllm, or another model") from error
             yield dict(zip(indices, replies, strict=True))
+
+    def _unfit(self, calls: Sequence[Call], ids: Sequence[Sequence[int]], rooms: Sequence[int]) -> dict[int, Reply]:
+        """Returns the failed replies to prompts that leave no room, by position."""
+        found: dict[int, Reply] = {}
+        of_choices: dict[tuple[str, ...], int] = {}
+        for i, (call, row, room) in enumerate(zip(calls, ids, rooms, strict=True)):
+            if call.choices and call.choices not in of_choices:
+                choices = [answers.choice_ids(self.tokenizer, choice) for choice in call.choices]
+                answers.require_known([token for choice in choices for token in choice],
+                                      num_known=self._num_known, label=self.label)  # fmt: skip
+                of_choices[call.choices] = max(map(len, choices))
+            needed = of_choices.get(call.choices, room)
+            answers.require_known(row, num_known=self._num_known, label=self.label)
+            if self._limit is not None and len(row) + needed > self._limit:
+                found[i] = answers.too_long(num_prompt=len(row), room=needed, limit=self._limit)
+        return found
 
     def _answer(self, calls: Sequence[Call], ids: Sequence[Sequence[int]], *, room: int) -> list[Reply]:
         """Returns the replies to calls of one kind; `room` is what their answers may take."""
@@ -97,8 +127,6 @@ class TransformersEngine:
         choices = [answers.choice_ids(self.tokenizer, choice) for choice in calls[0].choices]
         room = max(map(len, choices)) if choices else room
         longest = max(map(len, ids))
-        if self._limit is not None and longest + room > self._limit:
-            raise answers.too_long(self.label, num_prompt=longest, room=room, limit=self._limit)
         found: dict[int, Reply] = {}
         behind_it = sum(map(len, choices)) or room  # at most
         looks_back = self._window is None or longest + behind_it <= self._window
@@ -145,7 +173,7 @@ class TransformersEngine:
 
     def _pad_id(self) -> int:
         for token in (self.tokenizer.pad_token_id, self.tokenizer.eos_token_id):
-            if token is not None:
+            if token is not None and int(token) < self._num_known:
                 return int(token)
         return 0
 
@@ -190,6 +218,13 @@ class TransformersEngine:
     ) -> list[Reply]:
         from sdc.pipelines.engines import plain
 
+        if plain.needs_rows_alone(self._model):
+            if choices:
+                scored = [_scored(row, choices) for row in plain.score_alone(self._model, choices, ids)]
+                return [replace(reply, prompt_tokens=len(row)) for reply, row in zip(scored, ids, strict=True)]
+            if len(calls) > 1:
+                alone = zip(calls, ids, strict=True)
+                return [self._answer_plainly([call], [row], (), room=room)[0] for call, row in alone]
         inputs = self._padded(ids)
         if choices:
             replies = [_scored(row, choices) for row in plain.score(self._model, choices, *inputs)]

@@ -8,6 +8,7 @@ Not here: prompts (`prompt_tokens.py`).
 """
 
 import json
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date
@@ -20,10 +21,12 @@ from weakref import WeakKeyDictionary
 DATE = date(2024, 7, 26)
 _CLOCK = "strftime_now"
 _ANSWER = "sdc-answer"
+#: Settings of models that mix attention with layers of another memory.
+_STATE = re.compile(r'"(mamba_|linear_num_|lru_|ssm_|conv_L_cache)')
 _MESSAGES = [{"role": "user", "content": "sdc-question"}, {"role": "assistant", "content": _ANSWER}]
 _DIRECTIVES = "aAbBdmyYHMSIpjUwWcxXfzZGuVeDFTRn"
 #: Files that `rules` reads.
-FILES = ("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
+FILES = ("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "config.json")
 _ENDS: "WeakKeyDictionary[Any, tuple[Any, int | None]]" = WeakKeyDictionary()
 
 
@@ -31,16 +34,18 @@ _ENDS: "WeakKeyDictionary[Any, tuple[Any, int | None]]" = WeakKeyDictionary()
 
 
 def rules(folder: Path) -> dict[str, str]:
-    """Returns what of a folder's chat template is read in sdc's own way: `turn_end` and `date`, where it needs them.
+    """Returns what of a model is read in sdc's own way: `turn_end`, `date` and `state`, where it needs them.
 
-    A model whose turns end with its `eos` and whose template knows no date has neither. What cannot be rendered has no
-    rules; the engine says so when it is loaded.
+    A model whose turns end with its `eos` and whose template knows no date has neither. `state` have those that
+    remember a text in another way than by keys and values: an earlier sdc let padding into it. What cannot be rendered
+    has no rules; the engine says so when it is loaded.
     """
     about = _json(folder / FILES[0])
     template = _template(folder, about)
+    found = {"state": "apart"} if _STATE.search(json.dumps(_json(folder / FILES[3]))) else {}
     if template is None:
-        return {}
-    found = {"date": DATE.isoformat()} if _CLOCK in template else {}
+        return found
+    found |= {"date": DATE.isoformat()} if _CLOCK in template else {}
     special = {**_json(folder / FILES[1]), **about}
     tokens = {name: _token(special.get(name)) for name in ("bos_token", "eos_token", "pad_token", "unk_token")}
     end = _behind_answer(template, tokens)

@@ -9,7 +9,7 @@ import itertools
 import time
 import weakref
 from collections import deque
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -56,10 +56,12 @@ class VllmEngine:
     def answer(self, calls: Sequence[Call]) -> Generator[Mapping[int, Reply]]:
         """Yields the replies that finished in the same step of vLLM's scheduler, as soon as they did.
 
+        A prompt that is longer than the model's context is a failed reply.
+
         Raises:
-            EngineError: A prompt is longer than the model's context, memory ran out, or vLLM refuses a setting.
+            EngineError: Memory ran out, or vLLM refuses a setting.
         """
-        return self._run([self._jobs.answer(i, call) for i, call in enumerate(calls)])
+        return self._run(self._jobs.answer, calls)
 
     def choose(self, calls: Sequence[Call]) -> Generator[Mapping[int, Reply]]:
         """Yields a reply with one of the call's choices as its text, written under that constraint.
@@ -73,12 +75,20 @@ class VllmEngine:
         """
         if not all(call.choices for call in calls):
             raise ValueError("only calls with choices can be held to them")
-        return self._run([self._jobs.choose(i, call) for i, call in enumerate(calls)])
+        return self._run(self._jobs.choose, calls)
 
-    def _run(self, jobs: Sequence[Job]) -> Generator[Mapping[int, Reply]]:
-        """Yields the replies of the jobs; keeps as many requests open as vLLM can batch, and a reserve."""
+    def _run(self, make: Callable[[int, Call], Job], calls: Sequence[Call]) -> Generator[Mapping[int, Reply]]:
+        """Yields the replies to the calls; keeps as many requests open as vLLM can batch, and a reserve."""
         if not self._held:
             raise EngineError("the engine is closed", self.label)
+        jobs, unfit = [], {}
+        for i, call in enumerate(calls):
+            try:
+                jobs.append(make(i, call))
+            except vllm_jobs.Unfit as error:
+                unfit[i] = error.reply
+        if unfit:
+            yield unfit
         waiting = deque(jobs)
         opened: dict[str, tuple[Job, int]] = {}
         last = time.perf_counter()

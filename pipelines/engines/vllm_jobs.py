@@ -81,7 +81,8 @@ class Jobs:
         """Returns the job that writes a text, or scores the choices if there are any.
 
         Raises:
-            EngineError: The prompt is too long, or vLLM refuses a setting.
+            Unfit: The prompt is too long.
+            EngineError: vLLM refuses a setting.
         """
         return self._score(position, call) if call.choices else self._write(position, call)
 
@@ -130,7 +131,7 @@ class Jobs:
 
     def _checked(self, ids: Sequence[int], room: int) -> int:
         if len(ids) + room > self._limit:
-            raise answers.too_long(self._label, num_prompt=len(ids), room=room, limit=self._limit)
+            raise Unfit(answers.too_long(num_prompt=len(ids), room=room, limit=self._limit))
         return room
 
     def _params(self, call: Call, room: int, **more: Any) -> Any:
@@ -172,6 +173,14 @@ class Jobs:
         choices = [tuple(answers.choice_ids(self._tokenizer, choice)) for choice in job.call.choices]
         scores = tuple(math.fsum(logprobs[choice[:i]] for i in range(1, len(choice) + 1)) for choice in choices)
         return Reply(scores=scores, finish="scored", completion_tokens=sum(map(len, choices)))
+
+
+class Unfit(Exception):
+    """A prompt that leaves no room for its answer, with the failed reply to it."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply)
+        self.reply = reply
 
 
 def refusals() -> tuple[type[Exception], ...]:

@@ -52,7 +52,7 @@ def configured(store: Store, method: str, *, preset: str, flags: Mapping[str, An
             raise UsageError(f"method {method} has no {flag}", fix=f"drop {flag}, or use another --method")
     settings = presets.load(preset, "train", method)
     if "model" in known:
-        settings["model"] = given.get("model") or settings.get("model") or models.STUDENT
+        settings["model"] = given.get("model", settings.get("model") or models.STUDENT)
         settings |= getattr(models.resolve(store, settings["model"]), method, {})
     return config_class(**{**settings, **given})
 

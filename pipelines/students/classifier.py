@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from sdc.errors import UsageError
 from sdc.pipelines import tasks
-from sdc.pipelines.engines import hub, networks
+from sdc.pipelines.engines import answers, hub, networks
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.students import schedule
 
@@ -46,7 +46,10 @@ class Classifier:
     """
 
     def __init__(self, network: Any, *, pad_id: int, device: str, precision: str) -> None:
-        self.network, self.pad_id, self.device, self.precision = network, pad_id, device, precision
+        self.network, self.device, self.precision = network, device, precision
+        self.num_known = int(network.get_input_embeddings().weight.shape[0])
+        self.pad_id = pad_id if pad_id < self.num_known else 0
+        self.label = str(network.config.name_or_path)
 
     def tensor(self, values: Any) -> torch.Tensor:
         """Returns numbers as a tensor on the device; a GPU fetches them while the program goes on."""
@@ -54,6 +57,7 @@ class Classifier:
 
     def logits(self, rows: Sequence[Sequence[int]]) -> torch.Tensor:
         """Returns logits_BL in float32 for rows of token ids, padded on the right."""
+        answers.require_known(list(map(max, rows)), num_known=self.num_known, label=self.label)
         longest = max(map(len, rows))
         ids_BT = self.tensor([[*row, *[self.pad_id] * (longest - len(row))] for row in rows])
         mask_BT = self.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])

@@ -167,6 +167,9 @@ class FittedAdapter:
                     continue
                 start += len(chunk)
         self._engine.forget()
+        lost = next((reply for reply in found.values() if not reply.is_answer), None)
+        if lost is not None:
+            raise EngineError(lost.reason, self._engine.label, "use a smaller --max-length")
         return [found[i] for i in range(len(texts))]
 
 

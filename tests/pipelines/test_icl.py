@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from scripted import ScriptedEngine, World, add_data, obliging, world
-from sdc.errors import DataError, UsageError
+from sdc.errors import DataError, EngineError, UsageError
 from sdc.pipelines import eval as evaluate
 from sdc.pipelines import icl, sample
 from sdc.pipelines.draws import Draw, draws_of
@@ -423,3 +423,22 @@ def test_a_dry_run_counts_the_calls_of_the_choice(small: World) -> None:
 def test_unknown_ways_to_take_shots_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         IclConfig(**wrong)
+
+
+def test_one_text_that_is_too_long_fails_its_row_and_not_the_command(tmp_path: Path) -> None:
+    """A real engine: the tiny model of the bundled student, and one row of thousands of words."""
+    from sdc.pipelines.engines import models
+
+    rows = [("a good film", 0), ("word " * 4000, 1), ("a bad film", 1)]
+    small = world(tmp_path, per_label=2)
+    test = add_data(small.store, small.cell, rows, split="test")
+    settings = IclConfig(model=models.STUDENT, shots=0)
+    (outcome,) = icl.run(small.context, settings, small.cell, draws=[], test=test)
+    ((status, reason),) = small.store.query("select status, reason from runs where key = ?", [outcome.key])
+    assert status == "ok"
+    assert reason.startswith("1 of 3 test rows were not answered (a prompt of ")
+    assert reason.endswith("for the answer exceeds the context of 2048)")
+    assert [bool(row[1]) for row in outputs(small, outcome.key)] == [True, False, True]
+    test = add_data(small.store, small.cell, [rows[1], ("more " * 4000, 0)], split="test")
+    with pytest.raises(EngineError, match="exceeds the context of 2048; use fewer shots"):
+        icl.run(small.context, settings, small.cell, draws=[], test=test)

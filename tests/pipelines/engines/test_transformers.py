@@ -164,10 +164,15 @@ def test_a_nearly_full_context_gives_the_same_room_in_every_batch(engine: Transf
     assert (together[1].completion_tokens or 99) <= 32
 
 
-def test_a_prompt_that_does_not_fit_is_an_engine_error(engine: TransformersEngine) -> None:
-    for call in (sampled("x" * 500), Call(prompt="x" * 500, choices=("yes", "no"))):
-        with pytest.raises(EngineError, match=r"exceeds the context of 96; use fewer shots"):
-            answers(engine, [call])
+def test_a_prompt_that_does_not_fit_fails_alone(engine: TransformersEngine) -> None:
+    for settings in ({"max_tokens": 5}, {"choices": ("yes", "no")}):
+        calls = [Call(prompt=prompt, **settings) for prompt in ("a", "x" * 500, "b")]
+        first, long, last = answers(engine, calls)
+        assert long.finish == "failed"
+        assert re.fullmatch(r"a prompt of \d+ tokens with \d+ for the answer exceeds the context of 96", long.reason)
+        assert [first, last] != [long, long]
+        alone = answers(engine, [calls[0], calls[2]])
+        assert [(r.text, r.scores) for r in (first, last)] == [(r.text, r.scores) for r in alone]
 
 
 # -- likelihood ---------------------------------------------------------------------------------------------------
@@ -214,9 +219,9 @@ def test_a_hub_model_that_is_not_here_is_one_line_after_one_question(
         raise OSError("no route to the hub\nand a second line")
 
     monkeypatch.setattr(HfApi, "model_info", no_network)
-    model = models.resolve(store, "nobody/has-this-model")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
     with pytest.raises(EngineError) as caught:
-        TransformersEngine(model)
+        models.resolve(store, "nobody/has-this-model")
     assert asked == ["nobody/has-this-model"]
     assert "\n" not in str(caught.value)
     assert "hf download nobody/has-this-model" in str(caught.value)
