@@ -133,3 +133,14 @@ def test_a_served_model_is_its_name(store: Store) -> None:
     model = models.resolve(store, "api:gpt-x")
     assert (model.name, model.served, model.folder) == ("gpt-x", True, "api:gpt-x")
     assert model.identity() == {"model": "api:gpt-x", "revision": None}
+
+
+@pytest.mark.parametrize("name", ["", " "])
+def test_an_empty_name_is_no_name_and_not_the_default(store: Store, name: str) -> None:
+    from sdc.pipelines import students
+
+    for resolve in (models.resolve, lambda store, name: students.configured(
+        store, "lora", preset="sdc", flags={"model": name}
+    )):  # fmt: skip
+        with pytest.raises(UsageError, match="no model is named"):
+            resolve(store, name)
