@@ -23,12 +23,11 @@ from forked import Ended
 from fuzz_base import prepare
 from fuzz_kinds import KINDS, Kind, changed
 
+from sdc.pipelines.text.visible import visible
+
 _CODES = (0, 2, 3, 4, 5)
 _LINE = re.compile(r"sdc: \S[^\n]*[^;\s]; [^;\n]*\w[^\n]*")
-#: Controls but tab and line break, C1 controls, and what turns the direction of text.
-_ACTS = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _MEMORY_BYTES = 12 * 2**30
-_SEPARATE = "--------"
 
 
 def attempt(base: Path, place: Path, kind: Kind, rng: random.Random, *, timeout_s: float) -> list[str]:
@@ -54,8 +53,10 @@ def attempt(base: Path, place: Path, kind: Kind, rng: random.Random, *, timeout_
     faults = judged(ended, as_data=kind.as_data)
     faults += [f"it wrote {path.name} outside" for path in outer.iterdir() if path != inner]
     shown = f"sdc {' '.join(words)}" + (f" with a changed {path.relative_to(inner)}" if path else "")
-    tail = ended.stderr.strip()[-1200:]
-    return [f"{shown}: {fault} (exit {ended.code}, {ended.seconds:.1f} s)\n{_SEPARATE}\n{tail}" for fault in faults]
+    if not faults:
+        return []
+    tail = "\n  ".join(ended.stderr.strip().splitlines()[-7:])[-900:]
+    return [f"{shown}: {', '.join(faults)} (exit {ended.code}, {ended.seconds:.1f} s)\n  {visible(tail, keep=chr(10))}"]
 
 
 def judged(ended: Ended, *, as_data: bool) -> list[str]:
@@ -76,7 +77,7 @@ def judged(ended: Ended, *, as_data: bool) -> list[str]:
         faults.append("an error is one line with a next step, and the last")
     if not ended.code and errors:
         faults.append("an error, and the exit code is 0")
-    if _ACTS.search(ended.stderr) or (not as_data and _ACTS.search(ended.stdout)):
+    if any(text != visible(text, keep="\n") for text in (ended.stderr, "" if as_data else ended.stdout)):
         faults.append("it writes what acts on a terminal")
     return faults
 
