@@ -120,6 +120,8 @@ class StoreFile:
     def check_format(self) -> None:
         """Raises a StoreError for a file of another format: DuckDB would look for an extension that reads it."""
         try:
+            if self.path.exists() and not (self.path.is_file() or self.path.is_dir()):  # a pipe: nobody may ever write
+                raise self.unopened("it is no regular file")
             with self.path.open("rb") as file:
                 start = file.read(12)
         except (OSError, ValueError) as error:

@@ -22,7 +22,7 @@ def demo(
     ] = "intent",
     model: Annotated[str, typer.Option(help="Generator: an alias, a hub id or a folder.")] = models.TEACHER,
     student: Annotated[str, typer.Option(help="Small model to fine-tune and prompt.")] = models.STUDENT,
-    quota: Annotated[int, typer.Option(min=1, help="Synthetic texts per label.")] = DemoConfig.quota,
+    quota: Annotated[int, typer.Option(min=1, max=1_000_000, help="Synthetic texts per label.")] = DemoConfig.quota,
     store: Annotated[
         Path | None, typer.Option("--store", help=f"The store file. Default: {_STORE}, apart from your own work.")
     ] = None,

@@ -28,7 +28,9 @@ def gen(
     engine: options.EngineOption = "auto",
     server: options.ServerOption = None,
     engine_arg: options.EngineArgOption = None,
-    quota: Annotated[int | None, typer.Option(min=1, help="New texts per label. Default: the task's.")] = None,
+    quota: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="New texts per label. Default: the task's.")
+    ] = None,
     num_texts: Annotated[int | None, typer.Option(min=1, help="Texts asked for in one call.")] = None,
     num_seeds: Annotated[int | None, typer.Option(min=0, help="Human examples per label that it is shown.")] = None,
     temperature: Annotated[float | None, typer.Option(min=0, help="Sampling temperature; 0 is greedy.")] = None,

@@ -111,6 +111,8 @@ def _opened(file: str | None) -> AbstractContextManager[BinaryIO]:
     try:
         if path.is_dir():
             raise DataError("this is a folder, not a file", file, "name one file")
+        if path.is_fifo() and not file.startswith(("/dev/", "/proc/")):  # which waits for ever where nobody writes
+            raise DataError("this is a pipe with a name", file, "pipe it into this command instead")
         stream = path.open("rb")
     except (OSError, ValueError) as error:
         what = (getattr(error, "strerror", None) or str(error)).lower()

@@ -13,6 +13,7 @@ from typing import Any
 from sdc.errors import BudgetError, UsageError
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.protocol import Reply
+from sdc.pipelines.text import files
 
 _PER = 1_000_000
 _PARTS = ("input", "cached_input", "output", "hour")
@@ -56,8 +57,8 @@ def load_prices(path: Path) -> Prices:
         UsageError: The file cannot be read, or something in it is no price.
     """
     try:
-        raw: dict[str, Any] = tomllib.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+        raw: dict[str, Any] = tomllib.loads(files.content(path).decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"cannot read the price table ({error})", str(path), "see docs/costs.md") from error
     currency = raw.pop("currency", "")
     if not isinstance(currency, str) or not currency.strip():

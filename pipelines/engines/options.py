@@ -57,7 +57,7 @@ class EngineOptions:
             raise UsageError(f"gpu_memory {self.gpu_memory} is not in (0, 1]", "--engine-arg gpu_memory", "correct it")
         if not 0 < self.timeout_s < float("inf"):
             raise UsageError(f"timeout_s {self.timeout_s} is no time", "--engine-arg timeout_s", "give it in seconds")
-        if self.server is not None and not self.server.startswith(("http://", "https://")):
+        if self.server is not None and not _is_url(self.server):
             from sdc.pipelines.engines.openai_secrets import scrub  # not at start-up
 
             raise UsageError(f"{scrub(self.server)!r} is no URL", "--server", "give it as http://host:port/v1")
@@ -96,3 +96,14 @@ def _read(text: str, default: object, *, is_number: bool) -> int | float | bool 
     if isinstance(default, int) or is_number:
         return int(text)
     return float(text) if isinstance(default, float) else text
+
+
+def _is_url(text: str) -> bool:
+    """Whether a text is the URL of a server: scheme, host, and a port that there can be."""
+    from urllib.parse import urlsplit  # not at start-up
+
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port beyond 65535, brackets of an address that do not close
+        return False

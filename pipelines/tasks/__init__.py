@@ -15,6 +15,7 @@ from typing import Any
 
 from sdc.errors import DataError, UsageError
 from sdc.pipelines.tasks import languages
+from sdc.pipelines.text import files
 
 _FOLDER = Path(__file__).parent
 _METRICS = ("accuracy", "macro_f1")
@@ -147,7 +148,7 @@ def load(name: str) -> Task:
         known = ", ".join(builtin_names())
         raise UsageError(f"unknown task {name[:80]!r}", "--task", f"use one of {known}, or the path of a TOML file")
     try:
-        text = path.read_text("utf-8-sig")
+        text = files.content(path).decode("utf-8-sig")
     except OSError as error:
         raise DataError(f"cannot read the task file: {error.strerror}", name[:200], "check the path") from error
     except UnicodeDecodeError as error:

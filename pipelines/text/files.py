@@ -1,0 +1,21 @@
+"""Small files that a person names: read whole, and never waited for."""
+
+import errno
+from pathlib import Path
+
+MAX_BYTES = 2**22
+
+
+def content(path: Path) -> bytes:
+    """Returns the bytes of a task, a price table or the like.
+
+    Raises:
+        OSError: It cannot be read, is a pipe or a device, which might never end, or has more than `MAX_BYTES`.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    with path.open("rb") as file:
+        found = file.read(MAX_BYTES + 1)
+    if len(found) > MAX_BYTES:
+        raise OSError(errno.EINVAL, f"it is larger than {MAX_BYTES // 2**20} MiB", str(path))
+    return found
