@@ -25,7 +25,7 @@ def paper(paper_data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[C
     context = Context(store=Store(tmp_path_factory.mktemp("paper") / "store.duckdb"))
     start = time.process_time()
     outcomes = {outcome.summary["file"]: outcome for outcome in data.add_paper(context, paper_data)}
-    assert time.process_time() - start < 60, "17 s, most of it the search for leaks"
+    assert time.process_time() - start < 180, "19 s on an idle machine, most of it the search for leaks"
     return context, outcomes
 
 
