@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sdc.cache.store import Artifact
 from sdc.errors import DataError
-from sdc.pipelines import card, cells, lineage
+from sdc.pipelines import card, cells, gates, lineage
 from sdc.pipelines.card import Card
 from sdc.pipelines.card.sides import Example, Sides
 from sdc.pipelines.cells import Cell
@@ -92,22 +92,24 @@ def gather(context: Context, config: CardConfig, cell: Cell, *, artifact: Artifa
         what = f"no synthetic {'accepted ' if accepted else ''}rows of {cell}"
         fix = "--all-rows takes those that were rejected too" if accepted else "see `sdc store show`"
         raise DataError(what, f"{artifact.stage} {artifact.short}", fix)
-    data = lineage.train_data_of(context, generation) or lineage.newest_data(context, cell, split="train")
-    human, test = _human(context, data), _newest_test(context, cell)
-    if not human:
-        raise DataError(f"no usable human train rows of {cell}", f"data {data.short}", "see `sdc data show`")
+    data = lineage.train_data_of(context, generation) or _newest_data(context, cell, "train")
+    human, test = _human(context, data) if data else (), _newest_data(context, cell, "test")
+    tests = tuple(example.text for example in _human(context, test)) if test else None
+    judgement = artifact if artifact.stage == "judge" else None
     about = {"generation": generation.short}
     about |= {"judgement": artifact.short} if accepted else {}
     about |= {"model": str(generation.summary["model"])} if generation.summary.get("model") else {}
-    about |= {"human": data.short} | ({"test": test.short} if test else {})
+    about |= ({"human": data.short} if data else {}) | ({"test": test.short} if test else {})
     sides = Sides(
         cell=cell,
         synthetic=rows,
         human=human,
-        test=tuple(example.text for example in _human(context, test)) if test else None,
+        test=tests,
         seeds=_seeds(context, generation),
         quotas=_quotas(generation, cell),
         seed=config.seed,
+        verdicts=_judged(context, judgement) if judgement else _gated(cell, rows, human, tests or ()),
+        judged=judgement is not None,
     )
     return sides, about
 
@@ -135,9 +137,31 @@ def _seeds(context: Context, generation: Artifact) -> tuple[str, ...] | None:
     return tuple(text for (text,) in context.store.query(sql, [generation.key]))
 
 
-def _newest_test(context: Context, cell: Cell) -> Artifact | None:
+def _judged(context: Context, judgement: Artifact) -> tuple[tuple[str | None, str], ...]:
+    """Returns of every row what rejected it and why; None if it was accepted."""
+    sql = """select case when accepted then null else judged_by end, coalesce(reason, '') from verdicts
+        where key = ? order by example_key, idx"""
+    found = context.store.query(sql, [judgement.key])
+    return tuple((by.removeprefix("gate:") if by else None, reason) for by, reason in found)
+
+
+def _gated(
+    cell: Cell, rows: Sequence[Example], human: Sequence[Example], test: Sequence[str]
+) -> tuple[tuple[str | None, str], ...]:
+    """Returns the same of rows that nobody has judged, as the gates see them."""
+    check = gates.build(cell, [example.text for example in human], test)
+    found: list[tuple[str | None, str]] = []
+    for example in rows:
+        stopped = check(example.text)
+        found.append(stopped or (None, ""))
+        if stopped is None:
+            check.accept(example.text)
+    return tuple(found)
+
+
+def _newest_data(context: Context, cell: Cell, split: str) -> Artifact | None:
     try:
-        return lineage.newest_data(context, cell, split="test")
+        return lineage.newest_data(context, cell, split=split)
     except DataError:
         return None
 

@@ -18,6 +18,7 @@ from sdc.pipelines.card import (
     lengths,
     neighbours,
     openings,
+    rejected,
     script,
     vocabulary,
 )
@@ -36,6 +37,7 @@ MEASURES: Mapping[str, tuple[tuple[str, ...], Callable[[Sides], Measured]]] = {
     "language": (language.NAMES, language.measure),
     "script": (script.NAMES, script.measure),
     "labels": (labels.NAMES, labels.measure),
+    "rejected": (rejected.NAMES, rejected.measure),
 }
 #: Every figure that a card has, in order: what conditions may name.
 NAMES: tuple[str, ...] = tuple(name for names, _ in MEASURES.values() for name in names)

@@ -17,7 +17,7 @@ _NOTHING = "-"
 #: The figures that a table of several cells shows of each.
 _OVERVIEW = (
     "auc", "distinct_2", "nearest_human", "self_similarity", "openings", "length_ratio", "seed_copies", "human_copies",
-    "leaks", "duplicates", "language", "quota",
+    "leaks", "duplicates", "language", "rejected", "quota",
 )  # fmt: skip
 
 
@@ -70,6 +70,19 @@ def labels_table(card: Card) -> Table:
     return Table(columns=("label", "synthetic", "quota", "human"), rows=rows, title=f"{card.cell}: rows per label")
 
 
+def rejected_table(card: Card) -> Table:
+    """Returns what rejected rows, how many and why, beside the human rows that the same gate would stop."""
+    rows = tuple(
+        (
+            str(row["gate"]), str(row["rows"]), f"{100 * row['share']:.1f} %",
+            _NOTHING if row["human_share"] is None else f"{100 * row['human_share']:.1f} %", str(row["reason"]),
+        )
+        for row in card.examples.get("rejected", ())
+    )  # fmt: skip
+    title = f"{card.cell}: {card.figure('rejected').what}, by what stops them"
+    return Table(columns=("by", "rows", "share", "human", "commonest reason"), rows=rows, title=title)
+
+
 def overview(cards: Sequence[Card]) -> Table:
     """Returns the figures that matter most, one row per cell: the synthetic value, and after a slash the human one."""
     rows = []
@@ -96,7 +109,8 @@ def as_markdown(cards: Sequence[Card]) -> str:
     """Returns the cards as Markdown tables; an overview first if there are several."""
     parts = [markdown(overview(cards))] if len(cards) > 1 else []
     for card in cards:
-        tables = (figures_table(card), labels_table(card))
+        tables = [figures_table(card), labels_table(card)]
+        tables += [rejected_table(card)] if card.examples.get("rejected") else []
         parts += [markdown(replace(table, title=escape_markdown(table.title))) for table in tables]
         parts += [f"{escape_markdown(note)}\n" for note in card.notes]
     return "\n".join(parts)

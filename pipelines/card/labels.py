@@ -44,7 +44,7 @@ def measure(sides: Sides) -> Measured:
     even = Figure(
         name="label_balance", what="rarest label / commonest label",
         synthetic=Estimate(value=balance([ours[label.id] for label in labels])),
-        human=Estimate(value=balance([theirs[label.id] for label in labels])),
+        human=Estimate(value=balance([theirs[label.id] for label in labels])) if sides.human else None,
         note=f"rarest: {rarest.name}, {counted(ours[rarest.id])}",
     )  # fmt: skip
     if not sides.quotas:

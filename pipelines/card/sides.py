@@ -41,11 +41,13 @@ class Sides:
     Args:
         cell: Their language and task.
         synthetic: The rows that are judged: at least one.
-        human: Human train rows: at least one.
+        human: Human train rows; there may be none.
         test: Texts of the human test rows; None if there are none.
         seeds: Texts that the generator was shown; None if nobody knows (rows made elsewhere).
         quotas: Rows asked for per label, by label id.
         seed: Root of the choice of rows.
+        verdicts: Of every new row of the generation, what rejected it and why; None and "" if it was accepted.
+        judged: Whether a judge said so; else the gates, now.
     """
 
     cell: Cell
@@ -55,6 +57,8 @@ class Sides:
     seeds: tuple[str, ...] | None = None
     quotas: dict[int, int] = field(default_factory=dict)
     seed: int = 1337
+    verdicts: tuple[tuple[str | None, str], ...] = ()
+    judged: bool = False
 
     @cached_property
     def pair(self) -> Pair:

@@ -277,3 +277,20 @@ def test_leaks_are_said_at_once_and_marked_in_the_report(store: Store, invoke: I
         con.execute("update runs set details = '{}'")
     again = json.loads(invoke("report", *where, "--format", "json").stdout)
     assert {(row["method"], row["source"]): row["leaked"] for row in again} == found
+
+
+# -- the data card ------------------------------------------------------------------------------------------------
+
+
+def test_a_card_says_what_was_rejected_and_needs_no_human_rows(store: Store, invoke: Invoke) -> None:
+    broken = [("यह एक हिन्दी वाक्य है और कुछ नहीं", 0)]
+    add_import(store, cell(store, "te"), [*rows(0, 9), *broken])
+    done = invoke("report", "data", "--lang", "te", "--task", "sentiment", "--format", "json")
+    assert done.exit_code == 0, done.stderr
+    (card,) = json.loads(done.stdout)
+    assert card["rows"]["human"] == 0 and card["figures"]["rejected"]["human"] is None
+    assert card["figures"]["rejected"]["synthetic"]["value"] > 0
+    stopped = {row["gate"]: (row["rows"], row["human_share"]) for row in card["examples"]["rejected"]}
+    assert "script" in stopped and stopped["script"][1] is None
+    html = invoke("report", "data", "--lang", "te", "--task", "sentiment", "--format", "html")
+    assert html.exit_code == 0, html.stderr
