@@ -57,7 +57,7 @@ def test_an_answer_ends_with_what_the_template_puts_behind_it(tmp_path: Path, as
 
 @pytest.mark.parametrize(
     "template",
-    [LLAMA_2, None, "{{ messages[0]['content'] }}", "{{ raise_exception('no') }}", "{% broken", "{{ 1 / 0 }}",
+    [LLAMA_2, None, "{{ messages[0]['content'] }}",
      "{% for m in messages %}{{ m['content'] }} and more{{ eos_token }}{% endfor %}", CLOCK],
 )  # fmt: skip
 def test_it_is_eos_where_the_template_says_so_or_nothing(tmp_path: Path, template: str | None) -> None:
