@@ -39,6 +39,7 @@ def sides_of() -> SidesOf:
             where="test",
         )
         cell = Cell(language=languages.load(lang), task=task)
-        return Sides(cell=cell, synthetic=tuple(synthetic), human=tuple(human), **fields)  # type: ignore[arg-type]
+        about = {"verdicts": tuple((None, "") for _ in synthetic), **fields}
+        return Sides(cell=cell, synthetic=tuple(synthetic), human=tuple(human), **about)  # type: ignore[arg-type]
 
     return sides
