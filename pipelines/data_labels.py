@@ -118,23 +118,31 @@ class Labels:
     def check_numbers(self, values: Iterable[object], *, where: str) -> None:
         """Fails if the numbers of a label column may be something else than ids from 0.
 
-        They are ids where 0 occurs and neither -1 nor the number of labels or more ever does.
+        They are ids where 0 occurs and neither -1 nor the number of labels or more ever does. Where names of the task
+        are numbers, one that is none of them means that the file counts otherwise: its numbers are other labels.
 
         Raises:
             DataError: Which numbers there are, and how to say what they mean.
         """
-        if not self._ids:
+        if any(map(is_number, self._mapping)):
             return
         spellings = (normalise(str(value)) for value in map(self._one, values) if not isinstance(value, list | bool))
         counts = Counter(filter(is_number, spellings))
-        if not counts or ("0" in counts and all(0 <= int(number) < len(self.task.labels) for number in counts)):
+        if self._ids:
+            known = "0" in counts and all(0 <= int(number) < len(self.task.labels) for number in counts)
+            doubt = f"that may be no ids (0 to {len(self.task.labels) - 1})"
+        else:
+            known = counts.keys() <= self._spellings.keys()
+            unknown = sorted(counts.keys() - self._spellings.keys(), key=int)
+            doubt = f"and no label is called {' or '.join(unknown[:_SHOWN])}"
+        if known or not counts:
             return
         numbers = sorted(counts, key=int)
         shown = ", ".join(f"{number} ({counts[number]:,}x)" for number in numbers[:_SHOWN])
         more = f" and {len(numbers) - _SHOWN} more" if len(numbers) > _SHOWN else ""
         example = ",".join(f"{number}=LABEL" for number in numbers[:3]) + (",..." if len(numbers) > 3 else "")
         raise DataError(
-            f"the labels are numbers, {shown}{more}, that may be no ids (0 to {len(self.task.labels) - 1})",
+            f"the labels are numbers, {shown}{more}, {doubt}",
             where,
             f'say what they mean: --label-map "{example}" with {", ".join(self.task.label_names)}, or skip',
         )

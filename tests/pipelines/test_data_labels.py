@@ -120,9 +120,21 @@ def test_a_name_that_is_a_number_wins_over_ids(context: Context, tmp_path: Path,
 
 
 def test_where_names_are_numbers_no_number_is_an_id(context: Context, tmp_path: Path) -> None:
-    found = _add(context, tmp_path, [1, 2, 0, 6], _task("1", "2", "3", "4", "5"), most_unusable=0.6)
-    assert [row[:2] for row in found] == [("1", "ok"), ("2", "ok"), (None, "unlabelled"), (None, "unlabelled")]
+    assert _task("1", "2", "3", "4", "5").label_id(0) is None
     assert _task("positive", "negative", aliases=("1", "-1")).label_id(0) is None
+
+
+@pytest.mark.parametrize(("labels", "said"), [([0, 1, 2, 3, 4], "label is called 0"), ([1] * 99 + [7, -1], "-1 or 7")])
+def test_numbers_that_are_no_names_beside_some_that_are_are_refused(
+    context: Context, tmp_path: Path, labels: list[Any], said: str
+) -> None:
+    """Five stars counted from 0: four rows of five came in with the label of the next one."""
+    stars = _task("1", "2", "3", "4", "5")
+    with pytest.raises(DataError, match=said) as caught:
+        _add(context, tmp_path, labels, stars)
+    assert "--label-map" in caught.value.fix and not context.store.path.exists()
+    mapping = ("0=skip", "7=skip", "-1=")
+    assert {row[0] for row in _add(context, tmp_path, labels, stars, label_map=mapping)} <= {None, "1", "2", "3", "4"}
 
 
 def test_signs_count(context: Context, tmp_path: Path) -> None:
