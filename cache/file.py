@@ -61,24 +61,33 @@ class StoreFile:
         Raises:
             StoreError: No store, no sdc store, a newer one, a locked or full one.
         """
-        import duckdb
-
         options = OPTIONS if beside else SEALED
         con = self._connect(write=write, options=options)
         try:
-            if self._seen < len(MIGRATIONS) and self.applied(con) < len(MIGRATIONS):
+            with self.failures():
+                if self._seen < len(MIGRATIONS) and self.applied(con) < len(MIGRATIONS):
+                    if write:
+                        self._migrate(con)
+                    else:  # made by an older sdc, or on a machine that stopped while it was being made
+                        con.close()
+                        self._bring_up_to_date()
+                        con = self._connect(write=False, options=options)
+                self._seen = len(MIGRATIONS)  # a store never goes back: one look in the life of a process is enough
                 if write:
-                    self._migrate(con)
-                else:  # made by an older sdc, or on a machine that stopped while it was being made
-                    con.close()
-                    self._bring_up_to_date()
-                    con = self._connect(write=False, options=options)
-            self._seen = len(MIGRATIONS)  # a store never goes back: one look in the life of a process is enough
-            if write:
-                con.begin()
-            yield con
-            if write:
-                con.commit()
+                    con.begin()
+                yield con
+                if write:
+                    con.commit()
+        finally:
+            con.close()  # rolls back what was not committed
+
+    @contextmanager
+    def failures(self) -> Iterator[None]:
+        """Makes what DuckDB says of this file, while it is read or written, a StoreError."""
+        import duckdb
+
+        try:
+            yield
         except (duckdb.Error, RuntimeError) as error:
             raise_if_stopped(error)
             if not isinstance(error, duckdb.Error):
@@ -88,8 +97,6 @@ class StoreFile:
             raise StoreError(
                 f"the store failed ({first_line(error)})", str(self.path), "check disk space, then `sdc store verify`"
             ) from error
-        finally:
-            con.close()  # rolls back what was not committed
 
     def _bring_up_to_date(self) -> None:
         try:

@@ -182,7 +182,7 @@ def _contents(source: Store) -> tuple[set[str], list[tuple[str, str, int]]]:
     def attach() -> "DuckDBPyConnection":
         return duckdb.connect(str(source.path), read_only=True, config=dict(SEALED))
 
-    with closing(source.wait_turn(attach)) as con:
+    with closing(source.wait_turn(attach)) as con, source.failures():
         applied = source.applied(con)
         if applied != len(MIGRATIONS):
             raise StoreError(

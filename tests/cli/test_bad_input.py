@@ -724,3 +724,13 @@ def test_a_task_file_with_a_byte_order_mark(place: Place) -> None:
     place.add("x.csv", files.rows(4, labels=("glad", "sad")), "--source", "synthetic", task="moods.toml")
     assert _sdc(place, "sample --lang te --task moods --sizes 2 --repeats 1")[0] == 0
     assert_clean(place)
+
+
+def test_merge_of_a_damaged_store(place: Place, chain_of_stages: Chain) -> None:
+    chain_of_stages(place)
+    content = bytearray(place.store.path.read_bytes())
+    for position in range(3 * 4096, len(content)):  # the headers are sound, all blocks are not
+        content[position] = 0
+    place.write("other.duckdb", bytes(content))
+    code, stdout, stderr = run(place, "sdc store merge other.duckdb --store new.duckdb")
+    check_said(code, stdout, stderr, code=3, says=("other.duckdb", "put a copy back"))
