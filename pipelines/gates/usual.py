@@ -11,7 +11,7 @@ Here: the measures and their limit. Not here: what else the gate `language` look
 from collections.abc import Callable, Sequence
 
 from sdc.pipelines.gates.identifier import LEAST_LETTERS, Guess
-from sdc.pipelines.gates.letters import Letters, held_out
+from sdc.pipelines.gates.letters import Letters, fold, held_out
 
 #: From so many rows on there is something to say; ...
 _LEAST_ROWS = 15
@@ -24,6 +24,9 @@ _MAX_FOLDS = 10
 _ROWS_OF_LETTERS = 50
 #: The share of human rows that may lie above the limit.
 _ODD_SHARE = 0.0025
+#: Rows that share so much of their letters (Jaccard of 4-grams) are one sentence with another filling, and say nothing
+#: of how much texts differ. So many rows are compared, enough to see whether a cell consists of such.
+_SAME, _COMPARED = 0.5, 200
 
 
 class Unlike:
@@ -36,6 +39,11 @@ class Unlike:
 
     def __init__(self, texts: Sequence[str], guesses: Sequence[Guess] | None) -> None:
         chosen = [i for i, text in enumerate(texts) if sum(map(str.isalpha, text)) >= LEAST_LETTERS]
+        step = max(1.0, len(chosen) / _COMPARED)
+        compared = [chosen[int(i * step)] for i in range(min(len(chosen), _COMPARED))]
+        different = [compared[i] for i in _different([texts[i] for i in compared])]
+        if len(chosen) <= _COMPARED or len(different) < _LEAST_ROWS:
+            chosen = different
         self.knows = len(chosen) >= _LEAST_ROWS
         if not self.knows:
             return
@@ -86,6 +94,23 @@ class Scale:
         """Returns how many standard deviations a mean over so many things is above the usual one."""
         mean, number = pair
         return float((mean - self._usual) * number**0.5 / self._spread)
+
+
+def _different(texts: Sequence[str]) -> list[int]:
+    """Returns the places of texts that are not an earlier one with other words in a place or two.
+
+    >>> _different(["remind me to buy milk", "remind me to buy eggs", "remind me to buy bread", "who wrote this song"])
+    [0, 3]
+    """
+    found: list[int] = []
+    kept: list[set[str]] = []
+    for place, text in enumerate(texts):
+        folded = fold(text)
+        grams = {folded[i : i + 4] for i in range(max(1, len(folded) - 3))}
+        if all(len(grams & other) < _SAME * len(grams | other) for other in kept):
+            found.append(place)
+            kept.append(grams)
+    return found
 
 
 def build(texts: Sequence[str], guesses: Sequence[Guess] | None) -> Callable[[str, Guess | None], bool]:

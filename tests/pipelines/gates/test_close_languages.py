@@ -133,6 +133,15 @@ def test_other_texts_of_the_same_people_pass(lang: str, text: str) -> None:
     assert reason(lang, text) is None
 
 
+@pytest.mark.parametrize("times", [1, 30])
+def test_rows_that_are_one_sentence_with_other_fillings_are_no_norm(times: int) -> None:
+    """Reviews called "good film number 1" to 10: 98 % of other people's English was said to read like no English."""
+    filled = [f"Včeraj je bil {word} film številka {i} zelo lep" for word in ("dober", "slab") for i in range(10)]
+    check = language.build(Reference(cell=cell("sl"), human=filled * times), language.THRESHOLD)
+    assert [text for text in (*PEOPLE["sl"], *MORE["sl"]) if check(text)] == []
+    assert check("Yesterday we went to the sea with the children, and it was wonderful.")
+
+
 def test_rows_of_people_lower_the_limit_and_raise_it() -> None:
     assert language._limit([], 3.0) == 3.0
     assert language._limit([-2.0] * 20, 3.0) == 3.0  # so few say nothing
