@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sdc.cache import copies, replies
+from sdc.cache import copies, inside, replies
 from sdc.cache.compact import compact, quoted
 from sdc.cache.earlier import copy_replies, take_over
 from sdc.cache.file import SEALED, is_locked, seal
@@ -199,6 +199,9 @@ def _contents(source: Store) -> tuple[set[str], list[tuple[str, str, int]]]:
             raise _unsafe(source, f"its table {computed[0][0]} has computed columns")
         keys = {row[0] for row in con.execute("select key from artifacts").fetchall()}
         blobs = con.execute("select key, name, digest, bytes from blobs").fetchall()
+    odd = next((key for key in keys if not inside.is_digest(key)), None)
+    if odd is not None:
+        raise _unsafe(source, f"{odd[:80]!r} is no key")
     wrong = blob_faults(blobs)
     if wrong:
         raise _unsafe(source, next(iter(wrong.values())))

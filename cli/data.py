@@ -8,7 +8,7 @@ import typer
 
 from sdc.cli import data_show, options, render
 from sdc.errors import UsageError
-from sdc.pipelines import cells, data_tables
+from sdc.pipelines import cells, data_tables, lineage
 from sdc.pipelines import data as stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.data_files import Format
@@ -95,6 +95,7 @@ def add(
             raise UsageError("--paper takes a whole folder", "sdc data add", "leave FILE and the other flags out")
         outcomes = stage.add_paper(context, paper)
         _paper_table(outcomes)
+        _incomplete(context, outcomes)
     else:
         cell = _cell(context, files, lang, task, split, source)
         outcomes = stage.add_set(context, cell, files or [], config, append=append, drop_leaks=drop_leaks)
@@ -174,6 +175,14 @@ def _paper_table(outcomes: list[Outcome]) -> None:
             render.note(f"{outcome.summary['file']}: {_counts(outcome.summary)}")
 
 
+def _incomplete(context: Context, outcomes: Sequence[Outcome]) -> None:
+    """Says which of the languages and tasks that came in lack a test."""
+    found = context.store.get_many([outcome.key for outcome in outcomes]).values()
+    untested = lineage.without_test(context, [f"{artifact.lang}/{artifact.task}" for artifact in found])
+    if untested:
+        render.note(untested)
+
+
 def _label_counts(summary: Mapping[str, Any]) -> list[int]:
     return [count["accepted"] if isinstance(count, dict) else count for count in summary["labels"].values()]
 
@@ -194,6 +203,7 @@ def fetch(
     outcomes = stage.fetch(context, found, folder=folder, drop_leaks=drop_leaks)
     for outcome in outcomes:
         render.summary(f"data {outcome.summary['file']}", outcome, _counts(outcome.summary))
+    _incomplete(context, outcomes)
     render.emit(outcomes, as_json=as_json)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sdc.errors import UsageError
+from sdc.pipelines import data_json
 from sdc.pipelines.data_files import Frame, Record
 from sdc.pipelines.data_labels import Labels, is_missing
 from sdc.pipelines.tasks import is_number, normalise
@@ -148,7 +149,8 @@ def _unnamed(frame: Frame, labels: Labels, *, text: str | None, label: str | Non
         row = next((record.cells for record in frame.records if record.broken is None), {})
         shown = ", ".join(f"{name} {str(value)[:30]!r}" for name, value in list(row.items())[:8])
         what = f"the file has no header, and nothing tells which column is which; the first row has {shown}"
-        raise UsageError(what, frame.where, "name them by number: --text-column 2 --label-column 1")
+        guess = f"--text-column {text or 'N'} --label-column {label or 'N'}"
+        raise UsageError(what, frame.where, f"name them by number: {guess}")
     return text, label
 
 
@@ -196,6 +198,8 @@ def _by_name(frame: Frame, labels: Labels) -> str:
                 if sign in frame.columns[0]
             ]
             fix = f"is the delimiter another one? add --delimiter {others[0]}" if others else fix
+        elif len(frame.records) == 1 and (lists := data_json.paths(frame.records[0].cells)):
+            fix = f"say where the records stand: --records {lists[0]}"
         elif any(labels.id(title) is not None for title in frame.first):
             fix += ", or add --no-header if the first line is a row"
         raise UsageError(f"no text column among {_list(frame)}", frame.where, fix)

@@ -208,7 +208,7 @@ def _delimiter(path: Path, form: Format) -> str:
         lines = [line for line, _ in zip(file, range(20), strict=False) if line.strip()]
     if lines and all("\t" in line for line in lines):
         return "\t"
-    raise DataError("nothing says what separates the cells", str(path), 'name it: --delimiter tab, ";" or ","')
+    raise DataError("nothing says what separates the cells", str(path), 'name it: --delimiter tab, ";", "|" or ","')
 
 
 def _json(path: Path, form: Format, max_rows: int) -> Frame:

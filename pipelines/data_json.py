@@ -100,7 +100,7 @@ def _at(whole: Any, path: str, where: str) -> list[Any]:
 
 
 def _one_object(whole: Mapping[str, Any], where: str) -> UsageError:
-    found = _paths(whole)
+    found = paths(whole)
     if found:
         fix = f"say where the records stand: --records {found[0]}"
         return UsageError(f"the file is one JSON object; it has {_lists(whole)}", where, fix)
@@ -108,21 +108,21 @@ def _one_object(whole: Mapping[str, Any], where: str) -> UsageError:
 
 
 def _lists(value: Mapping[str, Any]) -> str:
-    found = _paths(value)
+    found = paths(value)
     if not found:
         return "no list of records"
     more = " ..." if len(found) > _LISTS_SHOWN else ""
     return "the lists " + ", ".join(found[:_LISTS_SHOWN]) + more
 
 
-def _paths(value: Mapping[str, Any], *, depth: int = 3) -> list[str]:
+def paths(value: Mapping[str, Any], *, depth: int = 3) -> list[str]:
     """Returns the paths of lists of objects, the nearest first."""
     here = [str(name) for name, item in value.items() if isinstance(item, list) and _is_list_of_records(item)]
     deeper = [
         f"{name}.{path}"
         for name, item in value.items()
         if isinstance(item, dict) and depth > 1
-        for path in _paths(item, depth=depth - 1)
+        for path in paths(item, depth=depth - 1)
     ]
     return here + deeper
 

@@ -107,7 +107,7 @@ def train_data_of(context: Context, artifact: Artifact) -> Artifact | None:
     return current
 
 
-def without_test(context: Context, cells: Sequence[Cell]) -> str | None:
+def without_test(context: Context, cells: Sequence[Cell | str]) -> str | None:
     """Returns a line that names the cells without human test examples, which no student can be tested on; or None."""
     found = context.store.query(
         "select distinct lang || '/' || task from artifacts where stage = 'data' and summary ->> '$.split' = 'test'"

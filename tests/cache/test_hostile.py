@@ -94,6 +94,15 @@ def test_a_digest_that_is_a_path_is_a_fault_and_is_not_merged(
         store.blobs.path(digest)
 
 
+def test_a_key_that_is_a_path_is_not_merged(store: Store, chain: Chain, tmp_path: Path) -> None:
+    with store.open(write=True) as con:
+        con.execute("update artifacts set key = '../../out' where key = ?", [chain["train"].key])
+    target = Store(tmp_path / "target" / "store.duckdb")
+    with pytest.raises(StoreError, match=r"'\.\./\.\./out' is no key"):
+        upkeep.merge(target, store.path)
+    assert target.everything() == []
+
+
 def _replace_by_view(store: Store, table: str, secret: Path) -> None:
     import duckdb
 

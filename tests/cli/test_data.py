@@ -108,8 +108,18 @@ def test_paper_prints_one_key_per_file() -> None:
     result = _sdc("add", "--paper", "p")
     assert result.exit_code == 0 and len(result.stdout.split()) == 2
     assert "topic/te-test.csv" in result.stderr and "2 files, 2 rows; 0 were already there" in result.stderr
+    assert "no test examples" not in result.stderr
     again = _sdc("add", "--paper", "p")
     assert again.stdout == result.stdout and "2 were already there" in again.stderr
+
+
+def test_paper_names_the_cells_without_a_test() -> None:
+    Path("p/topic").mkdir(parents=True)
+    for name in ("te-test", "te-train_full", "sw-train_full"):
+        Path(f"p/topic/{name}.csv").write_text("text,intent,label\na,travel,1\n")
+    for _ in range(2):
+        result = _sdc("add", "--paper", "p")
+        assert result.exit_code == 0 and "no test examples of sw/topic: nothing can be tested there" in result.stderr
 
 
 def test_fetch_from_a_local_copy() -> None:

@@ -80,7 +80,9 @@ def test_a_file_without_a_header_loses_no_row(context: Context, tmp_path: Path) 
         UsageError, match=r"the first row seems to be no header: 'negative' is a label; add --no-header"
     ):
         _add(context, path, text_column="one", label_column="negative")
-    with pytest.raises(UsageError, match=r"first row has 1 '7', 2 'one', 3 'negative'; .*--text-column 2"):
+    with pytest.raises(
+        UsageError, match=r"first row has 1 '7', 2 'one', 3 'negative'; .*--text-column N --label-column 3"
+    ):
         _add(context, path)
     assert _rows(context, _add(context, path, Format(header=False), text_column="2")) == WANTED
     assert _rows(context, _add(context, path, Format(header=False), text_column="2", label_column="3")) == WANTED
@@ -161,6 +163,14 @@ def test_an_object_over_many_lines_asks_for_its_records(context: Context, tmp_pa
     path = _file(tmp_path, "x.json", json.dumps({"train": RECORDS, "test": RECORDS}, indent=1))
     with pytest.raises(UsageError, match="has the lists train, test; say where the records stand: --records train"):
         _add(context, path)
+
+
+def test_an_object_in_one_line_asks_for_its_records(context: Context, tmp_path: Path) -> None:
+    path = _file(tmp_path, "x.json", json.dumps({"version": 1, "data": {"items": RECORDS}}))
+    with pytest.raises(UsageError, match=r"--records data\.items"):
+        _add(context, path)
+    row = {"text": "one", "label": "negative", "annotators": [{"name": "a"}]}
+    assert _rows(context, _add(context, _file(tmp_path, "y.jsonl", json.dumps(row)))) == WANTED[:1]
 
 
 def test_odd_items_of_a_list_are_rows(context: Context, tmp_path: Path) -> None:
