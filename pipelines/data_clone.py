@@ -5,6 +5,7 @@ Here: names of folders, files and configurations. Not here: reading the files (`
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,10 @@ _SPLIT_WORDS = {
 }
 _WORDS = re.compile(r"[^\W_]+(?:_[A-Z][a-z]{3}|[-_][A-Z]{2})?(?=$|[^\w]|_)|[^\W_]+")
 _CONFIG = re.compile(r"^\s*-?\s*config_name:\s*['\"]?([^'\"\s#]+)", re.MULTILINE)
+#: A name with a script or a region is that of a language.
+_PLAIN = re.compile(r"[-_]([A-Z][a-z]{3}|[A-Z]{2})$")
+#: How deep folders of languages are looked for.
+_DEPTH = 4
 _SHOWN = 10
 
 
@@ -59,7 +64,7 @@ def place(root: Path, *, lang: str, split: str, config: str | None) -> Place:
     configs = _CONFIG.findall(_card(root))
     if configs and (config in configs or any(map(languages.named, configs))):
         return Place(folder=root, config=config if config in configs else _only(lang, configs, root, "configurations"))
-    if any(map(languages.named, folders)):
+    if any(languages.named(path.name) for path in folders.values()):
         return Place(folder=folders[_only(lang, folders, root, "folders")])
     return _by_files(root, lang=lang, split=split)
 
@@ -70,13 +75,36 @@ def _card(root: Path) -> str:
 
 
 def _folders(root: Path) -> dict[str, Path]:
-    """Returns the folders with data that may be of one language each, by name."""
-    found: dict[str, Path] = {}
-    for parent in (root, root / "data"):
-        for path in sorted(parent.iterdir()) if parent.is_dir() else ():
-            if path.is_dir() and not path.name.startswith(".") and any(_files(path)):
-                found.setdefault(path.name, path)
-    found.pop("data", None)
+    """Returns the folders with data that may be of one language each, by name; by path where several have one name.
+
+    Deeper in a copy (`data/annotated/yor_Latn`) they are those that are plainly called by languages, for folders such
+    as `raw` and `src` are called like one by chance.
+    """
+    found: list[Path] = []
+    for parent in (root, *_below(root)):
+        if any(path in found and languages.named(path.name) for path in (parent, *parent.parents)):
+            continue  # what is in a folder of a language belongs to it
+        folders = [path for path in _below(parent, depth=1) if any(_files(path))]
+        if parent not in (root, root / "data"):
+            folders = [path for path in folders if languages.named(path.name)]
+            if len(folders) < 2 and not any(_PLAIN.search(path.name) for path in folders):
+                continue
+        found += [path for path in folders if path != root / "data"]
+    count = Counter(path.name for path in found)
+    return {path.name if count[path.name] == 1 else str(path.relative_to(root)): path for path in found}
+
+
+def _below(folder: Path, *, depth: int = _DEPTH) -> list[Path]:
+    """Returns the folders below one that are not hidden, those nearer to it first."""
+    found, level = [], [folder]
+    for _ in range(depth):
+        level = [
+            path
+            for parent in level
+            for path in (sorted(parent.iterdir()) if parent.is_dir() else ())
+            if path.is_dir() and not path.is_symlink() and not path.name.startswith(".")
+        ]
+        found += level
     return found
 
 
@@ -87,11 +115,11 @@ def _files(folder: Path) -> Iterable[Path]:
 def _only(lang: str, names: Iterable[str], root: Path, what: str) -> str:
     """Returns the one name that stands for a language."""
     names = list(dict.fromkeys(names))
-    fitting = [name for name in names if languages.matches(lang, name)]
-    exact = [name for name in fitting if languages.named(name) == lang]
+    fitting = [name for name in names if languages.matches(lang, Path(name).name)]
+    exact = [name for name in fitting if languages.named(Path(name).name) == lang]
     if len(exact) == 1 or len(fitting) == 1:
         return (exact or fitting)[0]
-    shown = ", ".join(fitting or [name for name in names if languages.named(name)][:_SHOWN])
+    shown = ", ".join(fitting or [name for name in names if languages.named(Path(name).name)][:_SHOWN])
     if fitting:
         raise DataError(f"several {what} fit {lang}: {shown}", str(root), "say which with --from or a longer --lang")
     raise DataError(f"nothing in {lang} is there; the {what} are {shown}", str(root), "correct --lang or --from")
@@ -137,5 +165,6 @@ def load_arguments(found: Place, *, split: str) -> Mapping[str, object]:
     if found.config is not None:
         arguments["name"] = found.config
     if found.files:
-        arguments["data_files"] = {split: [str(path) for path in found.files]}
+        # `datasets` puts the folder in front of paths that are not absolute.
+        arguments["data_files"] = {split: [str(path.absolute()) for path in found.files]}
     return arguments

@@ -149,3 +149,28 @@ def test_a_label_that_the_set_does_not_name(context: Context, tmp_path: Path, va
         ).to_parquet(str(tmp_path / f"{split}.parquet"))
     train, _ = data.fetch(context, [_cell("yo")], folder=tmp_path)
     assert train.summary["ok"] == 10 and train.summary["statuses"].get("unlabelled", 0) == (value != 2)
+
+
+def test_folders_of_languages_are_found_deeper_in_a_copy(context: Context, tmp_path: Path) -> None:
+    """The layout of SIB-200's repository; all three languages came in as Yoruba."""
+    for lang in ("yor_Latn", "tel_Telu", "swh_Latn"):
+        for split in ("train", "dev", "test"):
+            _write(tmp_path / "clone" / "data" / "annotated" / lang / f"{split}.tsv", lang)
+    (tmp_path / "clone" / "src").mkdir()
+    (tmp_path / "clone" / "src" / "requirements.txt").write_text("datasets\n")
+    assert _texts(context, _cell("yo"), tmp_path / "clone") == [["yor_Latn"] * 3] * 2
+    with pytest.raises(DataError, match=r"nothing in ha is there; the folders are .*tel_Telu, yor_Latn"):
+        data.fetch(context, [_cell("ha")], folder=tmp_path / "clone")
+    _write(tmp_path / "clone" / "data" / "translated" / "yor_Latn" / "train.tsv", "other")
+    with pytest.raises(DataError, match="several folders fit yo: data/annotated/yor_Latn, data/translated/yor_Latn"):
+        data.fetch(context, [_cell("yo")], folder=tmp_path / "clone")
+
+
+def test_a_copy_may_be_named_by_a_relative_path(
+    context: Context, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for lang in ("yo", "te"):
+        for split in ("train", "test"):
+            _write(tmp_path / "clone" / f"{split}-{lang}.csv", lang)
+    monkeypatch.chdir(tmp_path)
+    assert _texts(context, _cell("yo"), Path("clone")) == [["yo"] * 3] * 2
