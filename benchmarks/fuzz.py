@@ -27,6 +27,8 @@ from sdc.pipelines.text.visible import visible
 
 _CODES = (0, 2, 3, 4, 5)
 _LINE = re.compile(r"sdc: \S[^\n]*[^;\s]; [^;\n]*\w[^\n]*")
+#: The note after the errors of a command over many cells, of which each has one line.
+_SEE_ABOVE = "are incomplete, see above"
 _MEMORY_BYTES = 12 * 2**30
 
 
@@ -73,7 +75,9 @@ def judged(ended: Ended, *, as_data: bool) -> list[str]:
         faults.append("a traceback")
     lines = ended.stderr.splitlines()
     errors = [line for line in lines if line.startswith("sdc: ")]
-    if ended.code and not faults and (len(errors) != 1 or lines[-1:] != errors or not _LINE.fullmatch(errors[0])):
+    last = lines[:-1] if lines and lines[-1].endswith(_SEE_ABOVE) else lines
+    is_said = errors and last[-1:] == errors[-1:] and len({line.rpartition(": ")[2] for line in errors}) == len(errors)
+    if ended.code and not faults and not (is_said and all(map(_LINE.fullmatch, errors))):
         faults.append("an error is one line with a next step, and the last")
     if not ended.code and errors:
         faults.append("an error, and the exit code is 0")

@@ -17,6 +17,8 @@ from sdc.cache.store import Store
 STORE = "store/store.duckdb"
 #: What takes another time in each run, or says when it was.
 _TIMES = {"created_at", "used_at", "decided_at", "seconds", "energy_kwh", "wall_s", "fit_s", "seconds_per_epoch"}
+#: What says that there were earlier attempts.
+_ATTEMPTS = {"earlier"}
 
 
 def read(place: Path, *, out: str) -> dict[str, Any]:
@@ -66,7 +68,7 @@ def _timeless(value: Any) -> Any:
     if isinstance(value, dict):
         if value.get("name") == "linear.safetensors":  # its last bits depend on where in memory a process has its rows
             value = {**value, "digest": None}
-        return {name: _timeless(item) for name, item in value.items() if name not in _TIMES}
+        return {name: _timeless(item) for name, item in value.items() if name not in _TIMES | _ATTEMPTS}
     return [_timeless(item) for item in value] if isinstance(value, list) else value
 
 

@@ -44,7 +44,8 @@ class Cells:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for message, cells in self._errors.items():
-            render.fail(_line(message, cells))
+            if message != str(error):  # which the error boundary says
+                render.fail(_line(message, cells))
         if error is not None:
             if self._begun < self._total:
                 render.note(f"{self._command}: {self._total - self._begun} of {self._total} were not begun")

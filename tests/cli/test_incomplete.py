@@ -10,6 +10,8 @@ import pytest
 
 from scripted import add_data, add_import, unlike_any
 from sdc.cache.store import Store
+from sdc.cli.incomplete import Cells
+from sdc.errors import StoreError
 from sdc.pipelines import cells
 from sdc.pipelines.cells import Cell
 
@@ -112,6 +114,14 @@ def test_an_error_of_the_engine_that_repeats_ends_the_command(three: Store, invo
     done = invoke("gen", "--lang", "te,id,sw", "--task", "sentiment", "--model", str(tmp_path / "broken"))
     assert done.exit_code in (2, 4) and done.stdout == ""
     assert len([line for line in done.stderr.splitlines() if line.startswith("sdc: ")]) <= 2
+
+
+def test_an_error_that_ends_the_command_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(StoreError, match="no store"), Cells("sample", total=3) as cells:
+        for cell in ("te/topic", "sw/topic", "en/topic"):
+            with cells.one(cell):
+                raise StoreError("no store", "x.duckdb", "make one")
+    assert capsys.readouterr().err == "sample: 1 of 3 were not begun\n"
 
 
 def test_hints_fit_the_source(store: Store, invoke: Invoke) -> None:
