@@ -7,9 +7,9 @@ copies of human rows are found, and how long it takes.
 The gates of a cell know all its human train rows and test rows. Human rows meet the gates that look at a text alone;
 those that compare (copy, test, duplicate) are about synthetic rows, and a human row would be found to be itself. Train
 rows set the norm of their cell (up to 2,000 of them); test rows do not. The same is then measured with gates that know
-ten human rows per label only, as users have: the mean over some draws, and the worst. No row sets the limit that it is
-judged by: human rows are also measured by gates that know the other four fifths of their file (`held out`), and the
-rows shown to gates that know ten per label are none of those.
+ten human rows per label only, as users have: the mean over files and draws, and the worst (`--ten-only` measures
+nothing else). No row sets the limit that it is judged by: human rows are also measured by gates that know the other
+four fifths of their file (`held out`), and the rows shown to gates that know ten per label are none of those.
 
 With `--related FOLDER` (files `tur_Latn-test.tsv` with a column `text`, as of SIB-200), sentences of languages that are
 close to that of a cell are measured, too: the share that the gates refuse with all human rows, and with ten per label.
@@ -43,11 +43,6 @@ LEAST_BROKEN, MOST_HUMAN = 0.95, 0.01
 PER_LABEL = 10
 #: Parts of a file that are held out in turn, and how many rows of one part or draw are shown to the gates.
 FOLDS, MOST_SHOWN = 5, 1500
-#: Files of close languages for each language.
-RELATED = {
-    "az": ("tur", "tuk", "uzn"), "de": ("nld", "ltz"), "en": ("nld", "ltz"), "ro": ("ita", "fur", "spa"),
-    "sw": ("kik", "kin", "lin", "zul"), "te": ("tam", "kan"),
-}  # fmt: skip
 #: Gates that see what the README of the data counts as visibly broken.
 FORM = ("characters", "chatter", "separator", "glued", "script")
 ALONE = [name for name, gate in gates.GATES.items() if not gate.compares]
@@ -147,21 +142,26 @@ def few(files: Files, draws: int, related: Mapping[str, Sequence[str]]) -> dict[
     for text, label in files.rows["human"]:
         if text.strip():
             by_label[label].append(text)
+    files_shown = {
+        kind: random.Random(0).sample(texts, min(MOST_SHOWN, len(texts)))
+        for kind, texts in (("human", files.texts("human")), ("test", files.texts("test")))
+    }
     rates, close = [], []
     for draw in range(draws):
         rng = random.Random(draw)
         seeds = [t for texts in by_label.values() for t in rng.sample(texts, min(PER_LABEL, len(texts)))]
         known = set(seeds)
-        everyone = [text for text in files.texts("human") + files.texts("test") if text not in known]
         flag = alone(Reference(cell=files.cell, human=seeds))
-        counts = flags(flag, rng.sample(everyone, min(MOST_SHOWN, len(everyone))))
-        rates.append((counts["any"] / counts["rows"], counts["gates"]))
+        for kind, texts in files_shown.items():
+            counts = flags(flag, [text for text in texts if text not in known])
+            rates.append((counts["any"] / counts["rows"], kind, counts["gates"]))
         close.append({name: share(flag, texts) for name, texts in related.items()})
     worst = max(rates, key=lambda rate: rate[0])
     return {
-        "mean": statistics.mean(rate for rate, _ in rates),
+        "mean": statistics.mean(rate for rate, _, _ in rates),
         "worst": worst[0],
-        "worst_gates": worst[1],
+        "worst_gates": worst[2],
+        "files": {name: [rate for rate, kind, _ in rates if kind == name] for name in files_shown},
         "related": {name: statistics.mean(found[name] for found in close) for name in related},
     }
 
@@ -169,16 +169,6 @@ def few(files: Files, draws: int, related: Mapping[str, Sequence[str]]) -> dict[
 def share(flag: Callable[[str], set[str]], texts: Sequence[str]) -> float:
     """Returns the share of texts that any gate flags."""
     return sum(bool(flag(text)) for text in texts) / len(texts)
-
-
-def load_related(folder: Path | None, lang: str) -> dict[str, list[str]]:
-    """Returns the sentences of the languages that are close to one, by their code."""
-    found: dict[str, list[str]] = {}
-    for name in RELATED.get(lang, ()) if folder else ():
-        (path,) = folder.glob(f"{name}_*.tsv")
-        with path.open(encoding="utf-8", newline="") as file:
-            found[name] = [row["text"] for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)]
-    return found
 
 
 def fold(text: str) -> str:
@@ -258,36 +248,47 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="folder in the layout of the paper's data")
     parser.add_argument("--only", action="append", default=[], metavar="TASK/LANG", help="only this cell; repeatable")
     parser.add_argument("--draws", type=int, default=3, help="draws of ten rows per label; 0 leaves them out")
+    parser.add_argument("--ten-only", action="store_true", help="only measure gates that know ten rows per label")
     parser.add_argument("--related", type=Path, metavar="FOLDER", help="sentences of close languages")
     parser.add_argument("--json", action="store_true", help="only JSON, with all figures")
     options = parser.parse_args()
+    from gates_memory import remember_guesses
+    from gates_related import load_related  # the folder of this script is where Python looks first
+    from gates_table import table
+
     readme = options.data / "README.md"
     lines = _LINE.findall(readme.read_text("utf-8")) if readme.is_file() else []
     counted = {f"{lang}/{task}": int(number) for task, lang, number in lines}
     known = tomllib.loads(Path(__file__).with_name("broken_rows.toml").read_text("utf-8"))
+    if options.ten_only:
+        remember_guesses()
     results = []
     for files in load(options.data, options.only):
         name, task = str(files.cell), files.cell.task.name
         rows = known.get(task, {}).get(files.cell.lang, {})
         number = counted.get(name)
+        related = load_related(options.related, files.cell.lang)
+        if options.ten_only:
+            print(json.dumps({"cell": name, **few(files, options.draws, related)}), flush=True)
+            continue
         results.append(
             measure(
                 files,
                 known=rows or ({"rows": -1} if number else {}),
                 counted=number,
                 draws=options.draws,
-                related=load_related(options.related, files.cell.lang),
+                related=related,
             )
         )
         print(f"{name} measured", file=sys.stderr)
+    if options.ten_only:
+        return
     if not results:
         raise SystemExit(
             f"{options.data}: no cell with the files topic/te-test.csv, -train_human_parsed.csv, -train_full.csv"
         )
     over_all, missed = summary(results)
     if not options.json:
-        from gates_table import table  # the folder of this script is where Python looks first
-
         print("\n".join(table(results, list(gates.GATES), ALONE)))
         print("".join(f"\nmissed: {line}" for line in missed) or "\nall targets are met")
     print(json.dumps({"benchmark": "gates", **over_all, **({"cells": results} if options.json else {})}))

@@ -16,8 +16,12 @@ THRESHOLD = 1.0
 
 SIGNS = (
     Sign(pattern=r"(?<=[\p{L}\p{M}])\N{REPLACEMENT CHARACTER}+(?=[\p{L}\p{M}])", reason="a letter is lost (U+FFFD)"),
-    # In human texts often all that is left of an emoji.
-    Sign(pattern=r"\N{REPLACEMENT CHARACTER}", reason="a replacement character (U+FFFD)"),
+    # In human texts often all that is left of an emoji, which seldom stands right beside a letter.
+    Sign(
+        pattern=r"\N{REPLACEMENT CHARACTER}",
+        few=r"(?<=[\p{L}\p{M}])\N{REPLACEMENT CHARACTER}|\N{REPLACEMENT CHARACTER}(?=[\p{L}\p{M}])",
+        reason="a replacement character (U+FFFD)",
+    ),
     Sign(pattern=r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", reason="a control character"),
     Sign(pattern=r"[\p{Co}\p{Cs}\uFDD0-\uFDEF\uFFFE\uFFFF]", reason="a character without a meaning"),
     Sign(pattern=r"<0x[0-9A-Fa-f]{2}>|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}", reason="an escaped byte or letter"),

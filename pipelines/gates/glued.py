@@ -18,6 +18,8 @@ THRESHOLD = 2.0
 _SHARE, _MOST_NEEDED, _LEAST_NEEDED = 0.3, 20, 4
 #: Where people break lines, so many times their lines are too many, or lines that are each as long as a whole row.
 _MORE_LINES = 2
+#: What none of fewer rows does, one in twenty people may do (3 / n): until then they are taken to break a line.
+_FEW_ROWS = 60
 #: Human rows end in a full stop or the like if at least so many of them do.
 _MOSTLY = 0.5
 #: Sentences count as answers from so many on, if they are so many times what people write, and their number and the
@@ -30,6 +32,8 @@ def build(reference: Reference, threshold: float) -> Callable[[str], str | None]
     """Returns a check for rows of at least `threshold` answers."""
     lines, whole_rows = _lines(reference)
     most_lines, most_rows = reference.habit(lines), reference.habit(whole_rows)
+    if 0 < len(reference.sample) < _FEW_ROWS:
+        most_lines = max(most_lines, 2)
     most_numbered = reference.habit(numbered)
     too_long, too_many = _far_out(reference)
 

@@ -6,6 +6,7 @@ Words in another script, names of users and addresses do not count. How much evi
 people: more where they look foreign themselves, because they mix languages or leave out accents, else less.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 from sdc.pipelines.gates import usual, writing
@@ -13,11 +14,13 @@ from sdc.pipelines.gates.identifier import Guess, Identifier, known
 from sdc.pipelines.gates.reference import Reference
 
 #: The least evidence against the language without human rows: the other is e to the power of this times as probable.
-THRESHOLD = 3.0
+THRESHOLD = 3.5
 #: Where less of a text is in the cell's own script, the rest is no loan word.
 _LEAST_OWN = 0.3
-#: Human rows lower the limit where there are many: up to so many say nothing, and the threshold counts as so many more.
-_FEW_ROWS, _PRIOR_ROWS = 20, 80
+#: Human rows lower the limit as far as it is sure that no more than this share of other rows of people lies above it.
+_MOST_ABOVE = 0.01
+#: So much more evidence than the highest row of people has is another language: rows that were not drawn reach higher.
+_HEADROOM = 1.0
 #: Less evidence is none, whatever people write: a short text with a foreign name in it has as much.
 _LEAST = 1.0
 #: The share of human rows whose evidence may be above the limit.
@@ -58,13 +61,31 @@ def build(reference: Reference, threshold: float) -> Callable[[str], str | None]
 def _limit(evidence: Sequence[float], threshold: float) -> float:
     """Returns the evidence that people's own rows hardly ever have; the threshold without any, and never below 1.
 
-    >>> [_limit([-4.0] * rows, 3.0) for rows in (20, 30, 1000)], _limit([9.0, 8.0] * 50, 3.0)
-    ([3.0, 1.0, 1.0], 9.0)
+    >>> [round(_limit([-1.0] * rows, 3.0), 1) for rows in (20, 100, 1000)], _limit([9.0, 8.0] * 50, 3.0)
+    ([2.5, 1.1, 1.0], 9.0)
     """
     if not evidence:
         return threshold
-    found = sorted(evidence, reverse=True)[min(len(evidence) - 1, max(1, int(_ODD_SHARE * len(evidence))))]
-    if found >= threshold:
-        return found  # one row may have strayed in, two say what people do
-    share = max(0, len(evidence) - _FEW_ROWS) / (len(evidence) + _PRIOR_ROWS)
-    return max(_LEAST, share * found + (1 - share) * threshold)
+    found, place = sorted(evidence, reverse=True), int(_ODD_SHARE * len(evidence))
+    second = found[min(len(found) - 1, max(1, place))]
+    if second >= threshold:
+        return second  # one row may have strayed in, two say what people do
+    sure = _confidence(len(found), place)
+    return max(_LEAST, sure * min(found[place] + _HEADROOM, threshold) + (1 - sure) * threshold)
+
+
+def _confidence(rows: int, place: int) -> float:
+    """Returns how sure it is that at most 1 % of all rows of people lie above the one at this place of so many drawn.
+
+    It is the probability that more than `place` of the rows that were drawn are among the highest 1 % of all.
+
+    Source: confidence intervals of quantiles by order statistics, David and Nagaraja (2003), section 7.1.
+
+    >>> [round(_confidence(rows, 0), 2) for rows in (2, 20, 100, 300)]
+    [0.02, 0.18, 0.63, 0.95]
+    """
+    fewer = sum(
+        math.comb(rows, number) * _MOST_ABOVE**number * (1 - _MOST_ABOVE) ** (rows - number)
+        for number in range(place + 1)
+    )
+    return max(0.0, 1 - fewer)

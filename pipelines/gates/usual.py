@@ -9,6 +9,7 @@ Here: the measures and their limit. Not here: what else the gate `language` look
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from sdc.pipelines.gates.identifier import LEAST_LETTERS, Guess
 from sdc.pipelines.gates.letters import Letters, fold, held_out
@@ -27,6 +28,9 @@ _ODD_SHARE = 0.0025
 #: Rows that share so much of their letters (Jaccard of 4-grams) are one sentence with another filling, and say nothing
 #: of how much texts differ. So many rows are compared, enough to see whether a cell consists of such.
 _SAME, _COMPARED = 0.5, 200
+#: What a text is about moves its mean as much as chance moves that of so many things (bytes, letters): a long text is
+#: no surer without end, else people's longest rows are the most unlike.
+_MOST_SAID = 100
 
 
 class Unlike:
@@ -85,7 +89,7 @@ class Scale:
 
         means, numbers = np.array(pairs, dtype=float).T
         self._usual = float(np.median(means))
-        off = np.sort((means - self._usual) * np.sqrt(numbers))
+        off = np.sort((means - self._usual) * _weight(numbers))
         # What is above the usual varies more, often by a few rows: without the odd one, whichever estimate is wider.
         kept = off[: -max(1, len(off) // 100)]
         self._spread = max(float(np.quantile(off, 0.84)), float(np.sqrt(np.mean(kept**2))), 1e-9)
@@ -93,7 +97,16 @@ class Scale:
     def __call__(self, pair: tuple[float, int]) -> float:
         """Returns how many standard deviations a mean over so many things is above the usual one."""
         mean, number = pair
-        return float((mean - self._usual) * number**0.5 / self._spread)
+        return float((mean - self._usual) * _weight(number) / self._spread)
+
+
+def _weight(number: Any) -> Any:
+    """Returns one over the standard error of a mean over so many things, up to a factor: texts differ, and letters do.
+
+    >>> [round(_weight(number), 1) for number in (0, 1, 100, 10_000)]
+    [0.0, 1.0, 7.1, 10.0]
+    """
+    return (number / (1 + number / _MOST_SAID)) ** 0.5
 
 
 def _different(texts: Sequence[str]) -> list[int]:

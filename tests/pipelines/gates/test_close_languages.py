@@ -144,9 +144,10 @@ def test_rows_that_are_one_sentence_with_other_fillings_are_no_norm(times: int) 
 
 def test_rows_of_people_lower_the_limit_and_raise_it() -> None:
     assert language._limit([], 3.0) == 3.0
-    assert language._limit([-2.0] * 20, 3.0) == 3.0  # so few say nothing
-    assert 1.0 < language._limit([-2.0] * 30, 3.0) < 3.0
+    assert 2.2 < language._limit([-2.0] * 20, 3.0) < 3.0  # so few say little
+    assert 1.5 < language._limit([-2.0] * 30, 3.0) < 2.2
     assert language._limit([-2.0] * 2000, 3.0) == 1.0
+    assert language._limit([0.5] * 2000, 3.0) == pytest.approx(1.5, abs=0.01)  # others reach a little higher
     assert language._limit([*[-2.0] * 1999, 50.0], 3.0) == 1.0  # one that strayed in
     assert language._limit([7.0] * 20, 3.0) == 7.0
 
@@ -170,7 +171,21 @@ def test_letters_of_a_language_are_less_surprising_than_others() -> None:
     assert alone[0] == alone[2] and alone[1][0] > alone[0][0]
 
 
-def test_a_scale_takes_long_texts_to_vary_less() -> None:
+def test_how_far_few_rows_lower_the_limit_is_how_sure_they_make_it() -> None:
+    def sure(rows: int) -> float:
+        return language._confidence(rows, int(language._ODD_SHARE * rows))
+
+    # By hand: none of 20 rows is among the highest 1 % with a probability of 0.99 ** 20.
+    assert language._confidence(20, 0) == pytest.approx(1 - 0.99**20)
+    assert language._confidence(20, 1) == pytest.approx(1 - 0.99**20 - 20 * 0.01 * 0.99**19)
+    assert sure(20) < 0.2 < sure(70) < 0.6 < sure(100) < 0.7 and sure(2000) > 0.99
+    # A hundred rows that are far from strange do not make a row strange that is only a little so.
+    assert language._limit([-1.5, 0.6] * 50, language.THRESHOLD) > 2.0
+
+
+def test_a_scale_takes_long_texts_to_vary_less_but_not_without_end() -> None:
     scale = Scale([(1.0 + 0.1 * (-1) ** i, 100) for i in range(50)])
-    assert scale((1.2, 100)) == pytest.approx(2 * scale((1.2, 25)), rel=1e-6)
+    assert scale((1.2, 20)) < scale((1.2, 50)) < scale((1.2, 100)) < scale((1.2, 10_000))
+    # Half of what a text of 100 letters is off by is what it is about: a text of any length can be as far off.
+    assert scale((1.2, 10_000)) < 2**0.5 * scale((1.2, 100))
     assert scale((0.5, 100)) < 0 < scale((1.5, 100))

@@ -20,6 +20,8 @@ from sdc.pipelines.tasks import languages
 HUMAN = ["The old bridge over the river was closed for repairs last week."]
 #: Twenty rows of one or two sentences.
 TWENTY = [f"{unlike_any(i).capitalize()}. {'And more.' if i % 3 == 0 else ''}".strip() for i in range(20)]
+#: So many that what none of them does, few people do.
+SIXTY = [f"{unlike_any(i).capitalize()}. {'And more.' if i % 3 == 0 else ''}".strip() for i in range(60)]
 
 
 def cell(lang: str) -> Cell:
@@ -193,11 +195,27 @@ def test_an_ordinal_is_no_number_of_an_answer(lang: str, numbered: bool) -> None
         "Wake me at seven.\n\n  Turn off every alarm!\n\nWhich alarms are set?",
         "Wake me at seven.\r\nTurn off all the alarms.",
         "Wake me at seven 2. Turn off the alarm 3. Which alarms are set",
-        "Wake me. " * 30,
+        "Wake me. " * 60,
     ],
 )
 def test_glued(text: str) -> None:
-    assert gate("glued", human=TWENTY)(text)
+    assert gate("glued", human=SIXTY)(text)
+
+
+def test_twenty_rows_do_not_show_that_nobody_breaks_lines() -> None:
+    check = gate("glued", human=TWENTY)
+    assert check("Wake me at seven tomorrow.\nTurn off the second alarm.") is None  # two answers, or a post
+    assert check("Wake me at seven tomorrow, for I have to go.\nTurn off the second alarm in the kitchen.")
+    assert check("Wake me at seven.\n" * 5)
+
+
+def test_few_rows_say_little_about_length_and_lost_emoji() -> None:
+    # A post of 60 times the usual length is one of people where only twenty rows are known, and none with many.
+    lengths = [20 * 1.5 ** (i % 4) for i in range(2000)]
+    assert far_out(lengths[:20], spreads=5) > 2 * far_out(lengths, spreads=5)
+    check, of_many = (gate("characters", human=[unlike_any(i) for i in range(rows)]) for rows in (20, 300))
+    assert check("on my way home \ufffd\ufffd") is None and of_many("on my way home \ufffd\ufffd")
+    assert check("on my way hom\ufffd") and check("\ufffdn my way") and gate("characters")("home \ufffd")
 
 
 @pytest.mark.parametrize(

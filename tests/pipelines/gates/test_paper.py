@@ -44,6 +44,18 @@ def test_the_targets_hold_in_other_cells(paper_data: Path, name: str) -> None:
     assert not found["synthetic"].get("counted_missed")  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", ["sentiment/de", "sentiment/te", "intent/de"])
+def test_with_ten_rows_per_label_people_pass(paper_data: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    benchmark = _benchmark()
+    monkeypatch.setattr(benchmark, "MOST_SHOWN", 500)
+    (files,) = benchmark.load(paper_data, [name])
+    found = benchmark.few(files, 4, {})
+    assert {kind: len(rates) for kind, rates in found["files"].items()} == {"human": 4, "test": 4}
+    assert found["worst"] == max(rate for rates in found["files"].values() for rate in rates) <= 0.01
+
+
 def test_the_list_of_broken_rows_is_what_the_readme_counts(paper_data: Path) -> None:
     lines = _benchmark()._LINE.findall((paper_data / "README.md").read_text("utf-8"))
     counted = {(task, lang): int(number) for task, lang, number in lines if int(number)}
