@@ -192,6 +192,7 @@ def _head_of(network: Any) -> Callable[[str], bool]:
 
 def _renew_head(network: Any) -> None:
     """Initialises the head as `from_pretrained` does where the files have none."""
+    network._is_hf_initialized = False  # some initialise their last layer from the whole, with a spread of its own
     for name, child in network.named_children():
         if name != network.base_model_prefix:
             for module in child.modules():

@@ -3,6 +3,7 @@ import random
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -286,6 +287,30 @@ def test_a_head_that_the_model_brings_is_replaced_and_the_seed_decides_the_new_o
         name for name in first if name in ("classifier.weight", "score.weight")
     }
     assert all(torch.equal(first[name], expected[name]) for name in expected)
+
+
+def test_a_new_head_is_as_wide_as_that_of_a_model_without_one_where_the_whole_initialises_it(
+    tmp_path: Path,
+) -> None:
+    # ModernBERT gives its last layer another spread than its other layers, from its outermost module.
+    from transformers import ModernBertConfig, ModernBertForSequenceClassification
+
+    from sdc.pipelines.engines import networks
+
+    config = ModernBertConfig(
+        vocab_size=20, hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+        pad_token_id=0, bos_token_id=0, eos_token_id=0, cls_token_id=0, sep_token_id=0,
+    )  # fmt: skip
+    network: Any = ModernBertForSequenceClassification(config)
+    network.save_pretrained(tmp_path / "headed")
+    network.base_model.save_pretrained(tmp_path / "plain")
+
+    def head(name: str) -> torch.Tensor:
+        model = models.resolve(Store(tmp_path / "store.duckdb"), str(tmp_path / name))
+        loaded = networks.load(model, "classifier", head_seed=1, num_labels=2)
+        return torch.as_tensor(loaded.classifier.weight)
+
+    assert torch.equal(head("headed"), head("plain"))
 
 
 def test_a_head_is_kept_where_that_is_asked_for_and_is_in_the_key(base: Path, tmp_path: Path) -> None:
