@@ -143,6 +143,7 @@ class OpenaiEngine:
                 group.start_soon(ask_some)
         if fatal:
             raise fatal[0]
+        chat.served.check(self.where)  # all may have been on their way before the first answer came
 
     async def _ask(self, server: Server, chat: Chat, call: Call) -> Reply:
         chat.served.check(self.where)

@@ -53,6 +53,14 @@ def test_what_another_name_answered_is_kept_for_whoever_says_that_it_is_the_same
     assert len(server.journal) == paid + 11
 
 
+def test_another_name_is_said_also_where_all_calls_were_on_their_way(tmp_path: Path) -> None:
+    calls = prompts(6)
+    with FaultServer(model_shown="vendor/other") as server, replies(tmp_path) as cache:
+        with pytest.raises(EngineError, match="served_as=NAME"):
+            Asker(TINY, cache, lambda: engine_at(server, concurrency=6, retries=1), is_server=True).ask(calls)
+        assert (len(server.journal), len(cache)) == (6, 6)
+
+
 def test_limits_stop_a_run_whose_server_counts_no_tokens(tmp_path: Path) -> None:
     said: list[str] = []
     budget = Budget(max_tokens=100)
