@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sdc.cache.store import Artifact
 from sdc.errors import DataError
-from sdc.pipelines import card, cells, gates, lineage
+from sdc.pipelines import card, cells, lineage
 from sdc.pipelines.card import Card
 from sdc.pipelines.card.sides import Example, Sides
 from sdc.pipelines.cells import Cell
@@ -108,8 +108,7 @@ def gather(context: Context, config: CardConfig, cell: Cell, *, artifact: Artifa
         seeds=_seeds(context, generation),
         quotas=_quotas(generation, cell),
         seed=config.seed,
-        verdicts=_judged(context, judgement) if judgement else _gated(cell, rows, human, tests or ()),
-        judged=judgement is not None,
+        verdicts=_judged(context, judgement) if judgement else None,
     )
     return sides, about
 
@@ -143,20 +142,6 @@ def _judged(context: Context, judgement: Artifact) -> tuple[tuple[str | None, st
         where key = ? order by example_key, idx"""
     found = context.store.query(sql, [judgement.key])
     return tuple((by.removeprefix("gate:") if by else None, reason) for by, reason in found)
-
-
-def _gated(
-    cell: Cell, rows: Sequence[Example], human: Sequence[Example], test: Sequence[str]
-) -> tuple[tuple[str | None, str], ...]:
-    """Returns the same of rows that nobody has judged, as the gates see them."""
-    check = gates.build(cell, [example.text for example in human], test)
-    found: list[tuple[str | None, str]] = []
-    for example in rows:
-        stopped = check(example.text)
-        found.append(stopped or (None, ""))
-        if stopped is None:
-            check.accept(example.text)
-    return tuple(found)
 
 
 def _newest_data(context: Context, cell: Cell, split: str) -> Artifact | None:

@@ -7,7 +7,7 @@ import math
 import unicodedata
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
 
 _N = 5
 #: Shared parts are fractions of small numbers: this is less than any difference between two of them.
@@ -45,7 +45,7 @@ def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
 
 def frequencies(texts: Iterable[str]) -> Mapping[int, int]:
     """Returns in how many texts each shingle is, by its hash in this process; an `Index` is quicker with it."""
-    return Counter(number for text in texts for number in _hashes(text))
+    return dict(Counter(number for text in texts for number in _hashes(text)))
 
 
 class Index:
@@ -107,19 +107,22 @@ class Index:
                 found.append((number, similarity))
         return sorted(found)
 
-    def _candidates(self, mine: Set[int]) -> set[int]:
+    def _candidates(self, mine: set[int]) -> set[int]:
         """Returns the texts that may be near: those looked up under a shingle of this one."""
         shared = self._by_hash.keys() & mine
         if sum(len(self._by_hash[one]) for one in shared) > _MANY:  # only then it pays to find the rarest first
             shared &= set(self._looked_up(mine))
         return {number for one in shared for number in self._by_hash[one]}
 
-    def _looked_up(self, found: Set[int]) -> list[int]:
+    def _looked_up(self, found: set[int]) -> list[int]:
         """Returns the rarest, as many as must hold one of those shared with any near duplicate."""
         if self._threshold > 1:
             return []
         num = len(found) - math.ceil(self._threshold * len(found) - _SLACK) + 1
         known = self._frequencies
+        new = found.difference(known)  # most are in no other text: then nothing else needs an order
+        if len(new) >= num:
+            return sorted(new)[:num]
         return [one for _, one in sorted([(known.get(one, 0), one) for one in found])[:num]]
 
 

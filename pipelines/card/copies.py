@@ -47,6 +47,13 @@ def copies(rows: Sequence[str], originals: Sequence[str]) -> list[Copy]:
     return _near(rows, originals, nearest(rows, originals))
 
 
+def _apart(first: Sequence[str], second: Sequence[str], originals: Sequence[str]) -> tuple[list[Copy], list[Copy]]:
+    """Returns the `copies` of two sides, for which the originals are read only once."""
+    both = [*first, *second]
+    found, middle = nearest(both, originals), len(first)
+    return _near(first, originals, found[:middle]), _near(second, originals, found[middle:])
+
+
 def repeats(rows: Sequence[str]) -> list[Copy]:
     """Returns the rows that are nearly an earlier one, each with the nearest.
 
@@ -76,15 +83,16 @@ def measure(sides: Sides) -> Measured:
     seeds = sides.seeds or ()
     of_seeds = copies(ours, seeds)
     known, done = set(map(normalise, seeds)), {copy.text for copy in of_seeds}
-    others = [text for text in theirs if normalise(text) not in known]
+    others = [text for text in theirs if normalise(text) not in known] if known else theirs
+    leaks, human_leaks = _apart(ours, sample, sides.test or ())
     found = {
         "seed_copies": of_seeds if sides.seeds else None,
         "human_copies": copies([text for text in ours if text not in done], others) if others else None,
-        "leaks": copies(ours, sides.test) if sides.test else None,
+        "leaks": leaks if sides.test else None,
         "duplicates": repeats(ours),
     }
     human = {
-        "leaks": share(len(copies(sample, sides.test)), len(sample)) if sides.test else None,
+        "leaks": share(len(human_leaks), len(sample)) if sides.test else None,
         "duplicates": share(len(repeats(sample)), len(sample)),
     }
     missing = {

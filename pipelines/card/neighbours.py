@@ -37,18 +37,26 @@ def nearest(
     if not queries or (references is not None and not references):
         return [(0.0, -1)] * len(queries)
     known: dict[str, int] = {}
-    sets = [shingles(text) for text in (*queries, *(references or ()))]
-    columns = np.array([known.setdefault(shingle, len(known)) for found in sets for shingle in found])
-    sizes = np.array([len(found) for found in sets])
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    has = csr_array((np.ones(len(columns)), columns, starts), (len(sets), len(known)))
+    columns, starts, sizes = list[int](), [0], list[int]()
+    for text in queries:
+        found = shingles(text)
+        columns += [known.setdefault(shingle, len(known)) for shingle in found]
+        starts.append(len(columns))
+        sizes.append(len(found))
+    for text in references or ():
+        found = shingles(text)
+        columns += [known[shingle] for shingle in found if shingle in known]  # what no query has is never shared
+        starts.append(len(columns))
+        sizes.append(len(found))
+    sizes_N = np.array(sizes)
+    has = csr_array((np.ones(len(columns)), columns, starts), (len(sizes), len(known)))
     first = 0 if references is None else len(queries)
     others = has[first:].T.tocsr()
     found_: list[tuple[float, int]] = []
     for start in range(0, len(queries), _BLOCK):
         rows = np.arange(start, min(start + _BLOCK, len(queries)))
         shared = (has[rows] @ others).toarray()
-        similarity = shared / (sizes[rows, None] + sizes[None, first:] - shared)
+        similarity = shared / (sizes_N[rows, None] + sizes_N[None, first:] - shared)
         if references is None:
             places = np.arange(len(queries))
             similarity[places >= rows[:, None] if earlier else places == rows[:, None]] = -1.0

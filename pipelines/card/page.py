@@ -45,6 +45,8 @@ def _section(card: Card) -> dict[str, Any]:
         "id": "".join(c if c.isalnum() else "-" for c in card.cell),
         "figures": _grid(formats.figures_table(card)),
         "labels": _grid(formats.labels_table(card)),
+        "rejected": _grid(formats.rejected_table(card)) if card.examples.get("rejected") else None,
+        "in_sample": bool(card.figure("rejected").details.get("human_in_sample")),
         "pictures": [
             {"svg": Markup(svg), "caption": _CAPTIONS[name]}  # noqa: S704 (drawn by vl-convert, which escapes texts)
             for name, svg in pictures.draw(card).items()

@@ -46,8 +46,8 @@ class Sides:
         seeds: Texts that the generator was shown; None if nobody knows (rows made elsewhere).
         quotas: Rows asked for per label, by label id.
         seed: Root of the choice of rows.
-        verdicts: Of every new row of the generation, what rejected it and why; None and "" if it was accepted.
-        judged: Whether a judge said so; else the gates, now.
+        verdicts: Of every new row of the generation, what rejected it and why as a judge said it: None and "" if it was
+            accepted. None if nobody has judged.
     """
 
     cell: Cell
@@ -57,8 +57,7 @@ class Sides:
     seeds: tuple[str, ...] | None = None
     quotas: dict[int, int] = field(default_factory=dict)
     seed: int = 1337
-    verdicts: tuple[tuple[str | None, str], ...] = ()
-    judged: bool = False
+    verdicts: tuple[tuple[str | None, str], ...] | None = None
 
     @cached_property
     def pair(self) -> Pair:
@@ -80,6 +79,11 @@ class Sides:
     def some_human(self) -> tuple[Example, ...]:
         """The human rows, `MOST_ROWS` of them at most, in random order; labels are mixed as they come."""
         return tuple(shuffled(self.human, self.seed, "human")[:MOST_ROWS])
+
+    @cached_property
+    def some_test(self) -> tuple[str, ...]:
+        """The test texts, `MOST_ROWS` of them at most, in random order; none if there are none."""
+        return tuple(shuffled(self.test or (), self.seed, "test")[:MOST_ROWS])
 
     def too_few(self, least: int) -> str:
         """Returns why the pair has too few rows for a comparison, or nothing if it has enough."""

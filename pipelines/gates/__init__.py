@@ -8,7 +8,8 @@ everything pass. What people themselves do in the cell (tweets on several lines,
 reason to reject a text.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import copy
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from sdc.pipelines.cells import Cell
@@ -83,14 +84,24 @@ class Gates:
         unknown = set(thresholds) - set(GATES)
         if unknown:
             raise ValueError(f"there is no gate {', '.join(sorted(unknown))}")
-        self._checks: dict[str, Check] = {
-            name: gate.build(reference, thresholds.get(name, gate.threshold)) for name, gate in GATES.items()
-        }
+        self._reference, self._thresholds = reference, thresholds
+        self._checks: dict[str, Check] = {name: self._built(name) for name in GATES}
 
-    def __call__(self, text: str) -> tuple[str, str] | None:
-        """Returns (gate name, reason) of the first gate that rejects `text`, or None."""
+    def _built(self, name: str) -> Check:
+        return GATES[name].build(self._reference, self._thresholds.get(name, GATES[name].threshold))
+
+    def anew(self) -> "Gates":
+        """Returns these gates, which are built only once, as they were before any text was accepted."""
+        found = copy.copy(self)
+        found._checks = {
+            name: self._built(name) if isinstance(check, Duplicates) else check for name, check in self._checks.items()
+        }
+        return found
+
+    def __call__(self, text: str, *, without: Collection[str] = ()) -> tuple[str, str] | None:
+        """Returns (gate name, reason) of the first gate that rejects `text`, but for those named; or None."""
         for name, check in self._checks.items():
-            reason = check(text)
+            reason = check(text) if name not in without else None
             if reason is not None:
                 return name, reason
         return None

@@ -304,3 +304,5 @@ def test_a_card_says_what_was_rejected_and_needs_no_human_rows(store: Store, inv
     assert "script" in stopped and stopped["script"][1] is None
     html = invoke("report", "data", "--lang", "te", "--task", "sentiment", "--format", "html")
     assert html.exit_code == 0, html.stderr
+    assert "<h3>Rejected rows</h3>" in html.stdout and "no human rows to hold them against" in html.stdout
+    assert all(f"<bdi>{gate}</bdi>" in html.stdout for gate in stopped)

@@ -19,6 +19,7 @@ from sdc.pipelines.card import (
     lengths,
     neighbours,
     openings,
+    rejected,
     script,
     vocabulary,
 )
@@ -286,3 +287,16 @@ def test_labels(sides_of: SidesOf) -> None:
     assert figure(found, "label_balance").note == "rarest: good, 3 rows"
     assert value(figure(found, "quota").synthetic) == 0.8
     assert figure(found, "quota").note == "1 of 2 labels are short"
+
+
+def test_the_human_share_of_rejected_rows_is_that_of_rows_that_set_no_limit(write: Writer, sides_of: SidesOf) -> None:
+    broken, human = "## Here is the row: ```", write(60, "human")
+    test = [*(text for text, _ in write(30, "test")), *[f"{broken} {i}" * (i + 1) for i in range(10)]]
+    sides = sides_of([*write(20, "ours"), Example(broken, 0)], human, test=tuple(test), verdicts=None)
+    found = rejected.measure(sides)
+    (figure,) = found.figures
+    assert figure.details["human_rows"] == 40 and not figure.details["human_in_sample"]
+    assert figure.human is not None and figure.human.value >= 10 / 40
+    assert rejected.IN_SAMPLE not in figure.note
+    (alone,) = rejected.measure(sides_of(write(20, "ours"), human, verdicts=None)).figures
+    assert alone.details["human_rows"] == 60 and rejected.IN_SAMPLE in alone.note
