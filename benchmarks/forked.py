@@ -167,14 +167,22 @@ def _wait(pid: int, start: float, timeout_s: float, signal_after: tuple[int, flo
     handle = os.pidfd_open(pid)
     try:
         if signal_after is not None and not _ended(handle, start + signal_after[1]):
-            os.killpg(pid, signal_after[0])
+            _signal(pid, signal_after[0])
         late = not _ended(handle, start + timeout_s)
         if late:
-            os.killpg(pid, signal.SIGKILL)
+            _signal(pid, signal.SIGKILL)
         _, status, usage = os.wait4(pid, 0)
     finally:
         os.close(handle)
     return None if late else os.waitstatus_to_exitcode(status), usage.ru_maxrss / 1000
+
+
+def _signal(pid: int, number: int) -> None:
+    """Sends a signal to a child and what it started; to itself alone while it has no group of its own yet."""
+    try:
+        os.killpg(pid, number)
+    except ProcessLookupError:
+        os.kill(pid, number)
 
 
 def _ended(handle: int, deadline: float) -> bool:

@@ -41,9 +41,9 @@ def merged(model: Model, network: Any) -> Any:
             raise _unusable(model, networks.reason(error)) from error
         _check(model, wrapped, tensors)
         wrapped.eval()
-        before_BTV = _outputs(wrapped)
-        _untie(wrapped)
-        try:
+        try:  # a setting of the adapter may be found wrong only when it is used
+            before_BTV = _outputs(wrapped)
+            _untie(wrapped)
             done = wrapped.merge_and_unload()
         except Exception as error:
             raise _unusable(model, networks.reason(error)) from error

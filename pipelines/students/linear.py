@@ -186,6 +186,8 @@ class LoadedLinear:
         tensors = load_file(folder / "linear.safetensors")
         self.num_labels = int(about["num_labels"])
         longest = LinearConfig(**about["settings"]).max_ngram
+        if len({ngram for ngram in about["ngrams"] if isinstance(ngram, str)}) != len(about["ngrams"]):
+            raise ValueError("the ngrams of linear.json are no texts that differ")
         self._counting = CountVectorizer(
             analyzer="char_wb", ngram_range=(1, longest), vocabulary=about["ngrams"], dtype="float64"
         )

@@ -146,9 +146,10 @@ def test_an_adapter_with_other_weights_than_it_says_is_refused(tmp_path: Path, c
     assert len(str(caught.value)) < 500
 
 
-def test_a_broken_config_is_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("wrong", [{"target_modules": ["nothing"]}, {"alora_invocation_tokens": ["x"]}])
+def test_a_broken_config_is_one_line(tmp_path: Path, wrong: dict[str, Any]) -> None:
     model, _ = saved(tmp_path, target_modules=["q_proj"])
     about = json.loads((tmp_path / "adapter_config.json").read_text("utf-8"))
-    (tmp_path / "adapter_config.json").write_text(json.dumps({**about, "target_modules": ["nothing"]}), "utf-8")
+    (tmp_path / "adapter_config.json").write_text(json.dumps({**about, **wrong}), "utf-8")
     with pytest.raises(EngineError, match="cannot use the adapter"):
         TransformersEngine(model)

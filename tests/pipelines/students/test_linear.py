@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sdc.errors import UsageError
+from sdc.errors import EngineError, UsageError
 from sdc.pipelines.students.linear import ABSENT, LinearConfig, LinearStudent
 from sdc.pipelines.students.protocol import FitFailed, Seeds
 
@@ -97,3 +97,15 @@ def test_saved_weights_give_the_same_scores_and_hold_no_pickle(tmp_path: Path) -
 def test_settings_out_of_range_are_refused() -> None:
     with pytest.raises(UsageError):
         LinearConfig(c=0)
+
+
+@pytest.mark.parametrize("wrong", [["not"], 3, "goo"])
+def test_saved_weights_with_other_ngrams_are_refused(tmp_path: Path, wrong: object) -> None:
+    from sdc.pipelines.students.loaded import linear
+
+    LinearStudent(LinearConfig()).fit(TEXTS, LABELS, num_labels=2, seeds=SEEDS).save(tmp_path)
+    about = json.loads((tmp_path / "linear.json").read_text("utf-8"))
+    about["ngrams"][:2] = [wrong, wrong]
+    (tmp_path / "linear.json").write_text(json.dumps(about), "utf-8")
+    with pytest.raises(EngineError, match="cannot read the weights"):
+        linear(tmp_path)
