@@ -53,6 +53,7 @@ def configured(store: Store, method: str, *, preset: str, flags: Mapping[str, An
     settings = presets.load(preset, "train", method)
     if "model" in known:
         settings["model"] = given.get("model", settings.get("model") or models.STUDENT)
+        config_class(**{**settings, **given})  # a wrong setting is said before a hub is asked about the model
         settings |= getattr(models.resolve(store, settings["model"]), method, {})
     return config_class(**{**settings, **given})
 

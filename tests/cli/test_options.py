@@ -40,10 +40,10 @@ def test_a_terminal_is_no_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_store_is_the_flag_then_the_environment_then_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert options.store(None).path == Path(".sdc/store.duckdb")
+    assert options.store(None).path == Path(".sdc/store.duckdb").resolve()
     monkeypatch.setenv("SDC_STORE", "/somewhere/x.duckdb")
     assert options.store(None).path == Path("/somewhere/x.duckdb")
-    assert options.store(Path("y.duckdb")).path == Path("y.duckdb")
+    assert options.store(Path("y.duckdb")).path == Path("y.duckdb").resolve()
 
 
 def test_lang_and_task_keep_the_matching_keys(
