@@ -117,9 +117,13 @@ def holder_of(path: Path, *, write: bool = True) -> int | None:
 
     try:
         kind = fcntl.F_WRLCK if write else fcntl.F_RDLCK
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_opened_at_once) as file:
             asked = struct.pack(_FLOCK, kind, os.SEEK_SET, 0, 0, 0)
             held, _, _, _, pid = struct.unpack(_FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, asked))
     except OSError:
         return None
     return None if held == fcntl.F_UNLCK else max(pid, 0)
+
+
+def _opened_at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)  # a pipe in the place of a store would wait for somebody to write

@@ -18,6 +18,7 @@ from sdc.pipelines import predict as stage
 from sdc.pipelines.predict import Prediction
 from sdc.pipelines.predictors import Predictor
 from sdc.pipelines.stage import Context
+from sdc.pipelines.text import files
 
 _LINE_NUMBER = re.compile(r"^line \d+: ")
 
@@ -111,7 +112,7 @@ def _opened(file: str | None) -> AbstractContextManager[BinaryIO]:
     try:
         if path.is_dir():
             raise DataError("this is a folder, not a file", file, "name one file")
-        if path.is_fifo() and not file.startswith(("/dev/", "/proc/")):  # which waits for ever where nobody writes
+        if files.waits(path):
             raise DataError("this is a pipe with a name", file, "pipe it into this command instead")
         stream = path.open("rb")
     except (OSError, ValueError) as error:

@@ -8,6 +8,7 @@ import typer
 
 from sdc.cli import incomplete, options, render
 from sdc.errors import DataError, UsageError
+from sdc.pipelines.text import files
 
 if TYPE_CHECKING:  # a dozen modules: `sdc --help` must not load them
     from sdc.pipelines.card import Card
@@ -102,6 +103,8 @@ def _write(text: str, out: Path | None) -> None:
     if out is None:
         render.data(text)
         return
+    if files.waits(out):
+        raise UsageError("it is a pipe, not a file", str(out), "name another file with --out")
     try:
         out.write_text(text, "utf-8")
     except PermissionError as error:

@@ -81,6 +81,8 @@ def _unwritable(path: Path, error: Exception) -> DataError:
 
 
 def _is_page(path: Path) -> bool:
+    if not path.is_file():  # a pipe would wait for somebody to write
+        return False
     with path.open("rb") as file:
         return file.read(len(_MARK)) == _MARK.encode()
 

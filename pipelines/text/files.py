@@ -6,6 +6,14 @@ from pathlib import Path
 MAX_BYTES = 2**22
 
 
+def waits(path: Path) -> bool:
+    """Returns whether a file is a named pipe: opening it waits for ever where nobody is at its other end.
+
+    What a shell makes (`/dev/stdout`, `>(command)`) has somebody there.
+    """
+    return path.is_fifo() and not str(path).startswith(("/dev/", "/proc/"))
+
+
 def content(path: Path) -> bytes:
     """Returns the bytes of a task, a price table or the like.
 
