@@ -15,6 +15,8 @@ from sdc.errors import EngineError
 
 _COMMIT, _SHORT_COMMIT = re.compile(r"[0-9a-f]{40}"), re.compile(r"[0-9a-f]{7,39}")
 _MAIN = "main"
+#: One of these is there once the files of a tokenizer are; a template of the chat comes with them.
+_TOKENIZER = ("tokenizer_config.json", "tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt")
 _TIMEOUT_S = 10.0
 #: What the hub library takes for yes.
 _YES = ("1", "ON", "YES", "TRUE")
@@ -63,13 +65,15 @@ def snapshot(hub_id: str, commit: str) -> Path:
 
 
 def settings(hub_id: str, commit: str, files: tuple[str, ...]) -> Path:
-    """Returns the folder of a commit with these small files of it, fetched if no file of it is on this machine.
+    """Returns the folder of a commit with these small files of it, fetched unless its tokenizer is here.
+
+    A look at a model's `config.json` by another program leaves that alone: what it says is not all there is to know.
 
     Raises:
         EngineError: They are not here and cannot be fetched.
     """
     folder = snapshot(hub_id, commit)
-    if not any((folder / name).is_file() for name in ("config.json", *files)):
+    if not any((folder / name).is_file() for name in _TOKENIZER):
         _fetch(hub_id, commit, files)
     return folder
 

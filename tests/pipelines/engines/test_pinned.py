@@ -61,6 +61,15 @@ def test_without_a_network_and_a_copy_one_line_says_how_to_get_it(store: Store, 
     assert "\n" not in str(caught.value)
 
 
+def test_a_lone_config_says_nothing_of_the_chat_template_and_is_no_model(store: Store, cache: Path) -> None:
+    kept(cache)
+    for file in (cache / "snapshots" / FIRST).iterdir():
+        if file.name != "config.json":  # as `AutoConfig` leaves it
+            file.unlink()
+    with pytest.raises(EngineError, match=f"hf download owner/name --revision {FIRST}"):
+        models.resolve(store, "owner/name")
+
+
 @pytest.mark.parametrize(
     "variables",
     [{"HF_HUB_CACHE": "{}"}, {"HUGGINGFACE_HUB_CACHE": "{}"}, {"HF_HOME": "{}/.."}, {"XDG_CACHE_HOME": "{}/../.."}],
