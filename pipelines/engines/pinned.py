@@ -68,12 +68,14 @@ def settings(hub_id: str, commit: str, files: tuple[str, ...]) -> Path:
     """Returns the folder of a commit with these small files of it, fetched unless its tokenizer is here.
 
     A look at a model's `config.json` by another program leaves that alone: what it says is not all there is to know.
+    Without a network it is, and the model itself is not here either.
 
     Raises:
         EngineError: They are not here and cannot be fetched.
     """
     folder = snapshot(hub_id, commit)
-    if not any((folder / name).is_file() for name in _TOKENIZER):
+    there = {name for name in ("config.json", *files, *_TOKENIZER) if (folder / name).is_file()}
+    if there.isdisjoint(_TOKENIZER) and not (there and is_offline()):
         _fetch(hub_id, commit, files)
     return folder
 

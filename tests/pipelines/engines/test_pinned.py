@@ -61,13 +61,20 @@ def test_without_a_network_and_a_copy_one_line_says_how_to_get_it(store: Store, 
     assert "\n" not in str(caught.value)
 
 
-def test_a_lone_config_says_nothing_of_the_chat_template_and_is_no_model(store: Store, cache: Path) -> None:
+def test_a_lone_config_says_nothing_of_the_chat_template_which_is_fetched(
+    store: Store, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kept(cache)
+    fetched: list[tuple[str, str]] = []
+    monkeypatch.setattr(pinned, "_fetch", lambda hub_id, commit, files: fetched.append((hub_id, commit)))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    models.resolve(store, "owner/name")
+    assert not fetched
     for file in (cache / "snapshots" / FIRST).iterdir():
         if file.name != "config.json":  # as `AutoConfig` leaves it
             file.unlink()
-    with pytest.raises(EngineError, match=f"hf download owner/name --revision {FIRST}"):
-        models.resolve(store, "owner/name")
+    models.resolve(store, "owner/name")
+    assert fetched == [("owner/name", FIRST)]
 
 
 @pytest.mark.parametrize(
