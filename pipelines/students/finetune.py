@@ -16,7 +16,7 @@ from sdc.errors import EngineError, UsageError
 from sdc.pipelines.engines import models
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.students import schedule
-from sdc.pipelines.students.protocol import FitFailed, Seeds
+from sdc.pipelines.students.protocol import FitFailed, Seeds, check_length
 
 if TYPE_CHECKING:
     from sdc.pipelines.students.classifier import Classifier
@@ -39,7 +39,8 @@ class FinetuneConfig:
         dropout: On what the classification head sees, in [0, 1).
         batch_size: Rows per step; None takes the table `batch_sizes`.
         batch_sizes: `paper` or `code`: rows per step by the size of the draw.
-        max_length: Tokens that a text is cut to, at least 2; the model's own limit applies too.
+        max_length: Tokens that a text is cut to, at least 2. The default gives way to the model's own
+            limit; another value above that is refused.
         early_stopping: Hold a part of the draw out, stop when it gets no better, go back to the best weights. Without
             effect on draws that cannot spare a row per label.
         dev_fraction: Share of each label that is held out, in (0, 0.5].
@@ -126,6 +127,7 @@ class FinetuneStudent:
             self._tokenizer = classifier.load_tokenizer(self._source)
         new = [text for text in dict.fromkeys(texts) if text not in self._ids]
         limit = classifier.length_limit(self._source, self._tokenizer, self.config.max_length)
+        check_length(self.config.max_length, limit, usual=FinetuneConfig.max_length, model=self.model)
         self._ids.update(zip(new, classifier.encode(self._tokenizer, new, limit), strict=True))
 
     def ids(self, texts: Sequence[str]) -> list[list[int]]:

@@ -14,7 +14,7 @@ from sdc.errors import UsageError
 from sdc.pipelines import prompts
 from sdc.pipelines.engines import models
 from sdc.pipelines.engines.models import Model
-from sdc.pipelines.students.protocol import Finished, FitFailed, Job, Seeds
+from sdc.pipelines.students.protocol import Finished, FitFailed, Job, Seeds, check_length
 from sdc.pipelines.tasks import Task
 
 if TYPE_CHECKING:
@@ -42,7 +42,8 @@ class LoraConfig:
         weight_decay: In [0, 1].
         batch_size: Rows per step, at least 1.
         optimizer: `adamw`, or `paged_adamw_8bit` as the released script (needs bitsandbytes and a GPU).
-        max_length: Tokens of prompt and answer that a longer text is cut to, at least 32; the model has a limit too.
+        max_length: Tokens of prompt and answer that a longer text is cut to, at least 32. The default gives way to
+            the model's own limit; another value above that is refused.
         early_stopping: Hold a part of the draw out, stop when it gets no better, go back to the best adapter. Without
             effect on draws that cannot spare a row per label.
         dev_fraction: Share of each label that is held out, in (0, 0.5].
@@ -124,8 +125,13 @@ class LoraStudent:
         }
 
     def prepare(self, texts: Sequence[str]) -> None:
-        """Loads the base, and tokenises the prompts of all texts."""
-        _, instructions = self._loaded()
+        """Loads the base, and tokenises the prompts of all texts.
+
+        Raises:
+            UsageError: The length that was asked for is more than the base can take.
+        """
+        engine, instructions = self._loaded()
+        check_length(self.config.max_length, engine.context_tokens, usual=LoraConfig.max_length, model=self.model)
         for text in dict.fromkeys(texts):
             instructions.prompt(text)
 

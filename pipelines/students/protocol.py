@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from sdc.errors import UsageError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Seeds:
@@ -21,6 +23,16 @@ class Seeds:
 
     init: int
     order: int
+
+
+def check_length(wanted: int, most: int, *, usual: int, model: str) -> None:
+    """Raises a UsageError for a length in tokens that was asked for and that the model cannot take.
+
+    The `usual` length of a method was not asked for: it gives way to the model's.
+    """
+    if most < wanted != usual:
+        what = f"{wanted} tokens are more than the {most} that {model} can take"
+        raise UsageError(what, "--max-length", f"use {most} or less")
 
 
 class FitFailed(Exception):

@@ -239,6 +239,12 @@ def test_settings_out_of_range_are_refused(wrong: dict[str, float]) -> None:
         FinetuneConfig(**wrong)  # type: ignore[arg-type]
 
 
+def test_a_length_that_was_asked_for_is_had_or_refused(bert: Path, tmp_path: Path) -> None:
+    _student(bert, tmp_path).prepare(TEXTS)  # the usual 256 give way to the model's 32
+    with pytest.raises(UsageError, match=r"300 tokens are more than the 32 that .* can take.*use 32 or less"):
+        _student(bert, tmp_path, max_length=300).prepare(TEXTS)
+
+
 # -- heads ----------------------------------------------------------------------------------------------------------
 
 

@@ -125,6 +125,11 @@ def test_a_text_that_is_too_long_is_cut_in_training_and_in_tests(tmp_path: Path)
     assert len(fitted.scores([text])[0]) == 7
 
 
+def test_a_length_that_the_base_cannot_take_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"999999 tokens are more than the \d+ that .* can take"):
+        _student(tmp_path, max_length=999_999).prepare(TEXTS)
+
+
 def test_an_instruction_without_room_for_a_text_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"instruction of task topic does not fit into 40 tokens.*--max-length"):
         _student(tmp_path, max_length=40).prepare(TEXTS)
