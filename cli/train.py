@@ -84,7 +84,8 @@ def train(
         int | None, typer.Option(min=1, help="lora: most runs that train at once. Default: as many as fit.")
     ] = None,
     keep_head: Annotated[
-        bool | None, typer.Option("--keep-head", help="finetune: start from the model's own classification head.")
+        bool | None,
+        typer.Option("--keep-head/--no-keep-head", help="finetune: start from the model's own classification head."),
     ] = None,
     checkpointing: Annotated[
         bool | None, typer.Option("--checkpointing/--no-checkpointing", help="lora: less memory, a third more work.")
