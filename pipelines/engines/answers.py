@@ -67,8 +67,15 @@ def choice_ids(tokenizer: Any, choice: str) -> list[int]:
 
 
 def end_ids(tokenizer: Any, generation_eos: int | Sequence[int] | None) -> set[int]:
-    """Returns the tokens that end an answer: of the generation settings, the tokenizer and the chat template."""
+    """Returns the tokens that end an answer: of the generation settings, the tokenizer and the chat template.
+
+    Raises:
+        EngineError: The settings name something else than tokens.
+    """
     ends = [generation_eos] if isinstance(generation_eos, int) else list(generation_eos or ())
+    if not all(isinstance(end, int) for end in ends):
+        what = f"the eos_token_id of its generation settings is {str(generation_eos)[:80]!r}, no number of a token"
+        raise EngineError(what, str(tokenizer.name_or_path), "correct generation_config.json")
     return {int(end) for end in (*ends, tokenizer.eos_token_id, turns.end_of_turn(tokenizer)) if end is not None}
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sdc.errors import EngineError
 from sdc.pipelines.engines import answers, vllm_jobs
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.prompt_tokens import load_tokenizer
@@ -41,6 +42,12 @@ def test_a_choice_ends_the_turn(tokenizer: Any) -> None:
 @pytest.mark.parametrize(("eos", "expected"), [(7, {1, 7}), ([7, 8], {1, 7, 8}), (None, {1}), ([], {1}), (1, {1})])
 def test_an_answer_ends_by_the_models_tokens_and_the_tokenizers(tokenizer: Any, eos: Any, expected: set[int]) -> None:
     assert answers.end_ids(tokenizer, eos) == expected
+
+
+@pytest.mark.parametrize("eos", [".", [1, "."], [None], [[1]]])
+def test_ends_that_are_no_tokens_are_one_line(tokenizer: Any, eos: Any) -> None:
+    with pytest.raises(EngineError, match="no number of a token"):
+        answers.end_ids(tokenizer, eos)
 
 
 def test_reading_tokens(tokenizer: Any) -> None:
