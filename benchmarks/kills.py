@@ -64,7 +64,8 @@ STEPS = (
     Step(stage="train linear", command=f"train {_CELL} --keep-weights"),
     Step(stage="train finetune",
          command=f"train {_CELL} {_TUNED} --method finetune --epochs 2 --keep-weights"),
-    Step(stage="train lora", command=f"train {_CELL} {_TUNED} --method lora --steps 4 --eval-steps 2 --keep-weights"),
+    # Runs that train in one pack round otherwise than alone, and those that a kill leaves over are another pack.
+    Step(stage="train lora", command=f"train {_CELL} {_TUNED} --method lora --steps 4 --eval-steps 2 --pack 1"),
     Step(stage="tune", command=f"train {_CELL} {_TUNED} --method finetune --hpo 2 --epochs 1 --repeats 1"),
     Step(stage="icl", command=f"icl {_CELL} --model pocket-student --shots 1 --source human --sizes 10"),
     Step(stage="eval", command=f"eval {_CELL}"),
@@ -186,6 +187,7 @@ def campaign(folder: Path, *, seed: int, count: int, number: int, cold_share: fl
     while sum(made.kills.values()) < count and tries < 5 * count:
         made.attempt(*steps[tries % len(steps)], name=f"try-{tries}")
         tries += 1
+        print(f"{tries} tries, {made.kills.total()} kills, {len(made.faults)} faults", file=sys.stderr, flush=True)
     return made
 
 

@@ -17,8 +17,8 @@ from sdc.cache.store import Store
 STORE = "store/store.duckdb"
 #: What takes another time in each run, or says when it was.
 _TIMES = {"created_at", "used_at", "decided_at", "seconds", "energy_kwh", "wall_s", "fit_s", "seconds_per_epoch"}
-#: What says that there were earlier attempts.
-_ATTEMPTS = {"earlier"}
+#: What says that there were earlier attempts, and what an engine that began again had in its prefix cache.
+_ATTEMPTS = {"earlier", "cached_tokens"}
 
 
 def read(place: Path, *, out: str) -> dict[str, Any]:
