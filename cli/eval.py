@@ -52,7 +52,7 @@ def evaluate(
         hits = sum(outcome.hit for outcome in outcomes)
         failed = sum(bool(outcome.summary.get("failed_run")) for outcome in outcomes)
         lost = f", {failed} failed or below chance" if failed else ""
-        if not dry_run:
+        if not dry_run and outcomes:
             render.note(f"eval: {len(outcomes)} runs, {hits} already there{lost}")
 
 

@@ -47,7 +47,7 @@ class Cells:
             if message != str(error):  # which the error boundary says
                 render.fail(_line(message, cells))
         if error is not None:
-            if self._begun < self._total:
+            if self._begun < self._total > 1:
                 render.note(f"{self._command}: {self._total - self._begun} of {self._total} were not begun")
             return
         if self._errors:

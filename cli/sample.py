@@ -59,6 +59,7 @@ def sample(
         for cell, artifact in options.inputs(context, keys, lang, task, stages=("judge", "gen", "data"))
         for name in wanted or ["human" if artifact is not None and artifact.stage == "data" else "synthetic"]
     ]
+    drawn = False
     with incomplete.Cells("sample", total=len(work), as_json=as_json) as doing:
         for cell, artifact, name in work:
             with doing.one(f"{cell} {name}"):
@@ -75,7 +76,8 @@ def sample(
                 real = ", ".join(f"{size}={rows}" for size, rows in outcome.summary["real_sizes"].items())
                 render.summary(f"sample {cell} {name}", outcome, f"{outcome.summary['repeats']} x rows {real}")
                 doing.done([outcome])
-        untested = lineage.without_test(context, [cell for cell, _, _ in work])
+                drawn = True
+        untested = lineage.without_test(context, [cell for cell, _, _ in work]) if drawn else None
         if untested:
             render.note(untested)
 
