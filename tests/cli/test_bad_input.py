@@ -115,7 +115,7 @@ _FLAGS = [
     _case("repetition penalty 0", f"gen {_CELL} --repetition-penalty 0", 2, "repetition_penalty"),
     _case("threshold 2", f"judge {_CELL} --threshold 2", 2, "threshold 2.0 is not in [0, 1]", "--threshold"),
     _case("threshold nan", f"judge {_CELL} --threshold nan", 2, "threshold nan", "--threshold"),
-    _case("a judge with nothing to judge by", f"judge {_CELL} --no-gates --gates-only", 2, "--gates-only", "--no-gates"),
+    _case("a judge without any judge", f"judge {_CELL} --no-gates --gates-only", 2, "--gates-only", "--no-gates"),
     _case("shots 101", f"icl {_CELL} --shots 101", 2, "should be less", "--shots"),
     _case("learning rate 0", f"train {_CELL} --method finetune --model a/b --learning-rate 0", 2, "learning_rate"),
     _case("dropout 1", f"train {_CELL} --method finetune --model a/b --dropout 1", 2, "dropout", "--dropout"),
@@ -136,7 +136,7 @@ _KEYS = [
     _case("key of the wrong stage", "judge {data}", 2, "is of stage data, wanted gen", "sdc store ls", chain=True),
     _case(
         "test data to generate from",
-        "gen {test} --model pocket-teacher",
+        "gen {test}",
         2,
         "is the test split",
         "train split",
@@ -157,7 +157,7 @@ _KEYS = [
 ]
 
 _MISSING = [
-    _case("gen without data", f"gen {_CELL} --model pocket-teacher", 5, "no human train examples of te/topic", "sdc data add"),
+    _case("gen without data", f"gen {_CELL}", 5, "no human train examples of te/topic", "sdc data add"),
     _case("judge without a generation", f"judge {_CELL}", 5, "no gen artifact of te/topic", _STORE, "sdc gen"),
     _case("top-up without a judgement", f"gen {_CELL} --model pocket-teacher --top-up", 2, "no judgement", "sdc judge"),
     _case("sample without a generation", f"sample {_CELL}", 5, "no gen artifact of te/topic", _STORE, "sdc gen"),
@@ -214,7 +214,7 @@ _TASKS = [
           make=file("moods.toml", files.TASK.replace("moods", "a,b"))),
     _case("task with a built-in name", f"data add a.csv {_MOODS} --split train", 2, "like a built-in task", "--task",
           prepare=(file("moods.toml", files.TASK.replace("moods", "topic")), file("a.csv", "text,label\na,glad\n"))),
-    _case("gen after the labels changed", f"gen {_MOODS} --model pocket-teacher", 2, "labels of task moods have changed",
+    _case("gen after the labels changed", f"gen {_MOODS}", 2, "labels of task moods have changed",
           make=files.changed_task),
     _case("train after the labels changed", f"train {_MOODS}", 2, "labels of task moods have changed",
           notes=("samples",),
