@@ -6,6 +6,7 @@ page does (`page.js`), how it looks (`page.css`).
 
 import base64
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -56,6 +57,8 @@ def write(path: Path, text: str, *, force: bool = False) -> None:
         DataError: The file cannot be written.
     """
     try:
+        if path.is_dir():  # --force cannot help here
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not force and path.exists() and not _is_page(path):
             raise UsageError("the file exists and is no review sheet", str(path), "choose another name, or --force")
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
