@@ -215,11 +215,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         campaign = Campaign(Path(folder), seed=arguments.seed)
         try:
-            for kind in kinds:
+            for number, kind in enumerate(kinds, start=1):
                 for stage in STAGES:
                     results.append(campaign.attempt(kind, stage))
                     for fault in results[-1].faults:
                         print(f"{kind} ({stage}): {fault}", flush=True)
+                wrong = sum(bool(result.faults) for result in results)
+                print(f"{number} of {len(kinds)} kinds, {wrong} commands with faults", file=sys.stderr, flush=True)
         finally:
             campaign.close()
     rows = [

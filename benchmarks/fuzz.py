@@ -115,6 +115,8 @@ def campaign(
             shutil.rmtree(place, ignore_errors=True)
         tries[kind.name] += 1
         wrong.setdefault(kind.name, []).extend(f"try {number}: {fault}" for fault in faults)
+        if tries.total() % 50 == 0:
+            print(f"{tries.total()} files, {sum(map(len, wrong.values()))} faults", file=sys.stderr, flush=True)
     return tries, wrong
 
 
