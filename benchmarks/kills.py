@@ -64,8 +64,9 @@ STEPS = (
     Step(stage="train linear", command=f"train {_CELL} --keep-weights"),
     Step(stage="train finetune",
          command=f"train {_CELL} {_TUNED} --method finetune --epochs 2 --keep-weights"),
-    # Runs that train in one pack round otherwise than alone, and those that a kill leaves over are another pack.
-    Step(stage="train lora", command=f"train {_CELL} {_TUNED} --method lora --steps 4 --eval-steps 2 --pack 1"),
+    Step(stage="train lora", command=f"train {_CELL} {_TUNED} --method lora --steps 4 --eval-steps 2"),
+    Step(stage="train packed",
+         command=f"train {_CELL} --model pocket-student --method lora --steps 6 --eval-steps 2 --pack 2"),
     Step(stage="tune", command=f"train {_CELL} {_TUNED} --method finetune --hpo 2 --epochs 1 --repeats 1"),
     Step(stage="icl", command=f"icl {_CELL} --model pocket-student --shots 1 --source human --sizes 10"),
     Step(stage="eval", command=f"eval {_CELL}"),

@@ -115,13 +115,14 @@ class Bench:
 
     def auto_size(self, runs: Sequence[PackedRun]) -> int:
         """Returns the size that sdc chooses."""
-        return pack_size.choose(self.passes, [run.trained for run in runs], rows_per_run=self.config.batch_size)
+        rows = [row for run in runs for row in run.trained]
+        return pack_size.choose(self.passes, rows, rows_per_run=self.config.batch_size)
 
 
 def trained(bench: Bench, runs: list[PackedRun], size: int) -> tuple[float, list[Any]]:
     """Trains runs with sdc; returns seconds and adapters in the order of the runs."""
     start = clock(bench)
-    found = {run.number: values for run, values in bench.pack(size).train(runs, lambda *_: None)}
+    found = {run.number: values for ended in bench.pack(size).train(runs, lambda *_: None) for run, values in ended}
     return clock(bench) - start, [found[run.number] for run in runs]
 
 

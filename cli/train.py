@@ -81,7 +81,8 @@ def train(
         str | None, typer.Option(help="lora: 4bit trains over a base in 4 bits (needs bitsandbytes and a GPU).")
     ] = None,
     pack: Annotated[
-        int | None, typer.Option(min=1, help="lora: most runs that train at once. Default: as many as fit.")
+        int | None,
+        typer.Option(min=1, help="lora: most runs that train at once. Default: as many as fit; on a CPU 1."),
     ] = None,
     keep_head: Annotated[
         bool | None,

@@ -1,6 +1,7 @@
 """train: fits a student on every draw and keeps what it says about every test row.
 
-A student that can (`FitsMany`) is handed all runs that are missing; each is kept as soon as it ends.
+A student that can (`FitsMany`) is handed all runs, and which of them are missing; those that it fits together are kept
+together, as soon as they end.
 
 Here: which runs there are, their keys and seeds, and the keeping of finished ones. Not here: how a student is fitted
 (`students/`), what its scores are worth (eval).
@@ -24,7 +25,8 @@ from sdc.pipelines.examples import Row, rows_of, test_rows
 from sdc.pipelines.leaks import Leaks
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.students import LinearConfig, StudentConfig
-from sdc.pipelines.students.protocol import Answering, Finished, FitFailed, FitsMany, Fitted, Job, Seeds, Student
+from sdc.pipelines.students.protocol import Finished, FitFailed, FitsMany, Fitted, Job, Seeds, Student
+from sdc.pipelines.students.tested import Tested, tested_on
 from sdc.pipelines.train_keep import keeping
 
 VERSION = 1
@@ -157,9 +159,10 @@ def run(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Dr
     outcomes = {key: Outcome(key=key, hit=True, summary=summary) for key, summary in known.items()}
     if known:
         context.store.touch(list(known))
-    missing = [item for key, item in runs.items() if key not in known]
+    missing = [number for number, key in enumerate(runs) if key not in known]
     if missing:
-        outcomes |= {outcome.key: outcome for outcome in _fit_all(context, config, cell, student, missing, test)}
+        made = _fit_all(context, config, cell, student, list(runs.values()), missing, test)
+        outcomes |= {outcome.key: outcome for outcome in made}
     ordered = [outcomes[key] for key in runs]
     failed = [outcome for outcome in ordered if outcome.summary.get("status") == "failed"]
     if failed and len(failed) == len(ordered):
@@ -170,30 +173,42 @@ def run(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Dr
 
 
 def _fit_all(
-    context: Context, config: TrainConfig, cell: Cell, student: Student, runs: Sequence[Run], test: Artifact
+    context: Context,
+    config: TrainConfig,
+    cell: Cell,
+    student: Student,
+    runs: Sequence[Run],
+    missing: Sequence[int],
+    test: Artifact,
 ) -> list[Outcome]:
     seen = freshness.seen(context.store, [test.key])
     idxs, test_texts = zip(*test_rows(context, test), strict=True)
-    rows = rows_of(context, [item.draw for item in runs])
-    student.prepare([*(text for item in runs for _, text, _ in rows[item.draw.draw]), *test_texts])
-    outcomes = []
-    leaked = leaks.of_draws(context, f"train {cell}", [item.draw for item in runs], test.key)
+    wanted = [runs[number] for number in missing]
+    rows = rows_of(context, [item.draw for item in (runs if isinstance(student, FitsMany) else wanted)])
+    student.prepare([*(text for of_draw in rows.values() for _, text, _ in of_draw), *test_texts])
+    what, outcomes = f"train {cell} {student.method}", list[Outcome]()
+    leaked = leaks.of_draws(context, f"train {cell}", [item.draw for item in wanted], test.key)
     meter, start = Meter(), time.perf_counter()
+    together: list[tuple[Run, Tested]] = []
     with keeping(context, overwrite=context.force or config.keep_weights, seen=seen) as keep:
-        for finished in _fits(context, cell, student, runs, rows):
-            item, scoring = runs[finished.job], time.perf_counter()
-            made = _rows(
-                context, config, cell, student, item, finished.result, idxs, test_texts, leaked[item.draw.draw]
-            )
-            seconds = finished.seconds + time.perf_counter() - scoring
-            made["runs"][0]["seconds"] = seconds
-            (run_row,) = made["runs"]
-            summary = {name: run_row[name] for name in ("method", "model", "source", "num_rows", "status", "reason")}
-            summary |= {"size": item.draw.size, "repeat": item.draw.repeat, "test_rows": len(idxs)}
-            summary["energy_kwh"] = _energy_kwh(student, meter, share=seconds / (time.perf_counter() - start))
-            keep(replace(item.planned, summary=summary, seconds=seconds), made)
-            outcomes.append(Outcome(key=item.planned.key, hit=False, summary=summary))
-            context.progress(f"train {cell} {student.method}", len(outcomes), len(runs))
+        for finished in _fits(context, cell, student, runs, missing, rows):
+            together.append((runs[finished.job], tested_on(finished, idxs, test_texts)))
+            if finished.more:
+                context.progress(what, len(outcomes) + len(together), len(missing))
+                continue
+            made = []
+            for item, tested in together:
+                found = _rows(context, config, cell, student, item, tested, leaked[item.draw.draw])
+                (run_row,) = found["runs"]
+                about = {name: run_row[name] for name in ("method", "model", "source", "num_rows", "status", "reason")}
+                about |= {"size": item.draw.size, "repeat": item.draw.repeat, "test_rows": len(idxs)}
+                share = tested.seconds / (time.perf_counter() - start)
+                about["energy_kwh"] = _energy_kwh(student, meter, share=share)
+                made.append((replace(item.planned, summary=about, seconds=tested.seconds), found))
+                outcomes.append(Outcome(key=item.planned.key, hit=False, summary=about))
+            keep(made)
+            together = []
+            context.progress(what, len(outcomes), len(missing))
     return outcomes
 
 
@@ -204,60 +219,55 @@ def _energy_kwh(student: Student, meter: Meter, *, share: float) -> float | None
 
 
 def _fits(
-    context: Context, cell: Cell, student: Student, runs: Sequence[Run], rows: Mapping[str, Sequence[Row]]
+    context: Context,
+    cell: Cell,
+    student: Student,
+    runs: Sequence[Run],
+    missing: Sequence[int],
+    rows: Mapping[str, Sequence[Row]],
 ) -> Iterator[Finished]:
-    """Yields the runs as they are fitted: one after another, or several at once where the student can do so."""
-    jobs = []
-    for item in runs:
-        _, texts, labels = zip(*rows[item.draw.draw], strict=True)
-        jobs.append(Job(texts=texts, labels=labels, seeds=item.seeds))
+    """Yields the missing runs as they are fitted: one after another, or several at once where the student can do so."""
+
+    def job(number: int) -> Job:
+        _, texts, labels = zip(*rows[runs[number].draw.draw], strict=True)
+        return Job(texts=texts, labels=labels, seeds=runs[number].seeds)
+
     num_labels = len(cell.task.labels)
     if isinstance(student, FitsMany):
         what = f"train {cell} {student.method} steps"
         yield from student.fit_many(
-            jobs, num_labels=num_labels, progress=lambda done, total: context.progress(what, done, total)
+            [job(number) for number in range(len(runs))],
+            num_labels=num_labels,
+            progress=lambda done, total: context.progress(what, done, total),
+            wanted=missing,
         )
         return
-    for number, job in enumerate(jobs):
-        start = time.perf_counter()
+    for number in missing:
+        start, one = time.perf_counter(), job(number)
         result: Fitted | FitFailed
         try:
-            result = student.fit(job.texts, job.labels, num_labels=num_labels, seeds=job.seeds)
+            result = student.fit(one.texts, one.labels, num_labels=num_labels, seeds=one.seeds)
         except FitFailed as failure:
             result = failure
         yield Finished(job=number, result=result, seconds=time.perf_counter() - start)
 
 
 def _rows(
-    context: Context,
-    config: TrainConfig,
-    cell: Cell,
-    student: Student,
-    item: Run,
-    result: Fitted | FitFailed,
-    idxs: Sequence[int],
-    test_texts: Sequence[str],
-    leaked: Leaks,
+    context: Context, config: TrainConfig, cell: Cell, student: Student, item: Run, tested: Tested, leaked: Leaks
 ) -> dict[str, list[dict[str, Any]]]:
-    """Returns the table rows of one run; a failed one has no outputs."""
-    reason, outputs, blobs = None, [], []
-    try:
-        if isinstance(result, FitFailed):
-            raise result
-        answers = _answers(result, test_texts)
-        outputs = [{"idx": idx, **answer} for idx, answer in zip(idxs, answers, strict=True)]
-        details: Mapping[str, Any] = result.details
-        if config.keep_weights:
-            with scratch.folder("weights") as folder:
-                result.save(folder)
-                blobs = context.store.blobs.put_folder(folder)
-    except FitFailed as failure:
-        reason, details = failure.reason, failure.details
+    """Returns the table rows of one run, and keeps its weights if they are wanted."""
+    result = tested.result
+    reason = result.reason if isinstance(result, FitFailed) else None
+    details, blobs = dict(result.details), []
+    if config.keep_weights and not isinstance(result, FitFailed):
+        with scratch.folder("weights") as folder:
+            result.save(folder)
+            blobs = context.store.blobs.put_folder(folder)
     if student.seeded:
-        details = {**details, "order_seed": item.seeds.order}
-    details = {**details, "leaks": leaked.as_json()}
+        details["order_seed"] = item.seeds.order
+    details["leaks"] = leaked.as_json()
     if config.tuned_by:
-        details = {**details, "tuned_by": config.tuned_by}
+        details["tuned_by"] = config.tuned_by
     unlike = ("draw", "init_seed", "order_seed", "num_labels", "definition")
     run_row = {
         "lang": cell.lang,
@@ -273,12 +283,7 @@ def _rows(
         "test_key": item.planned.inputs[0],
         "status": "ok" if reason is None else "failed",
         "reason": reason,
-        "details": json.dumps(dict(details), ensure_ascii=False),
+        "seconds": tested.seconds,
+        "details": json.dumps(details, ensure_ascii=False),
     }
-    return {"runs": [run_row], "outputs": outputs, "blobs": blobs}
-
-
-def _answers(fitted: Fitted, texts: Sequence[str]) -> list[dict[str, Any]]:
-    if isinstance(fitted, Answering):
-        return fitted.answers(texts)
-    return [{"scores": scores} for scores in fitted.scores(texts)]
+    return {"runs": [run_row], "outputs": list(tested.outputs), "blobs": blobs}

@@ -4,7 +4,7 @@ Here: when they are kept. Not here: what a run is (`train.py`).
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sdc.cache import freshness
@@ -19,8 +19,10 @@ _LONG_RUN_S = 0.5
 
 
 @contextmanager
-def keeping(context: Context, *, overwrite: bool, seen: freshness.Seen) -> Iterator[Callable[[Artifact, Rows], None]]:
-    """Gives a function that keeps finished runs, several in one transaction while they are short."""
+def keeping(
+    context: Context, *, overwrite: bool, seen: freshness.Seen
+) -> Iterator[Callable[[Sequence[tuple[Artifact, Rows]]], None]]:
+    """Gives a function that keeps runs which were fitted together, all or none; short ones wait for others."""
     waiting: list[tuple[Artifact, Rows]] = []
     since = time.monotonic()
 
@@ -31,9 +33,10 @@ def keeping(context: Context, *, overwrite: bool, seen: freshness.Seen) -> Itera
         waiting.clear()
         since = time.monotonic()
 
-    def keep(artifact: Artifact, rows: Rows) -> None:
-        waiting.append((artifact, rows))
-        if time.monotonic() - since >= _KEEP_EVERY_S or (artifact.seconds or 0) >= _LONG_RUN_S:
+    def keep(made: Sequence[tuple[Artifact, Rows]]) -> None:
+        waiting.extend(made)
+        longest = max(artifact.seconds or 0 for artifact, _ in made)
+        if time.monotonic() - since >= _KEEP_EVERY_S or longest >= _LONG_RUN_S:
             flush()
 
     try:

@@ -19,6 +19,7 @@ from sdc.pipelines.tasks import Task
 
 if TYPE_CHECKING:
     from sdc.pipelines.students.instruct import Instructions
+    from sdc.pipelines.students.packed_passes import Passes
     from sdc.pipelines.students.tuned import FittedAdapter, TunedEngine
 
 DECODINGS = ("scores", "generate")
@@ -51,7 +52,8 @@ class LoraConfig:
         patience: Measurements without a lower held-out loss before it stops, at least 1.
         decoding: What is kept of test rows: `scores` (likelihood of each label) or `generate` (greedy, 20 tokens).
         quantize: `4bit` loads the base in 4 bits (QLoRA); None as it is.
-        pack: The most runs that train at once; None: as many as fit. It changes no result.
+        pack: The most runs that train at once; None: on a GPU as many as fit, on a CPU 1. It changes results by no
+            more than rounding.
         checkpointing: Compute activations again in the backward pass, for less memory. It changes no result.
     """
 
@@ -148,21 +150,21 @@ class LoraStudent:
         *,
         num_labels: int,
         progress: Callable[[int, int], None] = lambda done, total: None,
+        wanted: Sequence[int] | None = None,
     ) -> Iterator[Finished]:
-        """Yields a trained adapter for every job, as they end.
+        """Yields a trained adapter for every job that is wanted, a pack as it ends.
 
         Raises:
             EngineError: The model cannot be loaded, or there is no memory for a single run.
         """
-        from sdc.pipelines.students import pack_size
         from sdc.pipelines.students.packed import Pack
-        from sdc.pipelines.students.packed_passes import Passes
         from sdc.pipelines.students.packed_run import PackedRun
         from sdc.pipelines.students.tuned import FittedAdapter
 
         engine, instructions = self._loaded()
         runs: list[PackedRun] = []
-        for number, job in enumerate(jobs):
+        for number in range(len(jobs)) if wanted is None else wanted:
+            job = jobs[number]
             if len(set(job.labels)) < 2:
                 failure = FitFailed("the draw holds fewer than two labels", {"labels": len(set(job.labels))})
                 yield Finished(job=number, result=failure, seconds=0.0)
@@ -172,7 +174,27 @@ class LoraStudent:
             runs.append(PackedRun(number, rows, job.labels, config=self.config, **seeds))
         if not runs:
             return
-        passes = Passes(
+        passes = self._passes(engine)
+        pack = Pack(passes, self.config, size=self._pack_size(passes, instructions, jobs))
+        for ended in pack.train(runs, progress):
+            for number, (run, values) in enumerate(ended, start=1):
+                result: FittedAdapter | FitFailed
+                if isinstance(values, FitFailed):
+                    result = values
+                else:
+                    about = {"device": engine.device, "parameters": engine.adapters.num_parameters, "pack": len(ended)}
+                    about |= {"label_tokens": instructions.label_tokens}
+                    result = FittedAdapter(
+                        engine, instructions, self.config,
+                        labels=self._task.label_names, base=self._source, values_P=values,
+                        details=run.details() | about,
+                    )  # fmt: skip
+                yield Finished(job=run.number, result=result, seconds=run.seconds, more=len(ended) - number)
+
+    def _passes(self, engine: "TunedEngine") -> "Passes":
+        from sdc.pipelines.students.packed_passes import Passes
+
+        return Passes(
             engine.network,
             engine.adapters,
             dropout=self.config.dropout,
@@ -181,22 +203,15 @@ class LoraStudent:
             device=engine.device,
             model=self.model,
         )
-        size = self.config.pack
-        if size is None:
-            size = pack_size.choose(passes, [run.trained for run in runs], rows_per_run=self.config.batch_size)
-        pack = Pack(passes, self.config, size=size)
-        for run, values in pack.train(runs, progress):
-            result: FittedAdapter | FitFailed
-            if isinstance(values, FitFailed):
-                result = values
-            else:
-                about = {"device": engine.device, "parameters": engine.adapters.num_parameters, "pack": pack.size}
-                about |= {"label_tokens": instructions.label_tokens}
-                result = FittedAdapter(
-                    engine, instructions, self.config,
-                    labels=self._task.label_names, base=self._source, values_P=values, details=run.details() | about,
-                )  # fmt: skip
-            yield Finished(job=run.number, result=result, seconds=run.seconds)
+
+    def _pack_size(self, passes: "Passes", instructions: "Instructions", jobs: Sequence[Job]) -> int:
+        from sdc.pipelines.students import pack_size
+
+        if self.config.pack is not None:
+            return self.config.pack
+        examples = dict.fromkeys(pair for job in jobs for pair in zip(job.texts, job.labels, strict=True))
+        rows = (instructions.row(text, label) for text, label in examples)
+        return pack_size.choose(passes, rows, rows_per_run=self.config.batch_size)
 
     def load(self, folder: Path) -> "FittedAdapter":
         """Returns the adapter that `save` wrote into a folder, on the base of this student.

@@ -1,7 +1,8 @@
 """Packed training: many LoRA runs over one frozen network, a step of each in every forward and backward pass.
 
 Rows of a run see its own adapter only, gradients of runs never mix, and each run has its own rows, rate, clipping,
-optimiser and end: so its result is the one it has alone, up to rounding.
+optimiser and end: so its result is the one it has alone, up to rounding. A pack is trained to its end before the next
+one begins: rounding goes by who is in it.
 
 Here: the loop over steps, and who is in the pack. Not here: the plan of a run (`packed_run.py`), forward and backward
 (`packed_passes.py`), layers (`packed_layers.py`).
@@ -14,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count, groupby
 from typing import TYPE_CHECKING
 
 import torch
@@ -63,61 +65,72 @@ class Pack:
         self._stack: Stack | None = None
         self._make_optimiser = optimisers(config.optimizer, device=passes.device, weight_decay=config.weight_decay)
 
-    def train(self, runs: Sequence[PackedRun], progress: Callable[[int, int], None]) -> Iterator[Ended]:
-        """Yields runs as they end; the network stands still, and may be used, while one is handed out.
+    def train(self, runs: Sequence[PackedRun], progress: Callable[[int, int], None]) -> Iterator[list[Ended]]:
+        """Yields packs as they end, each whole; the network stands still, and may be used, while one is handed out.
+
+        Which runs are in one pack is decided by their numbers and by the size, so what a killed command left trains as
+        it would have. After memory ran out packs are halved, which splits them and mixes none.
 
         Raises:
             EngineError: There is no memory for a single run.
         """
-        waiting = deque(runs)
-        ended = 0
-        while waiting or self._slots:
-            with reproducible(self._passes.model):
-                done = self._advance(waiting)
-            ended += len(done)
-            yield from done
-            steps = ended * self._config.steps + sum(slot.run.step for slot in self._slots)
-            progress(steps, len(runs) * self._config.steps)
+        waiting = deque(packs(runs, self.size))
+        num_steps = len(runs) * self._config.steps
+
+        def report(steps: int) -> None:
+            progress(num_steps - sum(map(len, waiting)) * self._config.steps + steps, num_steps)
+
+        while waiting:
+            ended = self._together(waiting[0], report)
+            if ended is None:
+                halves = list(waiting)
+                while len(halves) == len(waiting):
+                    self.size //= 2
+                    halves = [part for pack in waiting for part in packs(pack, self.size)]
+                waiting = deque(halves)
+                continue
+            waiting.popleft()
+            yield ended
 
     # -- who is in the pack ---------------------------------------------------------------------------------------
 
-    def _advance(self, waiting: deque[PackedRun]) -> list[Ended]:
-        """Fills the pack, and trains some steps, or fewer if a run ends."""
-        try:
-            if len(self._slots) < self.size and waiting:
-                new = [waiting.popleft() for _ in range(min(self.size - len(self._slots), len(waiting)))]
-                self._slots += [self._slot(run) for run in new]
-                self._restack()
-            done: list[Ended] = []
-            for _ in range(_STEPS):
-                start = time.perf_counter()
-                due, done = self._step()
-                if due:
-                    done += self._measure(due)
-                share = (time.perf_counter() - start) / len(self._slots)
-                for slot in self._slots:
-                    slot.run.seconds += share
-                done += self._over(done)
-                if done:
-                    break
-        except torch.OutOfMemoryError:
-            if self.size == 1:
-                raise
-            return self._halve(waiting)
-        if done:
-            gone = {run.number for run, _ in done}
-            self._slots = [slot for slot in self._slots if slot.run.number not in gone]
-            self._restack()
-        return done
+    def _together(self, runs: Sequence[PackedRun], progress: Callable[[int], None]) -> list[Ended] | None:
+        """Trains a pack to its end, or returns None if there is no memory for it: its runs then start again."""
+        with reproducible(self._passes.model):
+            try:
+                return self._all_steps(runs, progress)
+            except torch.OutOfMemoryError:
+                if len(runs) == 1:
+                    raise
+            finally:
+                self._slots, self._stack = [], None
+        for run in runs:
+            run.restart()
+        return None
 
-    def _halve(self, waiting: deque[PackedRun]) -> list[Ended]:
-        """Makes the pack smaller after memory ran out; its runs start again, which changes nothing in their results."""
-        self.size = max(1, min(self.size, len(self._slots)) // 2)
-        for slot in reversed(self._slots):
-            slot.run.restart()
-            waiting.appendleft(slot.run)
-        self._slots, self._stack = [], None
-        return []
+    def _all_steps(self, runs: Sequence[PackedRun], progress: Callable[[int], None]) -> list[Ended]:
+        self._slots = [self._slot(run) for run in runs]
+        self._restack()
+        ended: list[Ended] = []
+        for step in count(1):
+            start = time.perf_counter()
+            due, done = self._step()
+            if due:
+                done += self._measure(due)
+            share = (time.perf_counter() - start) / len(self._slots)
+            for slot in self._slots:
+                slot.run.seconds += share
+            done += self._over(done)
+            if done:
+                ended += done
+                gone = {run.number for run, _ in done}
+                self._slots = [slot for slot in self._slots if slot.run.number not in gone]
+                self._restack()
+            if step % _STEPS == 0 or done:
+                progress(len(ended) * self._config.steps + sum(slot.run.step for slot in self._slots))
+            if not self._slots:
+                break
+        return ended
 
     def _slot(self, run: PackedRun) -> _Slot:
         row = torch.nn.Parameter(self._adapters.initial(run.init_seed).to(self._device))
@@ -189,6 +202,16 @@ class Pack:
                 reason = f"the held-out loss is not finite at step {slot.run.step}"
                 failed.append((slot.run, _failed(slot.run, reason)))
         return failed
+
+
+def packs(runs: Sequence[PackedRun], size: int) -> list[list[PackedRun]]:
+    """Returns runs in packs of at most `size`: those whose numbers have the same quotient by it, wherever others are.
+
+    Args:
+        runs: In the order of their numbers.
+        size: Most runs of a pack, at least 1.
+    """
+    return [list(together) for _, together in groupby(runs, key=lambda run: run.number // size)]
 
 
 def optimisers(name: str, *, device: str, weight_decay: float) -> Callable[[torch.nn.Parameter], torch.optim.Optimizer]:

@@ -120,26 +120,37 @@ class Finished:
         job: Its position.
         result: The fitted student, or why there is none.
         seconds: Its share of the time that the fits took together.
+        more: How many that were fitted together with it are still to come. All of them are kept, or none: one that is
+            fitted again without the others may round otherwise.
     """
 
     job: int
     result: Fitted | FitFailed
     seconds: float
+    more: int = 0
 
 
 @runtime_checkable
 class FitsMany(Protocol):
-    """A student that may fit several runs at once; the result of each is the one of `fit`."""
+    """A student that may fit several runs at once; the result of each is the one of `fit`, up to rounding."""
 
     def fit_many(
-        self, jobs: Sequence[Job], *, num_labels: int, progress: Callable[[int, int], None]
+        self,
+        jobs: Sequence[Job],
+        *,
+        num_labels: int,
+        progress: Callable[[int, int], None],
+        wanted: Sequence[int] | None = None,
     ) -> Iterator[Finished]:
-        """Yields every job once, as they end; a fitted student may be used before the next one is asked for.
+        """Yields every job that is wanted once, as they end; a fitted student may be used before the next is asked for.
+
+        Which of them are fitted together depends on `jobs`, and not on which of these are there already.
 
         Args:
-            jobs: What to fit.
+            jobs: All fits of the command.
             num_labels: Labels of the task.
             progress: Called with steps that are done, and steps in all.
+            wanted: Positions of the jobs to fit, rising; None for all.
 
         Raises:
             EngineError: The model cannot be loaded, or memory ran out.

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from scripted import World, add_import, small_task, world
-from sdc.cache.store import Artifact
+from sdc.cache.store import Artifact, Store
 from sdc.errors import EngineError
 from sdc.pipelines import eval as evaluation
 from sdc.pipelines import sample, train
@@ -139,24 +139,41 @@ def test_each_seed_changes_its_own_part(here: World, drawn: Artifact) -> None:
     assert not {outcome.key for outcome in fixed} & first
 
 
-def test_a_finished_run_is_kept_while_others_train_and_a_stop_loses_only_those(
-    here: World, drawn: Artifact, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("pack", "num_kept"), [(None, 3), (1, 3), (2, 2), (4, 0)])
+def test_what_a_stop_left_comes_out_as_if_nothing_had_stopped(
+    here: World, drawn: Artifact, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, pack: int | None, num_kept: int
 ) -> None:
-    """The runs on 4 rows end after 6 steps; those on 24 rows are stopped on the way."""
+    """The runs on 4 rows end after 3 steps; then the last one is stopped on its way."""
     over = PackedRun.is_over
+    stopping = False
 
     def is_over(self: PackedRun) -> bool:
-        if self.step == 5 and len(self.trained) > 4:
+        if stopping and self.step == 5 and self.number == 3:
             raise KeyboardInterrupt
         return (self.step >= 3 and len(self.trained) <= 4) or bool(over.fget(self))  # type: ignore[attr-defined]
 
     monkeypatch.setattr(PackedRun, "is_over", property(is_over))
+    student = replace(QUICK, pack=pack)
+    shutil.copytree(here.store.path.parent, tmp_path / "unbroken")
+    store = Store(tmp_path / "unbroken" / here.store.path.name)
+    unbroken = replace(here, context=replace(here.context, store=store))
+    _run(unbroken, drawn, student)
+    stopping = True
     with pytest.raises(KeyboardInterrupt):
-        _run(here, drawn, replace(QUICK, pack=4))
-    monkeypatch.undo()
-    assert here.store.query("select num_rows, status from runs") == [(4, "ok"), (4, "ok")]
-    assert here.store.query("select count(*) from outputs") == [(12,)]
-    assert sum(outcome.hit for outcome in _run(here, drawn, replace(QUICK, pack=4))) == 2
+        _run(here, drawn, student)
+    assert here.store.query("select count(*) from runs") == [(num_kept,)]
+    stopping = False
+    assert sum(outcome.hit for outcome in _run(here, drawn, student)) == num_kept
+    assert _scores(here) == _scores(unbroken)
+
+
+def test_weights_that_are_made_again_belong_to_the_scores_that_are_there(here: World, drawn: Artifact) -> None:
+    _run(here, drawn)
+    scores = _scores(here)
+    draws = draws_of(here.context, drawn)
+    config = TrainConfig(student=QUICK, keep_weights=True)
+    train.run(here.context, config, here.cell, draws=draws[2:3], test=here.test)
+    assert _scores(here) == scores
 
 
 def test_a_run_that_diverges_is_a_failed_row_beside_good_ones(

@@ -14,7 +14,7 @@ from sdc.errors import EngineError
 from sdc.pipelines.students import pack_size
 from sdc.pipelines.students.instruct import Row
 from sdc.pipelines.students.lora import LoraConfig
-from sdc.pipelines.students.packed import Pack
+from sdc.pipelines.students.packed import Pack, packs
 from sdc.pipelines.students.packed_layers import Adapters, Stack, kept_inputs
 from sdc.pipelines.students.packed_passes import Passes
 from sdc.pipelines.students.packed_run import PackedRun
@@ -103,7 +103,8 @@ def _train(
     base: Base, config: LoraConfig, *, size: int = 8, runs: Sequence[PackedRun] | None = None
 ) -> dict[int, tuple[PackedRun, Any]]:
     runs = _runs(config) if runs is None else runs
-    return {run.number: (run, result) for run, result in _pack(base, config, size).train(runs, lambda *_: None)}
+    packs = _pack(base, config, size).train(runs, lambda *_: None)
+    return {run.number: (run, result) for ended in packs for run, result in ended}
 
 
 def _worst(base: Base, values_P: torch.Tensor, alone: Alone, run: PackedRun) -> float:
@@ -164,7 +165,7 @@ def test_in_double_precision_nothing_but_the_last_digits_differs(folder: str) ->
 
 
 def test_how_many_train_at_once_changes_no_result(base: Base) -> None:
-    """With 3 at once, runs of different steps share a pass: the place of one that ends goes to the next."""
+    """With 3 at once there are three packs, the last of them smaller."""
     config = replace(QUICK, dropout=0.2)
     together, in_turns = _train(base, config), _train(base, config, size=3)
     assert len({run.step for run, _ in together.values()}) > 1
@@ -333,14 +334,46 @@ def test_no_memory_for_a_single_run_is_an_engine_error(base: Base, monkeypatch: 
         _train(base, QUICK)
 
 
-def test_the_size_of_a_pack_follows_the_tokens_of_a_step(base: Base) -> None:
-    def chosen(tokens: int, num_runs: int) -> int:
-        rows = [[Row(ids=(5,) * tokens, num_prompt=2)] * 6] * num_runs
-        return pack_size.choose(_passes(base, QUICK), rows, rows_per_run=4)
+def test_a_run_on_a_cpu_trains_alone(base: Base) -> None:
+    rows = [Row(ids=(5,) * 10, num_prompt=2)] * 18
+    assert pack_size.choose(_passes(base, QUICK), rows, rows_per_run=4) == 1
 
-    assert chosen(10, 3) == 3
-    assert chosen(64, 100) == 8
-    assert chosen(4000, 100) == 1
+
+@pytest.mark.parametrize(
+    ("tokens", "free_bytes", "size"),
+    [(10, 2**40, 512), (64, 2**40, 128), (4000, 2**40, 2), (64, 100_000, 64), (64, 101_000, 64), (64, 1000, 1)],
+)
+def test_the_size_of_a_pack_follows_the_tokens_of_a_step_and_the_memory_of_a_gpu(
+    base: Base, monkeypatch: pytest.MonkeyPatch, tokens: int, free_bytes: int, size: int
+) -> None:
+    passes = _passes(base, QUICK)
+    passes.device = "cuda"
+    monkeypatch.setattr(pack_size, "_free_bytes", lambda: free_bytes)
+    monkeypatch.setattr(pack_size, "_bytes_per_run", lambda passes, longest: 1000)
+    assert pack_size.choose(passes, [Row(ids=(5,) * tokens, num_prompt=2)] * 6, rows_per_run=4) == size
+
+
+def test_who_trains_together_goes_by_the_numbers_of_runs_and_not_by_who_is_missing() -> None:
+    runs = [_run(number, QUICK) for number in (0, 2, 3, 4, 7)]
+    assert [[run.number for run in pack] for pack in packs(runs, 4)] == [[0, 2, 3], [4, 7]]
+    assert [[run.number for run in pack] for pack in packs(runs, 2)] == [[0], [2, 3], [4], [7]]
+
+
+def test_packs_that_are_halved_are_those_of_the_half_size_from_the_first_on(
+    base: Base, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a command that was killed after memory ran out trains what is left as it would have."""
+    config = replace(QUICK, steps=4)
+    gradients = Passes.gradients
+
+    def limited(self: Passes, stack: Stack, batches: Any, seeds: Any) -> torch.Tensor:
+        if len(batches) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return gradients(self, stack, batches, seeds)
+
+    monkeypatch.setattr(Passes, "gradients", limited)
+    whole, left = _train(base, config), _train(base, config, runs=_runs(config)[2:])
+    assert all(torch.equal(left[number][1], whole[number][1]) for number in left)
 
 
 # -- dropout ------------------------------------------------------------------------------------------------------
