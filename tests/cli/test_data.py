@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -132,7 +131,7 @@ def test_fetch_from_a_local_copy() -> None:
     assert "2 train rows, 2 ok" in result.stderr
 
 
-def test_a_hit_imports_nothing_heavy_and_is_fast() -> None:
+def test_a_hit_imports_nothing_heavy() -> None:
     _sdc("add", "x.csv", *FLAGS)
     program = (
         "import sys; from sdc.cli.main import application\n"
@@ -141,11 +140,9 @@ def test_a_hit_imports_nothing_heavy_and_is_fast() -> None:
         "heavy = {'torch', 'transformers', 'datasets', 'pandas', 'sklearn', 'pyarrow', 'rich.table'}\n"
         "sys.exit(','.join(sorted(heavy & set(sys.modules))) or 0)"
     )
-    start = time.monotonic()
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=os.environ, check=False)
     assert done.returncode == 0, done.stderr
     assert "already there" in done.stderr
-    assert time.monotonic() - start < 5  # 0.5 s is the aim and stands in benchmarks/; machines under test are busy
 
 
 def test_a_tag_beside_another_of_its_language_gets_a_hint() -> None:

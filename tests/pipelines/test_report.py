@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -449,7 +448,7 @@ def test_order_of_sizes() -> None:
     assert sorted(["all", "100", "20"], key=report_rows.size_order) == ["20", "100", "all"]
 
 
-def test_is_fast_and_imports_nothing_heavy(filled: Context) -> None:
+def test_imports_nothing_heavy(filled: Context) -> None:
     code = (
         "import sys, typer; from sdc.cli.report import report; app = typer.Typer(); app.command()(report)\n"
         "try: app()\n"
@@ -457,14 +456,8 @@ def test_is_fast_and_imports_nothing_heavy(filled: Context) -> None:
         "if m in sys.modules], file=sys.stderr)"
     )
 
-    def cpu_s() -> float:  # wall-clock time depends on what else the machine does
-        used = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return used.ru_utime + used.ru_stime
-
-    before = cpu_s()
     command = [sys.executable, "-c", code, "--store", str(filled.store.path)]
     environment = {**os.environ, "COLUMNS": "200"}
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert done.stderr.endswith("\n[]\n")
     assert "teacher_70b" in done.stdout
-    assert cpu_s() - before < 1.5  # 0.3 s on an idle machine; benchmarks/ has the real limit
