@@ -137,6 +137,7 @@ def run(
         found = {row.idx: Found() for row in rows}
         if config.gates:
             check = _gates(context, cell, planned.inputs[1:])
+            check.read_ahead([row.text for row in rows])
             for number, row in enumerate(rows):
                 found[row.idx].gate = check(row.text)
                 if found[row.idx].gate is None:
@@ -206,8 +207,7 @@ def _human(context: Context, cell: Cell, generation: Artifact) -> list[str]:
     if train is None:
         with contextlib.suppress(DataError):
             train = lineage.newest_data(context, cell, split="train")
-    of_cell = context.store.find("data", lang=cell.lang, task=cell.task.name)
-    tests = sorted(data.key for data in of_cell if data.summary.get("split") == "test")
+    tests = [data.key for data in lineage.all_test_data(context, cell)]
     return [*([train.key] if train else []), *tests]
 
 

@@ -28,6 +28,12 @@ def newest_data(context: Context, cell: Cell, *, split: str) -> Artifact:
     raise DataError(f"no human {split} examples of {cell}", str(context.store.path), _other_tag(context, cell) or fix)
 
 
+def all_test_data(context: Context, cell: Cell) -> list[Artifact]:
+    """Returns every test set of a cell, by key: what may be tested on must not be among what is learnt."""
+    of_cell = context.store.find("data", lang=cell.lang, task=cell.task.name)
+    return sorted((data for data in of_cell if data.summary.get("split") == "test"), key=lambda data: data.key)
+
+
 def other_tags(context: Context, cell: Cell, stage: str = "data") -> list[str]:
     """Returns other tags of the cell's language that artifacts of a stage have, as `th` beside `th-TH`."""
     found = context.store.query(

@@ -92,19 +92,20 @@ def gather(context: Context, config: CardConfig, cell: Cell, *, artifact: Artifa
         what = f"no synthetic {'accepted ' if accepted else ''}rows of {cell}"
         fix = "--all-rows takes those that were rejected too" if accepted else "see `sdc store show`"
         raise DataError(what, f"{artifact.stage} {artifact.short}", fix)
-    data = lineage.train_data_of(context, generation) or _newest_data(context, cell, "train")
-    human, test = _human(context, data) if data else (), _newest_data(context, cell, "test")
-    tests = tuple(example.text for example in _human(context, test)) if test else None
+    data = lineage.train_data_of(context, generation) or _newest_train(context, cell)
+    human, tests = _human(context, data) if data else (), lineage.all_test_data(context, cell)
     judgement = artifact if artifact.stage == "judge" else None
     about = {"generation": generation.short}
     about |= {"judgement": artifact.short} if accepted else {}
     about |= {"model": str(generation.summary["model"])} if generation.summary.get("model") else {}
-    about |= ({"human": data.short} if data else {}) | ({"test": test.short} if test else {})
+    about |= ({"human": data.short} if data else {}) | (
+        {"test": ", ".join(test.short for test in tests)} if tests else {}
+    )
     sides = Sides(
         cell=cell,
         synthetic=rows,
         human=human,
-        test=tests,
+        test=_test(context, tests) if tests else None,
         seeds=_seeds(context, generation),
         quotas=_quotas(generation, cell),
         seed=config.seed,
@@ -128,6 +129,13 @@ def _human(context: Context, data: Artifact) -> tuple[Example, ...]:
     return tuple(Example(text=text, label=label) for text, label in context.store.query(sql, [data.key]))
 
 
+def _test(context: Context, tests: Sequence[Artifact]) -> tuple[str, ...]:
+    """Returns the texts that the judge's gate `test` knows, in its order."""
+    sql = """select text from examples where list_contains(?, key) and source = 'human'
+        and status in ('ok', 'unlabelled') order by key, idx"""
+    return tuple(text for (text,) in context.store.query(sql, [[test.key for test in tests]]))
+
+
 def _seeds(context: Context, generation: Artifact) -> tuple[str, ...] | None:
     """Returns the texts that the generator was shown; None of rows made elsewhere, which do not say."""
     if generation.config.get("origin") == "import":
@@ -144,9 +152,9 @@ def _judged(context: Context, judgement: Artifact) -> tuple[tuple[str | None, st
     return tuple((by.removeprefix("gate:") if by else None, reason) for by, reason in found)
 
 
-def _newest_data(context: Context, cell: Cell, split: str) -> Artifact | None:
+def _newest_train(context: Context, cell: Cell) -> Artifact | None:
     try:
-        return lineage.newest_data(context, cell, split=split)
+        return lineage.newest_data(context, cell, split="train")
     except DataError:
         return None
 

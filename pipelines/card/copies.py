@@ -4,13 +4,13 @@
 are folded.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sdc.pipelines.card.figure import Figure, Measured, counted, share
 from sdc.pipelines.card.neighbours import nearest
 from sdc.pipelines.card.sides import Sides, texts
-from sdc.pipelines.similarity import normalise
+from sdc.pipelines.similarity import Index, normalise
 
 NAMES = ("seed_copies", "human_copies", "leaks", "duplicates")
 _WHAT = {
@@ -44,14 +44,17 @@ def copies(rows: Sequence[str], originals: Sequence[str]) -> list[Copy]:
     >>> [(c.text, c.exact) for c in copies(["Set an alarm", "Play music", "set an alarm!"], ["SET AN ALARM"])]
     [('Set an alarm', True), ('set an alarm!', False)]
     """
-    return _near(rows, originals, nearest(rows, originals))
+    return _copies(rows, originals, Index(originals, threshold=THRESHOLD))
 
 
-def _apart(first: Sequence[str], second: Sequence[str], originals: Sequence[str]) -> tuple[list[Copy], list[Copy]]:
-    """Returns the `copies` of two sides, for which the originals are read only once."""
-    both = [*first, *second]
-    found, middle = nearest(both, originals), len(first)
-    return _near(first, originals, found[:middle]), _near(second, originals, found[middle:])
+def _copies(rows: Sequence[str], originals: Sequence[str], index: Index, *, but: Collection[int] = ()) -> list[Copy]:
+    """Returns the `copies`, with the originals in an index; some of them, by position, do not count."""
+    found = []
+    for row in rows:
+        near = [(similarity, -k) for k, similarity in index.near(row) if k not in but]
+        similarity, k = max(near, default=(0.0, 0))
+        found.append((similarity, -k))
+    return _near(rows, originals, found)
 
 
 def repeats(rows: Sequence[str]) -> list[Copy]:
@@ -83,16 +86,20 @@ def measure(sides: Sides) -> Measured:
     seeds = sides.seeds or ()
     of_seeds = copies(ours, seeds)
     known, done = set(map(normalise, seeds)), {copy.text for copy in of_seeds}
-    others = [text for text in theirs if normalise(text) not in known] if known else theirs
-    leaks, human_leaks = _apart(ours, sample, sides.test or ())
+    shown = {k for k, text in enumerate(sides.reference.known_human.folded) if text in known}
+    human_index = Index(sides.reference.known_human, threshold=THRESHOLD)
+    test_index = Index(sides.reference.known_test, threshold=THRESHOLD)
+    test = sides.test or ()
     found = {
         "seed_copies": of_seeds if sides.seeds else None,
-        "human_copies": copies([text for text in ours if text not in done], others) if others else None,
-        "leaks": leaks if sides.test else None,
+        "human_copies": _copies([text for text in ours if text not in done], theirs, human_index, but=shown)
+        if len(shown) < len(theirs)
+        else None,
+        "leaks": _copies(ours, test, test_index) if test else None,
         "duplicates": repeats(ours),
     }
     human = {
-        "leaks": share(len(human_leaks), len(sample)) if sides.test else None,
+        "leaks": share(len(_copies(sample, test, test_index)), len(sample)) if test else None,
         "duplicates": share(len(repeats(sample)), len(sample)),
     }
     missing = {

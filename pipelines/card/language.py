@@ -1,17 +1,13 @@
 """language: the share of rows that read as the language they should be in."""
 
 from collections.abc import Sequence
-from functools import cache
-from typing import Any
 
 from sdc.pipelines.card.figure import Figure, Measured, share
 from sdc.pipelines.card.sides import Sides, texts
-from sdc.pipelines.gates.identifier import known
+from sdc.pipelines.gates.identifier import LEAST_LETTERS, known, model
 from sdc.pipelines.gates.writing import words
 
 NAMES = ("language",)
-#: As for the judge's gate: identification of shorter texts is a guess.
-LEAST_LETTERS = 12
 
 
 def measure(sides: Sides) -> Measured:
@@ -50,11 +46,4 @@ def measure(sides: Sides) -> Measured:
 def _found(rows: Sequence[str]) -> list[str]:
     """Returns the most probable language of each text that is long enough."""
     found = [words(row) for row in rows]
-    return [str(_identifier().classify(text)[0]) for text in found if sum(map(str.isalpha, text)) >= LEAST_LETTERS]
-
-
-@cache
-def _identifier() -> Any:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    return LanguageIdentifier.from_model_file(MODEL_FILE)
+    return [str(model().classify(text)[0]) for text in found if sum(map(str.isalpha, text)) >= LEAST_LETTERS]

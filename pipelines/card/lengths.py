@@ -1,6 +1,6 @@
 """How long the texts are, in characters: median, middle half, and how much lengths vary.
 
-Shape letters: N rows, B draws, D the three numbers that describe lengths.
+Shape letters: N rows, L different lengths, B draws, D the three numbers that describe lengths.
 """
 
 from collections.abc import Sequence
@@ -37,9 +37,24 @@ def described(lengths: "Sequence[int] | NDArray[Any]") -> tuple[float, float, fl
     """
     import numpy as np
 
-    low, middle, high = np.quantile(lengths, [0.25, 0.5, 0.75])
-    mean = float(np.mean(lengths))
-    return float(middle), float(high - low), float(np.std(lengths)) / mean if mean else 0.0
+    lengths_L, times_L = np.unique(lengths, return_counts=True)
+    return _described(lengths_L, times_L)
+
+
+def _described(lengths_L: "NDArray[Any]", times_L: "NDArray[Any]") -> tuple[float, float, float]:
+    """Returns the same of lengths in ascending order and how often there is each; the last may be missing."""
+    import numpy as np
+
+    lengths_L, up_to_L = lengths_L[: len(times_L)], np.cumsum(times_L)
+    places_3 = np.array([0.25, 0.5, 0.75]) * (up_to_L[-1] - 1)
+    below_3, above_3 = (
+        lengths_L[np.searchsorted(up_to_L, places.astype(int), side="right")]
+        for places in (np.floor(places_3), np.ceil(places_3))
+    )
+    low, middle, high = below_3 + (above_3 - below_3) * (places_3 % 1)
+    mean = float(lengths_L @ times_L) / float(up_to_L[-1])
+    std = float(np.sqrt(((lengths_L - mean) ** 2 @ times_L) / up_to_L[-1]))
+    return float(middle), float(high - low), std / mean if mean else 0.0
 
 
 def measure(sides: Sides) -> Measured:
@@ -68,9 +83,13 @@ def _estimates(lengths: Sequence[int], seed: int) -> tuple["NDArray[Any]", list[
     """Returns the numbers of each bootstrap draw, (B, D), and the estimates."""
     import numpy as np
 
-    lengths_N, draw = np.asarray(lengths), np.random.default_rng(derive_seed(seed, "card", "lengths", len(lengths)))
+    draw = np.random.default_rng(derive_seed(seed, "card", "lengths", len(lengths)))
+    lengths_L, which_N = np.unique(lengths, return_inverse=True)
     draws_BD = np.array(
-        [described(lengths_N[draw.integers(0, len(lengths), len(lengths))]) for _ in range(NUM_BOOTSTRAP)]
+        [
+            _described(lengths_L, np.bincount(which_N[draw.integers(0, len(lengths), len(lengths))]))
+            for _ in range(NUM_BOOTSTRAP)
+        ]
     )
     return draws_BD, [_interval(draws_BD[:, i], value) for i, value in enumerate(described(lengths))]
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from sdc.pipelines.card.figure import LEAST_ROWS, Figure, Measured, mean
 from sdc.pipelines.card.sides import Sides, texts
-from sdc.pipelines.similarity import shingles
+from sdc.pipelines.similarity import normalise
+from sdc.pipelines.similarity_many import numbered
 
 NAMES = ("nearest_human", "self_similarity")
 _WHAT = {"nearest_human": "similarity to the nearest human row", "self_similarity": "similarity to the nearest own row"}
@@ -32,24 +33,17 @@ def nearest(
     [(0.0, -1), (1.0, 0)]
     """
     import numpy as np
-    from scipy.sparse import csr_array
+    from scipy.sparse import coo_array
 
     if not queries or (references is not None and not references):
         return [(0.0, -1)] * len(queries)
-    known: dict[str, int] = {}
-    columns, starts, sizes = list[int](), [0], list[int]()
-    for text in queries:
-        found = shingles(text)
-        columns += [known.setdefault(shingle, len(known)) for shingle in found]
-        starts.append(len(columns))
-        sizes.append(len(found))
-    for text in references or ():
-        found = shingles(text)
-        columns += [known[shingle] for shingle in found if shingle in known]  # what no query has is never shared
-        starts.append(len(columns))
-        sizes.append(len(found))
-    sizes_N = np.array(sizes)
-    has = csr_array((np.ones(len(columns)), columns, starts), (len(sizes), len(known)))
+    numbers_S, rows_S = numbered(list(map(normalise, [*queries, *(references or ())])))
+    sizes_N = np.bincount(rows_S)
+    asked = rows_S < len(queries)
+    known = np.unique(numbers_S[asked])
+    columns_S = np.searchsorted(known, numbers_S)
+    there = asked | (known[np.minimum(columns_S, len(known) - 1)] == numbers_S)  # what no query has is never shared
+    has = coo_array((np.ones(int(there.sum())), (rows_S[there], columns_S[there])), (len(sizes_N), len(known))).tocsr()
     first = 0 if references is None else len(queries)
     others = has[first:].T.tocsr()
     found_: list[tuple[float, int]] = []

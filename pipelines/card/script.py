@@ -3,7 +3,6 @@
 from sdc.pipelines.card.figure import Figure, Measured, counted, mean
 from sdc.pipelines.card.sides import Sides, texts
 from sdc.pipelines.gates import writing
-from sdc.pipelines.gates.reference import Reference
 
 NAMES = ("script",)
 
@@ -19,7 +18,7 @@ def measure(sides: Sides) -> Measured:
     """
     script = sides.cell.language.script
     what = f"letters in {script}"
-    own = writing.of(Reference(cell=sides.cell, human=texts(sides.human)))
+    own = writing.of(sides.reference)
     if own is None:
         note = f"the script of {sides.cell.lang} is not known"
         return Measured(figures=(Figure(name="script", what=what, synthetic=None, note=note),))

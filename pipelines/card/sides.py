@@ -12,6 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from sdc.cache.key import derive_seed
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.gates.reference import Reference
 
 #: The most rows a side that costly comparisons look at; the ends of intervals hardly move beyond.
 MOST_ROWS = 2000
@@ -58,6 +59,11 @@ class Sides:
     quotas: dict[int, int] = field(default_factory=dict)
     seed: int = 1337
     verdicts: tuple[tuple[str | None, str], ...] | None = None
+
+    @cached_property
+    def reference(self) -> Reference:
+        """The human rows as the gates know them: what is built from them is built once."""
+        return Reference(cell=self.cell, human=texts(self.human), test=self.test or ())
 
     @cached_property
     def pair(self) -> Pair:

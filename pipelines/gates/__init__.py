@@ -64,7 +64,7 @@ GATES: dict[str, Gate] = {
         Gate(name="glued", threshold=glued.THRESHOLD, build=glued.build),
         Gate(name="length", threshold=length.THRESHOLD, build=length.build),
         Gate(name="script", threshold=script.THRESHOLD, build=script.build),
-        Gate(name="language", threshold=language.THRESHOLD, build=language.build),
+        Gate(name="language", threshold=language.THRESHOLD, build=language.Language),
         Gate(name="copy", threshold=copies.THRESHOLD, build=copies.build, compares=True),
         Gate(name="test", threshold=leaked.THRESHOLD, build=leaked.build, compares=True),
         Gate(name="duplicate", threshold=duplicate.THRESHOLD, build=duplicate.build, compares=True),
@@ -110,6 +110,12 @@ class Gates:
         """Returns the reason of every gate that rejects `text`, by gate name."""
         reasons = {name: check(text) for name, check in self._checks.items()}
         return {name: reason for name, reason in reasons.items() if reason is not None}
+
+    def read_ahead(self, texts: Sequence[str]) -> None:
+        """Tells that these texts are asked for later: many at once are read sooner than one by one."""
+        for check in self._checks.values():
+            if isinstance(check, language.Language):
+                check.read_ahead(texts)
 
     def accept(self, text: str) -> None:
         """Remembers `text`: a later one must not repeat it."""

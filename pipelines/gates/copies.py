@@ -11,7 +11,7 @@ THRESHOLD = 0.8
 
 def build(reference: Reference, threshold: float) -> Callable[[str], str | None]:
     """Returns a check against the human train rows."""
-    index = Index(reference.human, threshold=threshold, known=reference.frequencies)
+    index = Index(reference.known_human, threshold=threshold)
 
     def check(text: str) -> str | None:
         near = index.nearest(text)

@@ -25,4 +25,4 @@ class Duplicates:
 
 def build(reference: Reference, threshold: float) -> Duplicates:
     """Returns a check that knows no text yet."""
-    return Duplicates(Index(threshold=threshold, known=reference.frequencies))
+    return Duplicates(Index(threshold=threshold, often=reference.frequencies))

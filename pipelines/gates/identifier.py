@@ -57,7 +57,7 @@ class Identifier:
     """
 
     def __init__(self, tag: str) -> None:
-        self._model = _model()
+        self._model = model()
         self.tag = tag
         near = _relatives(tag)
         paper = {*paper_tags()}
@@ -66,6 +66,8 @@ class Identifier:
             for other in self._model.labels
             if other not in (tag, _NO_LANGUAGE, *_SAME.get(tag, ()))
         }
+        self._same = (tag, *_SAME.get(tag, ()))
+        self._num_factors = len(set(self._factors.values()))
 
     def guess(self, text: str) -> Guess:
         """Returns the best other language for the letters of a text; one without evidence for a short text."""
@@ -75,14 +77,20 @@ class Identifier:
             return Guess(tag=self.tag, evidence=0.0)
         if 2 * sum(map(str.isupper, letters)) > len(letters):
             text = text.lower()  # the identifier was trained on usual writing
-        found = dict(self._model.rank(text))
-        own = max(found[tag] for tag in (self.tag, *_SAME.get(self.tag, ())))
+        ranked = self._model.rank(text)  # best first
+        own = next(score for tag, score in ranked if tag in self._same)
         num_bytes = len(text.encode(errors="surrogatepass"))
+        # Of languages that need equally much evidence the first has most.
+        best: dict[float, tuple[float, str]] = {}
+        for tag, score in ranked:
+            factor = self._factors.get(tag)
+            if factor is not None and factor not in best:
+                best[factor] = score, tag
+                if len(best) == self._num_factors:
+                    break
         # Its features overlap: divided by the root of the length, the scores are as sure as they are right.
-        evidence, tag = max(
-            ((found[other] - own) / num_bytes**0.5 / factor, other) for other, factor in self._factors.items()
-        )
-        margin = max(found[other] for other in self._factors) - own
+        evidence, tag = max(((score - own) / num_bytes**0.5 / factor, tag) for factor, (score, tag) in best.items())
+        margin = max(score for score, _ in best.values()) - own
         return Guess(tag=tag, evidence=evidence, margin=margin / num_bytes, num_bytes=num_bytes)
 
 
@@ -106,11 +114,12 @@ def known(tag: str) -> str | None:
     language = langcodes.Language.get(tag)
     own = language.language or ""
     candidates = (own, language.prefer_macrolanguage().language, _ALIASES.get(own))
-    return next((name for name in candidates if name in _model().labels), None)
+    return next((name for name in candidates if name in model().labels), None)
 
 
 @cache
-def _model() -> Any:
+def model() -> Any:
+    """Returns the identifier of py3langid, which is read once: it takes half a second."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return LanguageIdentifier.from_model_file(MODEL_FILE)
@@ -121,9 +130,9 @@ def _relatives(tag: str) -> frozenset[str]:
     """Returns the languages that the identifier itself takes for similar: their features go together."""
     import numpy as np
 
-    model = _model()
-    table = np.asarray(model.nb_ptc, dtype=np.float32)  # log P(feature | language), features x languages
+    found = model()
+    table = np.asarray(found.nb_ptc, dtype=np.float32)  # log P(feature | language), features x languages
     table = table - table.mean(axis=1, keepdims=True)
     table /= np.linalg.norm(table, axis=0)
-    correlation = table.T @ table[:, model.nb_classes.index(tag)]
-    return frozenset(name for name, r in zip(model.nb_classes, correlation, strict=True) if r >= _RELATED) - {tag}
+    correlation = table.T @ table[:, found.nb_classes.index(tag)]
+    return frozenset(name for name, r in zip(found.nb_classes, correlation, strict=True) if r >= _RELATED) - {tag}

@@ -11,7 +11,7 @@ THRESHOLD = 0.8
 
 def build(reference: Reference, threshold: float) -> Callable[[str], str | None]:
     """Returns a check against all test rows of the cell."""
-    index = Index(reference.test, threshold=threshold, known=reference.frequencies)
+    index = Index(reference.known_test, threshold=threshold)
 
     def check(text: str) -> str | None:
         near = index.nearest(text)

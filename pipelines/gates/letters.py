@@ -1,19 +1,56 @@
 """A small model of how a language is written: which letter follows which, learned from a few texts.
 
 Here: the surprise of a text under it. Not here: how much surprise is too much (`usual.py`).
+
+Shape letters: T texts, C letters of all texts with spaces, G different n-grams of one length, B their starts.
 """
 
-import math
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 #: A letter is predicted from so many before it, a space between words being one.
 _BEFORE = 3
 #: Letters of the language that the texts do not show, for smoothing.
 _UNSEEN = 50
+#: The number of no letter and no n-gram: the first of all, so that a model of no text has one, too.
+_NONE = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Grams:
+    """The different n-grams of one length.
+
+    Args:
+        numbers_G: Their numbers, ascending.
+        before_B: The numbers of all but their last letter, ascending.
+        before_G: Of each n-gram, the place of that.
+    """
+
+    numbers_G: "NDArray[Any]"
+    before_B: "NDArray[Any]"
+    before_G: "NDArray[Any]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Read:
+    """Texts as the model reads them.
+
+    Args:
+        text_C: The text of each letter.
+        depth_C: How many letters the text has up to this one.
+        places: Of each length of n-grams, the place of that which ends with this letter, and of what stands before it,
+            (C,) each; -1 for one that the model has not seen, or that would begin before the text.
+    """
+
+    text_C: "NDArray[Any]"
+    depth_C: "NDArray[Any]"
+    places: Sequence[tuple["NDArray[Any]", "NDArray[Any]"]]
 
 
 class Letters:
@@ -25,49 +62,122 @@ class Letters:
         texts: What the language is learned from.
     """
 
-    def __init__(self, texts: Iterable[str]) -> None:
-        self._counts: Counter[str] = Counter()  # of letters with what stands before them, 1 to 4 characters
-        for text in texts:
-            folded = fold(text)
-            for end in range(1, len(folded) + 1):
-                for start in range(max(0, end - _BEFORE - 1), end):
-                    self._counts[folded[start:end]] += 1
-        self._before: Counter[str] = Counter()
-        self._types: Counter[str] = Counter()
-        for gram, count in self._counts.items():
-            self._before[gram[:-1]] += count
-            self._types[gram[:-1]] += 1
-        self._least = 1 / (self._types[""] + _UNSEEN)
-        self._known: dict[str, float] = {}
+    def __init__(self, texts: Sequence[str]) -> None:
+        import numpy as np
 
-    def surprise(self, text: str) -> tuple[float, int]:
-        """Returns the mean negative log-probability of a letter of `text`, in nats, and the number of letters."""
-        folded = fold(text)
-        grams = [folded[max(0, end - _BEFORE - 1) : end] for end in range(2, len(folded) + 1)]
-        return sum(map(self._nats, grams)) / max(1, len(grams)), len(grams)
+        folded = list(map(fold, texts))
+        self._alphabet = np.unique(np.append(_codes("".join(folded)), _NONE))
+        self._grams: list[_Grams] = []
+        _, depth_C, numbered = self._numbered(folded)
+        for length, numbers_C in enumerate(numbered, start=1):
+            numbers_G = np.unique(np.append(numbers_C[depth_C >= length], _NONE))
+            before_B, before_G = np.unique(numbers_G // self._base, return_inverse=True)
+            self._grams.append(_Grams(numbers_G=numbers_G, before_B=before_B, before_G=before_G))
+        self._own, self._num_texts = self._read(folded), len(folded)
+        self._counts = self._count(np.ones(len(depth_C), dtype=bool))
 
-    def _nats(self, gram: str) -> float:
-        found = self._known.get(gram)
-        if found is None:
-            found = self._known[gram] = -math.log(self._probability(gram))
+    def surprises(self, texts: Sequence[str]) -> list[tuple[float, int]]:
+        """Returns the mean negative log-probability of a letter of each text, in nats, and the number of letters."""
+        import numpy as np
+
+        read = self._read(list(map(fold, texts)))
+        return self._surprises(read, self._counts, np.ones(len(read.text_C), dtype=bool), num_texts=len(texts))
+
+    def held_out(self, *, folds: int) -> list[tuple[float, int]]:
+        """Returns the surprise of each text that the model was learned from under a model of the others, in order."""
+        found: list[tuple[float, int]] = [(0.0, 0)] * self._num_texts
+        for fold_number in range(folds):
+            shown_C = self._own.text_C % folds == fold_number
+            of_texts = self._surprises(self._own, self._count(~shown_C), shown_C, num_texts=self._num_texts)
+            found[fold_number::folds] = of_texts[fold_number::folds]
         return found
 
-    def _probability(self, gram: str) -> float:
-        if not gram:
-            return self._least
-        shorter = self._probability(gram[1:])
-        seen, types = self._before[gram[:-1]], self._types[gram[:-1]]
-        return (self._counts[gram] + types * shorter) / (seen + types) if seen else shorter
+    @property
+    def _base(self) -> int:
+        """Number of letters, and one for all that were not seen. Four of 55,000 would be too many for an integer."""
+        return len(self._alphabet) + 1
+
+    def _numbered(self, folded: Sequence[str]) -> tuple["NDArray[Any]", "NDArray[Any]", list["NDArray[Any]"]]:
+        """Returns the text of each letter, its depth, and the numbers of the n-grams that end with it, by length."""
+        import numpy as np
+
+        lengths_T = np.fromiter(map(len, folded), dtype=np.int64, count=len(folded))
+        text_C = np.repeat(np.arange(len(folded)), lengths_T)
+        depth_C = np.arange(1, len(text_C) + 1) - np.repeat(np.cumsum(lengths_T) - lengths_T, lengths_T)
+        codes_C = _codes("".join(folded))
+        letters_C = np.minimum(np.searchsorted(self._alphabet, codes_C), len(self._alphabet) - 1)
+        letters_C[self._alphabet[letters_C] != codes_C] = len(self._alphabet)
+        numbers = [letters_C]
+        for length in range(1, _BEFORE + 1):
+            longer_C = numbers[-1].copy()
+            longer_C[length:] += letters_C[:-length] * self._base**length
+            numbers.append(longer_C)
+        return text_C, depth_C, numbers
+
+    def _read(self, folded: Sequence[str]) -> _Read:
+        import numpy as np
+
+        text_C, depth_C, numbered = self._numbered(folded)
+        places = []
+        for length, (numbers_C, grams) in enumerate(zip(numbered, self._grams, strict=True), start=1):
+            whole_C = depth_C >= length
+            gram_C = _place(grams.numbers_G, numbers_C, whole_C)
+            before_C = np.where(gram_C >= 0, grams.before_G[gram_C], -1)
+            new_C = whole_C & (gram_C < 0)
+            if new_C.any():
+                before_C[new_C] = _place(grams.before_B, numbers_C[new_C] // self._base, whole_C[new_C])
+            places.append((gram_C, before_C))
+        return _Read(text_C=text_C, depth_C=depth_C, places=places)
+
+    def _count(self, of_C: "NDArray[Any]") -> list[tuple["NDArray[Any]", "NDArray[Any]", "NDArray[Any]"]]:
+        """Returns, by length, the counts of n-grams among some letters, (G,), and of what follows each start, (B,)."""
+        import numpy as np
+
+        found = []
+        for (gram_C, _), grams in zip(self._own.places, self._grams, strict=True):
+            counts_G = np.bincount(gram_C[of_C & (gram_C >= 0)], minlength=len(grams.numbers_G))
+            seen_B, types_B = (
+                np.bincount(grams.before_G, weights=weights_G, minlength=len(grams.before_B))
+                for weights_G in (counts_G, counts_G > 0)
+            )
+            found.append((counts_G, seen_B, types_B))
+        return found
+
+    def _surprises(
+        self,
+        read: _Read,
+        counts: Sequence[tuple["NDArray[Any]", "NDArray[Any]", "NDArray[Any]"]],
+        of_C: "NDArray[Any]",
+        *,
+        num_texts: int,
+    ) -> list[tuple[float, int]]:
+        import numpy as np
+
+        of_C = np.flatnonzero(of_C & (read.depth_C > 1))
+        likely = np.full(len(of_C), 1 / (counts[0][2].sum() + _UNSEEN))
+        for (gram_C, before_C), (counts_G, seen_B, types_B) in zip(read.places, counts, strict=True):
+            gram, before = gram_C[of_C], before_C[of_C]
+            number = np.where(gram >= 0, counts_G[gram], 0)
+            seen, types = (np.where(before >= 0, of_B[before], 0) for of_B in (seen_B, types_B))
+            known = seen > 0
+            likely[known] = (number[known] + types[known] * likely[known]) / (seen[known] + types[known])
+        letters_T = np.bincount(read.text_C[of_C], minlength=num_texts)
+        nats_T = np.bincount(read.text_C[of_C], weights=-np.log(likely), minlength=num_texts)
+        return [(float(n), int(k)) for n, k in zip(nats_T / np.maximum(1, letters_T), letters_T, strict=True)]
 
 
-def held_out(texts: Sequence[str], *, folds: int) -> list[tuple[float, int]]:
-    """Returns the surprise of each text under a model of the others, in order."""
-    found: list[tuple[float, int]] = [(0.0, 0)] * len(texts)
-    for fold_number in range(folds):
-        model = Letters(text for i, text in enumerate(texts) if i % folds != fold_number)
-        for i in range(fold_number, len(texts), folds):
-            found[i] = model.surprise(texts[i])
-    return found
+def _place(sorted_G: "NDArray[Any]", numbers_C: "NDArray[Any]", of_C: "NDArray[Any]") -> "NDArray[Any]":
+    """Returns the place of each number in a sorted array; -1 if it is not there, or not of some of the letters."""
+    import numpy as np
+
+    place_C = np.minimum(np.searchsorted(sorted_G, numbers_C), len(sorted_G) - 1)
+    return np.where(of_C & (sorted_G[place_C] == numbers_C), place_C, -1)
+
+
+def _codes(text: str) -> "NDArray[Any]":
+    import numpy as np
+
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.int64)
 
 
 def fold(text: str) -> str:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.similarity import frequencies
+from sdc.pipelines.similarity import frequencies, known
+from sdc.pipelines.similarity_many import Known
 
 #: More human rows teach nothing that changes a limit.
 _MAX_ROWS = 2000
@@ -27,7 +28,7 @@ _UNSURE = 1.9
 _QUARTILES_APART = 1.349
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Reference:
     """What the texts of a cell are compared with.
 
@@ -52,6 +53,16 @@ class Reference:
     def frequencies(self) -> Mapping[int, int]:
         """How rare each shingle is in human texts, as `similarity.Index` wants to know it."""
         return frequencies(self.sample)
+
+    @cached_property
+    def known_human(self) -> Known:
+        """The human texts, ready to be searched for copies."""
+        return known(self.human)
+
+    @cached_property
+    def known_test(self) -> Known:
+        """The test texts, ready to be searched for copies."""
+        return known(self.test)
 
     def habit(self, score: Callable[[str], float], *, tolerate: int = 0) -> float:
         """Returns the highest score of a human row, leaving out the few odd ones; 0 without human rows.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sdc.pipelines.gates.identifier import LEAST_LETTERS, Guess
-from sdc.pipelines.gates.letters import Letters, fold, held_out
+from sdc.pipelines.gates.letters import Letters, fold
 
 #: From so many rows on there is something to say; ...
 _LEAST_ROWS = 15
@@ -54,7 +54,7 @@ class Unlike:
         rows = [texts[i] for i in chosen]
         self._letters = Letters(rows)
         folds = _MAX_FOLDS if len(rows) <= 20 * _MAX_FOLDS else _MAX_FOLDS // 2
-        measures = [held_out(rows, folds=folds)]
+        measures = [self._letters.held_out(folds=folds)]
         if guesses is not None:
             measures.append([(guesses[i].margin, guesses[i].num_bytes) for i in chosen])
         self._scales = [Scale(pairs) for pairs in measures]
@@ -65,12 +65,15 @@ class Unlike:
         least = (_LIMIT if guesses is not None else _LIMIT_ALONE) + _LIMIT_OF_FEW / len(rows)
         self.limit = max(least, found[max(1, int(_ODD_SHARE * len(found)))])
 
-    def score(self, text: str, guess: Guess | None) -> float:
-        """Returns by how many standard deviations a text is more unlike the language than human rows are."""
-        measures: list[tuple[float, int]] = [self._letters.surprise(text)]
-        if guess is not None:
-            measures.append((guess.margin, guess.num_bytes))
-        return self._sum((self._add(measures), 1))
+    def scores(self, texts: Sequence[str], guesses: Sequence[Guess | None]) -> list[float]:
+        """Returns by how many standard deviations each text is more unlike the language than human rows are."""
+        found = []
+        for surprise, guess in zip(self._letters.surprises(texts), guesses, strict=True):
+            measures: list[tuple[float, int]] = [surprise]
+            if guess is not None:
+                measures.append((guess.margin, guess.num_bytes))
+            found.append(self._sum((self._add(measures), 1)))
+        return found
 
     def _add(self, measures: Sequence[tuple[float, int]]) -> float:
         found = zip(self._weights, self._scales, measures, strict=False)
@@ -120,21 +123,30 @@ def _different(texts: Sequence[str]) -> list[int]:
     for place, text in enumerate(texts):
         folded = fold(text)
         grams = {folded[i : i + 4] for i in range(max(1, len(folded) - 3))}
-        if all(len(grams & other) < _SAME * len(grams | other) for other in kept):
+        if all(_shared(grams, other) < _SAME for other in kept):
             found.append(place)
             kept.append(grams)
     return found
 
 
-def build(texts: Sequence[str], guesses: Sequence[Guess] | None) -> Callable[[str, Guess | None], bool]:
-    """Returns a check whether a text is unlike all that people write; without enough human rows, none is."""
+def _shared(grams: set[str], other: set[str]) -> float:
+    """Returns the Jaccard similarity of two sets that are not empty."""
+    both = len(grams & other)
+    return both / (len(grams) + len(other) - both)
+
+
+def build(
+    texts: Sequence[str], guesses: Sequence[Guess] | None
+) -> Callable[[Sequence[str], Sequence[Guess | None]], list[bool]]:
+    """Returns a check which texts are unlike all that people write; without enough human rows, none is."""
     unlike = Unlike(texts, guesses)
     if not unlike.knows:
-        return lambda text, guess: False
+        return lambda texts, guesses: [False] * len(texts)
 
-    def check(text: str, guess: Guess | None) -> bool:
-        if sum(map(str.isalpha, text)) < LEAST_LETTERS:
-            return False
-        return unlike.score(text, guess) > unlike.limit
+    def check(texts: Sequence[str], guesses: Sequence[Guess | None]) -> list[bool]:
+        return [
+            score > unlike.limit and sum(map(str.isalpha, text)) >= LEAST_LETTERS
+            for text, score in zip(texts, unlike.scores(texts, guesses), strict=True)
+        ]
 
     return check

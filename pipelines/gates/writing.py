@@ -5,7 +5,7 @@ Here: letters and scripts, shared by the gates `script` and `language`. Not here
 
 from collections import Counter
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sdc.pipelines.gates.reference import Reference
@@ -30,18 +30,19 @@ _WITHOUT_SPACES = frozenset(("Hani", "Hira", "Kana", "Thai", "Laoo", "Khmr", "My
 #: Another script is the cell's own too if so many letters of its human rows are written in it.
 _OWN_SHARE = 0.25
 #: Addresses, names of users, hashtags, entities and escapes are in no language.
-_DOMAIN = r"(?:com|org|net|edu|gov|info|io)"
+_DOMAINS = ("com", "org", "net", "edu", "gov", "info", "io")
+_DOMAIN = f"(?:{'|'.join(_DOMAINS)})"
 _NO_WORDS = (
     r"https?://\S+|www\.\S+|[\w.+-]+@\w[\w.-]+|[@#]\w+|&#?\w{1,10};|_x[0-9A-Fa-f]{4}_|<[^<>\s]{1,20}>"
     rf"|\b[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*\.{_DOMAIN}\b(?:\.[a-z]{{2}}\b)?(?:/\S*)?"
     rf"|\b(?:[a-zA-Z0-9.]+ (?:at|underscore) )+[a-zA-Z0-9]+ dot {_DOMAIN}\b"
 )
-_SIGNS_OF_NO_WORDS = ("://", "www.", "@", "#", "&", "_x", "<", ".", " dot ")
+_SIGNS_OF_NO_WORDS = ("://", "www.", "@", "#", "&", "_x", "<", " dot ", *(f".{name}" for name in _DOMAINS))
 #: A letter of these is a syllable or a word, as long as so many Latin ones.
 _WEIGHTS = {"Hani": 3.0, "Hang": 2.5, "Hira": 2.0, "Kana": 2.0, "Ethi": 2.0}
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Writing:
     """The scripts of a cell.
 
@@ -66,14 +67,20 @@ class Writing:
 
         Beside words in these scripts, names in Latin letters do not count: they are written so everywhere.
         """
-        text = words(text)
-        own, letters = len(self.letter.findall(text)), num_letters(text)
-        if own and own < letters and "Latn" not in self.scripts:
-            letters = num_letters(_name().sub(" ", text))
-        others = max(0, letters - own)
-        return self.weight * own / (self.weight * own + others) if own else float(not others)
+        return _share(self, text)
 
 
+@lru_cache(maxsize=8192)  # several gates ask of each text
+def _share(writing: Writing, text: str) -> float:
+    text = words(text)
+    own, letters = len(writing.letter.findall(text)), num_letters(text)
+    if own and own < letters and "Latn" not in writing.scripts:
+        letters = num_letters(_name().sub(" ", text))
+    others = max(0, letters - own)
+    return writing.weight * own / (writing.weight * own + others) if own else float(not others)
+
+
+@lru_cache(maxsize=1)
 def of(reference: Reference) -> Writing | None:
     """Returns the writing of a cell: of its language, and whatever its human rows are written in; None if unknown."""
     import regex

@@ -85,6 +85,17 @@ def test_human_rows_are_those_that_the_generator_saw(small: World) -> None:
     assert found.labels[0].quota == small.cell.task.quota
 
 
+def test_every_test_set_of_the_cell_counts(small: World) -> None:
+    """A student may be tested on the older one too: the judge's gate knows both, and so does the card."""
+    generation = add_generation(small, [unlike_any(i) for i in range(8)])
+    for first in (0, 4):  # of each test set two rows are among the synthetic ones
+        add_data(small.store, small.cell, [(unlike_any(first + i), i % 2) for i in range(2)], split="test")
+    found = run(small, generation)
+    assert found.rows["test"] == 6 + 2 + 2 and len(found.about["test"].split(", ")) == 3
+    assert found.figure("leaks").details["rows"] == 4
+    assert found.figure("rejected").details["by_test"] == 4
+
+
 def newest_keys(small: World, langs: list[str] | None, tasks: list[str] | None) -> list[str]:
     found = report_data.cells_of(small.context, langs, tasks)
     return [report_data.newest(small.context, cell).key for cell in found]

@@ -6,7 +6,8 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdc.pipelines.similarity import Index, jaccard, normalise, shingles
+from sdc.pipelines.similarity import Index, jaccard, known, normalise, shingles
+from sdc.pipelines.similarity_many import numbered
 
 TEXTS = st.lists(st.text(alphabet="ab C", max_size=14), max_size=12)
 
@@ -24,6 +25,26 @@ def brute(texts: list[str], text: str, threshold: float) -> tuple[int, float] | 
 @given(TEXTS, st.text(alphabet="ab C", max_size=14), st.sampled_from([0.2, 0.5, 0.8, 1.0, 1.01]))
 def test_the_index_equals_brute_force(texts: list[str], text: str, threshold: float) -> None:
     assert Index(texts, threshold=threshold).nearest(text) == brute(texts, text, threshold)
+
+
+@given(TEXTS, TEXTS, st.text(alphabet="ab C", max_size=14), st.sampled_from([0.2, 0.5, 0.8, 1.0, 1.01]))
+def test_texts_added_later_are_found_beside_the_first(
+    first: list[str], later: list[str], text: str, threshold: float
+) -> None:
+    index = Index(known(first), threshold=threshold)
+    for one in later:
+        index.add(one)
+    both = [*first, *later]
+    assert index.nearest(text) == brute(both, text, threshold)
+    alike = [(k, jaccard(shingles(text), shingles(other))) for k, other in enumerate(both)]
+    assert index.near(text) == [(k, found) for k, found in alike if found >= threshold and threshold <= 1]
+
+
+@given(st.lists(st.text(max_size=12), max_size=8))
+def test_numbers_of_shingles_are_as_many_as_shingles(texts: list[str]) -> None:
+    numbers, rows = numbered(list(map(normalise, texts)))
+    assert [int((rows == k).sum()) for k in range(len(texts))] == [len(shingles(text)) for text in texts]
+    assert len(set(map(int, numbers))) == len(set().union(*map(shingles, texts)))
 
 
 @given(st.text(), st.text())

@@ -9,7 +9,7 @@ from scripted import small_task
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.gates import GATES, language
 from sdc.pipelines.gates.identifier import Identifier, known
-from sdc.pipelines.gates.letters import Letters, held_out
+from sdc.pipelines.gates.letters import Letters
 from sdc.pipelines.gates.reference import Reference
 from sdc.pipelines.gates.usual import Scale
 from sdc.pipelines.tasks import languages
@@ -137,7 +137,7 @@ def test_other_texts_of_the_same_people_pass(lang: str, text: str) -> None:
 def test_rows_that_are_one_sentence_with_other_fillings_are_no_norm(times: int) -> None:
     """Reviews called "good film number 1" to 10: 98 % of other people's English was said to read like no English."""
     filled = [f"Včeraj je bil {word} film številka {i} zelo lep" for word in ("dober", "slab") for i in range(10)]
-    check = language.build(Reference(cell=cell("sl"), human=filled * times), language.THRESHOLD)
+    check = language.Language(Reference(cell=cell("sl"), human=filled * times), language.THRESHOLD)
     assert [text for text in (*PEOPLE["sl"], *MORE["sl"]) if check(text)] == []
     assert check("Yesterday we went to the sea with the children, and it was wonderful.")
 
@@ -162,12 +162,12 @@ def test_other_stages_of_a_language_are_no_other_language() -> None:
 
 def test_letters_of_a_language_are_less_surprising_than_others() -> None:
     model = Letters(PEOPLE["sl"])
-    own, other = model.surprise(MORE["sl"][0]), model.surprise(MORE["id"][0])
+    own, other, nothing = model.surprises([MORE["sl"][0], MORE["id"][0], ""])
     assert own[0] < other[0] and own[1] == len(MORE["sl"][0].rstrip(".")) + 1
-    assert model.surprise("") == (0.0, 1) or model.surprise("")[1] <= 1
-    assert Letters([]).surprise("abc")[0] > 0
+    assert nothing[1] <= 1 and model.surprises([MORE["id"][0]]) == [other]
+    assert Letters([]).surprises(["abc"])[0][0] > 0 and model.surprises([]) == []
     # A text is never among those that it is measured by.
-    alone = held_out(["aaaa bbbb", "cccc dddd", "aaaa bbbb"], folds=3)
+    alone = Letters(["aaaa bbbb", "cccc dddd", "aaaa bbbb"]).held_out(folds=3)
     assert alone[0] == alone[2] and alone[1][0] > alone[0][0]
 
 
