@@ -71,7 +71,7 @@ STEPS = (
     Step(stage="icl", command=f"icl {_CELL} --model pocket-student --shots 1 --source human --sizes 10"),
     Step(stage="eval", command=f"eval {_CELL}"),
     Step(stage="predict", command="predict --run {run} --batch-rows 8", stdin="texts.txt"),
-    Step(stage="export", command="export --run {run} --out exported --force", out="exported"),
+    Step(stage="export", command="export --run {run} --out exported", out="exported"),
     Step(stage="report data", command=f"report data {_CELL} --out card.json", out="card.json"),
     Step(stage="store merge", command="store merge other/store.duckdb"),
     Step(stage="store gc", command="store gc --older-than 0"),

@@ -73,13 +73,9 @@ def _timeless(value: Any) -> Any:
 
 
 def _written(path: Path) -> dict[str, str]:
-    """Returns the digest of every file of a folder, or of the one file; model cards say times and are left out."""
+    """Returns the digest of every file of a folder, or of the one file."""
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
-    return {
-        str(file.relative_to(path.parent)): hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in files
-        if file.name not in ("README.md", "sdc.json")
-    }
+    return {str(file.relative_to(path.parent)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
 def differences(expected_end: Ended, expected_state: dict[str, Any], ended: Ended, state: dict[str, Any]) -> list[str]:

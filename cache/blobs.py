@@ -60,6 +60,7 @@ class Blobs:
             for folder in (*reversed(target.parent.parents), target.parent):
                 folder.mkdir(mode=0o700, exist_ok=True)
             shutil.copyfile(source, temporary)
+            temporary.chmod(target.parent.stat().st_mode & 0o666)  # whoever may enter the folder
             with temporary.open("rb+") as file:
                 os.fsync(file.fileno())
             temporary.replace(target)
@@ -76,6 +77,13 @@ class Blobs:
             {"name": path.relative_to(folder).as_posix(), "digest": self.put(path), "bytes": path.stat().st_size}
             for path in files
         ]
+
+    def has(self, digest: str, size: int) -> bool:
+        """Returns whether a blob of that size is there; what is in it is not read."""
+        try:
+            return self.path(digest).stat().st_size == size
+        except (OSError, StoreError):
+            return False
 
     def fault(self, digest: str, size: int) -> str | None:
         """Returns what is wrong with a blob (`missing`, `truncated`, `changed`, `no digest`), or None."""

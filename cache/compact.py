@@ -9,7 +9,8 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sdc.cache.file import OPTIONS, raise_if_stopped, seal
+from sdc.cache.duckdb_errors import raise_if_stopped
+from sdc.cache.file import OPTIONS, seal
 from sdc.cache.store import Store
 from sdc.errors import StoreError
 

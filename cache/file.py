@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from sdc.cache import migrations
+from sdc.cache.duckdb_errors import first_line, is_damaged, is_locked, raise_if_stopped
 from sdc.cache.migrations import KEYED_TABLES, MIGRATIONS
 from sdc.cache.place import Place
 from sdc.cache.turn import Turn, Waited
@@ -92,7 +94,7 @@ class StoreFile:
             raise_if_stopped(error)
             if not isinstance(error, duckdb.Error):
                 raise
-            if _is_damaged(str(error)):
+            if is_damaged(str(error)):
                 raise self.unopened(str(error)) from error
             raise StoreError(
                 f"the store failed ({first_line(error)})", str(self.path), "check disk space, then `sdc store verify`"
@@ -221,7 +223,7 @@ class StoreFile:
             return StoreError("the file is not an sdc store", where, "name another file with --store")
         if "version number" in message or "storage version" in message:
             return StoreError("the file was written by another version of DuckDB", where, "update sdc")
-        if _is_damaged(message):
+        if is_damaged(message):
             what = "was cut off" if self._is_cut_off() else "is damaged"
             fix = "put a copy back, or move it away and run the commands again: replies are kept beside it"
             return StoreError(f"the file {what} ({first_line(message)})", where, fix)
@@ -243,7 +245,10 @@ class StoreFile:
         what = "was cut off, if it ever was a store" if self._is_cut_off() else "is not an sdc store"
         foreign = StoreError(f"the file {what}", str(self.path), "put a copy back, or name another file with --store")
         # A view in a table's place would give rows that nobody put there, of any file that this process may read.
-        if "migrations" not in tables or {"migrations", "artifacts", *KEYED_TABLES} & views:
+        posing = sorted({"migrations", "artifacts", *KEYED_TABLES} & views)
+        if posing and {"migrations", "artifacts"} & tables:
+            raise self._changed(f"a view stands in the place of its table {posing[0]}")
+        if "migrations" not in tables:
             raise foreign
         try:
             names = [row[0] for row in con.execute("select name from migrations order by number").fetchall()]
@@ -254,7 +259,14 @@ class StoreFile:
             raise foreign
         if len(names) > len(ours):
             raise StoreError("the store was made by a newer sdc", str(self.path), "update sdc, or use another --store")
+        lacking = sorted(migrations.tables(len(names)) - tables)
+        if lacking:
+            raise self._changed(f"its table {lacking[0]} is missing")
         return len(names)
+
+    def _changed(self, what: str) -> StoreError:
+        fix = "put a copy back, or do not use this store unless you know who changed it"
+        return StoreError(f"sdc did not leave this store like that: {what}", str(self.path), fix)
 
     def _migrate(self, con: "DuckDBPyConnection") -> None:
         con.begin()
@@ -264,12 +276,6 @@ class StoreFile:
             migration(con)
             con.execute("insert into migrations values (?, ?, ?)", [number, migration.__name__, now()])
         con.commit()
-
-
-def raise_if_stopped(error: Exception) -> None:
-    """Raises KeyboardInterrupt for what DuckDB makes of Ctrl-C: an error of its own, or a RuntimeError."""
-    if "interrupted" in str(error).lower() and type(error).__name__ in ("InterruptException", "RuntimeError"):
-        raise KeyboardInterrupt from error
 
 
 def seal(con: "DuckDBPyConnection") -> None:
@@ -292,18 +298,3 @@ def _lock_timeout_s() -> float:
     if not seconds >= 0:  # nan would wait for ever
         raise UsageError(f"{text!r} is no number of seconds", "SDC_LOCK_TIMEOUT_S", "set it to one, or unset it")
     return seconds
-
-
-def is_locked(message: str) -> bool:
-    """Returns whether an error of DuckDB says that another process has the file."""
-    return "Could not set lock" in message or "Conflicting lock" in message
-
-
-def _is_damaged(message: str) -> bool:
-    return "Could not read enough bytes" in message or "Corrupt database" in message
-
-
-def first_line(error: object) -> str:
-    """Returns the first line of an error of DuckDB, which says all that a user needs."""
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__

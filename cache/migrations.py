@@ -165,3 +165,15 @@ MIGRATIONS: tuple[Callable[["DuckDBPyConnection"], None], ...] = (
 ROW_TABLES = ("examples", "verdicts", "reviews", "draws", "runs", "outputs", "metrics", "blobs")
 #: All tables whose rows go when an artifact goes.
 KEYED_TABLES = (*ROW_TABLES, "made_from")
+
+#: Tables that were not there from the first migration on -> the number of the one that made them.
+_SINCE = {"reviews": 3, "made_from": 5}
+
+
+def tables(applied: int) -> set[str]:
+    """Returns the tables that a store with so many migrations has at least; none without any.
+
+    >>> sorted(tables(5) - tables(1)), tables(0)
+    (['made_from', 'reviews'], set())
+    """
+    return {table for table in ("artifacts", *KEYED_TABLES) if applied >= _SINCE.get(table, 1)}

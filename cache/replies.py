@@ -149,8 +149,12 @@ def _open(folder: Path) -> Any:
                 super().remove(file_path)
 
     _refuse_foreign(folder)
+    is_new = not os.path.lexists(folder / reply_rows.FILE)
     # Replies are kept for ever: no eviction, no culling. `disk` must be given at every opening.
-    return Cache(str(folder), disk=_JsonOnly, eviction_policy="none", cull_limit=0, timeout=60)
+    cache = Cache(str(folder), disk=_JsonOnly, eviction_policy="none", cull_limit=0, timeout=60)
+    if is_new:
+        (folder / reply_rows.FILE).chmod(folder.stat().st_mode & 0o666)  # whoever may enter the folder
+    return cache
 
 
 def _refuse_foreign(folder: Path) -> None:
@@ -194,8 +198,9 @@ def inspect(folder: Path, check: Check | None = None) -> Condition:
     """
     import sqlite3
 
-    if not (folder / reply_rows.FILE).is_file():
-        return Condition()
+    database = folder / reply_rows.FILE
+    if not database.is_file():
+        return Condition(fatal=f"{database.name} is no file" if os.path.lexists(database) else "")
     num_replies, damaged = 0, {}
     try:
         with reply_rows.opened(folder) as con:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from sdc.cache import columns, content, freshness
 from sdc.cache.blobs import Blobs
-from sdc.cache.file import StoreFile, first_line, now
+from sdc.cache.duckdb_errors import first_line
+from sdc.cache.file import StoreFile, now
 from sdc.cache.key import SHORT, check_prefix, recipe_key
 from sdc.cache.migrations import KEYED_TABLES, ROW_TABLES
 from sdc.cache.replies import Replies, replies
@@ -227,8 +228,9 @@ class Store(StoreFile):
             return set()
         try:
             with self.open(write=True) as con:
-                sql = f"update artifacts set used_at = ? where {_AMONG} returning key"
-                return {row[0] for row in con.execute(sql, [now(), list(keys)]).fetchall()}
+                # With `returning` DuckDB would delete whole rows and insert them again, and their index with them.
+                con.execute(f"update artifacts set used_at = ? where {_AMONG}", [now(), list(keys)])
+                return {row[0] for row in con.execute(f"select key from artifacts where {_AMONG}", [keys]).fetchall()}
         except StoreError:
             return self.existing(keys)
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sdc.cache import copies, inside, replies
 from sdc.cache.compact import compact, quoted
+from sdc.cache.duckdb_errors import is_locked
 from sdc.cache.earlier import copy_replies, take_over
-from sdc.cache.file import SEALED, is_locked, seal
+from sdc.cache.file import SEALED, seal
 from sdc.cache.migrations import KEYED_TABLES, MIGRATIONS
 from sdc.cache.store import Store
 from sdc.cache.verify import blob_faults, leftovers, unreferenced

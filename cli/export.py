@@ -42,5 +42,6 @@ def export(
     made = stage.run(context, config, run_record.find(context, run))
     for form in made.get("onnx", []):
         render.note(f"onnx {form['precision']}: the same label on {form['agreement']:.2%} of {form['rows']} test rows")
-    render.note(f"export {made['key'][:12]}: {made['method']}, {made['bytes'] / 1e6:.1f} MB in {out}")
+    state = ", already there" if made["hit"] else ""
+    render.note(f"export {made['key'][:12]}: {made['method']}, {made['bytes'] / 1e6:.1f} MB in {out}{state}")
     render.data((json_text(made) if as_json else str(out)) + "\n")

@@ -5,7 +5,7 @@ the folder holds (the files of this package).
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from sdc import __version__
 from sdc.errors import UsageError
 from sdc.pipelines import exported, weights
-from sdc.pipelines.export import card, contents, facts, folder
+from sdc.pipelines.export import card, contents, facts, folder, there
 from sdc.pipelines.run_record import RunRecord
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import StudentConfig
@@ -41,10 +41,10 @@ class ExportConfig:
 
 
 def run(context: Context, config: ExportConfig, record: RunRecord) -> dict[str, Any]:
-    """Makes the folder, all of it or nothing, and returns what is in it.
+    """Makes the folder, all of it or nothing, and returns what is in it; one that is there as it would be made stays.
 
     Returns:
-        `key`, `method`, `out`, `bytes`, and with ONNX the measured agreement of each form as `onnx`.
+        `key`, `hit`, `method`, `out`, `bytes`, and with ONNX the measured agreement of each form as `onnx`.
 
     Raises:
         UsageError: The run has nothing to export, or the folder is in use.
@@ -59,28 +59,47 @@ def run(context: Context, config: ExportConfig, record: RunRecord) -> dict[str, 
         from sdc.pipelines.export import onnx
 
         onnx.check(record)
+    chosen, found = weights.settings(record), facts.collect(context, record)
+    about = _about(context, record, chosen) | {"onnx": config.onnx, "licence": config.licence}
+
+    def texts(measured: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+        name, forms = config.out.name, list(measured)
+        readme = card.render(context, found, chosen, name=name, licence=config.licence, measured=forms)
+        return {"recipe.json": _json(facts.recipes(found)), "README.md": readme}
+
+    if not config.force and there.about(config.out).get("run") == record.artifact.key:
+        forms = there.measured(config.out) if config.onnx else []
+        other = there.differs(config.out, about, lambda: texts(forms))
+        if other is not None:
+            what = f"the folder has an export of this run {other}"
+            raise UsageError(what, str(config.out), "name another one, or replace it with --force")
+        return _summary(record, config, forms, hit=True)
     folder.check(config.out, force=config.force)
-    settings = weights.settings(record)
-    found = facts.collect(context, record)
-    measured: list[Any] = []
+    forms = []
     with (
         weights.folder(context, record, base=config.base, keep=config.keep_weights) as source,
         folder.writing(config.out, force=config.force, notes=context.store.place.exports) as out,
     ):
-        contents.WRITERS[record.method](source, out, record, settings)
+        contents.WRITERS[record.method](source, out, record, chosen)
         if config.onnx:
-            measured = onnx.export(context, record, out)
-        _write_json(out / exported.FILE, _about(record, settings))
-        _write_json(out / "recipe.json", facts.recipes(found))
-        text = card.render(context, found, settings, name=config.out.name, licence=config.licence, measured=measured)
-        (out / "README.md").write_text(text, "utf-8")
-        size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
-    summary = {"key": record.artifact.key, "method": record.method, "out": str(config.out), "bytes": size}
-    return summary | ({"onnx": [asdict(form) for form in measured]} if measured else {})
+            forms = [asdict(form) for form in onnx.export(context, record, out)]
+        for name, text in texts(forms).items():
+            (out / name).write_text(text, "utf-8")
+        (out / exported.FILE).write_text(_json(about | {there.FILES: there.digests(out)}), "utf-8")
+    return _summary(record, config, forms, hit=False)
 
 
-def _about(record: RunRecord, config: StudentConfig) -> dict[str, Any]:
+def _summary(
+    record: RunRecord, config: ExportConfig, forms: Sequence[Mapping[str, Any]], *, hit: bool
+) -> dict[str, Any]:
+    size = sum(path.stat().st_size for path in config.out.rglob("*") if path.is_file())
+    summary = {"key": record.artifact.key, "hit": hit, "method": record.method, "out": str(config.out), "bytes": size}
+    return summary | ({"onnx": list(forms)} if forms else {})
+
+
+def _about(context: Context, record: RunRecord, config: StudentConfig) -> dict[str, Any]:
     """Returns `sdc.json`: what `sdc predict --model` must know beside the weights; no path of this machine."""
+    ((content,),) = context.store.query("select content from artifacts where key = ?", [record.artifact.key])
     settings = {name: value for name, value in asdict(config).items() if name != "model"}
     model = None
     if "model" in record.artifact.config:
@@ -89,6 +108,7 @@ def _about(record: RunRecord, config: StudentConfig) -> dict[str, Any]:
         "format": exported.FORMAT,
         "sdc": __version__,
         "run": record.artifact.key,
+        "content": content,
         "method": record.method,
         "lang": record.cell.lang,
         "task": asdict(record.cell.task),
@@ -97,5 +117,5 @@ def _about(record: RunRecord, config: StudentConfig) -> dict[str, Any]:
     }
 
 
-def _write_json(path: Path, value: Mapping[str, Any] | list[Any]) -> None:
-    path.write_text(json.dumps(value, ensure_ascii=False, indent=2) + "\n", "utf-8")
+def _json(value: Mapping[str, Any] | list[Any]) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"

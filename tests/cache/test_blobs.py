@@ -1,4 +1,5 @@
 import os
+import stat
 import time
 from pathlib import Path
 
@@ -29,6 +30,17 @@ def test_a_blob_is_named_by_its_digest(blobs: Blobs, weights: Path) -> None:
     assert blobs.all() == {digest: 25600}
     assert blobs.fault(digest, 25600) is None
     assert blobs.temporary() == []
+
+
+@pytest.mark.parametrize(("folder", "file"), [(0o700, 0o600), (0o750, 0o640)])
+def test_whoever_may_enter_the_folder_may_read_a_blob_and_nobody_else(
+    blobs: Blobs, weights: Path, folder: int, file: int
+) -> None:
+    digest = file_digest(weights)
+    blobs.path(digest).parent.mkdir(parents=True)
+    blobs.path(digest).parent.chmod(folder)
+    blobs.put(weights)
+    assert stat.S_IMODE(blobs.path(digest).stat().st_mode) == file
 
 
 @pytest.mark.parametrize(("damage", "fault"), [(b"", "truncated"), (b"\0" * 25600, "changed"), (None, "missing")])

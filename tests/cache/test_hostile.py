@@ -123,11 +123,24 @@ def test_a_view_in_the_place_of_a_table_reads_no_file(store: Store, chain: Chain
     secret.write_text("the secret")
     _replace_by_view(store, table, secret)
     target = Store(tmp_path / "target" / "store.duckdb")
-    with pytest.raises(StoreError, match="not an sdc store"):
+    said = f"sdc did not leave this store like that: a view stands in the place of its table {table}"
+    with pytest.raises(StoreError, match=said):
         upkeep.merge(target, store.path)
     assert target.query("select * from examples") == []
-    with pytest.raises(StoreError, match="not an sdc store"):  # nor is it followed in one's own store
+    with pytest.raises(StoreError, match=said):  # nor is it followed in one's own store
         Store(store.path).query(f"select * from {table}")
+    with pytest.raises(StoreError, match=said):
+        verify(Store(store.path))
+
+
+def test_a_table_that_is_missing_is_named(store: Store, chain: Chain) -> None:
+    import duckdb
+
+    assert chain
+    with duckdb.connect(str(store.path)) as con:
+        con.execute("drop table reviews")
+    with pytest.raises(StoreError, match="its table reviews is missing"):
+        verify(Store(store.path))
 
 
 def test_a_view_of_any_name_reads_no_file(store: Store, chain: Chain, tmp_path: Path) -> None:

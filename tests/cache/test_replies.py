@@ -55,6 +55,14 @@ def test_replies_come_back_as_they_went_in(folder: Path) -> None:
 
 def test_only_the_owner_may_read_them(folder: Path) -> None:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE((folder / "cache.db").stat().st_mode) == 0o600
+
+
+def test_a_folder_in_the_place_of_the_database_is_a_fault(folder: Path) -> None:
+    assert inspect(folder.with_name("none")).fatal == ""
+    (folder / "cache.db").unlink()
+    (folder / "cache.db").mkdir()
+    assert inspect(folder).fatal == "cache.db is no file"
 
 
 def test_a_planted_pickle_is_refused_and_never_loaded(folder: Path, tmp_path: Path) -> None:

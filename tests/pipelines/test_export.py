@@ -186,6 +186,7 @@ def test_onnx_says_what_the_run_said(family: str, request: pytest.FixtureRequest
     made = _export(run, out, onnx=True)
     measured = json.loads((out / "onnx" / "measured.json").read_text("utf-8"))
     assert made["onnx"] == measured
+    assert _export(run, out, onnx=True) == made | {"hit": True}
     assert [item["precision"] for item in measured] == ["fp32", "int8"]
     stored = [scores.index(max(scores)) for _, scores, _ in run.stored()]
     for item in measured:
@@ -372,17 +373,62 @@ def test_a_folder_in_use_is_left_alone(linear: Trained, tmp_path: Path) -> None:
     out.mkdir()
     _export(linear, out)  # an empty one is as good as none
     first = (out / "README.md").read_text("utf-8")
-    with pytest.raises(UsageError, match="the folder is not empty; name another one, or replace it with --force"):
-        _export(linear, out)
     (out / "extra").write_text("x")
+    with pytest.raises(UsageError, match="of which extra was changed since; name another one, or replace it with --fo"):
+        _export(linear, out)
     _export(linear, out, force=True, licence="mit")
     assert not (out / "extra").exists()
     assert (out / "README.md").read_text("utf-8") != first
     (out / "sdc.json").unlink()
+    with pytest.raises(UsageError, match="the folder is not empty; name another one, or replace it with --force"):
+        _export(linear, out)
     with pytest.raises(UsageError, match="is no earlier export"):
         _export(linear, out, force=True)
     assert (out / "README.md").exists()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_an_export_that_is_there_as_it_would_be_made_stays(linear: Trained, tmp_path: Path) -> None:
+    """As of a command that was killed when all was done."""
+    out = tmp_path / "out"
+    made = _export(linear, out, licence="mit")
+    files = {path: path.stat().st_mtime_ns for path in out.iterdir()}
+    assert _export(linear, out, licence="mit") == made | {"hit": True}
+    assert {path: path.stat().st_mtime_ns for path in out.iterdir()} == files
+    with pytest.raises(UsageError, match=r"an export of this run with another licence in sdc\.json; name another one"):
+        _export(linear, out)
+
+
+def _evaluated_again(run: Trained, out: Path) -> None:
+    with run.world.store.open(write=True) as con:
+        con.execute("update metrics set value = 0.125 where metric = 'accuracy'")
+
+
+def _fitted_again(run: Trained, out: Path) -> None:
+    with run.world.store.open(write=True) as con:
+        con.execute("update artifacts set content = 'other' where stage = 'train'")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda run, out: (out / "linear.json").write_text("{}"), "of which linear.json was changed since"),
+        (lambda run, out: (out / "linear.json").unlink(), "of which linear.json was changed since"),
+        (lambda run, out: (out / "README.md").write_text("mine"), "of which README.md was changed since"),
+        (_evaluated_again, "whose README.md would say something else today"),
+        (_fitted_again, "with another content in sdc.json"),
+    ],
+)
+def test_an_export_that_is_another_is_no_hit(
+    linear: Trained, tmp_path: Path, change: Callable[[Trained, Path], None], message: str
+) -> None:
+    out = tmp_path / "out"
+    _export(linear, out)
+    change(linear, out)
+    with pytest.raises(UsageError, match=f"has an export of this run {message}; name another one, or replace it with"):
+        _export(linear, out)
+    assert not _export(linear, out, force=True)["hit"]
+    assert _export(linear, out)["hit"]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,26 @@
+"""What DuckDB means by an error: it has few classes, and says the rest in words.
+
+Here: reading those words. Not here: what follows from them (`file.py`).
+"""
+
+
+def raise_if_stopped(error: Exception) -> None:
+    """Raises KeyboardInterrupt for what DuckDB makes of Ctrl-C: an error of its own, or a RuntimeError."""
+    if "interrupted" in str(error).lower() and type(error).__name__ in ("InterruptException", "RuntimeError"):
+        raise KeyboardInterrupt from error
+
+
+def is_locked(message: str) -> bool:
+    """Returns whether an error of DuckDB says that another process has the file."""
+    return "Could not set lock" in message or "Conflicting lock" in message
+
+
+def is_damaged(message: str) -> bool:
+    """Returns whether an error of DuckDB says that a file is cut off or was written over."""
+    return "Could not read enough bytes" in message or "Corrupt database" in message
+
+
+def first_line(error: object) -> str:
+    """Returns the first line of an error of DuckDB, which says all that a user needs."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
