@@ -18,11 +18,8 @@ from sdc.pipelines.engines.budget import Budget
 from sdc.pipelines.engines.energy import Meter
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.protocol import Call, Engine, Reply
-from sdc.pipelines.engines.usage import Usage, estimated
+from sdc.pipelines.engines.usage import Usage, at_most, estimated
 from sdc.pipelines.stage import Progress, making
-
-#: Calls at once while tokens or money are limited: what is spent is known after each such batch only.
-_CAREFUL_CALLS = 16
 
 
 class Asker:
@@ -53,7 +50,7 @@ class Asker:
     ) -> None:
         self.model, self.usage = model, Usage(model=model.name)
         self._replies, self._load, self._budget = replies, load, budget or Budget()
-        self._batch_size = min(batch_size, _CAREFUL_CALLS) if self._budget.is_careful else batch_size
+        self._batch_size = batch_size
         self._engine: Engine | None = None
         self._is_server, self._served_as, self._say = is_server, served_as, say
         self._is_estimate_said = self._is_switch_said = False
@@ -139,8 +136,8 @@ class Asker:
     def _answer(self, calls: Sequence[Call], keys: Sequence[str], missing: Sequence[int]) -> dict[str, Reply]:
         found: dict[str, Reply] = {}
         while len(found) < len(missing):
-            room = self._budget.room(self.model)
-            part = missing[len(found) :][:room]
+            left = missing[len(found) :]
+            part = left[: self._budget.room(self.model, [at_most(calls[i]) for i in left])]
             found.update(self._answer_part([calls[i] for i in part], [keys[i] for i in part]))
         return found
 

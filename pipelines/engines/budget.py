@@ -5,7 +5,7 @@ artifact (`ask.py`), guesses before a run (`estimate.py`).
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,8 +79,9 @@ class Budget:
 
     Args:
         max_calls: The most calls that an engine answers; exact.
-        max_tokens: Tokens (prompt and completion) after which no further call is begun.
-        max_cost: Money, in the price table's currency, after which no further call is begun.
+        max_tokens: Tokens (prompt and completion) after which no further call is begun, those of the calls that are on
+            their way included, as far as these can be known.
+        max_cost: Money, in the price table's currency, likewise.
         prices: The user's price table.
     """
 
@@ -102,8 +103,12 @@ class Budget:
         """Whether what is spent must be known before much more is asked."""
         return self.max_tokens is not None or self.max_cost is not None
 
-    def room(self, model: Model) -> int | None:
-        """Returns how many calls may be asked at once, at least 1; None is any number.
+    def room(self, model: Model, expected: Sequence[Reply]) -> int:
+        """Returns how many of the coming calls may be begun now, at least 1.
+
+        Args:
+            model: Who is asked.
+            expected: What each call takes at most, in their order.
 
         Raises:
             BudgetError: A limit is reached.
@@ -121,13 +126,30 @@ class Budget:
             if limit is not None and spent >= limit:
                 fix = "all replies are kept; the same command goes on from there"
                 raise BudgetError(f"the budget is spent ({spent:.6g} of {limit:.6g} {unit})", flag, fix)
-        return None if self.max_calls is None else self.max_calls - self.calls
+        room = len(expected) if self.max_calls is None else min(len(expected), self.max_calls - self.calls)
+        if self.max_tokens is not None:
+            tokens = [_tokens(reply) for reply in expected]
+            room = min(room, self._begun(tokens, left=self.max_tokens - self.tokens, spent=self.tokens))
+        if self.max_cost is not None:
+            costs = [self.price(model, reply) or 0.0 for reply in expected]
+            # What an hour costs says nothing of a call before one was answered.
+            room = min(room, self._begun(costs, left=self.max_cost - self.cost, spent=self.cost) if self.calls else 1)
+        return room
+
+    def _begun(self, each: Sequence[float], *, left: float, spent: float) -> int:
+        """Returns how many calls are begun while those before them, as far as known, leave something."""
+        mean = spent / self.calls if self.calls else 0.0
+        for number, most in enumerate(each):
+            if left <= 0:
+                return number
+            left -= max(most, mean)
+        return len(each)
 
     def spend(self, model: Model, reply: Reply) -> float | None:
         """Counts one reply and returns what it cost, or None where the price is unknown."""
         cost = self.price(model, reply)
         self.calls += 1
-        self.tokens += (reply.prompt_tokens or 0) + (reply.completion_tokens or 0)
+        self.tokens += _tokens(reply)
         self.cost += cost or 0.0
         return cost
 
@@ -140,3 +162,7 @@ class Budget:
             seconds=reply.seconds,
             cached_tokens=reply.cached_tokens or 0,
         )
+
+
+def _tokens(reply: Reply) -> int:
+    return (reply.prompt_tokens or 0) + (reply.completion_tokens or 0)

@@ -7,7 +7,7 @@ prices (`budget.py`), asking (`ask.py`).
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sdc.pipelines.engines.protocol import Reply
+from sdc.pipelines.engines.protocol import Call, Reply
 
 #: A token where nobody counts them: rather too many tokens than too few.
 _BYTES = 3
@@ -108,6 +108,18 @@ def estimated(reply: Reply, prompt: str) -> Reply:
         prompt_tokens=_tokens(prompt) if prompt_tokens is None else prompt_tokens,
         completion_tokens=_tokens(reply.text + reply.reasoning) if completion_tokens is None else completion_tokens,
     )
+
+
+def at_most(call: Call) -> Reply:
+    """Returns a reply with the tokens that a call takes if its answer is as long as it may be.
+
+    >>> at_most(Call(prompt="six ch", max_tokens=20)).prompt_tokens
+    2
+    >>> [at_most(Call(prompt="", choices=choices)).completion_tokens for choices in ((), ("yes", "no"))]
+    [20, 2]
+    """
+    choices = sum(map(_tokens, call.choices))
+    return Reply(prompt_tokens=_tokens(call.prompt), completion_tokens=choices or call.max_tokens)
 
 
 def _sum(one: int | None, other: int | None) -> int | None:

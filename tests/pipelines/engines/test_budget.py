@@ -1,6 +1,9 @@
-"""Limits on what is newly asked: exact for calls, kept replies, and prices that are known or unknown."""
+"""Limits on what is newly asked: exact for calls, one call beyond for tokens; replies that are kept, and prices."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,11 +51,47 @@ def test_a_budget_is_shared_by_the_stages_of_a_command(tmp_path: Path) -> None:
         asker(tmp_path, ScriptedEngine(echo), budget).ask(CALLS)
 
 
-def test_max_tokens_begins_nothing_more_once_it_is_reached(tmp_path: Path) -> None:
-    engine = ScriptedEngine(echo)
-    with pytest.raises(BudgetError, match=r"--max-tokens: the budget is spent \(600 of 450 tokens\)"):
-        asker(tmp_path, engine, Budget(max_tokens=450), batch_size=2).ask(CALLS)
-    assert len(engine.calls) == 4
+@pytest.mark.parametrize("batch_size", [1, 4, 2048])
+@pytest.mark.parametrize(("limit", "num_calls"), [(0, 0), (1, 1), (50, 1), (450, 3), (451, 4), (1499, 10)])
+def test_max_tokens_begins_no_call_once_it_is_reached(
+    tmp_path: Path, batch_size: int, limit: int, num_calls: int
+) -> None:
+    """Each takes 150, and at most 173 as far as anybody can know before: whatever the batch is, one goes beyond it."""
+    engine = ScriptedEngine(lambda call: Reply(text=call.prompt, prompt_tokens=3, completion_tokens=147))
+    calls = [replace(call, max_tokens=170) for call in CALLS]
+    made = asker(tmp_path, engine, Budget(max_tokens=limit), batch_size=batch_size)
+    if num_calls < 10:
+        with pytest.raises(
+            BudgetError, match=rf"--max-tokens: the budget is spent \({150 * num_calls} of {limit} tokens"
+        ):
+            made.ask(calls)
+    else:
+        made.ask(calls)
+    assert len(engine.calls) == num_calls
+    assert asker(tmp_path, ScriptedEngine(echo), Budget(max_calls=10 - num_calls)).ask(calls)  # all answers are kept
+
+
+def test_calls_go_together_as_long_as_the_longest_answers_would_not_reach_the_limit(tmp_path: Path) -> None:
+    engine = ScriptedEngine(lambda call: Reply(text=call.prompt, prompt_tokens=3, completion_tokens=7))
+    calls = [Call(prompt=f"prompt {i}", max_tokens=97) for i in range(64)]
+    sizes: list[int] = []
+    answer = engine.answer
+
+    def counted(calls: Sequence[Call]) -> Any:
+        sizes.append(len(calls))
+        return answer(calls)
+
+    engine.answer = counted  # type: ignore[method-assign]
+    asker(tmp_path, engine, Budget(max_tokens=1000), batch_size=64).ask(calls)
+    assert (sizes[:3], sum(sizes)) == ([10, 9, 9], 64)
+
+
+def test_calls_that_take_more_than_was_expected_teach_the_limit(tmp_path: Path) -> None:
+    """A server whose template is long: the mean of what was answered counts where it is more."""
+    engine = ScriptedEngine(lambda call: Reply(text=call.prompt, prompt_tokens=990, completion_tokens=10))
+    with pytest.raises(BudgetError):
+        asker(tmp_path, engine, Budget(max_tokens=4500), batch_size=2).ask([replace(c, max_tokens=1) for c in CALLS])
+    assert len(engine.calls) == 5
 
 
 def test_max_cost_counts_by_the_price_table(tmp_path: Path) -> None:
@@ -63,12 +102,12 @@ def test_max_cost_counts_by_the_price_table(tmp_path: Path) -> None:
     assert len(engine.calls) == 3
 
 
-def test_large_batches_are_cut_while_tokens_are_limited(tmp_path: Path) -> None:
-    many = [Call(prompt=f"prompt {i}") for i in range(100)]
-    engine = ScriptedEngine(echo)
-    with pytest.raises(BudgetError):
-        asker(tmp_path, engine, Budget(max_tokens=1), batch_size=2048).ask(many)
-    assert len(engine.calls) < 20
+def test_an_hourly_price_is_learnt_from_the_first_call(tmp_path: Path) -> None:
+    engine = ScriptedEngine(lambda call: Reply(text=call.prompt, seconds=1.0))
+    hourly = Prices(currency="EUR", models={"tiny": {"hour": 3600.0}})
+    with pytest.raises(BudgetError, match=r"4 of 3\.5 EUR"):
+        asker(tmp_path, engine, Budget(max_cost=3.5, prices=hourly), batch_size=2048).ask(CALLS)
+    assert len(engine.calls) == 4
 
 
 def test_a_limit_on_money_needs_a_price(tmp_path: Path) -> None:
