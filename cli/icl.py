@@ -95,7 +95,9 @@ def icl(
                 found = stage.run(context, config, cell, draws=draws, test=test_data)
                 hits = sum(outcome.hit for outcome in found)
                 num_shots = "chosen" if config.select else config.shots
-                render.note(f"icl {cell}: {len(found)} runs of {config.model}, {num_shots} shots, {hits} already there")
+                failed = sum(outcome.summary.get("status") == "failed" for outcome in found)
+                there = f"{hits} already there" + (f", {failed} failed" if failed else "")
+                render.note(f"icl {cell}: {len(found)} runs of {config.model}, {num_shots} shots, {there}")
                 doing.done(found)
 
 

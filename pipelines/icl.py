@@ -158,7 +158,7 @@ def run(
 
     Raises:
         DataError: The test data has no usable row, or a draw lacks a label.
-        EngineError: The model cannot be loaded, or a prompt does not fit its context.
+        EngineError: The model cannot be loaded, a prompt does not fit its context, or no run has an answer that counts.
     """
     items = _plan(context, config, cell, draws, test)
     outcomes = stage.hits(context, [item.planned.key for item in items])
@@ -172,7 +172,7 @@ def run(
                 compute = _computation(context, config, cell, asker, item, pools[item.planned.key], rows, test, leaked)
                 outcomes[item.planned.key] = stage.produce(context, item.planned, compute)
                 context.progress(f"icl {cell}", number + 1, len(missing))
-    return [outcomes[item.planned.key] for item in items]
+    return stage.with_result([outcomes[item.planned.key] for item in items], f"icl {cell}")
 
 
 def _computation(
@@ -224,6 +224,7 @@ def _computation(
             "details": json.dumps(details, ensure_ascii=False),
         }
         summary = {"method": "icl", "model": asker.model.name, "shots": num_shots, "rows": len(rows)}
+        summary |= {"status": status, "reason": reason}
         summary |= {"unanswered": num_unanswered, **(chosen.as_json() if chosen else {}), "usage": usage.as_json()}
         return Computed(rows={"runs": [run_row], "outputs": outputs}, summary=summary)
 

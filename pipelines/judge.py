@@ -11,13 +11,22 @@ from typing import Any
 
 from sdc.cache.key import identity
 from sdc.cache.store import Artifact
-from sdc.errors import DataError, UsageError
+from sdc.errors import DataError, EngineError, UsageError
 from sdc.pipelines import gates, lineage, prompts, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models, open_asker
 from sdc.pipelines.engines.estimate import Estimate, estimate
 from sdc.pipelines.judge_llm import Row, Votes, which_label, will_do
-from sdc.pipelines.judge_verdicts import Found, agreement, label_holds, summary, verdict
+from sdc.pipelines.judge_verdicts import (
+    NO_ANSWER,
+    NOBODY,
+    Found,
+    agreement,
+    label_holds,
+    nobody_answered,
+    summary,
+    verdict,
+)
 from sdc.pipelines.stage import Computed, Context, Outcome
 
 VERSION = 3
@@ -126,7 +135,7 @@ def run(
 
     Raises:
         DataError: The generation has no text to judge.
-        EngineError: The model cannot be loaded.
+        EngineError: The model cannot be loaded, or answered nothing at all.
     """
     planned = plan(context, config, cell, generation)
 
@@ -151,7 +160,14 @@ def run(
         verdicts = [{**said, "example_key": generation.key} for said in of_rows]
         return Computed(rows={"verdicts": verdicts}, summary=about)
 
-    return stage.produce(context, planned, compute)
+    outcome = stage.produce(context, planned, compute)
+    if nobody_answered(outcome.summary):
+        (why,) = context.store.query(
+            "select mode(reason) from verdicts where key = ? and judged_by = ?", [outcome.key, NOBODY]
+        )[0]
+        what = f"none of {outcome.summary['unanswered']} texts got an answer ({str(why).removeprefix(NO_ANSWER)})"
+        raise EngineError(what, f"judge {cell}", "see to the model, and run this again")
+    return outcome
 
 
 def expected(context: Context, config: JudgeConfig, cell: Cell, generation: Artifact) -> Estimate | None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: Who judged a text that the LLM did not answer about.
 NOBODY = "none"
+#: How the reason of such a verdict begins.
+NO_ANSWER = "no answer: "
 
 
 @dataclass(kw_only=True)
@@ -80,7 +82,7 @@ def verdict(config: "JudgeConfig", task: Task, row: Row, found: Found) -> dict[s
 
 def _said_nothing(opinion: Opinion, judged_by: str) -> tuple[str, str]:
     if opinion.unanswered:
-        return NOBODY, f"no answer: {opinion.unanswered}"
+        return NOBODY, f"{NO_ANSWER}{opinion.unanswered}"
     return judged_by, f"unreadable: {opinion.unreadable}"
 
 
@@ -100,6 +102,11 @@ def summary(verdicts: Sequence[Mapping[str, Any]], rows: Sequence[Row], task: Ta
         "unanswered": unanswered,
         "labels": {label.name: accepted.get(label.id, 0) for label in task.labels},
     }
+
+
+def nobody_answered(summary: Mapping[str, Any]) -> bool:
+    """Returns whether an LLM was asked, and no verdict of a judgement with these counts is its answer."""
+    return bool(summary["unanswered"] and not summary["accepted"] and not {"llm", "label"} & {*summary["rejected"]})
 
 
 def agreement(config: "JudgeConfig", rows: Sequence[Row], found: Mapping[int, Found]) -> dict[str, Any]:

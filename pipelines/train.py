@@ -16,7 +16,6 @@ from typing import Any
 from sdc.cache import freshness, scratch
 from sdc.cache.key import derive_seed, digest
 from sdc.cache.store import Artifact
-from sdc.errors import EngineError
 from sdc.pipelines import leaks, lineage, stage, students
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.draws import Draw
@@ -130,8 +129,10 @@ def there(context: Context, config: TrainConfig, runs: Sequence[Run]) -> dict[st
     """Returns the summaries of those runs that need not be fitted, with their weights if these are wanted, by key."""
     found = freshness.hits(context.store, [item.planned.key for item in runs])
     if config.keep_weights:
-        sql = "select distinct key from blobs where key in (select unnest(?::varchar[]))"
-        kept = {key for (key,) in context.store.query(sql, [list(found)])}
+        rows = context.store.query(
+            "select key, digest, bytes from blobs where key in (select unnest(?::varchar[]))", [list(found)]
+        )
+        kept = {key for key, _, _ in rows} - {key for key, *blob in rows if not context.store.blobs.has(*blob)}
         found = {key: about for key, about in found.items() if key in kept or about.get("status") == "failed"}
     return {key: dict(about) for key, about in found.items()}
 
@@ -163,13 +164,7 @@ def run(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Dr
     if missing:
         made = _fit_all(context, config, cell, student, list(runs.values()), missing, test)
         outcomes |= {outcome.key: outcome for outcome in made}
-    ordered = [outcomes[key] for key in runs]
-    failed = [outcome for outcome in ordered if outcome.summary.get("status") == "failed"]
-    if failed and len(failed) == len(ordered):
-        reason = str(failed[0].summary.get("reason"))
-        fix = "check the settings and `sdc sample`; the failed runs are kept, `sdc store show` has the details"
-        raise EngineError(f"all {len(failed)} runs failed ({reason})", f"train {cell}", fix)
-    return ordered
+    return stage.with_result([outcomes[key] for key in runs], f"train {cell}")
 
 
 def _fit_all(

@@ -43,6 +43,15 @@ def runs(small: World, draws: list[Draw], **config: Any) -> list[dict[str, Any]]
     return found
 
 
+def failed(small: World, match: str, **config: Any) -> dict[str, Any]:
+    """Runs what ends as an error, and returns the failed run, which is kept all the same."""
+    with pytest.raises(EngineError, match=match) as caught:
+        runs(small, [], shots=0, **config)
+    assert "the failed runs are kept" in str(caught.value)
+    ((key, status, reason),) = small.store.query("select key, status, reason from runs")
+    return {"key": key, "status": status, "reason": reason}
+
+
 def outputs(small: World, key: str) -> list[tuple[Any, ...]]:
     return small.store.query("select idx, scores, reply from outputs where key = ? order by idx", [key])
 
@@ -161,7 +170,7 @@ def test_a_run_with_a_score_that_is_no_number_failed(
 ) -> None:
     broken = {2: Reply(scores=(score, -1.0), finish="scored")}
     engine = ScriptedEngine(some(small, broken)).install(monkeypatch)
-    (run,) = runs(small, [], shots=0)
+    run = failed(small, r"icl en/small: the run failed .1 of 6 test rows were not answered .a score is not finite")
     assert run["status"] == "failed"
     assert run["reason"] == "1 of 6 test rows were not answered (a score is not finite)"
     assert outputs(small, run["key"])[2][1:] == (None, None)
@@ -173,11 +182,23 @@ def test_a_run_with_a_score_that_is_no_number_failed(
 
 def test_a_run_without_any_answer_failed(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
     ScriptedEngine(lambda call: Reply(finish="refused", reason="policy")).install(monkeypatch)
-    (run,) = runs(small, [], shots=0, decoding="generate")
+    run = failed(small, r"the run failed .6 of 6 test rows were not answered .policy", decoding="generate")
     assert (run["status"], run["reason"]) == ("failed", "6 of 6 test rows were not answered (policy)")
     found = evaluated(small, run["key"])
     assert found["failed_run"]
     assert "accuracy" not in found
+
+
+def test_a_failed_run_beside_a_good_one_is_no_error(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Call] = []
+
+    def reply(call: Call) -> Reply:
+        asked.append(call)
+        return Reply(finish="refused", reason="policy") if len(asked) <= 6 else Reply(text="first")
+
+    ScriptedEngine(reply).install(monkeypatch)
+    found = runs(small, drawn(small), shots=1, decoding="generate")
+    assert [run["status"] for run in found] == ["failed", "ok"]
 
 
 def test_words_where_scores_were_asked_for_are_read_strictly(small: World, monkeypatch: pytest.MonkeyPatch) -> None:

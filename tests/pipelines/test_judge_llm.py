@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from scripted import ScriptedEngine, World, add_import, small_task, world, yes_or_no
-from sdc.errors import UsageError
+from sdc.errors import EngineError, UsageError
 from sdc.pipelines import gates, judge
 from sdc.pipelines.engines.protocol import NOT_FINITE, Call, Reply
 from sdc.pipelines.judge import JudgeConfig
@@ -113,10 +113,19 @@ def test_a_text_whose_label_is_not_answered_is_not_judged_further(
 ) -> None:
     refused = Reply(finish="refused", reason="policy")
     engine = ScriptedEngine(lambda call: refused if asks_for_label(call) else YES).install(monkeypatch)
-    found, summary = run(small, label_threshold=0.3)
-    assert {row[:3] for row in found} == {(False, "none", "no answer: policy")}
-    assert summary["unanswered"] == 3
+    with pytest.raises(EngineError, match=r"judge en/small: none of 3 texts got an answer .policy.; see to the model"):
+        run(small, label_threshold=0.3)
+    found = small.store.query("select accepted, judged_by, reason from verdicts")  # kept all the same
+    assert found == [(False, "none", "no answer: policy")] * 3
     assert all(map(asks_for_label, engine.calls))
+
+
+def test_one_answer_is_enough_for_a_judgement(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ScriptedEngine(lambda call: [NO, Reply(finish="failed"), Reply(finish="failed")][text_of(call)]).install(
+        monkeypatch
+    )
+    _, summary = run(small)
+    assert (summary["accepted"], summary["rejected"], summary["unanswered"]) == (0, {"llm": 1}, 2)
 
 
 # -- votes ----------------------------------------------------------------------------------------------------------
