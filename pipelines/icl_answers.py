@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.engines.protocol import NOT_FINITE, Call, Reply
+from sdc.pipelines.engines.protocol import NOT_FINITE, UNWRITTEN, Call, Reply
 
 if TYPE_CHECKING:
     from sdc.pipelines.icl import IclConfig
@@ -34,10 +34,11 @@ def text(reply: Reply) -> str | None:
 def unanswered(answers: Sequence[Reply]) -> tuple[int, str, str | None]:
     """Returns how many test rows were not answered, the run's status, and a line that says why, or None.
 
-    A run without any answer has failed; and one of a model that computed what is no number, with all that it scored.
+    A run without any answer has failed; and one of a model that computed what is no number, with all that it said.
     """
     why = Counter(reply.reason or reply.finish for reply in answers if not reply.is_answer)
     if not why:
         return 0, "ok", None
     reason = f"{why.total()} of {len(answers)} test rows were not answered ({why.most_common(1)[0][0]})"
-    return why.total(), "failed" if why.total() == len(answers) or NOT_FINITE in why else "ok", reason
+    is_broken = bool({NOT_FINITE, UNWRITTEN} & why.keys())
+    return why.total(), "failed" if why.total() == len(answers) or is_broken else "ok", reason

@@ -16,6 +16,8 @@ from sdc.pipelines.engines.protocol import Call
 class Choosing:
     """Chooses the next token of every row, with its own seed, and whatever stands beside it in the batch.
 
+    `unfit` says of each row of the last choice whether there was nothing to choose by: NaN or infinity.
+
     Args:
         calls: One per row, all with the same settings.
         prompts: The whole prompt of each, as token ids.
@@ -31,6 +33,7 @@ class Choosing:
         self._said_BV: torch.Tensor | None = None  # known when the first logits are there
         self._warpers: list[Any] = []
         self._generators: list[torch.Generator] = []
+        self.unfit: list[bool] = []
         # Greedy over logits plus Gumbel noise is sampling, with a seed for every row.
         if first.temperature > 0:
             self._warpers.append(TemperatureLogitsWarper(first.temperature))
@@ -41,6 +44,8 @@ class Choosing:
     def __call__(self, logits_BV: torch.Tensor) -> torch.Tensor:
         """Returns the next token of each row, int64."""
         scores_BV = logits_BV.float()
+        # Single tokens may be ruled out by -inf; the largest one is finite unless the model has broken down.
+        self.unfit = (~scores_BV.amax(-1).isfinite()).tolist()
         if self._penalty != 1.0:
             if self._said_BV is None:
                 self._said_BV = _said(self._prompts, scores_BV)
@@ -90,8 +95,8 @@ def write(
     room: int,
     ends: Collection[int],
     is_stopped: Callable[[Sequence[int]], bool] = lambda tokens: False,
-) -> list[list[int]]:
-    """Returns the tokens of each answer, up to and with the one that ends it.
+) -> list[list[int] | None]:
+    """Returns the tokens of each answer, up to and with the one that ends it; None where there was none to choose.
 
     Args:
         model: A causal language model.
@@ -107,7 +112,7 @@ def write(
     mask_BT = torch.cat([mask_BS.new_ones(len(mask_BS), num_cached), mask_BS], 1)
     positions_BT = (mask_BT.cumsum(1) - 1).clamp(min=0)[:, num_cached:]
     tokens: list[list[int]] = [[] for _ in range(len(ids_BS))]
-    rows = list(range(len(tokens)))
+    rows, broken = list(range(len(tokens))), set[int]()
     fed_BT = ids_BS
     for left in range(room, 0, -1):
         logits_BV = model(
@@ -121,7 +126,9 @@ def write(
         next_B = choose(logits_BV)
         for row, token in zip(rows, next_B.tolist(), strict=True):
             tokens[row].append(token)
-        going = [i for i, row in enumerate(rows) if tokens[row][-1] not in ends and not is_stopped(tokens[row])]
+        broken |= {row for row, unfit in zip(rows, choose.unfit, strict=True) if unfit}
+        done = {row for row in rows if row in broken or tokens[row][-1] in ends or is_stopped(tokens[row])}
+        going = [i for i, row in enumerate(rows) if row not in done]
         if not going or left == 1:
             break
         if len(going) < len(rows):
@@ -133,4 +140,4 @@ def write(
         fed_BT = next_B[:, None]
         mask_BT = torch.cat([mask_BT, mask_BT.new_ones(len(rows), 1)], 1)
         positions_BT = positions_BT[:, -1:] + 1
-    return tokens
+    return [None if row in broken else written for row, written in enumerate(tokens)]

@@ -55,8 +55,10 @@ def write(
     room: int,
     pad_id: int,
     ends: Collection[int] = (),
-) -> list[tuple[list[int], int]]:
+) -> list[tuple[list[int] | None, int]]:
     """Returns the tokens of each answer, with padding at its end, and how many were generated if no end token is there.
+
+    There are none where the model's numbers are not finite.
 
     Args:
         model: A causal language model.
@@ -72,11 +74,13 @@ def write(
     from transformers import LogitsProcessor, LogitsProcessorList
 
     choose = decoding.Choosing(calls, prompts, device=str(ids_BT.device))
+    unfit: list[list[bool]] = []  # of each token
 
     class _Chosen(LogitsProcessor):
         def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
             chosen_BV = torch.full_like(scores, -torch.inf)
             chosen_BV[torch.arange(len(scores)), choose(scores)] = 0.0
+            unfit.append(choose.unfit)
             return chosen_BV
 
     stop = calls[0].stop
@@ -97,7 +101,13 @@ def write(
         **({"stop_strings": list(stop), "tokenizer": tokenizer} if stop else {}),
     )
     rows = out_BT[:, ids_BT.shape[1] :].tolist()
-    return [(row, _num_used(row, pad_id)) for row in rows]
+    found: list[tuple[list[int] | None, int]] = []
+    for number, row in enumerate(rows):
+        used = _num_used(row, pad_id)
+        # What is fed behind an end is no text; and what is chosen where nothing can be may look like padding.
+        end = next((i + 1 for i, token in enumerate(row) if token in ends), used + 1)
+        found.append((None if any(of_token[number] for of_token in unfit[:end]) else row, used))
+    return found
 
 
 def score(

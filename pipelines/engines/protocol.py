@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from sdc.cache.key import digest
 
-#: Why a scored call has no answer where the model computes NaN or infinity.
-NOT_FINITE = "a score is not finite"
+#: Why a call has no answer where the model computes NaN or infinity: a scored one, and one that was to be written.
+NOT_FINITE, UNWRITTEN = "a score is not finite", "the model's numbers for the next token are not finite"
 
 
 @dataclass(frozen=True, kw_only=True)

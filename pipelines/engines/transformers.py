@@ -17,7 +17,7 @@ from sdc.errors import EngineError
 from sdc.pipelines.engines import adapters, answers, choice_tree, networks, thinking
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.prompt_tokens import load_tokenizer, prompt_ids
-from sdc.pipelines.engines.protocol import Call, Reply
+from sdc.pipelines.engines.protocol import UNWRITTEN, Call, Reply
 
 if TYPE_CHECKING:
     import torch
@@ -196,7 +196,7 @@ class TransformersEngine:
                 self._model, choose, ids_BS=ids_BS, mask_BS=mask_BS, num_cached=num_cached, cache=cache,
                 room=room, ends=self._ends, is_stopped=answers.stopper(self.tokenizer, first.stop),
             )  # fmt: skip
-            return [self._reply(first, row, room=room, num_used=len(row)) for row in written]
+            return [self._reply(first, row, room=room, num_used=len(row or ())) for row in written]
 
         return work
 
@@ -235,7 +235,9 @@ class TransformersEngine:
             replies = [self._reply(calls[0], row, room=room, num_used=used) for row, used in written]
         return [replace(reply, prompt_tokens=len(row)) for reply, row in zip(replies, ids, strict=True)]
 
-    def _reply(self, call: Call, tokens: Sequence[int], *, room: int, num_used: int) -> Reply:
+    def _reply(self, call: Call, tokens: Sequence[int] | None, *, room: int, num_used: int) -> Reply:
+        if tokens is None:
+            return Reply(finish="failed", reason=UNWRITTEN)
         text, finish, end = answers.read(self.tokenizer, tokens, ends=self._ends, stop=call.stop, room=room)
         return Reply(text=text, finish=finish, completion_tokens=num_used if end is None else end + 1)
 

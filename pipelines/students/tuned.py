@@ -16,7 +16,7 @@ from sdc.pipelines.engines import adapters as adapters_of
 from sdc.pipelines.engines import networks
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.prompt_tokens import load_tokenizer
-from sdc.pipelines.engines.protocol import Call, Reply
+from sdc.pipelines.engines.protocol import UNWRITTEN, Call, Reply
 from sdc.pipelines.engines.transformers import TransformersEngine
 from sdc.pipelines.students.finetune import reproducible
 from sdc.pipelines.students.instruct import ANSWER_TOKENS, Instructions
@@ -168,6 +168,8 @@ class FittedAdapter:
                 start += len(chunk)
         self._engine.forget()
         lost = next((reply for reply in found.values() if not reply.is_answer), None)
+        if lost is not None and lost.reason == UNWRITTEN:
+            raise FitFailed(lost.reason, self.details)
         if lost is not None:
             raise EngineError(lost.reason, self._engine.label, "use a smaller --max-length")
         return [found[i] for i in range(len(texts))]
