@@ -152,6 +152,35 @@ def m005_freshness(con: "DuckDBPyConnection") -> None:
     """)
 
 
+def m006_draws_of_unknown_origin(con: "DuckDBPyConnection") -> None:
+    """Runs whose draw is in no sample any more are no repeats: nobody knows whether they had the same origin."""
+    con.execute("""
+        create or replace view results as
+            with made as (
+                select draw, lang, task, source, string_agg(distinct strategy, ', ' order by strategy) as strategy,
+                       string_agg(distinct generator, ', ' order by generator) as generator,
+                       string_agg(distinct left(generation, 12), ', ' order by left(generation, 12)) as generation,
+                       string_agg(distinct seeds, ', ' order by seeds) as seeds,
+                       string_agg(distinct judge, ', ' order by judge) as judge,
+                       string_agg(distinct left(judgement, 12), ', ' order by left(judgement, 12)) as judgement,
+                       string_agg(distinct rows_of, ', ' order by rows_of) as examples
+                from (select *, concat_ws(' ', examples, human) as rows_of from origins) group by all
+            )
+            select r.lang, r.task, r.method, r.model, r.source, r.num_rows, r.num_shots, r.init_seed, r.shot_seed,
+                   r.draw, r.setting, m.reader, m.metric, m.value, m.low, m.high, r.status, m.run, m.key,
+                   r.test_key, r.decoding, o.strategy, o.generator, o.generation, o.seeds, o.judge, o.judgement,
+                   left(md5(concat_ws('|', r.lang, r.task, r.test_key, r.method, r.model, r.setting,
+                       cast(a.config -> '$.model' as varchar), cast(a.config -> '$.definition' as varchar), a.version,
+                       coalesce(r.num_shots, -1), coalesce(r.decoding, '-'), coalesce(r.source, '-'), r.num_rows,
+                       coalesce(o.strategy, '-'), coalesce(o.seeds, '-'), coalesce(o.examples, 'draw ' || r.draw, '-'),
+                       m.reader, coalesce(e.version, 0))), 12) as result
+            from metrics m join runs r on r.key = m.run left join artifacts a on a.key = m.run
+                left join artifacts e on e.key = m.key
+                left join made o on o.draw = r.draw and o.lang = r.lang and o.task = r.task and o.source = r.source
+            where m.key not in (select key from stale);
+    """)
+
+
 #: In order; the store records how many were applied.
 MIGRATIONS: tuple[Callable[["DuckDBPyConnection"], None], ...] = (
     m001_initial,
@@ -159,6 +188,7 @@ MIGRATIONS: tuple[Callable[["DuckDBPyConnection"], None], ...] = (
     m003_reviews,
     m004_what_makes_a_result,
     m005_freshness,
+    m006_draws_of_unknown_origin,
 )
 
 #: The tables with the rows of artifacts, which belong to them through `key`.

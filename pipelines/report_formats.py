@@ -33,8 +33,8 @@ class Table:
 #: Columns for people that stand there if more than one thing occurs in them.
 _IF_SEVERAL = ("strategy", "seeds", "generator", "judge", "decoding", "reader", "version")
 #: Digests and keys, which stand there only if two rows would look the same without; the first that help.
-_IF_NEEDED = ("test", "generation", "judgement", "data", "model_version", "generator_version", "setting", "definition",
-              "generator_setting", "judge_setting", "recipe")  # fmt: skip
+_IF_NEEDED = ("test", "generation", "judgement", "data", "draw", "model_version", "generator_version", "setting",
+              "definition", "generator_setting", "judge_setting", "recipe")  # fmt: skip
 
 
 def for_people(rows: Sequence[Row], *, aggregated: bool) -> Table:

@@ -87,6 +87,7 @@ def records(context: Context, found: Sequence[dict[str, Any]], *, metric: str | 
             **{part: row[part] for part in ("lang", "task", "method", "model", "source", "shots", "decoding")},
             **{part: row[part] for part in ("setting", "reader", "test", "version")},
             "rows": (origin.rows or row["num_rows"]) if row["draw"] else None,
+            "draw": row["draw"][:SHORT] if row["draw"] and origin is _UNKNOWN else None,
             "recipe": recipes.get(row["tuned_by"], row["setting"]),
             "model_version": short_version(row["model_identity"]),
             "definition": digest(json.loads(row["definition"]))[:SHORT] if row["definition"] else None,

@@ -30,6 +30,7 @@ class Result:
         generator, generator_version, generator_setting: Who wrote the synthetic rows, and how.
         judge, judge_setting: Who accepted them: a model, `gates`, `people`; None if nobody was asked.
         generation, judgement, data: Keys of what the rows were drawn from.
+        draw: The draw, where no sample says any more what it was drawn from; else None, and draws are repeats.
         shots: Examples per label in the prompt, as they were shown; None if they were chosen per draw.
         decoding, reader: How answers are made, and read.
         metric: What is measured.
@@ -54,6 +55,7 @@ class Result:
     generation: str | None = None
     judgement: str | None = None
     data: str | None = None
+    draw: str | None = None
     model_version: str | None = None
     generator_version: str | None = None
     generator_setting: str | None = None
@@ -74,7 +76,7 @@ PARTS: dict[str, tuple[str, ...]] = {
                "judge_setting"),
 }  # fmt: skip
 #: Fields that are another thing in each cell: several of them in one cell are said where they are averaged.
-OF_ONE_CELL = ("test", "definition", "generation", "judgement", "data", "setting")
+OF_ONE_CELL = ("test", "definition", "generation", "judgement", "data", "draw", "setting")
 #: What several of a field are called.
 _PLURALS = {
     "source": "sources", "strategy": "strategies", "seeds": "numbers of seeds", "generator": "generators",
@@ -83,7 +85,7 @@ _PLURALS = {
     "model_version": "versions of the model", "shots": "numbers of shots", "decoding": "decodings",
     "recipe": "settings", "reader": "readers", "version": "versions of sdc", "test": "tests",
     "definition": "definitions of the task", "generation": "generations", "judgement": "judgements",
-    "data": "human data sets", "setting": "settings", "rows": "sizes",
+    "data": "human data sets", "draw": "draws of unknown origin", "setting": "settings", "rows": "sizes",
 }  # fmt: skip
 
 

@@ -112,6 +112,22 @@ def test_two_generators_are_two_rows(world: World) -> None:
     assert [(row.generator, row.n, row.mean) for row in world.rows(everything=True)] == expected
 
 
+def test_draws_of_unknown_origin_are_no_repeats(world: World) -> None:
+    """Their samples are gone: whether they came from one thing, nobody can say."""
+    evals = _two_generators(world)
+    with world.store.open(write=True) as con:
+        con.execute("delete from draws; delete from artifacts where stage = 'sample'")
+    expected = [("bad0", 1, 0.0), ("bad1", 1, 0.0), ("good0", 1, 1.0), ("good1", 1, 1.0)]
+    for rows in (world.rows(evals), world.rows(everything=True)):
+        assert [(row.draw, row.n, row.mean) for row in rows] == expected
+        table = report_formats.for_people(rows, aggregated=False)
+        assert [row[table.columns.index("draw")] for row in table.rows] == [name for name, _, _ in expected]
+    (row,) = world.rows(everything=True, by=("method",))
+    assert (row.n, row.mixed) == (4, "4 draws of unknown origin")
+    sql = "select draw, count(*) over (partition by result) from results where metric = 'accuracy' order by draw"
+    assert world.store.query(sql) == [(name, 1) for name, _, _ in expected]
+
+
 def _each(world: World) -> dict[str, list[str]]:
     """Evals of results that differ from the first in one thing each, by that thing; each is right on another share."""
     tests = [world.data("test", number=number) for number in (0, 1)]
