@@ -3,7 +3,6 @@
 Here: Call, Reply, Engine. Not here: the cache in front of an engine (`ask.py`).
 """
 
-import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Protocol
@@ -44,6 +43,8 @@ class Call:
 
 
 _ANSWERS = ("stop", "length", "scored")
+#: No likelihood and no count is as large, and beyond it the store's columns would hold another number.
+_MOST = 2**53
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +88,7 @@ class Reply:
 
     def checked(self) -> "Reply":
         """Returns the reply, or a failed one if a score is no finite number: that is no likelihood of anything."""
-        if all(map(math.isfinite, self.scores)):
+        if all(abs(score) < _MOST for score in self.scores):
             return self
         return replace(self, scores=(), finish="failed", reason=NOT_FINITE)
 
@@ -102,7 +103,7 @@ class Reply:
         if lack is not None:
             raise ValueError(lack)
         known = {field.name: raw[field.name] for field in fields(cls) if field.name in raw}
-        return cls(**{**known, "scores": tuple(known.get("scores", ()))})
+        return cls(**{**known, "scores": tuple(map(float, known.get("scores", ())))})
 
     @classmethod
     def fault(cls, raw: Any) -> str | None:
@@ -126,16 +127,13 @@ class Reply:
                 return f"its {field.name} is no text"
             elif not isinstance(field.default, str) and not (_is_number(value) and value >= 0):
                 return f"its {field.name} is no finite number"
+            elif field.name.endswith("_tokens") and not isinstance(value, int):
+                return f"its {field.name} is no count"
         return None
 
 
 def _is_number(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # an integer of hundreds of digits
-        return False
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _MOST
 
 
 class Engine(Protocol):

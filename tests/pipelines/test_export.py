@@ -194,11 +194,12 @@ def test_onnx_says_what_the_run_said(family: str, request: pytest.FixtureRequest
         said = [answer["scores"].index(max(answer["scores"])) for answer in answers]
         agreement = sum(a == b for a, b in zip(said, stored, strict=True)) / len(stored)
         assert (item["rows"], item["agreement"]) == (40, agreement)
-        assert item["agreement"] >= 0.99
+        # int8 is chosen on training rows; of a toy's 40 test rows, one that is near 50 : 50 may turn over.
+        assert item["agreement"] >= (1 if item["precision"] == "fp32" else 0.95)
         assert item["accuracy"] == pytest.approx(item["accuracy_difference"] + _accuracy(run), abs=1e-6)
         assert all(sum(map(math.exp, answer["scores"])) == pytest.approx(1, abs=1e-6) for answer in answers)
         text = (out / "README.md").read_text("utf-8")
-        assert f"| {item['precision']} | `{item['file']}` | 100.00 % |" in text
+        assert f"| {item['precision']} | `{item['file']}` | {100 * item['agreement']:.2f} % |" in text
     assert measured[0]["largest_difference"] < 1e-4
     assert measured[1]["bytes"] < measured[0]["bytes"] or family == "bert"  # a toy is mostly graph
     with pytest.raises(UsageError, match="unknown precision 'fp16'"):
