@@ -6,21 +6,15 @@ Here: the copy that takes the file's place. Not here: what is removed before (`u
 import secrets
 import shutil
 from contextlib import closing, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sdc.cache.duckdb_errors import raise_if_stopped
-from sdc.cache.file import OPTIONS, seal
+from sdc.cache.engine import OPTIONS, quoted, seal
 from sdc.cache.store import Store
 from sdc.errors import StoreError
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-
-def quoted(path: Path) -> str:
-    """Returns a path as SQL text."""
-    return "'" + str(path).replace("'", "''") + "'"
 
 
 def compact(store: Store) -> int:

@@ -6,13 +6,13 @@ Here: everything between a path and a DuckDB connection. Not here: artifacts and
 
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sdc.cache import migrations
+from sdc.cache import engine, migrations
 from sdc.cache.duckdb_errors import first_line, is_damaged, is_locked, raise_if_stopped
 from sdc.cache.migrations import KEYED_TABLES, MIGRATIONS
 from sdc.cache.place import Place
@@ -23,17 +23,6 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _T = TypeVar("_T")
-#: Nothing may be fetched from the network because a statement names an extension. One thread, since DuckDB 2.0 with
-#: several hangs for ever, at four of ten Ctrl-C in the middle of a query: it waits for a task that no thread will end.
-OPTIONS: dict[str, str | bool | int | float | list[str]] = {
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "threads": 1,
-}
-#: What a store's file says (a view, a macro, a default) must never read or write another file, nor may a query.
-SEALED = {**OPTIONS, "enable_external_access": "false"}
-
-
 _HEADERS_BYTES, _BLOCK_BYTES = 3 * 4096, 2**18
 
 
@@ -53,35 +42,39 @@ class StoreFile:
         self._seen = 0  # migrations that the file is known to have had
 
     @contextmanager
-    def open(self, *, write: bool = False, beside: bool = False) -> Iterator["DuckDBPyConnection"]:
+    def open(self, *, write: bool = False, beside: Path | None = None) -> Iterator["DuckDBPyConnection"]:
         """Opens the file for one operation, waiting its turn; a write is one transaction.
 
         Args:
             write: Open it for writing.
-            beside: Another file will be attached: only then is the connection not sealed, and `seal` must follow.
+            beside: Another file that may be attached, beside which the connection is sealed all the same.
 
         Raises:
             StoreError: No store, no sdc store, a newer one, a locked or full one.
         """
-        options = OPTIONS if beside else SEALED
-        con = self._connect(write=write, options=options)
+        con = self._connect(write=write, beside=beside)
+        sound = False
         try:
             with self.failures():
-                if self._seen < len(MIGRATIONS) and self.applied(con) < len(MIGRATIONS):
+                if self._seen < len(MIGRATIONS) and (applied := self.applied(con)) < len(MIGRATIONS):
                     if write:
-                        self._migrate(con)
+                        self._migrate(con, applied=applied)
                     else:  # made by an older sdc, or on a machine that stopped while it was being made
                         con.close()
                         self._bring_up_to_date()
-                        con = self._connect(write=False, options=options)
+                        con = self._connect(write=False, beside=beside)
                 self._seen = len(MIGRATIONS)  # a store never goes back: one look in the life of a process is enough
                 if write:
                     con.begin()
                 yield con
                 if write:
                     con.commit()
+                sound = beside is None
         finally:
-            con.close()  # rolls back what was not committed
+            if sound:
+                engine.detach(con, self.path)
+            else:
+                con.close()  # rolls back what was not committed
 
     @contextmanager
     def failures(self) -> Iterator[None]:
@@ -167,11 +160,7 @@ class StoreFile:
             raise_if_stopped(error)
             raise self.unopened(str(error)) from error
 
-    def _connect(
-        self, *, write: bool, options: Mapping[str, str | bool | int | float | list[str]]
-    ) -> "DuckDBPyConnection":
-        import duckdb
-
+    def _connect(self, *, write: bool, beside: Path | None) -> "DuckDBPyConnection":
         if not write:
             self.must_exist()
         elif not self.exists():
@@ -181,7 +170,7 @@ class StoreFile:
             while True:
                 self.check_format()
                 before = self.path.stat().st_ino
-                con = duckdb.connect(str(self.path), read_only=not write, config=dict(options))
+                con = engine.attach(self.path, write=write, beside=beside)
                 # `sdc store gc` puts a new file in this place: what was opened a moment before may be the old one.
                 if self.path.stat().st_ino == before:
                     return con
@@ -196,11 +185,14 @@ class StoreFile:
         temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.tmp")
         try:
             self.place.make_home()
-            con = duckdb.connect(str(temporary), config=OPTIONS)
+            con = engine.attach(self.path, write=True, made_as=temporary)
             try:
-                self._migrate(con)
-            finally:
+                self._migrate(con, applied=0)
+                con.execute("checkpoint")  # all of it is in this file, before that has its name
+            except BaseException:
                 con.close()
+                raise
+            engine.detach(con, self.path)
             temporary.chmod(0o600)
             try:
                 os.link(temporary, self.path)  # unlike a rename, this never replaces what another process just made
@@ -239,13 +231,16 @@ class StoreFile:
 
         here = "database_name = current_database() and not internal"
         tables = {row[0] for row in con.execute(f"select table_name from duckdb_tables() where {here}").fetchall()}
-        views = {row[0] for row in con.execute(f"select view_name from duckdb_views() where {here}").fetchall()}
+        needed = {"migrations", "artifacts", *KEYED_TABLES}
+        views = set()
+        if not needed <= tables:  # DuckDB parses a hundred views of its own for this
+            views = {row[0] for row in con.execute(f"select view_name from duckdb_views() where {here}").fetchall()}
         if not tables and not views:
             return 0
         what = "was cut off, if it ever was a store" if self._is_cut_off() else "is not an sdc store"
         foreign = StoreError(f"the file {what}", str(self.path), "put a copy back, or name another file with --store")
         # A view in a table's place would give rows that nobody put there, of any file that this process may read.
-        posing = sorted({"migrations", "artifacts", *KEYED_TABLES} & views)
+        posing = sorted(needed & views)
         if posing and {"migrations", "artifacts"} & tables:
             raise self._changed(f"a view stands in the place of its table {posing[0]}")
         if "migrations" not in tables:
@@ -268,20 +263,13 @@ class StoreFile:
         fix = "put a copy back, or do not use this store unless you know who changed it"
         return StoreError(f"sdc did not leave this store like that: {what}", str(self.path), fix)
 
-    def _migrate(self, con: "DuckDBPyConnection") -> None:
+    def _migrate(self, con: "DuckDBPyConnection", *, applied: int) -> None:
         con.begin()
-        applied = self.applied(con)
         con.execute("create table if not exists migrations (number integer, name varchar, applied_at timestamp)")
         for number, migration in enumerate(MIGRATIONS[applied:], start=applied + 1):
             migration(con)
             con.execute("insert into migrations values (?, ?, ?)", [number, migration.__name__, now()])
         con.commit()
-
-
-def seal(con: "DuckDBPyConnection") -> None:
-    """Shuts a connection off from all files but those it has open, for good."""
-    con.execute("set enable_external_access = false")
-    con.execute("set lock_configuration = true")
 
 
 def now() -> datetime:

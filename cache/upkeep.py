@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sdc.cache import copies, inside, replies
-from sdc.cache.compact import compact, quoted
+from sdc.cache import copies, engine, inside, replies
+from sdc.cache.compact import compact
 from sdc.cache.duckdb_errors import is_locked
 from sdc.cache.earlier import copy_replies, take_over
-from sdc.cache.file import SEALED, seal
+from sdc.cache.engine import quoted
 from sdc.cache.migrations import KEYED_TABLES, MIGRATIONS
 from sdc.cache.store import Store
 from sdc.cache.verify import blob_faults, leftovers, unreferenced
@@ -178,10 +178,9 @@ def _contents(source: Store) -> tuple[set[str], list[tuple[str, str, int]]]:
         StoreError: It is no store, of another schema, or one that somebody prepared: a view in the place of a table, a
             computed column, a file name that leads out of a folder.
     """
-    import duckdb
 
     def attach() -> "DuckDBPyConnection":
-        return duckdb.connect(str(source.path), read_only=True, config=dict(SEALED))
+        return engine.attach(source.path, write=False)
 
     with closing(source.wait_turn(attach)) as con, source.failures():
         applied = source.applied(con)
@@ -225,7 +224,7 @@ def _with_other(
 
     deadline = time.monotonic() + store.lock_timeout_s
     while True:
-        with store.open(write=write, beside=True) as con:
+        with store.open(write=write, beside=source.path) as con:
             try:
                 con.execute(f"attach {quoted(source.path)} as merged_from (read_only)")
             except duckdb.Error as error:
@@ -237,6 +236,5 @@ def _with_other(
                         what, str(source.path), "try again, or wait longer with SDC_LOCK_TIMEOUT_S"
                     ) from error
             else:
-                seal(con)
                 return action(con)
         time.sleep(random.uniform(0.02, 0.08))

@@ -13,8 +13,8 @@ from itertools import count
 from pathlib import Path
 
 import duckdb
-from typer.testing import CliRunner
 
+import program
 from sdc.cache.store import Artifact, Store
 from sdc.pipelines.stage import plan
 
@@ -48,9 +48,7 @@ class Place:
 
     def sdc(self, *arguments: str) -> str:
         """Runs a command that must succeed, in this process, and returns the key that it prints."""
-        from sdc.cli.main import application
-
-        result = CliRunner().invoke(application(), [*arguments, "--store", str(self.store.path)])
+        result = program.sdc([*arguments, "--store", str(self.store.path)])
         assert result.exit_code == 0, (arguments, result.output, result.exception)
         return result.stdout.strip()
 

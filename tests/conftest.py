@@ -1,6 +1,7 @@
 """Fixtures that all tests share: a store, a store with one artifact of every stage, the paper's data, the program."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from typer.testing import CliRunner
 
 from sdc.cache.key import recipe_key
 from sdc.cache.store import Artifact, Rows, Store
@@ -35,7 +35,9 @@ def pytest_configure() -> None:
 @pytest.fixture(autouse=True)
 def _quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A test must not meet the store, the home of models, the network or killed commands of whoever runs it."""
-    temporary = str(tmp_path_factory.mktemp("temporary"))
+    folder = tmp_path_factory.getbasetemp() / "temporary"
+    folder.mkdir(exist_ok=True)
+    temporary = tempfile.mkdtemp(dir=folder)  # pytest's own would look through all that are there, every time
     monkeypatch.setenv("TMPDIR", temporary)
     monkeypatch.setattr(tempfile, "tempdir", temporary)
     for name in (
@@ -89,9 +91,9 @@ def invoke(store: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     monkeypatch.setenv("SDC_STORE", str(store.path))
 
     def run(*arguments: str, stdin: str | None = None) -> Any:
-        from sdc.cli.main import application
+        import program
 
-        return CliRunner().invoke(application(), list(arguments), input=stdin)
+        return program.sdc(arguments, stdin=stdin)
 
     return run
 
@@ -103,8 +105,17 @@ def make() -> Callable[..., Artifact]:
 
 
 @pytest.fixture
-def chain(store: Store) -> dict[str, Artifact]:
+def chain(store: Store, _chain: tuple[Path, dict[str, Artifact]]) -> dict[str, Artifact]:
     """One small, consistent artifact of every stage, in `store`; train and test data are `data` and `test`."""
+    folder, artifacts = _chain
+    shutil.copytree(folder, store.path.parent, dirs_exist_ok=True)
+    return dict(artifacts)
+
+
+@pytest.fixture(scope="session")
+def _chain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Artifact]]:
+    """The folder of a store with that chain, which is copied: it takes longer to make than most tests."""
+    store = Store(tmp_path_factory.mktemp("chain") / "store.duckdb")
     items: dict[str, tuple[Artifact, Rows]] = {}
 
     def add(name: str, artifact: Artifact, rows: Rows) -> Artifact:
@@ -144,7 +155,7 @@ def chain(store: Store) -> dict[str, Artifact]:
     metric = {"run": train.key, "reader": "scores", "metric": "accuracy", "value": 0.5, "low": None, "high": None}
     add("eval", _artifact("eval", config={"reader": "scores"}, inputs=[train.key]), {"metrics": [metric]})
     store.put_many(list(items.values()))
-    return {name: artifact for name, (artifact, _) in items.items()}
+    return store.path.parent, {name: artifact for name, (artifact, _) in items.items()}
 
 
 def _artifact(

@@ -229,9 +229,17 @@ def test_other_odd_folders_hold_a_store(tmp_path: Path, make: Make, name: str, m
         cache.put_many({"k": {"text": "x"}})
     assert verify(Store(tmp_path / name / "store.duckdb")).num_replies == 1
     upkeep.gc(store)
-    for stem in ("other", "temp", "main", "merged"):  # DuckDB calls a database by the name of its file
+    assert upkeep.merge(Store(tmp_path / "other.duckdb"), store.path).artifacts == 1
+
+
+def test_a_store_has_any_name(tmp_path: Path, make: Make) -> None:
+    """DuckDB calls a database by the name of its file, and some names are its own."""
+    first = Store(tmp_path / "first.duckdb")
+    first.put(make("gen"), {})
+    for stem in ("temp", "main", "system", "memory", "store", "merged_from", "0 'a\" select"):
         other = Store(tmp_path / f"{stem}.duckdb")
-        assert upkeep.merge(other, store.path).artifacts == 1
+        assert upkeep.merge(other, first.path).artifacts == 1
+        assert verify(other).faults == ()
 
 
 def test_the_home_folder_is_expanded(tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch) -> None:

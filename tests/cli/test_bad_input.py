@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 import bad_input_files as files
+import program
 from bad_input_files import Chain, Place, Prepare, file
 from sdc.cache.store import Store
 from sdc.cache.verify import verify
@@ -363,11 +363,6 @@ _MODELS = [
 CASES = [*_FLAGS, *_KEYS, *_MISSING, *_TASKS, *_FILES, *_STORES, *_MODELS]
 
 
-@pytest.fixture(scope="session")
-def chain_of_stages(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    return Chain(tmp_path_factory.mktemp("chain"))
-
-
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     folder = tmp_path / "place"
@@ -382,8 +377,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
 def test_one_line_and_an_exit_code(
     case: Case, place: Place, chain_of_stages: Chain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sdc.cli.main import application
-
     if case.chain:
         chain_of_stages(place)
     for prepare in case.prepare:
@@ -391,7 +384,7 @@ def test_one_line_and_an_exit_code(
     before = _bytes(place)
     for name, value in case.env.items():
         monkeypatch.setenv(name, value)
-    result = CliRunner().invoke(application(), _arguments(case.argv, place), input=case.stdin, prog_name="sdc")
+    result = program.sdc(_arguments(case.argv, place), stdin=case.stdin)
     for name in case.env:
         monkeypatch.delenv(name)
 
@@ -546,8 +539,6 @@ def read_only(folder: Path) -> Iterator[None]:
 
 
 def test_a_read_only_store(place: Place, chain_of_stages: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
-    from sdc.cli.main import application
-
     chain_of_stages(place)
     place.write("new.csv", files.rows(7, start=90))
     with read_only(place.folder / "store"):
@@ -556,10 +547,10 @@ def test_a_read_only_store(place: Place, chain_of_stages: Chain, monkeypatch: py
             ("sample {gen} --sizes 3 --repeats 1", 3),
             ("store gc", 3),
         ):
-            result = CliRunner().invoke(application(), _arguments(command, place))
+            result = program.sdc(_arguments(command, place))
             check_said(result.exit_code, result.stdout, result.stderr, code=code, says=(_STORE,))
         for command in ("store ls", "store verify", f"data show {_CELL}", "eval {run}", "report"):
-            result = CliRunner().invoke(application(), _arguments(command, place))
+            result = program.sdc(_arguments(command, place))
             assert result.exit_code == 0, (command, result.stderr, result.exception)
         assert_clean(place)
 
@@ -582,12 +573,10 @@ def held(place: Place) -> Iterator[int]:
 def test_a_store_that_another_process_holds(
     place: Place, chain_of_stages: Chain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sdc.cli.main import application
-
     chain_of_stages(place)
     monkeypatch.setenv("SDC_LOCK_TIMEOUT_S", "0.3")
     with held(place) as holder:
-        result = CliRunner().invoke(application(), ["store", "ls"])
+        result = program.sdc(["store", "ls"])
     said = (f"waited 0.3 s for the store; last held by process {holder}", _STORE, "try again")
     check_said(result.exit_code, result.stdout, result.stderr, code=3, says=said)
     assert_clean(place)
@@ -667,9 +656,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _sdc(place: Place, command: str) -> tuple[int, str, str]:
-    from sdc.cli.main import application
-
-    result = CliRunner().invoke(application(), _arguments(command, place), prog_name="sdc")
+    result = program.sdc(_arguments(command, place))
     assert result.exception is None or isinstance(result.exception, SystemExit), repr(result.exception)
     return result.exit_code, result.stdout, result.stderr
 

@@ -8,9 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
-from sdc.cli.main import application
+import program
 
 CSV = "text,label\n" + "a,0\n" * 9 + "b,travel\n ,1\nc,foo\n"
 FLAGS = ("--lang", "te", "--task", "topic", "--split", "train")
@@ -24,7 +24,7 @@ def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _sdc(*arguments: str) -> Result:
-    return CliRunner().invoke(application(), ["data", *arguments])
+    return program.sdc(["data", *arguments])
 
 
 def test_add_prints_a_key_and_nothing_else_on_stdout() -> None:
@@ -152,7 +152,7 @@ def test_a_tag_beside_another_of_its_language_gets_a_hint() -> None:
     other = _sdc("add", "x.csv", "--lang", "th_TH", "--task", "topic", "--split", "train")
     assert "data th-TH/topic: the store has th/topic too; no stage takes one for the other" in other.stderr
     for command in (["sample", "--source", "human"], ["gen", "--dry-run"], ["judge"]):
-        missing = CliRunner().invoke(application(), [*command, "--lang", "th-KH", "--task", "topic"])
+        missing = program.sdc([*command, "--lang", "th-KH", "--task", "topic"])
         assert missing.exit_code == 5 and "th-KH/topic" in missing.stderr
         if command != ["judge"]:
             assert "the store has th/topic: --lang th" in missing.stderr

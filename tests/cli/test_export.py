@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
+import program
 import trained
 from sdc.pipelines.students import LinearConfig
 from trained import Trained
@@ -20,10 +20,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 @pytest.fixture
 def sdc(run: Trained, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    from sdc.cli.main import application
-
     monkeypatch.setenv("SDC_STORE", str(run.world.store.path))
-    return lambda *arguments, stdin=None: CliRunner().invoke(application(), list(arguments), input=stdin)
+    return lambda *arguments, stdin=None: program.sdc(arguments, stdin=stdin)
 
 
 def test_the_folder_answers_as_the_run_and_needs_no_store(

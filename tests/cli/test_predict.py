@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import program
 import trained
 from sdc.pipelines.students import LinearConfig
 from trained import Trained
@@ -34,11 +35,7 @@ def run(first: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Trai
 @pytest.fixture
 def sdc(run: Trained) -> Callable[..., Any]:
     """Runs a command in this process, in the store of the run."""
-    from typer.testing import CliRunner
-
-    from sdc.cli.main import application
-
-    return lambda *arguments, stdin=None: CliRunner().invoke(application(), list(arguments), input=stdin)
+    return lambda *arguments, stdin=None: program.sdc(arguments, stdin=stdin)
 
 
 def test_json_lines_have_label_and_probabilities_for_every_row(run: Trained, sdc: Callable[..., Any]) -> None:

@@ -6,17 +6,17 @@ import json
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
+import program
 from sdc.cache.key import digest
 from sdc.cache.store import Artifact, Store
-from sdc.cli.main import application
 
 TEST, RUN = digest("test"), digest("run")
 
 
 def sdc(*arguments: str, store: Path) -> Result:
-    return CliRunner().invoke(application(), [*arguments, "--store", str(store)])
+    return program.sdc([*arguments, "--store", str(store)])
 
 
 @pytest.fixture

@@ -12,6 +12,8 @@ from sdc.pipelines.cells import Cell
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.tasks import languages, load
 
+#: A minute of work on an idle machine, most of it the search for leaks.
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 _LINE = re.compile(
     r"^\| (?P<task>\w+) \| (?P<lang>\w\w) \| (\d+)/(\d+)/(\d+) \| (\d+)–(\d+) \| (\d+)/(\d+)/(\d+)"
     r" \| (\d+) \| (\d+) \| (\d+) \| (\d+)/(\d+) \|",

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+import program
 import trained
 from sdc.cache import scratch, upkeep
 from sdc.cache.key import recipe_key
@@ -351,16 +352,12 @@ def test_the_command_on_the_card_makes_this_run(
 ) -> None:
     import shlex
 
-    from typer.testing import CliRunner
-
-    from sdc.cli.main import application
-
     _export(tuned, tmp_path / "out")
     text = (tmp_path / "out" / "README.md").read_text("utf-8")
     command = next(line for line in text.splitlines() if line.startswith("sdc train"))
     monkeypatch.chdir(bert.parent)  # the folder of a user's own model goes by its name
     words = [*shlex.split(command)[1:], "--dry-run", "--json", "--store", str(tuned.world.store.path)]
-    result = CliRunner().invoke(application(), words)
+    result = program.sdc(words)
     assert result.exit_code == 0, result.stderr
     (planned,) = map(json.loads, result.stdout.splitlines())
     assert (planned["key"], planned["cached"]) == (tuned.run.short, True)
