@@ -7,11 +7,14 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
+from sdc.cache import file
+from sdc.cache.file import StoreFile
 from sdc.cache.key import recipe_key
 from sdc.cache.store import Artifact, Rows, Store
 
@@ -46,6 +49,36 @@ def _quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
     ):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(autouse=True)
+def _empty_stores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first empty store is made as always; later ones are copies of it, for that takes a tenth of the time.
+
+    Tests of the store itself (`tests/cache`) make every one.
+    """
+    make = StoreFile._make
+
+    def copied(new: StoreFile) -> None:
+        empty = _EMPTY.get(file.MIGRATIONS)
+        if empty is not None:
+            temporary = new.path.with_name(".empty.tmp")
+            with suppress(OSError):  # where nothing can be made, the product says so
+                new.place.make_home()
+                try:
+                    temporary.write_bytes(empty)
+                    temporary.chmod(0o600)
+                    os.link(temporary, new.path)
+                finally:
+                    temporary.unlink(missing_ok=True)
+                return
+        make(new)
+        _EMPTY[file.MIGRATIONS] = new.path.read_bytes()
+
+    monkeypatch.setattr(StoreFile, "_make", copied)
+
+
+_EMPTY: dict[tuple[Callable[..., None], ...], bytes] = {}
 
 
 @pytest.fixture

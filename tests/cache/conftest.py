@@ -1,0 +1,8 @@
+"""Tests of the store: every one is made anew."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _empty_stores() -> None:
+    """In the place of the fixture that copies empty stores."""
