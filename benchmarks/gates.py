@@ -27,11 +27,13 @@ import sys
 import time
 import tomllib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+
+from gates_alone import ALONE, Alone  # the folder of this script is where Python looks first
 
 from sdc.pipelines import gates, tasks
 from sdc.pipelines.cells import Cell
@@ -45,7 +47,6 @@ PER_LABEL = 10
 FOLDS, MOST_SHOWN = 5, 1500
 #: Gates that see what the README of the data counts as visibly broken.
 FORM = ("characters", "chatter", "separator", "glued", "script")
-ALONE = [name for name, gate in gates.GATES.items() if not gate.compares]
 COMPARING = [name for name, gate in gates.GATES.items() if gate.compares]
 _LINE = re.compile(r"^\| (\w+) \| ([\w-]+) \|.*\| (\d+) \([\d.]+%\) \|$", re.MULTILINE)
 
@@ -78,14 +79,9 @@ def read(path: Path) -> list[tuple[str, str]]:
         return [(row["text"], row.get("intent") or row["label"]) for row in csv.DictReader(file)]
 
 
-def alone(reference: Reference) -> Callable[[str], set[str]]:
-    """Returns a function that names the gates which flag a text, of those that look at the text alone."""
-    checks = {name: gates.GATES[name].build(reference, gates.GATES[name].threshold) for name in ALONE}
-    return lambda text: {name for name, check in checks.items() if check(text) is not None}
-
-
-def flags(flag: Callable[[str], set[str]], texts: Sequence[str]) -> dict[str, Any]:
+def flags(flag: Alone, texts: Sequence[str]) -> dict[str, Any]:
     """Returns how many texts each gate flags, and how many any does."""
+    flag.read_ahead(texts)
     found = [flag(text) for text in texts]
     counts = Counter(name for names in found for name in names)
     return {"rows": len(texts), "any": sum(map(bool, found)), "gates": dict(counts)}
@@ -97,6 +93,7 @@ def synthetic(files: Files, known: dict[str, Any]) -> dict[str, Any]:
     check = gates.build(files.cell, files.texts("human"), files.texts("test"))
     built_s = time.process_time() - cpu
     reasons: list[dict[str, str]] = []
+    check.read_ahead([text for text, _ in files.rows["synthetic"]])
     for text, _ in files.rows["synthetic"]:
         reasons.append(check.all_reasons(text))
         if not reasons[-1]:
@@ -132,7 +129,7 @@ def held_out(files: Files) -> dict[str, Any]:
     for number in range(FOLDS):
         known = [text for i, text in enumerate(texts) if i % FOLDS != number]
         shown = texts[number::FOLDS][:MOST_SHOWN]
-        counts.append(flags(alone(Reference(cell=files.cell, human=known)), shown))
+        counts.append(flags(Alone(Reference(cell=files.cell, human=known)), shown))
     return {name: sum(found[name] for found in counts) for name in ("rows", "any")}
 
 
@@ -151,7 +148,7 @@ def few(files: Files, draws: int, related: Mapping[str, Sequence[str]]) -> dict[
         rng = random.Random(draw)
         seeds = [t for texts in by_label.values() for t in rng.sample(texts, min(PER_LABEL, len(texts)))]
         known = set(seeds)
-        flag = alone(Reference(cell=files.cell, human=seeds))
+        flag = Alone(Reference(cell=files.cell, human=seeds))
         for kind, texts in files_shown.items():
             counts = flags(flag, [text for text in texts if text not in known])
             rates.append((counts["any"] / counts["rows"], kind, counts["gates"]))
@@ -166,8 +163,9 @@ def few(files: Files, draws: int, related: Mapping[str, Sequence[str]]) -> dict[
     }
 
 
-def share(flag: Callable[[str], set[str]], texts: Sequence[str]) -> float:
+def share(flag: Alone, texts: Sequence[str]) -> float:
     """Returns the share of texts that any gate flags."""
+    flag.read_ahead(texts)
     return sum(bool(flag(text)) for text in texts) / len(texts)
 
 
@@ -186,7 +184,7 @@ def measure(
 ) -> dict[str, Any]:
     """Returns all figures of a cell."""
     reference = Reference(cell=files.cell, human=files.texts("human"), test=files.texts("test"))
-    flag = alone(reference)
+    flag = Alone(reference)
     return {
         "cell": str(files.cell),
         "readme_broken": counted,
@@ -253,15 +251,14 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="only JSON, with all figures")
     options = parser.parse_args()
     from gates_memory import remember_guesses
-    from gates_related import load_related  # the folder of this script is where Python looks first
+    from gates_related import load_related
     from gates_table import table
 
     readme = options.data / "README.md"
     lines = _LINE.findall(readme.read_text("utf-8")) if readme.is_file() else []
     counted = {f"{lang}/{task}": int(number) for task, lang, number in lines}
     known = tomllib.loads(Path(__file__).with_name("broken_rows.toml").read_text("utf-8"))
-    if options.ten_only:
-        remember_guesses()
+    remember_guesses()
     results = []
     for files in load(options.data, options.only):
         name, task = str(files.cell), files.cell.task.name

@@ -1,4 +1,4 @@
-"""What the language identifier said, remembered, for `gates.py --ten-only`: each draw shows the same rows again.
+"""What the language identifier said, remembered, for `gates.py`: each draw shows the same rows again.
 
 Here: the memory. Not here: measuring.
 """

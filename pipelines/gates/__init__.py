@@ -31,7 +31,7 @@ from sdc.pipelines.gates.reference import Reference
 
 #: In the key of all that gates take part in: judge, and gen where its gates are on. Raise it with every change of what
 #: they say about a text: a new gate, another sign or limit.
-VERSION = 3
+VERSION = 4
 
 Check = Callable[[str], str | None]
 

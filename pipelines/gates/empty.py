@@ -18,13 +18,12 @@ _ODD_SHARE = 0.0025
 
 def build(reference: Reference, threshold: float) -> Callable[[str], str | None]:
     """Returns a check for texts with fewer than `threshold` letters; emoji are letters where people use them."""
-    emoji = _emoji()
-    uses_emoji = emoji.search("\n".join(reference.human)) is not None
+    uses_emoji = emoji().search("\n".join(reference.human)) is not None
     bare = sum(bool(text.strip()) and not any(map(str.isalpha, text)) for text in reference.human)
     writes_none = bare > _ODD_SHARE * len(reference.human)
 
     def check(text: str) -> str | None:
-        letters = sum(map(str.isalpha, text)) + (len(emoji.findall(text)) if uses_emoji else 0)
+        letters = sum(map(str.isalpha, text)) + (len(emoji().findall(text)) if uses_emoji else 0)
         if letters >= threshold or (writes_none and text.strip()):
             return None
         return "no letter in it" if not letters else f"only {letters} letters"
@@ -33,7 +32,8 @@ def build(reference: Reference, threshold: float) -> Callable[[str], str | None]
 
 
 @cache
-def _emoji() -> Any:
+def emoji() -> Any:
+    """Returns the pattern of an emoji."""
     import regex
 
     return regex.compile(r"[\p{Emoji_Presentation}\p{Extended_Pictographic}--[©®™‼⁉ℹ↔-⇿]]", regex.VERSION1)

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from sdc.pipelines.gates.empty import emoji
 from sdc.pipelines.gates.reference import Reference, far_out
+from sdc.pipelines.gates.writing import words
 
 #: The least number of answers in one row.
 THRESHOLD = 2.0
@@ -18,7 +20,8 @@ THRESHOLD = 2.0
 _SHARE, _MOST_NEEDED, _LEAST_NEEDED = 0.3, 20, 4
 #: Where people break lines, so many times their lines are too many, or lines that are each as long as a whole row.
 _MORE_LINES = 2
-#: What none of fewer rows does, one in twenty people may do (3 / n): until then they are taken to break a line.
+#: What none of fewer rows does, one in twenty people may do (3 / n): until then they are taken to break a line; where
+#: they write posts, also between two lines that are each as long as a row.
 _FEW_ROWS = 60
 #: Human rows end in a full stop or the like if at least so many of them do.
 _MOSTLY = 0.5
@@ -34,6 +37,7 @@ def build(reference: Reference, threshold: float) -> Callable[[str], str | None]
     most_lines, most_rows = reference.habit(lines), reference.habit(whole_rows)
     if 0 < len(reference.sample) < _FEW_ROWS:
         most_lines = max(most_lines, 2)
+        most_rows = max(most_rows, 2 if any(map(_is_post, reference.sample)) else 0)
     most_numbered = reference.habit(numbered)
     too_long, too_many = _far_out(reference)
 
@@ -98,6 +102,15 @@ def _lines(reference: Reference) -> tuple[Callable[[str], int], Callable[[str], 
         return len(lines) if len(lines) >= 2 and not one else 0
 
     return lambda text: found(text, needed), lambda text: found(text, max(usual, needed))
+
+
+def _is_post(text: str) -> bool:
+    """Returns whether a text is written as posts are: with a link, a name of a user, a hashtag, emoji or on lines.
+
+    >>> _is_post("so tired #monday"), _is_post("What a week 😀"), _is_post("A good film.")
+    (True, True, False)
+    """
+    return words(text) != text or emoji().search(text) is not None or "\n" in text.strip()
 
 
 def _far_out(reference: Reference) -> tuple[float, float]:

@@ -9,9 +9,10 @@ people: more where they look foreign themselves, because they mix languages or l
 import math
 from collections.abc import Sequence
 
-from sdc.pipelines.gates import usual, writing
+from sdc.pipelines.gates import writing
 from sdc.pipelines.gates.identifier import Guess, Identifier, known
 from sdc.pipelines.gates.reference import Reference
+from sdc.pipelines.gates.usual import Unlike
 
 #: The least evidence against the language without human rows: the other is e to the power of this times as probable.
 THRESHOLD = 3.5
@@ -23,6 +24,11 @@ _MOST_ABOVE = 0.01
 _HEADROOM = 1.0
 #: Less evidence is none, whatever people write: a short text with a foreign name in it has as much.
 _LEAST = 1.0
+#: How much of what the letters tell counts beside the identifier, and so many standard deviations of it at most.
+_OF_LETTERS, _MOST_OF_LETTERS = 0.5, 2.0
+#: A text that is in the language as surely as another would have to be in another one may be about something else, in
+#: other words, than people's rows: it is unlike them only if its letters are by so many standard deviations.
+_FOREIGN_LETTERS = 3.0
 #: The share of human rows whose evidence may be above the limit.
 _ODD_SHARE = 0.003
 
@@ -40,8 +46,11 @@ class Language:
         self._own = writing.of(reference)
         human = list(map(self._read, reference.sample))
         guesses = [guess for _, guess in human if guess is not None]
-        self._limit = _limit([guess.evidence for guess in guesses if guess.num_bytes], threshold)
-        self._unlike = usual.build([text for text, _ in human], guesses if self._identifier else None)
+        self._unlike = Unlike([text for text, _ in human], guesses if self._identifier else None)
+        evidence = [guess.evidence for guess in guesses if guess.num_bytes]
+        if self._unlike.knows and guesses:
+            evidence = [_weighed(guesses[i].evidence, letters) for i, letters in self._unlike.letters_of_people]
+        self._limit = _limit(evidence, threshold)
         self._ahead: dict[str, str | None] = {}
 
     def __call__(self, text: str) -> str | None:
@@ -54,12 +63,17 @@ class Language:
 
     def _reasons(self, texts: Sequence[str]) -> list[str | None]:
         found = list(map(self._read, texts))
-        unlike = self._unlike([text for text, _ in found], [guess for _, guess in found])
-        return [self._reason(guess, is_unlike) for (_, guess), is_unlike in zip(found, unlike, strict=True)]
+        measured = self._unlike.measured([text for text, _ in found], [guess for _, guess in found])
+        return [
+            self._reason(guess, letters, is_unlike)
+            for (_, guess), (letters, is_unlike) in zip(found, measured, strict=True)
+        ]
 
-    def _reason(self, guess: Guess | None, is_unlike: bool) -> str | None:
-        if guess is not None and guess.evidence > self._limit:
+    def _reason(self, guess: Guess | None, letters: float | None, is_unlike: bool) -> str | None:
+        if guess is not None and guess.num_bytes and _weighed(guess.evidence, letters) > self._limit:
             return f"it reads as {guess.tag}, not {self._tag}"
+        if is_unlike and guess is not None and guess.evidence <= -THRESHOLD:
+            is_unlike = letters is not None and letters > _FOREIGN_LETTERS
         return f"it does not read like the {self._name} that people write" if is_unlike else None
 
     def _read(self, text: str) -> tuple[str, Guess | None]:
@@ -68,6 +82,21 @@ class Language:
         if self._own is not None and self._own.share(text) >= _LEAST_OWN:
             text = " ".join(self._own.word.findall(text))
         return text, self._identifier.guess(text) if self._identifier else None
+
+
+def _weighed(evidence: float, letters: float | None) -> float:
+    """Returns the evidence of the identifier with that of the letters, if people's rows say anything of them.
+
+    Rows of another language whose letters are by one standard deviation more surprising than those of people are
+    exp(z - 1/2) times as probable at z standard deviations as rows of people are. The identifier has read the same
+    letters, so that this counts half, and by the letters alone no text is in another language.
+
+    >>> _weighed(3.0, None), _weighed(3.0, 1.5), _weighed(3.0, 0.5), _weighed(3.0, -9.0)
+    (3.0, 3.5, 3.0, 1.75)
+    """
+    if letters is None:
+        return evidence
+    return evidence + _OF_LETTERS * (max(-_MOST_OF_LETTERS, min(letters, _MOST_OF_LETTERS)) - 0.5)
 
 
 def _limit(evidence: Sequence[float], threshold: float) -> float:

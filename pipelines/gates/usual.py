@@ -8,7 +8,7 @@ vary.
 Here: the measures and their limit. Not here: what else the gate `language` looks at.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sdc.pipelines.gates.identifier import LEAST_LETTERS, Guess
@@ -59,20 +59,27 @@ class Unlike:
             measures.append([(guesses[i].margin, guesses[i].num_bytes) for i in chosen])
         self._scales = [Scale(pairs) for pairs in measures]
         self._weights = (len(rows) / (len(rows) + _ROWS_OF_LETTERS), 1.0)
+        #: Place of a row, and by how many standard deviations its letters are more surprising than usual.
+        self.letters_of_people = list(zip(chosen, map(self._scales[0], measures[0]), strict=True))
         sums = [self._add(pairs) for pairs in zip(*measures, strict=True)]
         self._sum = Scale([(value, 1) for value in sums])
         found = sorted((self._sum((value, 1)) for value in sums), reverse=True)
         least = (_LIMIT if guesses is not None else _LIMIT_ALONE) + _LIMIT_OF_FEW / len(rows)
         self.limit = max(least, found[max(1, int(_ODD_SHARE * len(found)))])
 
-    def scores(self, texts: Sequence[str], guesses: Sequence[Guess | None]) -> list[float]:
-        """Returns by how many standard deviations each text is more unlike the language than human rows are."""
-        found = []
-        for surprise, guess in zip(self._letters.surprises(texts), guesses, strict=True):
-            measures: list[tuple[float, int]] = [surprise]
-            if guess is not None:
-                measures.append((guess.margin, guess.num_bytes))
-            found.append(self._sum((self._add(measures), 1)))
+    def measured(self, texts: Sequence[str], guesses: Sequence[Guess | None]) -> list[tuple[float | None, bool]]:
+        """Returns of each text by how many standard deviations its letters are more surprising than those of people.
+
+        And whether it is unlike all that people write. Without enough human rows, None and False.
+        """
+        if not self.knows:
+            return [(None, False)] * len(texts)
+        found: list[tuple[float | None, bool]] = []
+        for text, surprise, guess in zip(texts, self._letters.surprises(texts), guesses, strict=True):
+            measures = [surprise, *([(guess.margin, guess.num_bytes)] if guess is not None else [])]
+            score = self._sum((self._add(measures), 1))
+            enough = score > self.limit and sum(map(str.isalpha, text)) >= LEAST_LETTERS
+            found.append((self._scales[0](surprise), enough))
         return found
 
     def _add(self, measures: Sequence[tuple[float, int]]) -> float:
@@ -133,20 +140,3 @@ def _shared(grams: set[str], other: set[str]) -> float:
     """Returns the Jaccard similarity of two sets that are not empty."""
     both = len(grams & other)
     return both / (len(grams) + len(other) - both)
-
-
-def build(
-    texts: Sequence[str], guesses: Sequence[Guess] | None
-) -> Callable[[Sequence[str], Sequence[Guess | None]], list[bool]]:
-    """Returns a check which texts are unlike all that people write; without enough human rows, none is."""
-    unlike = Unlike(texts, guesses)
-    if not unlike.knows:
-        return lambda texts, guesses: [False] * len(texts)
-
-    def check(texts: Sequence[str], guesses: Sequence[Guess | None]) -> list[bool]:
-        return [
-            score > unlike.limit and sum(map(str.isalpha, text)) >= LEAST_LETTERS
-            for text, score in zip(texts, unlike.scores(texts, guesses), strict=True)
-        ]
-
-    return check

@@ -1,6 +1,7 @@
 """Languages that are close to that of a cell: what people write lowers the limit, and unknown ones are told apart."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -140,6 +141,35 @@ def test_rows_that_are_one_sentence_with_other_fillings_are_no_norm(times: int) 
     check = language.Language(Reference(cell=cell("sl"), human=filled * times), language.THRESHOLD)
     assert [text for text in (*PEOPLE["sl"], *MORE["sl"]) if check(text)] == []
     assert check("Yesterday we went to the sea with the children, and it was wonderful.")
+
+
+def test_letters_that_people_do_not_write_are_evidence_and_those_they_write_are_against_it() -> None:
+    check = language.Language(Reference(cell=cell("sl"), human=PEOPLE["sl"]), language.THRESHOLD)
+    (_, own), (_, other) = (check._read(text) for text in (MORE["sl"][0], CLOSE[0][1]))
+    assert own is not None and other is not None
+    for guess, letters, refused in ((own, 0.0, False), (other, 2.0, True), (other, -2.0, False)):
+        found = replace(guess, evidence=check._limit - (0.5 if letters >= 0 else -0.5), margin=0.0)
+        assert (check._reason(found, letters, False) is not None) == refused
+    # The letters alone are never another language, however strange.
+    assert check._reason(replace(own, evidence=0.0), 99.0, False) is None
+    assert check._reason(replace(own, num_bytes=0, evidence=99.0), 2.0, False) is None
+
+
+def test_another_genre_of_the_same_language_is_no_other_language() -> None:
+    """Of a hundred Telugu commands a third of news was said to read like no Telugu."""
+    check = language.Language(Reference(cell=cell("he"), human=PEOPLE["he"]), language.THRESHOLD)
+    guess = check._read(PEOPLE["he"][0])[1]
+    assert guess is not None and guess.evidence < -language.THRESHOLD
+    assert check._reason(guess, 2.9, True) is None and check._reason(guess, 3.1, True)
+    assert check._reason(replace(guess, evidence=-3.0), 0.0, True)
+    assert check._reason(None, None, True)  # a language that the identifier does not know
+
+
+def test_texts_that_are_read_ahead_have_the_reason_that_they_have_alone() -> None:
+    texts = [*PEOPLE["sl"], *MORE["sl"], *(text for lang, text in CLOSE), "", "?"]
+    one, many = (language.Language(Reference(cell=cell("sl"), human=PEOPLE["sl"]), 3.5) for _ in range(2))
+    many.read_ahead(texts)
+    assert many._ahead == {text: one(text) for text in texts} and any(many._ahead.values())
 
 
 def test_rows_of_people_lower_the_limit_and_raise_it() -> None:

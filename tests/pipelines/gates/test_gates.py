@@ -207,6 +207,13 @@ def test_twenty_rows_do_not_show_that_nobody_breaks_lines() -> None:
     assert check("Wake me at seven tomorrow.\nTurn off the second alarm.") is None  # two answers, or a post
     assert check("Wake me at seven tomorrow, for I have to go.\nTurn off the second alarm in the kitchen.")
     assert check("Wake me at seven.\n" * 5)
+    # People who post break lines, also between two that are each as long as a row.
+    for post in ("so tired #monday", "good morning 😀", "@sam not again", "First this.\nThen that."):
+        posts = [*TWENTY[:19], post]
+        check, of_many = gate("glued", human=posts), gate("glued", human=posts * 4)
+        two, three = (f"{TWENTY[0]} {TWENTY[1]}\n" * number for number in (2, 3))
+        assert check(two) is None and check(three) and of_many(three)
+        assert of_many(two) or "\n" in post
 
 
 def test_few_rows_say_little_about_length_and_lost_emoji() -> None:
@@ -230,7 +237,7 @@ def test_what_is_one_answer_is_not_glued(text: str) -> None:
 
 
 def test_where_people_break_lines_only_many_lines_or_whole_rows_are_glued() -> None:
-    human = [*TWENTY[:17], *("This is how I write.\nLine after line it goes." for _ in range(3))]
+    human = [*TWENTY[:17], *("This is how I write.\nLine after line it goes." for _ in range(3))] * 3
     check = gate("glued", human=human)
     assert check("I stood up rather late.\nI missed the early train.") is None
     assert check("\n".join(["This is far too much."] * 5))

@@ -1,6 +1,7 @@
 """The gates on the paper's data: the rows that were found broken by reading, all copies, and few human rows."""
 
 import importlib.util
+import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +12,8 @@ BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 
 
 def _benchmark() -> ModuleType:
+    if str(BENCHMARKS) not in sys.path:
+        sys.path.insert(0, str(BENCHMARKS))
     spec = importlib.util.spec_from_file_location("benchmark_gates", BENCHMARKS / "gates.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
