@@ -29,6 +29,8 @@ _OF_LETTERS, _MOST_OF_LETTERS = 0.5, 2.0
 #: A text that is in the language as surely as another would have to be in another one may be about something else, in
 #: other words, than people's rows: it is unlike them only if its letters are by so many standard deviations.
 _FOREIGN_LETTERS = 3.0
+#: Texts that are read ahead, and so many at once: of long ones, which other gates may refuse first, one is enough work.
+_LONG, _AT_ONCE = 2000, 1000
 #: The share of human rows whose evidence may be above the limit.
 _ODD_SHARE = 0.003
 
@@ -59,7 +61,10 @@ class Language:
 
     def read_ahead(self, texts: Sequence[str]) -> None:
         """Reads texts that are asked for later: of many at once each takes half of the time."""
-        self._ahead.update(zip(texts, self._reasons(texts), strict=True))
+        short = [text for text in texts if len(text) <= _LONG]
+        for start in range(0, len(short), _AT_ONCE):
+            some = short[start : start + _AT_ONCE]
+            self._ahead.update(zip(some, self._reasons(some), strict=True))
 
     def _reasons(self, texts: Sequence[str]) -> list[str | None]:
         found = list(map(self._read, texts))

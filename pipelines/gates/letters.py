@@ -6,7 +6,7 @@ Shape letters: T texts, C letters of all texts with spaces, G different n-grams 
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -68,8 +68,8 @@ class Letters:
         folded = list(map(fold, texts))
         self._alphabet = np.unique(np.append(_codes("".join(folded)), _NONE))
         self._grams: list[_Grams] = []
-        _, depth_C, numbered = self._numbered(folded)
-        for length, numbers_C in enumerate(numbered, start=1):
+        _, depth_C = _places(folded)
+        for length, numbers_C in enumerate(self._numbered(folded), start=1):
             numbers_G = np.unique(np.append(numbers_C[depth_C >= length], _NONE))
             before_B, before_G = np.unique(numbers_G // self._base, return_inverse=True)
             self._grams.append(_Grams(numbers_G=numbers_G, before_B=before_B, before_G=before_G))
@@ -97,32 +97,28 @@ class Letters:
         """Number of letters, and one for all that were not seen. Four of 55,000 would be too many for an integer."""
         return len(self._alphabet) + 1
 
-    def _numbered(self, folded: Sequence[str]) -> tuple["NDArray[Any]", "NDArray[Any]", list["NDArray[Any]"]]:
-        """Returns the text of each letter, its depth, and the numbers of the n-grams that end with it, by length."""
+    def _numbered(self, folded: Sequence[str]) -> Iterator["NDArray[Any]"]:
+        """Yields, by length, the numbers of the n-grams that end with each letter; of no meaning before the text."""
         import numpy as np
 
-        lengths_T = np.fromiter(map(len, folded), dtype=np.int64, count=len(folded))
-        text_C = np.repeat(np.arange(len(folded)), lengths_T)
-        depth_C = np.arange(1, len(text_C) + 1) - np.repeat(np.cumsum(lengths_T) - lengths_T, lengths_T)
         codes_C = _codes("".join(folded))
         letters_C = np.minimum(np.searchsorted(self._alphabet, codes_C), len(self._alphabet) - 1)
         letters_C[self._alphabet[letters_C] != codes_C] = len(self._alphabet)
-        numbers = [letters_C]
+        numbers_C = letters_C.copy()
+        yield numbers_C
         for length in range(1, _BEFORE + 1):
-            longer_C = numbers[-1].copy()
-            longer_C[length:] += letters_C[:-length] * self._base**length
-            numbers.append(longer_C)
-        return text_C, depth_C, numbers
+            numbers_C[length:] += letters_C[:-length] * self._base**length
+            yield numbers_C
 
     def _read(self, folded: Sequence[str]) -> _Read:
         import numpy as np
 
-        text_C, depth_C, numbered = self._numbered(folded)
+        text_C, depth_C = _places(folded)
         places = []
-        for length, (numbers_C, grams) in enumerate(zip(numbered, self._grams, strict=True), start=1):
+        for length, (numbers_C, grams) in enumerate(zip(self._numbered(folded), self._grams, strict=True), start=1):
             whole_C = depth_C >= length
             gram_C = _place(grams.numbers_G, numbers_C, whole_C)
-            before_C = np.where(gram_C >= 0, grams.before_G[gram_C], -1)
+            before_C = np.where(gram_C >= 0, grams.before_G[gram_C], -1).astype(np.int32)
             new_C = whole_C & (gram_C < 0)
             if new_C.any():
                 before_C[new_C] = _place(grams.before_B, numbers_C[new_C] // self._base, whole_C[new_C])
@@ -166,12 +162,22 @@ class Letters:
         return [(float(n), int(k)) for n, k in zip(nats_T / np.maximum(1, letters_T), letters_T, strict=True)]
 
 
+def _places(folded: Sequence[str]) -> tuple["NDArray[Any]", "NDArray[Any]"]:
+    """Returns the text of each letter, and how many letters the text has up to this one."""
+    import numpy as np
+
+    lengths_T = np.fromiter(map(len, folded), dtype=np.int64, count=len(folded))
+    text_C = np.repeat(np.arange(len(folded), dtype=np.int32), lengths_T)
+    depth_C = np.arange(1, len(text_C) + 1) - np.repeat(np.cumsum(lengths_T) - lengths_T, lengths_T)
+    return text_C, depth_C.astype(np.int32)
+
+
 def _place(sorted_G: "NDArray[Any]", numbers_C: "NDArray[Any]", of_C: "NDArray[Any]") -> "NDArray[Any]":
     """Returns the place of each number in a sorted array; -1 if it is not there, or not of some of the letters."""
     import numpy as np
 
     place_C = np.minimum(np.searchsorted(sorted_G, numbers_C), len(sorted_G) - 1)
-    return np.where(of_C & (sorted_G[place_C] == numbers_C), place_C, -1)
+    return np.where(of_C & (sorted_G[place_C] == numbers_C), place_C, -1).astype(np.int32)
 
 
 def _codes(text: str) -> "NDArray[Any]":
