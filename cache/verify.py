@@ -13,6 +13,7 @@ from sdc.cache import again, earlier, inside, replies, scratch
 from sdc.cache.key import SHORT
 from sdc.cache.migrations import KEYED_TABLES
 from sdc.cache.store import Store
+from sdc.counted import counted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -137,7 +138,7 @@ def verify(store: Store, *, check: replies.Check | None = None) -> Verdict:
     notes += earlier.notes(store)
     unowned = unreferenced(store, {digest for _, _, digest, _ in owned})
     if unowned:
-        notes.append(f"{len(unowned)} blobs ({sum(unowned.values())} bytes) belong to no artifact; {_GC} them")
+        notes.append(f"{counted(len(unowned), 'blob')} without an artifact ({sum(unowned.values())} bytes); {_GC} that")
     return Verdict(
         num_artifacts=artifacts,
         num_blobs=len(owned),
@@ -183,7 +184,7 @@ def _orphans(con: "DuckDBPyConnection") -> Iterator[str]:
             f"select count(*), count(distinct key) from {table} where key not in (select key from artifacts)"
         ).fetchall()[0]
         if rows:
-            yield f"{rows} rows of {table} under {keys} keys belong to no artifact; {_GC} them"
+            yield f"{counted(rows, 'row')} of {table} without an artifact ({counted(keys, 'key')}); {_GC} that"
 
 
 def _rowless(con: "DuckDBPyConnection") -> Iterator[str]:
@@ -197,7 +198,7 @@ def _rowless(con: "DuckDBPyConnection") -> Iterator[str]:
         where a.stage = 'data' and a.summary ->> '$.rows' is not null group by all
         having a.summary ->> '$.rows' <> count(e.key)::varchar"""
     ).fetchall():
-        yield f"data artifact {key[:SHORT]} states {stated} rows and has {there}; {_AGAIN}"
+        yield f"data artifact {key[:SHORT]} states {counted(int(stated), 'row')} and has {there}; {_AGAIN}"
 
 
 def _dangling(con: "DuckDBPyConnection") -> Iterator[str]:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from sdc.cli import data_show, options, render
+from sdc.counted import counted
 from sdc.errors import UsageError
 from sdc.pipelines import cells, data_tables, lineage
 from sdc.pipelines import data as stage
@@ -135,8 +136,8 @@ def _say(cell: Cell, outcomes: Sequence[Outcome], name: str) -> None:
         if odd:
             lines = ", ".join(map(str, odd["lines"])) + (" ..." if odd["rows"] > len(odd["lines"]) else "")
             render.note(
-                f"{odd['rows']} rows have a quoted cell with a delimiter and a line break in it (lines {lines}): look"
-                " at them; if quotes swallowed rows there, use --quoting none"
+                f"{counted(odd['rows'], 'row has', 'rows have')} a quoted cell with a delimiter and a line break in it"
+                f" (lines {lines}): look at that; if quotes swallowed rows there, use --quoting none"
             )
 
 
@@ -151,12 +152,12 @@ _LEFT_OUT = {
 def _counts(summary: Mapping[str, Any]) -> str:
     other = [f"{count} {status}" for status, count in summary["statuses"].items() if status != "ok"]
     if summary.get("duplicates"):
-        other.append(f"{summary['duplicates']} duplicates")
+        other.append(counted(summary["duplicates"], "duplicate"))
     for name, what in _LEFT_OUT.items():
         if summary.get(name):
             other.append(f"{summary[name]} {what} left out")
     kind = "synthetic" if summary["source"] == "synthetic" else summary["split"]
-    return ", ".join([f"{summary['rows']} {kind} rows, {summary['ok']} ok", *other])
+    return ", ".join([f"{counted(summary['rows'], f'{kind} row')}, {summary['ok']} ok", *other])
 
 
 def _paper_table(outcomes: list[Outcome]) -> None:
@@ -169,7 +170,9 @@ def _paper_table(outcomes: list[Outcome]) -> None:
         render.table(("file", "rows", "ok", "labels", "fewest", "most"), rows, to_stderr=True)
     hits = sum(outcome.hit for outcome in outcomes)
     total = sum(outcome.summary["rows"] for outcome in outcomes)
-    render.note(f"{len(outcomes)} files, {total} rows; {hits} were already there; see `sdc data ls`")
+    render.note(
+        f"{counted(len(outcomes), 'file')}, {counted(total, 'row')}; {hits} were already there; see `sdc data ls`"
+    )
     for outcome in outcomes:
         if outcome.summary["ok"] != outcome.summary["rows"]:
             render.note(f"{outcome.summary['file']}: {_counts(outcome.summary)}")

@@ -7,6 +7,7 @@ import typer
 
 from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
+from sdc.counted import counted
 from sdc.pipelines import eval as stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.stage import Context, Outcome, are_there
@@ -41,7 +42,7 @@ def evaluate(
                 found = given or stage.find_runs(context, cell, everything=everything)
                 if not given:
                     which = "of all samples and tests" if everything else "on the newest samples and zero-shot"
-                    render.note(f"eval {cell}: {len(found)} runs {which}")
+                    render.note(f"eval {cell}: {counted(len(found), 'run')} {which}")
                 pairs = [(cell, run) for run in found]
                 if dry_run:
                     _show_plan(context, config, pairs, as_json=as_json)
@@ -53,7 +54,7 @@ def evaluate(
         failed = sum(bool(outcome.summary.get("failed_run")) for outcome in outcomes)
         lost = f", {failed} failed or below chance" if failed else ""
         if not dry_run and outcomes:
-            render.note(f"eval: {len(outcomes)} runs, {hits} already there{lost}")
+            render.note(f"eval: {counted(len(outcomes), 'run')}, {hits} already there{lost}")
 
 
 def _show_plan(

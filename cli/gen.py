@@ -7,6 +7,7 @@ import typer
 
 from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
+from sdc.counted import counted
 from sdc.errors import UsageError
 from sdc.pipelines import gen as stage
 from sdc.pipelines import lineage, presets
@@ -154,7 +155,7 @@ def _report(cell: Cell, outcome: Outcome) -> None:
     summary = outcome.summary
     statuses = ", ".join(f"{n} {status}" for status, n in sorted(summary["statuses"].items()))
     by = ", ".join(f"{n} with {name}" for name, n in summary["incentives"].items() if name != "none" and n)
-    text = f"{summary['ok']} texts ({statuses}) by {summary['model']}{f'; {by}' if by else ''}"
+    text = f"{counted(summary['ok'], 'text')} ({statuses}) by {summary['model']}{f'; {by}' if by else ''}"
     render.summary(f"gen {cell}", outcome, text)
     for line in stage.short_labels(summary):
         render.note(f"  short of the quota: {line}")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from sdc.cli import incomplete, options, render
+from sdc.counted import counted
 from sdc.errors import UsageError
 from sdc.pipelines import icl as stage
 from sdc.pipelines import icl_room, lineage, presets
@@ -94,10 +95,10 @@ def icl(
                     continue
                 found = stage.run(context, config, cell, draws=draws, test=test_data)
                 hits = sum(outcome.hit for outcome in found)
-                num_shots = "chosen" if config.select else config.shots
+                shown = "chosen shots" if config.select else counted(config.shots, "shot")
                 failed = sum(outcome.summary.get("status") == "failed" for outcome in found)
                 there = f"{hits} already there" + (f", {failed} failed" if failed else "")
-                render.note(f"icl {cell}: {len(found)} runs of {config.model}, {num_shots} shots, {there}")
+                render.note(f"icl {cell}: {counted(len(found), 'run')} of {config.model}, {shown}, {there}")
                 doing.done(found)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from sdc.cli import incomplete, options, render, review
+from sdc.counted import counted
 from sdc.pipelines import judge as stage
 from sdc.pipelines import lineage, presets
 from sdc.pipelines.cells import Cell
@@ -121,9 +122,11 @@ def _notes(cell: Cell, summary: Mapping[str, Any]) -> None:
     """Says what a user has to know beyond the counts: texts without an answer, and how far the judges agree."""
     unanswered = summary.get("unanswered", 0)
     if unanswered:
-        render.note(f"judge {cell}: {unanswered} of {summary['rows']} texts got no answer and are not accepted")
+        render.note(f"judge {cell}: no answer to {unanswered} of {counted(summary['rows'], 'text')}, so not accepted")
     for sides, table in summary.get("agreement", {}).items():
         agree = table["both_accept"] + table["both_reject"]
         total = sum(count for name, count in table.items() if name != "kappa")
         kappa = "undefined" if table["kappa"] is None else f"{table['kappa']:.2f}"
-        render.note(f"judge {cell}: {_SIDES[sides]} agree on {agree} of {total} texts, Cohen's kappa {kappa}")
+        render.note(
+            f"judge {cell}: {_SIDES[sides]} agree on {agree} of {counted(total, 'text')}, Cohen's kappa {kappa}"
+        )

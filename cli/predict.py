@@ -12,6 +12,7 @@ from typing import Annotated, BinaryIO
 import typer
 
 from sdc.cli import options, render
+from sdc.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import exported, predict_formats, predict_input, predictors, run_record
 from sdc.pipelines import predict as stage
@@ -84,7 +85,7 @@ def predict(
     lost = seen.total() - seen[None]
     reasons = ", ".join(f"{reason} {count}" for reason, count in seen.most_common(4) if reason is not None)
     without = f", {lost} without a label ({reasons})" if lost else ""
-    render.note(f"predict {predictor.name}: {seen.total()} rows{without}")
+    render.note(f"predict {predictor.name}: {counted(seen.total(), 'row')}{without}")
 
 
 def _predictor(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sdc.cli import options, render
+from sdc.counted import counted
 from sdc.errors import UsageError
 from sdc.pipelines import cells, lineage, stage
 from sdc.pipelines.review import form, judgement, page
@@ -87,7 +88,7 @@ def hand_out(
         return
     text = page.render(made, reviewer=form.check_name(reviewer) if reviewer else "")
     page.write(out, text, force=context.force)
-    render.note(f"{cell}: {len(made.rows)} texts of {base.stage} {base.short} are in {out}")
+    render.note(f"{cell}: {counted(len(made.rows), 'text')} of {base.stage} {base.short} in {out}")
     short = [f"{name} ({count})" for name, count in counts.items() if count < size]
     if short:
         render.note(f"{cell}: there are no more texts of {', '.join(short)}")
@@ -112,7 +113,9 @@ def take_back(
         DataError: A file that cannot be used; then nothing is kept.
     """
     if reviewer and len(files) > 1:
-        raise UsageError(f"{len(files)} reviews cannot all be by {reviewer}", "--reviewer", "import them one by one")
+        raise UsageError(
+            f"{counted(len(files), 'review')} cannot all be by {reviewer}", "--reviewer", "import them one by one"
+        )
     plans = judgement.plan(context, [form.read(file, reviewer=reviewer) for file in files])
     if lang or task:
         found = [planned.reviewed.cell for planned in plans]
@@ -145,7 +148,7 @@ def _counts(review: Mapping[str, Any]) -> str:
     people = " and ".join(review["people"])
     counts = f"{review['accepted']} accepted, {review['changed']} changed, {review['rejected']} rejected"
     rest = f"; {review['as_before']} keep the verdict they had" if review["as_before"] else ""
-    return f"{review['decided']} texts decided by {people}: {counts}{rest}"
+    return f"{counted(review['decided'], 'text')} decided by {people}: {counts}{rest}"
 
 
 def _agreement(found: Mapping[str, Any]) -> Iterator[str]:

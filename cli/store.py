@@ -13,6 +13,7 @@ from sdc.cache import again, browse, freshness, upkeep
 from sdc.cache.store import Artifact, Store
 from sdc.cache.verify import verify as check
 from sdc.cli import options, render
+from sdc.counted import counted
 from sdc.errors import StoreError
 from sdc.pipelines.engines.protocol import Reply
 from sdc.pipelines.text.visible import as_csv, as_json
@@ -106,7 +107,7 @@ def show(
         "made from",
         *(f"  {line}" for other in tree["inputs"] or [] for line in browse.tree_lines(other)),
         *([] if tree["inputs"] else ["  nothing else"]),
-        f"used by {len(made)} artifacts",
+        f"used by {counted(len(made), 'artifact')}",
         *(
             f"  {other.short}  {other.stage}{'  stale' if other.key in stale else ''}  {browse.in_words(other.summary)}"
             for other in made[:20]
@@ -152,8 +153,11 @@ def verify(store: options.StoreOption = None) -> None:
     for line in found.faults:
         render.note(f"fault: {line}")
     if found.faults:
-        raise StoreError(f"{len(found.faults)} faults", str(opened.path), "each line above says how to repair it")
-    render.shown(f"clean: {found.num_artifacts} artifacts, {found.num_blobs} blobs, {found.num_replies} replies")
+        raise StoreError(counted(len(found.faults), "fault"), str(opened.path), "each line above says how to repair it")
+    render.shown(
+        f"clean: {counted(found.num_artifacts, 'artifact')}, {counted(found.num_blobs, 'blob')},"
+        f" {counted(found.num_replies, 'reply', 'replies')}"
+    )
 
 
 @app.command("gc")
@@ -168,9 +172,10 @@ def gc(
     opened = options.store(store)
     found = upkeep.gc(opened, dry_run=dry_run, grace_s=older_than * 3600, check=Reply.fault)
     render.note(
-        f"{'would remove' if dry_run else 'removed'} {found.orphan_rows} orphan rows, {found.blobs} blobs, "
-        f"{found.temporary_files} temporary files, {found.replies} unreadable replies; "
-        f"{found.freed_bytes} bytes {'without compaction' if dry_run else 'freed'}"
+        f"{'would remove' if dry_run else 'removed'} {counted(found.orphan_rows, 'orphan row')}, "
+        f"{counted(found.blobs, 'blob')}, {counted(found.temporary_files, 'temporary file')}, "
+        f"{counted(found.replies, 'unreadable reply', 'unreadable replies')}; "
+        f"{counted(found.freed_bytes, 'byte')} {'without compaction' if dry_run else 'freed'}"
     )
 
 
@@ -183,20 +188,20 @@ def merge(
     opened = options.store(store)
     for other in others:
         found = upkeep.merge(opened, other)
-        lost = f", {found.missing_blobs} blobs missing or damaged there" if found.missing_blobs else ""
+        lost = f", {counted(found.missing_blobs, 'blob')} missing or damaged there" if found.missing_blobs else ""
         render.note(
-            f"{other}: {found.artifacts} artifacts taken over, {found.shared} were here, "
-            f"{found.blobs} blobs and {found.replies} replies{lost}"
+            f"{other}: {counted(found.artifacts, 'artifact')} taken over, {found.shared} were here, "
+            f"{counted(found.blobs, 'blob')} and {counted(found.replies, 'reply', 'replies')}{lost}"
         )
         if found.differing or found.replaced:
             render.note(
-                f"{other}: {found.differing} artifacts had other rows there; the better copies are kept, "
-                f"{found.replaced} of them from there"
+                f"{other}: {counted(found.differing, 'artifact')} had other rows there; the better copy is kept, "
+                f"in {counted(found.replaced, 'case')} that from there"
             )
         if found.stale:
             render.note(
-                f"{opened.path}: {found.stale} artifacts were made from a copy that was not kept and are stale; "
-                "`sdc store verify` names them"
+                f"{opened.path}: {counted(found.stale, 'artifact is', 'artifacts are')} stale, made from a copy that "
+                "was not kept; `sdc store verify` names what"
             )
 
 

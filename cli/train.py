@@ -8,6 +8,7 @@ import typer
 
 from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
+from sdc.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import lineage, presets, students, tune
 from sdc.pipelines import train as stage
@@ -158,7 +159,7 @@ def train(
                 hits = sum(outcome.hit for outcome in made)
                 failed = sum(outcome.summary.get("status") == "failed" for outcome in made)
                 lost = f", {failed} failed" if failed else ""
-                render.note(f"train {cell}: {len(made)} runs of {method}, {hits} already there{lost}")
+                render.note(f"train {cell}: {counted(len(made), 'run')} of {method}, {hits} already there{lost}")
                 doing.done(made)
 
 
@@ -201,7 +202,10 @@ def _show_searches(context: Context, tuning: TuneConfig, groups: Sequence[Group]
     render.plan_lines(rows, as_json=as_json)
     fits = sum(row["trials"] * row["draws"] for row in rows if not row["cached"])
     runs = sum(len(group.draws) for group in groups)
-    render.note(f"tune: {fits} fits at most in {len(rows)} searches, then {runs} runs with what they choose")
+    render.note(
+        f"tune: {counted(fits, 'fit')} at most in {counted(len(rows), 'search', 'searches')},"
+        f" then {counted(runs, 'run')} with what is chosen"
+    )
     return False
 
 
@@ -273,4 +277,4 @@ def _show_plan(
         for run in runs
     ]  # fmt: skip
     render.plan_lines(rows, as_json=as_json)
-    render.note(f"train {cell}: {len(runs) - len(known)} fits to do, {len(known)} already there")
+    render.note(f"train {cell}: {counted(len(runs) - len(known), 'fit')} to do, {len(known)} already there")

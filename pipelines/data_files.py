@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sdc.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import data_json, data_parquet, data_tables, data_text
 from sdc.pipelines.data_parquet import Wanted
@@ -177,7 +178,7 @@ def _unreadable(path: Path, error: Exception) -> DataError:
 
 def _limited(records: Sequence[Record], path: Path, max_rows: int) -> None:
     if len(records) > max_rows:
-        raise DataError(f"the file has more than {max_rows:,} rows", str(path), "take a sample of it")
+        raise DataError(f"the file has more than {counted(max_rows, 'row')}", str(path), "take a sample of it")
 
 
 def _table(path: Path, form: Format, max_rows: int) -> Frame:

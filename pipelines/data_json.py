@@ -5,7 +5,7 @@ field is what (`data_columns.py`).
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -48,7 +48,10 @@ def items(file: TextIO, *, where: str, records: str | None = None) -> Iterator[I
     elif isinstance(whole, list):
         yield from _of_list(whole)
     elif whole is not None:
-        raise _one_object(whole, where)
+        turned = _of_columns(whole)
+        if turned is None:
+            raise _one_object(whole, where)
+        yield from _of_list(turned)
     else:
         yield from _of_lines(file)
 
@@ -56,8 +59,11 @@ def items(file: TextIO, *, where: str, records: str | None = None) -> Iterator[I
 def _whole(file: TextIO, *, where: str, asked: bool) -> Any:
     """Returns the value of a file that is one list of records or one object over several lines; None if it is lines."""
     first = next((line for line in file if line.strip()), "")
+    second = next((line for line in file if line.strip()), None)
     file.seek(0)
     is_line = _is_json(first)
+    if not asked and is_line and second is None and isinstance(alone := json.loads(first), dict) and _of_columns(alone):
+        return alone
     if not asked and (first.lstrip()[:1] not in ("[", "{") or (is_line and first.lstrip()[0] == "{")):
         return None
     try:
@@ -72,6 +78,45 @@ def _whole(file: TextIO, *, where: str, asked: bool) -> Any:
     return (
         whole if asked or isinstance(whole, dict) or (isinstance(whole, list) and _is_list_of_records(whole)) else None
     )
+
+
+def _of_columns(whole: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """Returns the records of an object that holds them in another way than a list of objects; None if it does not.
+
+    These are the ways in which `DataFrame.to_json` writes a table, and columns that are lists.
+
+    >>> _of_columns({"text": ["a", "b"], "label": [0, 1]})
+    [{'text': 'a', 'label': 0}, {'text': 'b', 'label': 1}]
+    >>> _of_columns({"text": {"0": "a"}, "label": {"0": 0}}) == _of_columns({"0": {"text": "a", "label": 0}})
+    True
+    >>> _of_columns({"columns": ["text"], "index": [0], "data": [["a"]]}), _of_columns({"text": "a", "labels": ["b"]})
+    ([{'text': 'a'}], None)
+    """
+    values = list(whole.values())
+    if whole.keys() - {"index"} == {"columns", "data"} and all(isinstance(value, list) for value in values):
+        names, rows = whole["columns"], whole["data"]
+        if all(isinstance(name, str) for name in names) and all(_is_row(row, len(names)) for row in rows):
+            return [dict(zip(names, row, strict=True)) for row in rows]
+    elif values and all(isinstance(value, list) for value in values):
+        if len(set(map(len, values))) == 1 and values[0] and all(_is_row(value, len(value)) for value in values):
+            return [dict(zip(whole, row, strict=True)) for row in zip(*values, strict=True)]
+    elif values and all(isinstance(value, dict) for value in values):
+        inner = {name: None for value in values for name in value}
+        is_numbered, are_rows_numbered = _are_numbers(inner), _are_numbers(whole)
+        if is_numbered and not are_rows_numbered and all(value.keys() == values[0].keys() for value in values):
+            return [{name: value[number] for name, value in whole.items()} for number in inner]
+        if are_rows_numbered and not is_numbered and inner:
+            return values
+    return None
+
+
+def _is_row(value: Any, number: int) -> bool:
+    return isinstance(value, list) and len(value) == number and not any(isinstance(v, list | dict) for v in value)
+
+
+def _are_numbers(names: Iterable[str]) -> bool:
+    found = list(names)
+    return bool(found) and all(name.isascii() and name.isdecimal() for name in found)
 
 
 def _is_json(text: str) -> bool:

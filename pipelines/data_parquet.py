@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sdc.counted import counted
 from sdc.errors import DataError
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def read(path: Path, *, max_rows: int, wanted: Wanted) -> tuple[tuple[str, ...],
     try:
         with pq.ParquetFile(path) as file:
             if file.metadata.num_rows > max_rows:
-                raise DataError(f"the file has more than {max_rows:,} rows", str(path), "take a sample of it")
+                raise DataError(f"the file has more than {counted(max_rows, 'row')}", str(path), "take a sample of it")
             schema = file.schema_arrow
             names = tuple(schema.names)
             chosen = [name for name in dict.fromkeys(wanted(names)) if names.count(name) == 1]

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sdc.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines.data_columns import Columns
 from sdc.pipelines.data_files import Frame, Record
@@ -132,16 +133,16 @@ def check_usable(rows: Sequence[Mapping[str, Any]], task: Task, *, where: str, m
     Raises:
         DataError: With samples of what stands there and the labels that the task knows.
     """
-    counted = [row for row in rows if row["status"] != "skipped"]
-    unusable = [row for row in counted if row["status"] in UNUSABLE]
-    if len(unusable) > most * len(counted):
+    usable_or_not = [row for row in rows if row["status"] != "skipped"]
+    unusable = [row for row in usable_or_not if row["status"] in UNUSABLE]
+    if len(unusable) > most * len(usable_or_not):
         reasons = Counter(row["reason"] for row in unusable)
         samples = ", ".join(reason for reason, _ in reasons.most_common(_SAMPLES))
         several = sum("labels (" in reason for reason in reasons.elements())
         count = f", {several:,} have several labels" if several else ""
         names = ", ".join(label.name for label in task.labels)
         raise DataError(
-            f"{len(unusable)} of {len(counted)} rows have no usable label{count} ({samples})",
+            f"{len(unusable)} of {len(usable_or_not)} rows have no usable label{count} ({samples})",
             where,
             f"the labels of task {task.name} are {names}, or ids from 0; check --task and --label-column"
             + (
@@ -151,4 +152,6 @@ def check_usable(rows: Sequence[Mapping[str, Any]], task: Task, *, where: str, m
             ),
         )
     if not any(row["status"] == "ok" for row in rows):
-        raise DataError(f"none of the {len(rows)} rows can be used ({rows[0]['reason']})", where, "check --text-column")
+        raise DataError(
+            f"none of {counted(len(rows), 'row')} can be used ({rows[0]['reason']})", where, "check --text-column"
+        )

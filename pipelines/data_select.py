@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from sdc.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines.data_columns import Columns, named
 from sdc.pipelines.data_files import Frame, Record
@@ -118,7 +119,7 @@ def of_language(frame: Frame, tag: str) -> tuple[Frame, int]:
 
 
 def _counted(found: Counter[str]) -> str:
-    shown = ", ".join(f"{value[:40]} ({count:,} rows)" for value, count in found.most_common(_SHOWN))
+    shown = ", ".join(f"{value[:40]} ({counted(count, 'row')})" for value, count in found.most_common(_SHOWN))
     return shown + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdc.cache.store import Artifact, Store
+from sdc.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import data_artifact, leaks, lineage
 from sdc.pipelines.cells import Cell
@@ -238,4 +239,4 @@ def what_is_taken(context: Context, items: Sequence[Ready]) -> list[str]:
 
 def _named(artifact: Artifact) -> str:
     summary = artifact.summary
-    return f"{artifact.short} ({summary.get('file', '')}, {summary.get('rows', 0):,} rows)"
+    return f"{artifact.short} ({summary.get('file', '')}, {counted(summary.get('rows', 0), 'row')})"

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from sdc.counted import counted
 from sdc.errors import DataError, UsageError
 
 #: What `--delimiter` takes beside the delimiter itself.
@@ -99,7 +100,7 @@ def rows(
                 raise DataError(what, where, fix)
             yield TableRow(line=row.line, broken=f"line {row.line}: {row.broken}", raw=row.raw)
         elif len(row.cells) != num_cells:
-            why = f"line {row.line}: {len(row.cells)} cells where the header has {num_cells}"
+            why = f"line {row.line}: {counted(len(row.cells), 'cell')} where the header has {num_cells}"
             yield TableRow(line=row.line, broken=why, raw=dialect.delimiter.join(row.cells))
         elif len(physical) > 1 and any(_is_odd(cell, dialect.delimiter) for cell in row.cells):
             parts = [tuple(line.rstrip("\r\n").split(dialect.delimiter)) for line in physical]

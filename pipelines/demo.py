@@ -6,6 +6,7 @@ Here: the order of the stages and sizes that a laptop manages. Not here: any sta
 from dataclasses import dataclass
 
 from sdc.cache.store import Artifact
+from sdc.counted import counted
 from sdc.errors import DataError
 from sdc.pipelines import data, gen, icl, lineage, presets, sample, students, train, until_accepted
 from sdc.pipelines import eval as evaluation
@@ -117,7 +118,7 @@ def _train(
         for draw in draws_of(context, drawn, sizes=[_ALL] if costly else [], repeats=1 if costly else None)
     ]
     outcomes = train.run(context, settings, cell, draws=draws, test=test)
-    context.say(f"{cell}: {len(outcomes)} {method} runs")
+    context.say(f"{cell}: {counted(len(outcomes), f'{method} run')}")
     return outcomes
 
 

@@ -16,6 +16,7 @@ from sdc import __version__
 from sdc.cache import replies
 from sdc.cache.migrations import MIGRATIONS
 from sdc.cache.store import Store
+from sdc.counted import counted
 from sdc.errors import EngineError, SdcError, StoreError
 from sdc.pipelines.engines import models, pinned
 from sdc.pipelines.engines.protocol import Reply
@@ -97,7 +98,9 @@ def _devices() -> list[Finding]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return [
         Finding(
-            group="device", name="cpu", value=f"{cores} cores, {' '.join(speedups) or 'no known vector extensions'}"
+            group="device",
+            name="cpu",
+            value=f"{counted(cores, 'core')}, {' '.join(speedups) or 'no known vector extensions'}",
         ),
         Finding(group="device", name="memory", value=_size(memory) if memory else "unknown"),
         Finding(group="device", name="cuda", value=_cuda()),
@@ -178,8 +181,12 @@ def _replies(store: Store) -> list[Finding]:
     if condition.fatal:
         error = StoreError(f"the reply cache cannot be read ({condition.fatal})", where, "move that folder away")
     elif condition.damaged:
-        error = StoreError(f"{len(condition.damaged)} replies are damaged", where, "`sdc store gc` removes them")
-    value = "cannot be read" if condition.fatal else f"{condition.num_replies} replies"
+        error = StoreError(
+            f"{counted(len(condition.damaged), 'reply is', 'replies are')} damaged",
+            where,
+            "`sdc store gc` removes them",
+        )
+    value = "cannot be read" if condition.fatal else counted(condition.num_replies, "reply", "replies")
     return [Finding(group="store", name="reply cache", value=value, fix=error.fix if error else "", error=error)]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sdc.cache.store import Artifact
+from sdc.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import lineage
 from sdc.pipelines.stage import Context
@@ -74,5 +75,7 @@ def draws_of(
     num_repeats = 1 + max(draw.repeat for draw in draws)
     if repeats is not None and repeats > num_repeats:
         fix = f"draw more with `sdc sample --repeats {repeats}`"
-        raise DataError(f"{repeats} repeats are asked for, and there are {num_repeats}", where, fix)
+        raise DataError(
+            f"{counted(repeats, 'repeat is', 'repeats are')} asked for, and there: {num_repeats}", where, fix
+        )
     return [d for d in draws if (not sizes or d.size in sizes) and (repeats is None or d.repeat < repeats)]

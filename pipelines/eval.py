@@ -14,6 +14,7 @@ from typing import Any
 from sdc.cache import freshness
 from sdc.cache.key import digest
 from sdc.cache.store import Artifact, Rows
+from sdc.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import metrics, readers, runs, stage
 from sdc.pipelines.cells import Cell
@@ -162,10 +163,10 @@ def _plan(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Arti
             ),
         )
     if no_tokens:
-        say = f"{no_tokens} runs that do not say how many tokens their labels have"
+        say = f"{counted(no_tokens, 'run')} without the number of tokens of each label"
         if not items:
             raise UsageError(
-                f"there are only {say}",
+                f"there is nothing but {say}",
                 f"--reader {config.reader}",
                 "make them again on this machine: `sdc icl --force`",
             )
@@ -173,7 +174,7 @@ def _plan(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Arti
     if left_out and not items:
         raise UsageError("none of these runs has scores", f"--reader {config.reader}", "use strict or paper-code")
     if left_out:
-        context.say(f"eval: left out {left_out} runs that have replies and no scores")
+        context.say(f"eval: left out {counted(left_out, 'run')} with replies and no scores")
     return list(items.values())
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from sdc.cache.key import digest
 from sdc.cache.store import Artifact
+from sdc.counted import counted
 from sdc.errors import DataError, StoreError
 from sdc.pipelines.draws import Draw
 from sdc.pipelines.stage import Context
@@ -56,7 +57,11 @@ def rows_of(context: Context, draws: Sequence[Draw]) -> dict[str, list[Row]]:
         where = f"draw {draw.draw[:12]} from {draw.example_key[:12]}"
         lost = len(draw.members) + len(draw.human_members) - len(found)
         if lost:
-            raise StoreError(f"{lost} rows of a draw are not in the store", where, "merge the store that has them")
+            raise StoreError(
+                f"{counted(lost, 'row of a draw is', 'rows of a draw are')} not in the store",
+                where,
+                "merge the store that has them",
+            )
         human = marks[draw.human_key] if draw.human_key else {}
         marked = [human[idx] for idx in draw.human_members]
         if draw_hash([*marked, *(marks[draw.example_key][idx] for idx in draw.members)]) != draw.draw:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sdc.counted import counted
 from sdc.pipelines.explanations import Explanation
 from sdc.pipelines.incentives import NEEDS
 from sdc.pipelines.incentives.schedule import choose
@@ -70,7 +71,7 @@ class Progress:
         if not self.missing:
             self.stopped = QUOTA
         elif self.calls >= most_calls:
-            self.stopped = f"gave up after {self.calls} calls"
+            self.stopped = f"gave up after {counted(self.calls, 'call')}"
         else:
             name = choose(mode, estimates=self.estimates(sightings), offered=offered, asked=asked)
             if name is not None:
@@ -128,7 +129,7 @@ def describe(item: Mapping[str, Any]) -> str:
     """
     if not item.get("calls"):
         return "no calls"
-    parts = [f"{item['calls']} calls", f"{item['texts']} texts", f"{item['distinct']} distinct"]
+    parts = [counted(item["calls"], "call"), counted(item["texts"], "text"), f"{item['distinct']} distinct"]
     parts.append(f"{item['once']} seen once")
     parts.append(f"unseen {item['unseen']:.1%} (at most {item['unseen_at_most']:.1%})")
     parts.append(f"a call brings at most {item['gain_at_most']:.2g} new")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdc.cache.key import derive_seed
+from sdc.counted import counted
 from sdc.errors import DataError
 from sdc.pipelines import metrics, readers
 from sdc.pipelines.cells import Cell
@@ -61,13 +62,14 @@ def hold_out(
     rarest = min(map(len, by_label.values()))
     num = min(rarest // 2, max(1, most // len(by_label)))
     fix = "use a larger draw (--sizes), or fewer --select"
+    size = f"a draw of {counted(len(rows), 'row')}"
     if not num:
-        raise DataError(f"a draw of {len(rows)} rows has none to spare for choosing the shots", str(cell), fix)
+        raise DataError(f"{size} has none to spare for choosing the shots", str(cell), fix)
     choice = random.Random(derive_seed(seed, "dev"))
     held = {row[0] for own in by_label.values() for row in choice.sample(own, num)}
     possible = [number for number in candidates if number <= rarest - num]
     if not possible:
-        raise DataError(f"a draw of {len(rows)} rows is too small for these numbers of shots", str(cell), fix)
+        raise DataError(f"{size} is too small for these numbers of shots", str(cell), fix)
     return [row for row in rows if row[0] not in held], [row for row in rows if row[0] in held], possible
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sdc.counted import counted
 from sdc.errors import DataError
 from sdc.pipelines import prompts
 from sdc.pipelines.cells import Cell
@@ -103,7 +104,7 @@ def _chosen(cell: Cell, rows: Sequence[Row], *, num_shots: int, strategy: str, s
         own = [row for row in rows if row[2] == label.id]
         if not own:
             raise DataError(
-                f"the draw of {len(rows)} rows has no example of {label.name!r}", str(cell), "draw balanced"
+                f"the draw of {counted(len(rows), 'row')} has no example of {label.name!r}", str(cell), "draw balanced"
             )
         shots += choice.sample(own, min(num_shots, len(own)))
     choice.shuffle(shots)

@@ -11,6 +11,7 @@ from typing import Any
 
 from sdc.cache.key import identity
 from sdc.cache.store import Artifact
+from sdc.counted import counted
 from sdc.errors import DataError, EngineError, UsageError
 from sdc.pipelines import gates, lineage, prompts, stage
 from sdc.pipelines.cells import Cell
@@ -165,7 +166,8 @@ def run(
         (why,) = context.store.query(
             "select mode(reason) from verdicts where key = ? and judged_by = ?", [outcome.key, NOBODY]
         )[0]
-        what = f"none of {outcome.summary['unanswered']} texts got an answer ({str(why).removeprefix(NO_ANSWER)})"
+        texts = counted(outcome.summary["unanswered"], "text")
+        what = f"none of {texts} got an answer ({str(why).removeprefix(NO_ANSWER)})"
         raise EngineError(what, f"judge {cell}", "see to the model, and run this again")
     return outcome
 

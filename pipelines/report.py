@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdc.cache.store import Artifact
+from sdc.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import metrics, readers, report_records, runs
 from sdc.pipelines.report_by import CELL_PARTS, RESULT_PARTS, aggregate
@@ -116,7 +117,7 @@ def lacking(
         if (lang, task) in evaluated:
             done.add(name)
         elif (lang, task) in num_runs:
-            what = f"{num_runs[lang, task]} runs of {name}, and none is evaluated"
+            what = f"{counted(num_runs[lang, task], 'run')} of {name}, and none is evaluated"
             found[name] = DataError(what, fix=f"run `sdc eval --lang {lang} --task {task}`")
         else:
             found.setdefault(name, DataError(f"no runs of {name}", fix=f"run `sdc train{flags}` or `sdc icl`"))
@@ -127,7 +128,8 @@ def _say_missing(context: Context, current: Sequence[str], found: Sequence[dict[
     missing = set(current) - {row["run"] for row in found}
     if missing:
         again = f", {stale} of them since they were made again" if (stale := _num_stale(context, missing)) else ""
-        context.say(f"report: {len(missing)} runs are not evaluated yet{again}, run `sdc eval` for them")
+        number = counted(len(missing), "run is", "runs are")
+        context.say(f"report: {number} not evaluated yet{again}, run `sdc eval` for them")
 
 
 def _num_stale(context: Context, runs_: Collection[str]) -> int:
@@ -145,7 +147,9 @@ def _say_failed(context: Context, rows: Sequence[Row]) -> None:
         broken = f"{row.failed} of {row.n + row.failed} runs broke off (not in the mean)"
         context.say(f"report: {row.lang}/{row.task} {what}: {broken}, {row.below_chance} are below chance (in it)")
     if len(bad) > _MOST_NAMED:
-        context.say(f"report: and {len(bad) - _MOST_NAMED} more results with such runs; `sdc train --retry-failed`")
+        context.say(
+            f"report: and {counted(len(bad) - _MOST_NAMED, 'more result')} with such runs; `sdc train --retry-failed`"
+        )
 
 
 def _say_leaks(context: Context, rows: Sequence[Row]) -> None:
@@ -156,7 +160,9 @@ def _say_leaks(context: Context, rows: Sequence[Row]) -> None:
         share = f"{row.leaked or 0:.1%} of the test"
         context.say(f"report: {row.lang}/{row.task} {what}: {share} stand among its training rows")
     if len(bad) > _MOST_NAMED:
-        context.say(f"report: and {len(bad) - _MOST_NAMED} more results with test texts in their training rows")
+        context.say(
+            f"report: and {counted(len(bad) - _MOST_NAMED, 'more result')} with test texts in their training rows"
+        )
 
 
 def _say_no_generator(context: Context, config: ReportConfig, rows: Sequence[Row], records: Sequence[Record]) -> None:
@@ -183,7 +189,7 @@ def _nothing(
         found = context.store.query("select lang, task from runs where key = ?", [current[0]])
         lang, task = found[0]
     return DataError(
-        f"{len(current)} runs, and none is evaluated{f' with reader {config.reader}' if reader else ''}",
+        f"{counted(len(current), 'run')}, and none is evaluated{f' with reader {config.reader}' if reader else ''}",
         where,
         f"run `sdc eval --lang {lang} --task {task}{reader}`",
     )

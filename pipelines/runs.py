@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sdc.cache import again, freshness
 from sdc.cache.store import Store
+from sdc.counted import counted
 from sdc.pipelines.stage import Context
 
 #: Why a run never counts: its test has other rows now.
@@ -43,7 +44,8 @@ class Found:
             context.say(f"{who}: {line}")
         if self.hidden:
             why = ", ".join(f"{number} {reason}" for reason, number in self.hidden.items())
-            context.say(f"{who}: {sum(self.hidden.values())} runs are left out ({why}); --all takes them, too")
+            number = counted(sum(self.hidden.values()), "run is", "runs are")
+            context.say(f"{who}: {number} left out ({why}); --all takes them, too")
 
 
 def find(store: Store, cells: Sequence[tuple[str, str]] | None = None, *, everything: bool = False) -> Found:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sdc.cache.key import derive_seed
 from sdc.cache.store import Artifact
+from sdc.counted import counted
 from sdc.errors import DataError
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.examples import Row
@@ -75,6 +76,14 @@ def pool(context: Context, config: "SampleConfig", cell: Cell, examples: Artifac
 
 def _refuse_nothing(config: "SampleConfig", cell: Cell, examples: Artifact, found: Pool) -> None:
     where = f"{examples.stage} {examples.short}"
+    if not found.rows and examples.stage == "judge" and not examples.summary.get("accepted", 1):
+        rejected = examples.summary.get("rejected") or {}
+        who = "".join(f", {number} rejected by {name}" for name, number in rejected.items())
+        what = f"none of {counted(examples.summary.get('rows', 0), 'text')} of {cell} was accepted{who}"
+        fix = (
+            'see why with `sdc store sql "select reason, count(*) from verdicts group by all"`, and judge or write anew'
+        )
+        raise DataError(what, where, fix)
     if not found.rows:
         fix = _NO_SEEDS if config.source == "seeds" else "see `sdc store show`"
         raise DataError(f"no {config.source} rows for {cell}", where, fix)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from sdc.cache import freshness
 from sdc.cache.key import recipe_key
 from sdc.cache.store import Artifact, Rows, Store
+from sdc.counted import counted
 from sdc.errors import EngineError
 from sdc.pipelines.engines.budget import Budget
 from sdc.pipelines.engines.options import EngineOptions
@@ -136,8 +137,8 @@ def say_replaced(context: Context, artifacts: Sequence[Artifact], num_stale: int
     if num_stale:
         names = artifacts[0].short if len(artifacts) == 1 else f"{len(artifacts)} artifacts"
         context.say(
-            f"{artifacts[0].stage} {names}: other rows than before, so {num_stale} artifacts that were made from the"
-            " old ones are stale; their commands make them again, and `sdc store verify` names them"
+            f"{artifacts[0].stage} {names}: other rows than before, so what was made from the old ones is stale"
+            f" ({counted(num_stale, 'artifact')}); the same commands make it again, and `sdc store verify` names it"
         )
 
 
@@ -145,7 +146,8 @@ def say_unanswered(context: Context, artifact: Artifact) -> None:
     """Says how many LLM calls of an artifact were not answered, and what to do about it."""
     lacking = freshness.unanswered(artifact.summary)
     if lacking:
+        calls = counted(lacking, "LLM call was", "LLM calls were")
         context.say(
-            f"{artifact.stage} {artifact.lang}/{artifact.task}: {lacking} LLM calls were refused or failed;"
-            " the same command asks those again, and no answered one"
+            f"{artifact.stage} {artifact.lang}/{artifact.task}: {calls} refused or failed;"
+            " the same command asks again, and no answered one"
         )

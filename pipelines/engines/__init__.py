@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from sdc.counted import counted
 from sdc.errors import EngineError, UsageError
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.options import EngineOptions
@@ -50,7 +51,9 @@ def open_asker(context: "Context", model: Model, *, batch_size: int = 32) -> Ite
             if cache.unreadable:
                 first, count = next(iter(cache.unreadable.values())), len(cache.unreadable)
                 where = context.store.replies_folder
-                context.say(f"{count} replies in {where} could not be read ({first}) and count as not there")
+                context.say(
+                    f"{counted(count, 'reply', 'replies')} in {where} could not be read ({first}): as if not there"
+                )
 
 
 def choose(options: EngineOptions, model: Model) -> str:

@@ -6,6 +6,7 @@ Here: names -> where the files are and what belongs into a key. Not here: loadin
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -142,12 +143,25 @@ def _resolve_base(store: Store, name: str) -> Model:
     path = Path(name)
     if _is_folder(path):
         return _local(store, path.resolve().name, path, {})
+    _refuse_path(name)
     hub_id, _, revision = name.partition("@")
     if hub_id.count("/") != 1 or not all(hub_id.split("/")) or hub_id.startswith((".", "/", "~")) or len(hub_id) > 200:
         known = ", ".join(aliases())
         fix = f"use a folder, a hub id (owner/name), api:NAME for one behind a server, or one of {known}"
         raise UsageError(f"unknown model {name[:80]!r}", "--model", fix)
     return _of_hub(hub_id, hub_id, revision, {})
+
+
+def _refuse_path(name: str) -> None:
+    """Raises a UsageError for what is a path without a folder, or could only be one."""
+    what = None
+    with suppress(OSError, ValueError):
+        if Path(name).is_file():
+            what = f"{name[:200]!r} is a file, and a model is a folder"
+    if what is None and (name.startswith(("/", ".", "~")) or name.count("/") > 1):
+        what = f"there is no folder {name[:200]!r}"
+    if what is not None:
+        raise UsageError(what, "--model", "check the path; it must hold config.json and safetensors")
 
 
 def _of_hub(name: str, hub_id: str, revision: str | None, needs: Mapping[str, Any]) -> Model:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from sdc.counted import counted
 from sdc.errors import DataError, EngineError, UsageError
 from sdc.pipelines import weights
 from sdc.pipelines.examples import rows_by_hash
@@ -97,7 +98,7 @@ def export(context: Context, record: RunRecord, folder: Path) -> list[Measured]:
     """
     test = _test_rows(context, record)
     (folder / "onnx").mkdir()
-    context.say(f"onnx: converting, and measuring on {len(test.texts)} test rows")
+    context.say(f"onnx: converting, and measuring on {counted(len(test.texts), 'test row')}")
     with _quiet():
         _convert(folder)
         fp32 = _measure(record, folder, test, "fp32", how="torch.onnx.export with dynamo")

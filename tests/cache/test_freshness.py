@@ -267,8 +267,8 @@ def test_a_merge_says_what_differed(store: Store, tmp_path: Path, make: Make, in
     store.put_many([(replace(run, summary={"usage": {"failed": 1}}), _BAD), (make("eval", inputs=[run.key]), {})])
     other.put(run, _GOOD)
     result = invoke("store", "merge", str(other.path))
-    assert "1 artifacts had other rows there; the better copies are kept, 1 of them from there" in result.stderr
-    assert "1 artifacts were made from a copy that was not kept and are stale" in result.stderr
+    assert "1 artifact had other rows there; the better copy is kept, in 1 case that from there" in result.stderr
+    assert "1 artifact is stale, made from a copy that was not kept" in result.stderr
     assert invoke("store", "verify").exit_code == 3
     listed = [json.loads(line) for line in invoke("store", "ls", "--json").stdout.splitlines()]
     assert {item["stage"]: item["state"] for item in listed} == {"icl": "", "eval": "stale"}

@@ -50,7 +50,7 @@ def test_a_whole_chain_is_clean(store: Store, chain: Chain, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("sql", "fault"),
     [
-        ("delete from artifacts where stage = 'eval'", "1 rows of metrics under 1 keys belong to no artifact"),
+        ("delete from artifacts where stage = 'eval'", "1 row of metrics without an artifact (1 key); "),
         ("delete from examples where source = 'human' and idx < 2", "has no rows in examples"),
         ("delete from examples where text = 'four'", "states 4 rows and has 3"),
         ("delete from draws", "has no rows in draws"),

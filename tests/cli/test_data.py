@@ -194,4 +194,4 @@ def test_files_of_one_set_and_their_flags() -> None:
 def test_odd_cells_are_named_by_line() -> None:
     Path("o.csv").write_text('text,label\n"a, b\nc",0\nd,1\n')
     said = _sdc("add", "o.csv", *FLAGS).stderr
-    assert "1 rows have a quoted cell with a delimiter and a line break in it (lines 2)" in said
+    assert "1 row has a quoted cell with a delimiter and a line break in it (lines 2)" in said

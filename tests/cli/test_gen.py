@@ -85,7 +85,7 @@ def test_unanswered_calls_are_said_and_force_asks_them_again(
     command = ("gen", *CELL, *FEW, "--quota", "12", "--label-style", "name", "--model", small.model)
     result = invoke(*command)
     assert result.exit_code == 0, result.stderr
-    assert "calls were refused or failed; the same command asks those again" in result.stderr
+    assert "refused or failed; the same command asks again" in result.stderr
     engine = ScriptedEngine(obliging).install(monkeypatch)
     again = invoke(*command, "--force")
     assert again.stdout == result.stdout

@@ -94,7 +94,7 @@ def test_report_shows_the_others_and_names_what_is_missing(three: Store, invoke:
     assert done.exit_code == 5
     assert {row["lang"] for row in json.loads(done.stdout)} == {"te"}
     assert "no runs of az/sentiment; run `sdc train --lang az --task sentiment`" in done.stderr
-    assert "1 runs of id/sentiment, and none is evaluated; run `sdc eval --lang id" in done.stderr
+    assert "1 run of id/sentiment, and none is evaluated; run `sdc eval --lang id" in done.stderr
     assert invoke("report", "--lang", "te", "--task", "sentiment").exit_code == 0
     cards = chain(invoke, "report", "data", "--format", "json")
     assert cards.exit_code == 5

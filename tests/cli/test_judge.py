@@ -49,12 +49,12 @@ def test_it_says_what_was_not_answered_and_what_to_do(
     ScriptedEngine(lambda call: Reply(finish="refused", reason="policy")).install(monkeypatch)
     result = invoke("judge", *CELL, "--model", small.model, "--json")
     assert (result.stdout, result.exit_code) == ("", 4)
-    assert "none of 1 texts got an answer (policy); see to the model, and run this again" in result.stderr
+    assert "none of 1 text got an answer (policy); see to the model, and run this again" in result.stderr
     gone = iter([Reply(finish="refused", reason="policy")])
     ScriptedEngine(lambda call: next(gone, Reply(text=call.choices[0]))).install(monkeypatch)
     result = invoke("judge", *CELL, "--model", small.model, "--no-gates", "--json")
     assert (json.loads(result.stdout)["unanswered"], result.exit_code) == (1, 0)
-    assert "1 of 2 texts got no answer and are not accepted" in result.stderr
+    assert "no answer to 1 of 2 texts, so not accepted" in result.stderr
     assert "no answer" not in invoke("judge", *CELL, "--gates-only").stderr
 
 

@@ -65,8 +65,8 @@ def test_an_evaluation_names_its_run_and_files_go_by_their_suffix(
     header, *rows = list(csv.reader(io.StringIO(result.stdout)))
     assert header == ["idx", "text", "label", "probability", "reason", "p_first", "p_second"]
     assert [row[:3] for row in rows] == [["0", "bad, poor", "second"], ["1", "2", ""], ["2", "=good", "first"]]
-    assert rows[1][3:] == ["", "line 3: 1 cells where the header has 2", "", ""]
-    assert "1 without a label (1 cells where the header has 2 1)" in result.stderr
+    assert rows[1][3:] == ["", "line 3: 1 cell where the header has 2", "", ""]
+    assert "1 without a label (1 cell where the header has 2 1)" in result.stderr
 
 
 def test_labels_alone_are_one_line_per_row(run: Trained, sdc: Callable[..., Any]) -> None:

@@ -33,7 +33,7 @@ def test_a_sheet_is_written_and_the_key_of_what_is_reviewed_goes_on(
     result = invoke("judge", *CELL, "--review-sheet", str(out), "--reviewer", "Ana")
     assert result.exit_code == 0, result.stderr
     assert result.stdout == f"{made[1].short}\n"
-    assert f"6 texts of judge {made[1].short} are in {out}" in result.stderr
+    assert f"6 texts of judge {made[1].short} in {out}" in result.stderr
     assert '"reviewer":"Ana"' in out.read_text("utf-8")
     first = out.read_text("utf-8")
     for key in (made[0].short, made[1].short):

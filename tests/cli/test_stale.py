@@ -62,7 +62,7 @@ def test_repeating_the_chain_asks_what_was_open_and_makes_the_rest_again(whole: 
     before = _rows(whole)
     result = invoke(*CHAIN[0], "--json")
     assert json.loads(result.stdout)["unanswered"] == 0
-    assert "artifacts that were made from the old ones are stale" in result.stderr
+    assert "what was made from the old ones is stale (" in result.stderr
     verified = invoke("store", "verify")
     assert verified.exit_code == 3
     assert "fault: sample" in verified.stderr and "`sdc sample" in verified.stderr
@@ -72,7 +72,7 @@ def test_repeating_the_chain_asks_what_was_open_and_makes_the_rest_again(whole: 
     assert "is stale: it was made from judge" in refused.stderr and "run `sdc sample" in refused.stderr
     assert len(refused.stderr.strip().splitlines()) <= 2
     reported = invoke("report", *CELL)
-    assert "1 runs are left out (1 on a stale sample)" in reported.stderr
+    assert "1 run is left out (1 on a stale sample)" in reported.stderr
 
     _all(invoke, *CHAIN)
     assert _rows(whole)[-1] == 16 > before[-1]

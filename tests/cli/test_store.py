@@ -140,8 +140,8 @@ def test_gc_says_what_it_frees(invoke: Invoke, store: Store, chain: Chain) -> No
     assert chain
     with store.open(write=True) as con:
         con.execute("insert into outputs values ('gone', 0, null, 'x')")
-    assert "would remove 1 orphan rows" in invoke("store", "gc", "--dry-run").stderr
-    assert "removed 1 orphan rows" in invoke("store", "gc", "--older-than", "0").stderr
+    assert "would remove 1 orphan row," in invoke("store", "gc", "--dry-run").stderr
+    assert "removed 1 orphan row," in invoke("store", "gc", "--older-than", "0").stderr
     assert "removed 0 orphan rows" in invoke("store", "gc").stderr
 
 

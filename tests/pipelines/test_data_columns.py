@@ -137,5 +137,5 @@ def test_too_many_rows_without_a_label() -> None:
 
 def test_no_usable_row() -> None:
     rows = _examples(_frame({"text": " ", "label": 1}))
-    with pytest.raises(DataError, match=r"none of the 1 rows can be used .empty text"):
+    with pytest.raises(DataError, match=r"none of 1 row can be used .empty text"):
         data_rows.check_usable(rows, TOPIC, where="x.csv", most=0.2)

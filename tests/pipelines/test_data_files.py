@@ -130,7 +130,7 @@ def test_a_bad_row_is_a_row_with_a_reason(tmp_path: Path) -> None:
     path = _write(tmp_path / "x.csv", b'text,label\na\nb,1\nc,1,2\n"d"e,1\nf,0\n"g,1')
     records = read(path).records
     assert [record.broken is None for record in records] == [False, True, False, False, True, False]
-    assert "line 2: 1 cells where the header has 2" in (records[0].broken or "")
+    assert "line 2: 1 cell where the header has 2" in (records[0].broken or "")
     assert records[3].raw == '"d"e,1' and records[5].raw == '"g,1'
     path = _write(tmp_path / "x.jsonl", b'{"text": "a"}\n[1]\n\n{"text"\n' + b"[" * 50_000 + b"\n")
     reasons = [record.broken for record in read(path).records]
@@ -153,5 +153,5 @@ def test_parquet_keeps_texts_and_types(tmp_path: Path) -> None:
     rows = [{"text": " a\r\n", "label": 0}, {"text": None, "label": 1}]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "x.PARQUET")
     assert [record.cells for record in read(tmp_path / "x.PARQUET").records] == rows
-    with pytest.raises(DataError, match="more than 1 rows"):
+    with pytest.raises(DataError, match="more than 1 row"):
         read(tmp_path / "x.PARQUET", max_rows=1)

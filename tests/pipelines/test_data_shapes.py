@@ -173,6 +173,37 @@ def test_an_object_in_one_line_asks_for_its_records(context: Context, tmp_path: 
     assert _rows(context, _add(context, _file(tmp_path, "y.jsonl", json.dumps(row)))) == WANTED[:1]
 
 
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("orient", ["columns", "index", "split", "records", "lists"])
+def test_a_table_as_pandas_writes_it(context: Context, tmp_path: Path, orient: str, indent: int | None) -> None:
+    texts, labels = ([row[name] for row in RECORDS] for name in ("text", "label"))
+    tables: dict[str, Any] = {
+        "columns": {"text": dict(enumerate(texts)), "label": dict(enumerate(labels))},
+        "index": dict(enumerate(RECORDS)),
+        "split": {"columns": ["text", "label"], "index": [0, 1, 2], "data": [[*row.values()] for row in RECORDS]},
+        "records": RECORDS,
+        "lists": {"text": texts, "label": labels},
+    }
+    path = _file(tmp_path, "x.json", json.dumps(tables[orient], indent=indent))
+    assert _rows(context, _add(context, path)) == WANTED
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"text": ["one", "two"], "label": [0]},
+        {"text": {"0": "one"}, "label": {"1": 0}},
+        {"0": {"1": "one"}},
+        {"columns": ["text", "label"], "data": [["one"]]},
+        {"text": ["one"], "label": [["negative", "positive"]]},
+        {},
+    ],
+)
+def test_what_could_be_something_else_is_not_taken_for_a_table(context: Context, tmp_path: Path, value: Any) -> None:
+    with pytest.raises(UsageError, match="the file is one JSON object without a list of records"):
+        _add(context, _file(tmp_path, "x.json", json.dumps(value, indent=1) if value else "{\n}"))
+
+
 def test_odd_items_of_a_list_are_rows(context: Context, tmp_path: Path) -> None:
     path = _file(tmp_path, "x.json", json.dumps([*RECORDS, 7, None]))
     outcome = _add(context, path, most_unusable=0.5)

@@ -162,7 +162,7 @@ def test_scores_of_replies_are_refused(context: Context) -> None:
         run(context, reply, reader="scores")
     found = run(Context(store=context.store, say=said.append), reply, scored, reader="scores")
     assert len(found) == 1
-    assert said == ["eval: left out 1 runs that have replies and no scores"]
+    assert said == ["eval: left out 1 run with replies and no scores"]
 
 
 def test_likelihoods_are_calibrated_and_others_read_as_before(context: Context) -> None:
@@ -187,8 +187,8 @@ def test_likelihoods_per_token_need_the_tokens_that_the_run_kept(context: Contex
     older = put_run(context.store, "older", rows, decoding="scores")
     (found,) = run(context, counted, unknown, older, reader="scores-per-token")
     assert (found["accuracy"], run(context, counted)[0]["accuracy"]) == (3 / 5, 2 / 5)
-    assert said == ["eval: left out 2 runs that do not say how many tokens their labels have"]
-    with pytest.raises(UsageError, match=r"1 runs that do not say how many tokens.*--force"):
+    assert said == ["eval: left out 2 runs without the number of tokens of each label"]
+    with pytest.raises(UsageError, match=r"1 run without the number of tokens.*--force"):
         run(context, older, reader="scores-per-token")
     failed = put_run(context.store, "failed", [], decoding="scores", status="failed", reason="no answer")
     assert run(context, failed, reader="scores-per-token")[0]["failed_run"]

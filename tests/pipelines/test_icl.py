@@ -147,7 +147,7 @@ def test_rows_without_an_answer_are_kept_as_such_and_count_as_unparsed(
     (run,) = runs(small, [], shots=0)
     assert [row[1:] for row in outputs(small, run["key"])][::3] == [(None, None)] * 2
     assert (run["status"], run["reason"]) == ("ok", "2 of 6 test rows were not answered (policy)")
-    again = "the same command asks those again, and no answered one"
+    again = "the same command asks again, and no answered one"
     assert said == [f"icl en/small: {run['reason']}", f"icl en/small: 2 LLM calls were refused or failed; {again}"]
     found = evaluated(small, run["key"])
     assert (found["reader"], found["accuracy"], found["unparsed_rate"]) == ("scores", 4 / 6, 2 / 6)

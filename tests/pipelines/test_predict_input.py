@@ -36,7 +36,7 @@ def _pairs(content: bytes, how: str, column: str | None = None) -> list[tuple[st
         ("lines", b"a\n" + LONG + b"\nb\n", [("a", None), ("", "the line is longer than 16 MiB"), ("b", None)]),
         ("lines", b"a\n" + LONG, [("a", None), ("", "the line is longer than 16 MiB")]),
         ("csv", b'id,text\n1,"a, ""b"""\n\n2,"x\ny"\n', [('a, "b"', None), ("x\ny", None)]),
-        ("csv", b"id,Text \n1\n2,b\n", [("1", "line 2: 1 cells where the header has 2"), ("b", None)]),
+        ("csv", b"id,Text \n1\n2,b\n", [("1", "line 2: 1 cell where the header has 2"), ("b", None)]),
         ("csv", b'text\n"a"b\nc\n', [('"a"b', "line 2: ',' expected after '\"'"), ("c", None)]),
         ("csv", b"", []),
         ("csv", b"text\n", []),

@@ -184,6 +184,19 @@ def test_a_source_that_the_input_does_not_have_is_a_data_error(small: World, mad
         draws(small, made, source="human")
 
 
+def test_a_judgement_that_accepted_nothing_says_so(small: World) -> None:
+    made = add_import(small.store, small.cell, [(unlike_any(i), i % 2) for i in range(4)])
+    config = JudgeConfig(llm=False)
+    outcome = judge.run(small.context, config, small.cell, generation=made)
+    with small.store.open(write=True) as con:
+        con.execute("update verdicts set accepted = false")
+        con.execute("""update artifacts set summary = '{"rows": 4, "accepted": 0, "rejected": {"length": 4}}'
+            where stage = 'judge'""")
+    said = "none of 4 texts of en/small was accepted, 4 rejected by length; see why with `sdc store sql"
+    with pytest.raises(DataError, match=said):
+        draws(small, small.get(outcome), source="synthetic")
+
+
 def test_a_missing_label_is_a_data_error_unless_all_rows_are_drawn(small: World) -> None:
     one_sided = add_data(small.store, small.cell, [(unlike_any(i), 0) for i in range(5)])
     with pytest.raises(DataError, match="no human row of 'second'"):

@@ -142,7 +142,7 @@ def test_what_stays_unanswered_is_asked_each_time_and_makes_nothing_stale(
     assert (again.hit, again.summary["unanswered"], len(engine.calls)) == (False, 1, 7)
     assert stale(small) == set()
     assert measured(small, again) == replace(found, hit=True)
-    assert sum("1 LLM calls were refused or failed; the same command asks those again" in line for line in said) == 2
+    assert sum("1 LLM call was refused or failed; the same command asks again" in line for line in said) == 2
 
 
 def test_a_judgement_asks_again_what_was_not_answered(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,7 +298,7 @@ def test_other_texts_make_all_that_hangs_on_them_stale(
     again = replace(small, context=replace(small.context, say=said.append))
     generation = write_others(again, monkeypatch)
     assert generation.key == whole["gen"].key
-    assert "3 artifacts that were made from the old ones are stale" in said[0]
+    assert "what was made from the old ones is stale (3 artifacts)" in said[0]
     # Runs hang on the content of their draw, which is what it was.
     assert stale(small) == {"judge", "sample", "gen"}
     with pytest.raises(StoreError, match=r"run `sdc judge \w+`, with the flags"):
@@ -362,7 +362,7 @@ def test_a_report_leaves_out_stale_evaluations_and_says_so(small: World, monkeyp
     asked(small)
     rows = report.run(small.context, ReportConfig())
     assert [row.mean for row in rows if row.method == "icl"] == [other.summary["accuracy"]]
-    assert any("1 runs are not evaluated yet, 1 of them since they were made again" in line for line in said)
+    assert any("1 run is not evaluated yet, 1 of them since they were made again" in line for line in said)
     with pytest.raises(StoreError, match=rf"eval {first.key[:12]} is stale.*`sdc eval {run.key[:12]}`"):
         lineage.refuse_stale(small.context, [small.get(first)])
     assert measured(small, run).summary["accuracy"] == 1.0

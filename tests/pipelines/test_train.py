@@ -332,7 +332,7 @@ def test_rows_that_are_not_in_the_store_are_an_error(context: Context, test_data
     sample = _sample(context.store, SMALL)
     with context.store.open(write=True) as con:
         con.execute("delete from examples where source = 'synthetic' and idx = 4")
-    with pytest.raises(StoreError, match="1 rows of a draw are not in the store"):
+    with pytest.raises(StoreError, match="1 row of a draw is not in the store"):
         _run(context, sample, test_data)
 
 

@@ -46,6 +46,25 @@ def test_what_does_not_decide_an_answer_is_not_in_it(store: Store, folder: Path)
     assert models.resolve(store, str(folder)).identity() == before
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("{here}/none", "there is no folder '{here}/none'"),
+        ("./none", "there is no folder './none'"),
+        ("../none", "there is no folder '../none'"),
+        ("~/none", "there is no folder '~/none'"),
+        ("models/mine/none", "there is no folder 'models/mine/none'"),
+        ("{here}/model.gguf", "'{here}/model.gguf' is a file, and a model is a folder"),
+        ("mine", "unknown model 'mine'"),
+    ],
+)
+def test_a_path_without_a_model_is_said_to_be_one(store: Store, tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "model.gguf").write_bytes(b"GGUF")
+    with pytest.raises(UsageError, match="--model") as caught:
+        models.resolve(store, name.format(here=tmp_path))
+    assert said.format(here=tmp_path) in str(caught.value)
+
+
 @pytest.fixture
 def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A cache of models that knows what `main` and `v1` of two models mean; returns the commit."""
