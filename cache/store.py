@@ -228,7 +228,8 @@ class Store(StoreFile):
             return set()
         try:
             with self.open(write=True) as con:
-                # With `returning` DuckDB would delete whole rows and insert them again, and their index with them.
+                # With `returning` DuckDB deletes whole rows and inserts them again, with their index, and does not give
+                # all of them back: of 140,000 keys in two row groups, 112 were missing.
                 con.execute(f"update artifacts set used_at = ? where {_AMONG}", [now(), list(keys)])
                 return {row[0] for row in con.execute(f"select key from artifacts where {_AMONG}", [keys]).fetchall()}
         except StoreError:

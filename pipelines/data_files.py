@@ -178,7 +178,9 @@ def _unreadable(path: Path, error: Exception) -> DataError:
 
 def _limited(records: Sequence[Record], path: Path, max_rows: int) -> None:
     if len(records) > max_rows:
-        raise DataError(f"the file has more than {counted(max_rows, 'row')}", str(path), "take a sample of it")
+        raise DataError(
+            f"the file has more than {counted(max_rows, 'row', commas=True)}", str(path), "take a sample of it"
+        )
 
 
 def _table(path: Path, form: Format, max_rows: int) -> Frame:

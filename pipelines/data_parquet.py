@@ -33,7 +33,9 @@ def read(path: Path, *, max_rows: int, wanted: Wanted) -> tuple[tuple[str, ...],
     try:
         with pq.ParquetFile(path) as file:
             if file.metadata.num_rows > max_rows:
-                raise DataError(f"the file has more than {counted(max_rows, 'row')}", str(path), "take a sample of it")
+                raise DataError(
+                    f"the file has more than {counted(max_rows, 'row', commas=True)}", str(path), "take a sample of it"
+                )
             schema = file.schema_arrow
             names = tuple(schema.names)
             chosen = [name for name in dict.fromkeys(wanted(names)) if names.count(name) == 1]

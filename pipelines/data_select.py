@@ -119,7 +119,9 @@ def of_language(frame: Frame, tag: str) -> tuple[Frame, int]:
 
 
 def _counted(found: Counter[str]) -> str:
-    shown = ", ".join(f"{value[:40]} ({counted(count, 'row')})" for value, count in found.most_common(_SHOWN))
+    shown = ", ".join(
+        f"{value[:40]} ({counted(count, 'row', commas=True)})" for value, count in found.most_common(_SHOWN)
+    )
     return shown + (f" and {len(found) - _SHOWN} more" if len(found) > _SHOWN else "")
 
 

@@ -239,4 +239,4 @@ def what_is_taken(context: Context, items: Sequence[Ready]) -> list[str]:
 
 def _named(artifact: Artifact) -> str:
     summary = artifact.summary
-    return f"{artifact.short} ({summary.get('file', '')}, {counted(summary.get('rows', 0), 'row')})"
+    return f"{artifact.short} ({summary.get('file', '')}, {counted(summary.get('rows', 0), 'row', commas=True)})"
