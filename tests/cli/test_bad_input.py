@@ -252,7 +252,7 @@ _FILES = [
     _case("semicolons for commas", _FILE, 2, "delimiter", "x.csv", make=file("x.csv", "text;label\na;0\n")),
     _case("unknown labels", _FILE, 5, "2 of 2 rows have no usable label", "'weather'", "travel",
           make=file("x.csv", "text,label\na,weather\nb,rain\n")),
-    _case("texts that are all empty", _FILE, 5, "none of the 2 rows can be used", "x.csv",
+    _case("texts that are all empty", _FILE, 5, "none of 2 rows can be used", "x.csv",
           make=file("x.csv", "text,label\n,0\n ,1\n")),
     _case("broken JSON lines", _JSONL, 5, "not JSON", "line 1", "x.jsonl",
           make=file("x.jsonl", '{"text": "a", "label": 0\n{"text": \n')),
