@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdc.cache import again, earlier, inside, replies, scratch
+from sdc.cache.counted import counted
 from sdc.cache.key import SHORT
 from sdc.cache.migrations import KEYED_TABLES
 from sdc.cache.store import Store
-from sdc.counted import counted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

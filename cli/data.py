@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from sdc.cache.counted import counted
 from sdc.cli import data_show, options, render
-from sdc.counted import counted
 from sdc.errors import UsageError
 from sdc.pipelines import cells, data_tables, lineage
 from sdc.pipelines import data as stage

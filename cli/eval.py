@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
-from sdc.counted import counted
 from sdc.pipelines import eval as stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.stage import Context, Outcome, are_there

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
+from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
-from sdc.counted import counted
 from sdc.errors import UsageError
 from sdc.pipelines import gen as stage
 from sdc.pipelines import lineage, presets

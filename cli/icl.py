@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from sdc.cache.counted import counted
 from sdc.cli import incomplete, options, render
-from sdc.counted import counted
 from sdc.errors import UsageError
 from sdc.pipelines import icl as stage
 from sdc.pipelines import icl_room, lineage, presets

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
+from sdc.cache.counted import counted
 from sdc.cli import incomplete, options, render, review
-from sdc.counted import counted
 from sdc.pipelines import judge as stage
 from sdc.pipelines import lineage, presets
 from sdc.pipelines.cells import Cell

@@ -11,8 +11,8 @@ from typing import Annotated, BinaryIO
 
 import typer
 
+from sdc.cache.counted import counted
 from sdc.cli import options, render
-from sdc.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import exported, predict_formats, predict_input, predictors, run_record
 from sdc.pipelines import predict as stage

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sdc.cache.counted import counted
 from sdc.cli import options, render
-from sdc.counted import counted
 from sdc.errors import UsageError
 from sdc.pipelines import cells, lineage, stage
 from sdc.pipelines.review import form, judgement, page

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 import typer
 
 from sdc.cache import again, browse, freshness, upkeep
+from sdc.cache.counted import counted
 from sdc.cache.store import Artifact, Store
 from sdc.cache.verify import verify as check
 from sdc.cli import options, render
-from sdc.counted import counted
 from sdc.errors import StoreError
 from sdc.pipelines.engines.protocol import Reply
 from sdc.pipelines.text.visible import as_csv, as_json

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
-from sdc.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import lineage, presets, students, tune
 from sdc.pipelines import train as stage

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdc.counted import counted
+from sdc.cache.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import data_json, data_parquet, data_tables, data_text
 from sdc.pipelines.data_parquet import Wanted

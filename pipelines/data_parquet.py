@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sdc.counted import counted
+from sdc.cache.counted import counted
 from sdc.errors import DataError
 
 if TYPE_CHECKING:

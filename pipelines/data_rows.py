@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sdc.counted import counted
+from sdc.cache.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines.data_columns import Columns
 from sdc.pipelines.data_files import Frame, Record

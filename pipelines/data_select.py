@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from sdc.counted import counted
+from sdc.cache.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines.data_columns import Columns, named
 from sdc.pipelines.data_files import Frame, Record

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sdc.cache.counted import counted
 from sdc.cache.store import Artifact, Store
-from sdc.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import data_artifact, leaks, lineage
 from sdc.pipelines.cells import Cell

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sdc.counted import counted
+from sdc.cache.counted import counted
 from sdc.errors import DataError, UsageError
 
 #: What `--delimiter` takes beside the delimiter itself.

@@ -5,8 +5,8 @@ Here: the order of the stages and sizes that a laptop manages. Not here: any sta
 
 from dataclasses import dataclass
 
+from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
-from sdc.counted import counted
 from sdc.errors import DataError
 from sdc.pipelines import data, gen, icl, lineage, presets, sample, students, train, until_accepted
 from sdc.pipelines import eval as evaluation

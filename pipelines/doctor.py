@@ -14,9 +14,9 @@ from pathlib import Path
 
 from sdc import __version__
 from sdc.cache import replies
+from sdc.cache.counted import counted
 from sdc.cache.migrations import MIGRATIONS
 from sdc.cache.store import Store
-from sdc.counted import counted
 from sdc.errors import EngineError, SdcError, StoreError
 from sdc.pipelines.engines import models, pinned
 from sdc.pipelines.engines.protocol import Reply

@@ -7,8 +7,8 @@ Here: one draw, and the draws of a sample. Not here: their rows (`examples.py`),
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
-from sdc.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import lineage
 from sdc.pipelines.stage import Context

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sdc.cache import freshness
+from sdc.cache.counted import counted
 from sdc.cache.key import digest
 from sdc.cache.store import Artifact, Rows
-from sdc.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import metrics, readers, runs, stage
 from sdc.pipelines.cells import Cell

@@ -7,9 +7,9 @@ Here: the look-ups, and the hash of a draw. Not here: which draws there are (`dr
 from collections import Counter
 from collections.abc import Sequence
 
+from sdc.cache.counted import counted
 from sdc.cache.key import digest
 from sdc.cache.store import Artifact
-from sdc.counted import counted
 from sdc.errors import DataError, StoreError
 from sdc.pipelines.draws import Draw
 from sdc.pipelines.stage import Context

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sdc.counted import counted
+from sdc.cache.counted import counted
 from sdc.pipelines.explanations import Explanation
 from sdc.pipelines.incentives import NEEDS
 from sdc.pipelines.incentives.schedule import choose

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sdc.cache.counted import counted
 from sdc.cache.key import derive_seed
-from sdc.counted import counted
 from sdc.errors import DataError
 from sdc.pipelines import metrics, readers
 from sdc.pipelines.cells import Cell

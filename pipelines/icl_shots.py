@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sdc.counted import counted
+from sdc.cache.counted import counted
 from sdc.errors import DataError
 from sdc.pipelines import prompts
 from sdc.pipelines.cells import Cell

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from sdc.cache.counted import counted
 from sdc.cache.key import identity
 from sdc.cache.store import Artifact
-from sdc.counted import counted
 from sdc.errors import DataError, EngineError, UsageError
 from sdc.pipelines import gates, lineage, prompts, stage
 from sdc.pipelines.cells import Cell

@@ -8,8 +8,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
-from sdc.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import metrics, readers, report_records, runs
 from sdc.pipelines.report_by import CELL_PARTS, RESULT_PARTS, aggregate

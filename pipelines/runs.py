@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sdc.cache import again, freshness
+from sdc.cache.counted import counted
 from sdc.cache.store import Store
-from sdc.counted import counted
 from sdc.pipelines.stage import Context
 
 #: Why a run never counts: its test has other rows now.

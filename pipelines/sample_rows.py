@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sdc.cache.counted import counted
 from sdc.cache.key import derive_seed
 from sdc.cache.store import Artifact
-from sdc.counted import counted
 from sdc.errors import DataError
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.examples import Row

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sdc.cache import freshness
+from sdc.cache.counted import counted
 from sdc.cache.key import recipe_key
 from sdc.cache.store import Artifact, Rows, Store
-from sdc.counted import counted
 from sdc.errors import EngineError
 from sdc.pipelines.engines.budget import Budget
 from sdc.pipelines.engines.options import EngineOptions

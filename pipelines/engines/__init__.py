@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from sdc.counted import counted
+from sdc.cache.counted import counted
 from sdc.errors import EngineError, UsageError
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.options import EngineOptions

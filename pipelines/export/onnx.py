@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sdc.counted import counted
+from sdc.cache.counted import counted
 from sdc.errors import DataError, EngineError, UsageError
 from sdc.pipelines import weights
 from sdc.pipelines.examples import rows_by_hash
