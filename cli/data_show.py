@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from sdc.cache.store import Artifact
-from sdc.cli import options, render
+from sdc.cli import incomplete, options, render
 from sdc.pipelines import cells, data_profile
 from sdc.pipelines.data_profile import Profile
 from sdc.pipelines.tasks import languages
@@ -76,20 +76,23 @@ def show(
     KEYs are data or generations. Without keys: the newest train, test and synthetic rows of --lang and --task.
     """
     context = options.context(store)
-    for cell, artifact in options.inputs(context, keys, lang, task, stages=("data", "gen")):
-        found = data_profile.newest(context.store, cell)
-        if artifact is not None:
-            found[data_profile.kind_of(artifact)] = artifact
-        profiles = data_profile.profile(context.store, found)
-        others = ", ".join(f"{kind} {other.short}" for kind, other in found.items())
-        render.note(f"{cell}: {others}")
-        for profile in profiles:
-            if artifact is not None and profile.key != artifact.key:
-                continue
-            if as_json:
-                render.data(json_text(dataclasses.asdict(profile)) + "\n")
-            else:
-                _show(profile)
+    wanted = options.inputs(context, keys, lang, task, stages=("data", "gen"))
+    with incomplete.Cells("data show", total=len(wanted)) as doing:
+        for cell, artifact in wanted:
+            with doing.one(cell):
+                found = data_profile.newest(context, cell)
+                if artifact is not None:
+                    found[data_profile.kind_of(artifact)] = artifact
+                profiles = data_profile.profile(context.store, found)
+                others = ", ".join(f"{kind} {other.short}" for kind, other in found.items())
+                render.note(f"{cell}: {others}")
+                for profile in profiles:
+                    if artifact is not None and profile.key != artifact.key:
+                        continue
+                    if as_json:
+                        render.data(json_text(dataclasses.asdict(profile)) + "\n")
+                    else:
+                        _show(profile)
 
 
 def _show(profile: Profile) -> None:

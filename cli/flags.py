@@ -48,17 +48,22 @@ _DRY = Rule(flags=("force",), beside=("dry_run",))
 _CSV = Rule(
     flags=("csv_safe",), when=lambda v: str(v.get("output", v.get("form"))) != "csv", why="only --format csv is CSV"
 )
+_SERVER = Rule(
+    flags=("server",), when=lambda v: v["engine"] not in ("auto", "openai"), why="this engine runs models itself"
+)
 _REVIEW = ("review_sheet", "review_import")
 
 #: Command -> what it refuses.
 RULES: Mapping[str, tuple[Rule, ...]] = {
     "gen": (
         _DRY,
+        _SERVER,
         Rule(flags=("rounds", "judge_model"), without=("until_accepted",)),
         Rule(flags=("top_p",), when=lambda v: v["temperature"] == 0, why="--temperature 0 is greedy"),
     ),
     "judge": (
         _DRY,
+        _SERVER,
         Rule(flags=("review_sheet",), beside=("review_import",)),
         Rule(flags=("sample_size",), without=("review_sheet",)),
         Rule(flags=("reviewer",), without=_REVIEW),
@@ -86,6 +91,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     ),
     "icl": (
         _DRY,
+        _SERVER,
         Rule(flags=("select",), beside=("shots",)),
         Rule(flags=("dev_rows",), without=("select",)),
         Rule(

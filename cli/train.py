@@ -31,7 +31,8 @@ def train(
         str | None, typer.Option(help="finetune, lora: alias, hub id or folder of the small model.")
     ] = None,
     source: Annotated[
-        list[str] | None, typer.Option(help="Only these: synthetic, human, seeds, seeds+synthetic; as --lang.")
+        list[str] | None,
+        typer.Option(help="Only these: synthetic, human, seeds, seeds+synthetic, human+synthetic; as --lang."),
     ] = None,
     sizes: Annotated[str | None, typer.Option(help="Only draws of these nominal sizes: 10,100,all.")] = None,
     repeats: Annotated[int | None, typer.Option(min=1, help="Only the first repeats of each size.")] = None,
@@ -242,6 +243,7 @@ def _draws(
     lacking = [source for source in sources if source not in newest]
     if lacking or not newest:
         fix = f"run `sdc sample --lang {cell.lang} --task {cell.task.name}` first"
+        fix = lineage.other_tag(context, cell, "sample") or fix
         raise DataError(f"no {' or '.join(lacking) or 'sample'} draws of {cell}", str(context.store.path), fix)
     samples = [newest[source] for source in sources] if sources else list(newest.values())
     names = ", ".join(f"{drawn.summary.get('source')} {drawn.short}" for drawn in samples)

@@ -13,9 +13,10 @@ from typing import Any
 
 from sdc.cache.store import Artifact, Store
 from sdc.errors import DataError
-from sdc.pipelines import leaks
+from sdc.pipelines import leaks, lineage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.similarity import num_equal, repeats
+from sdc.pipelines.stage import Context
 
 #: The kinds of examples of a cell, in the order they are shown in.
 KINDS = ("train", "test", "dev", "synthetic")
@@ -87,7 +88,7 @@ def kind_of(artifact: Artifact) -> str:
     return "synthetic" if artifact.stage == "gen" else str(artifact.summary.get("split", "train"))
 
 
-def newest(store: Store, cell: Cell) -> dict[str, Artifact]:
+def newest(context: Context, cell: Cell) -> dict[str, Artifact]:
     """Returns the artifacts of a cell that were made or used last, by kind.
 
     Raises:
@@ -95,10 +96,11 @@ def newest(store: Store, cell: Cell) -> dict[str, Artifact]:
     """
     found: dict[str, Artifact] = {}
     for stage in ("data", "gen"):
-        for artifact in store.find(stage, lang=cell.lang, task=cell.task.name):
+        for artifact in context.store.find(stage, lang=cell.lang, task=cell.task.name):
             found.setdefault(kind_of(artifact), artifact)
     if not found:
-        raise DataError(f"no data for {cell}", str(store.path), "take some in with `sdc data add` or `sdc data fetch`")
+        fix = lineage.other_tag(context, cell, "data", "gen") or "take some in with `sdc data add` or `sdc data fetch`"
+        raise DataError(f"no data for {cell}", str(context.store.path), fix)
     return {kind: found[kind] for kind in KINDS if kind in found}
 
 

@@ -16,7 +16,7 @@ from sdc.cache.counted import counted
 from sdc.cache.key import digest
 from sdc.cache.store import Artifact, Rows
 from sdc.errors import DataError, UsageError
-from sdc.pipelines import metrics, readers, runs, stage
+from sdc.pipelines import lineage, metrics, readers, runs, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.metrics.interval import Estimate
 from sdc.pipelines.stage import Context, Outcome
@@ -70,6 +70,7 @@ def find_runs(context: Context, cell: Cell, *, everything: bool = False) -> list
     found.say(context, f"eval {cell}")
     if not found.keys:
         fix = f"run `sdc train --lang {cell.lang} --task {cell.task.name}` or `sdc icl` first"
+        fix = lineage.other_tag(context, cell, "train", "icl") or fix
         raise DataError(f"no runs of {cell} to evaluate", str(context.store.path), fix)
     return context.store.resolve_many(found.keys)
 

@@ -25,7 +25,7 @@ def newest_data(context: Context, cell: Cell, *, split: str) -> Artifact:
         if artifact.summary.get("split") == split:
             return artifact
     fix = f"add some: sdc data add FILE --lang {cell.lang} --task {cell.task.name} --split {split}"
-    raise DataError(f"no human {split} examples of {cell}", str(context.store.path), _other_tag(context, cell) or fix)
+    raise DataError(f"no human {split} examples of {cell}", str(context.store.path), other_tag(context, cell) or fix)
 
 
 def all_test_data(context: Context, cell: Cell) -> list[Artifact]:
@@ -43,11 +43,16 @@ def other_tags(context: Context, cell: Cell, stage: str = "data") -> list[str]:
     return [tag for (tag,) in found if languages.matches(cell.lang, tag)]
 
 
-def _other_tag(context: Context, cell: Cell, stage: str = "data") -> str:
-    """Returns what to do where the store has what is missing under another tag of the language; else nothing."""
-    return " or ".join(
-        f"the store has {tag}/{cell.task.name}: --lang {tag}" for tag in other_tags(context, cell, stage)
-    )
+def other_tag(context: Context, cell: Cell, *stages: str) -> str:
+    """Returns what to do where the store has what is missing under another tag of the language; else nothing.
+
+    Args:
+        context: Where the store is.
+        cell: What is missing.
+        stages: Any of which would do; none: `data`.
+    """
+    tags = dict.fromkeys(tag for stage in stages or ("data",) for tag in other_tags(context, cell, stage))
+    return " or ".join(f"the store has {tag}/{cell.task.name}: --lang {tag}" for tag in tags)
 
 
 def newest_generation(context: Context, cell: Cell) -> Artifact:
@@ -197,7 +202,7 @@ def check_labels(artifact: Artifact, cell: Cell) -> None:
 def _newest(context: Context, cell: Cell, stage: str, *, fix: str) -> Artifact:
     found = context.store.find(stage, lang=cell.lang, task=cell.task.name, limit=1)
     if not found:
-        fix = _other_tag(context, cell, stage) or f"run `{fix}` first"
+        fix = other_tag(context, cell, stage) or f"run `{fix}` first"
         raise DataError(f"no {stage} artifact of {cell}", str(context.store.path), fix)
     refuse_stale(context, found)
     return found[0]

@@ -15,12 +15,31 @@ from dataclasses import dataclass
 _BLANK = r"[^\S\r\n]*"
 _SEPARATOR = re.compile(rf"(?<![^\r\n]){_BLANK}(?:-{{3,}}|[—–]+){_BLANK}(?![^\r\n])")
 _LINE_END = r"(?:\r\n|\r|\n)"
-#: Items of a list: blocks between blank lines, lines with the indented ones that follow them, or all lines.
-_ITEMS = tuple(map(re.compile, (rf"{_LINE_END}(?:{_BLANK}{_LINE_END})+", rf"{_LINE_END}(?=\S)", _LINE_END)))
 # Digits of any script. Without a space only before a letter: `2.5 litres` and `7:30` are no numbers of a list.
 _NUMBER = re.compile(
-    r"[\u200e\u200f]*(?:[(\[（]?(\d{1,3})(?:[.):\]）：、．]|\s?[-–](?=\s))(?:\s+|(?=[^\W\d_]))|([①-⑳])\s*)(?=\S)"
+    r"[\u200e\u200f]*(?:(?P<bold>\*\*)?[(\[（]?(?P<number>\d{1,3})(?:[.):\]）：、．]|\s?[-–](?=\s))"
+    r"(?(bold)\*\*)(?:\s+|(?=[^\W\d_]))|(?P<circled>[①-⑳])\s*)(?=\S)"
 )
+#: `Text 3: ...`, in bold or not.
+_TITLE = re.compile(
+    r"(?P<bold>\*\*)?(?P<word>[^\s\d:.*()]+)\s(?P<number>\d{1,3})"
+    r"(?:\s?[.:)：]\s*(?(bold)\*\*)|(?(bold)\*\*|(?!))\s*[:：])\s*(?=\S)"
+)
+#: Items of a list: blocks between blank lines, lines with the indented ones that follow them, what stands below numbers
+#: on lines of their own, or all lines.
+_ITEMS = tuple(
+    map(
+        re.compile,
+        (
+            rf"{_LINE_END}(?:{_BLANK}{_LINE_END})+",
+            rf"{_LINE_END}(?=\S)",
+            rf"{_LINE_END}(?=\d{{1,3}}[.)]{_BLANK}{_LINE_END})",
+            _LINE_END,
+        ),
+    )
+)
+#: So many texts numbered from 1 are a list even between words of the model that it did not number.
+_SURE = 3
 _BULLET = re.compile(r"([-–—•*·▪►◦‣])\s+")
 #: Opening quote -> what may close it.
 _QUOTES = {
@@ -65,38 +84,50 @@ def read(reply: str, *, asked: int | None = None, cut: bool = False) -> Texts:
     if by_lines:
         parts = _lines(reply, cut=cut)
     half = parts.pop().strip() if cut else ""
-    head, items = _announced([text for text in map(str.strip, parts) if text])
-    if half and (ends := _numbers([*items, half])):
+    head, items, tail = _framed([text for text in map(str.strip, parts) if text])
+    if half and not tail and (ends := _numbers([*items, half])):
         half = half[ends.pop() :]
     else:
         ends = _numbers(items)
     if ends:
         items = [text[end:] for text, end in zip(items, ends, strict=True)]
-    return Texts(whole=[*head, *_unquoted(_unmarked(items) if by_lines else items)], half=half)
+    return Texts(whole=[*head, *_unquoted(_unmarked(items) if by_lines else items), *tail], half=half)
 
 
 def _lines(reply: str, *, cut: bool) -> list[str]:
     """Returns the items of a numbered list, which may be of several lines, or else the lines."""
     for ends in _ITEMS:
         parts = ends.split(reply)
-        _, items = _announced([text for text in map(str.strip, parts) if text])
+        _, items, _ = _framed([text for text in map(str.strip, parts) if text])
         if _numbers(items) or (cut and _numbers(items[:-1])):
             return parts
     return parts
 
 
-def _announced(texts: list[str]) -> tuple[list[str], list[str]]:
-    """Returns a line such as `Here are ten texts:` apart from the texts it announces."""
+def _framed(texts: list[str]) -> tuple[list[str], list[str], list[str]]:
+    """Returns what a model says before its texts and behind them apart from the texts.
+
+    A line such as `Here are ten texts:` announces them. Any other part at one of the ends is apart only from what is
+    sure to be a list: it may as well be a text.
+    """
     first = int(len(texts) > 1 and texts[0].endswith((":", "：")) and not _NUMBER.match(texts[0]))
-    return texts[:first], texts[first:]
+    ends = [(first, 0), (1, 0), (0, 1), (1, 1)]  # how many texts stand before the list, and behind it
+    for head, tail in ends:
+        items = texts[head : len(texts) - tail]
+        if _numbers(items) if (head, tail) == ends[0] else len(items) >= _SURE and _numbers(items, first=1):
+            return texts[:head], items, texts[len(texts) - tail :]
+    return texts[:first], texts[first:], []
 
 
-def _numbers(texts: Sequence[str]) -> list[int]:
-    """Returns where each text begins behind its number, if all are numbered in order, from any number on; else none."""
-    found = [match for match in map(_NUMBER.match, texts) if match]
-    values = [int(match[1]) if match[1] else ord(match[2]) - ord("①") + 1 for match in found]
-    in_order = all(value == values[0] + i for i, value in enumerate(values))
-    return [match.end() for match in found] if in_order and len(found) == len(texts) > 1 else []
+def _numbers(texts: Sequence[str], *, first: int | None = None) -> list[int]:
+    """Returns where each text begins behind its number, if all are numbered in order, from `first` on; else none."""
+    for sign in (_NUMBER, _TITLE):
+        found = [match.groupdict() | {"end": match.end()} for match in map(sign.match, texts) if match]
+        values = [int(m["number"]) if m["number"] else ord(m["circled"]) - ord("①") + 1 for m in found]
+        in_order = all(value == (values[0] if first is None else first) + i for i, value in enumerate(values))
+        if in_order and len(found) == len(texts) > 1 and len({m.get("word") for m in found}) == 1:
+            return [m["end"] for m in found]
+    return []
 
 
 def _unmarked(texts: list[str]) -> list[str]:

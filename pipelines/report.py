@@ -15,6 +15,7 @@ from sdc.pipelines import metrics, readers, report_records, runs
 from sdc.pipelines.report_by import CELL_PARTS, RESULT_PARTS, aggregate
 from sdc.pipelines.report_rows import Record, Row, build
 from sdc.pipelines.stage import Context
+from sdc.pipelines.tasks import languages
 
 #: Results with failed runs that are named one by one.
 _MOST_NAMED = 5
@@ -120,8 +121,15 @@ def lacking(
             what = f"{counted(num_runs[lang, task], 'run')} of {name}, and none is evaluated"
             found[name] = DataError(what, fix=f"run `sdc eval --lang {lang} --task {task}`")
         else:
-            found.setdefault(name, DataError(f"no runs of {name}", fix=f"run `sdc train{flags}` or `sdc icl`"))
+            fix = _other_tag(lang, [known for known, _ in num_runs]) if langs else ""
+            found.setdefault(name, DataError(f"no runs of {name}", fix=fix or f"run `sdc train{flags}` or `sdc icl`"))
     return [(name, error) for name, error in found.items() if name not in done]
+
+
+def _other_tag(lang: str, known: Collection[str]) -> str:
+    """Returns what to do where there are runs under another tag of the language; else nothing."""
+    others = sorted({tag for tag in known if tag != lang and languages.matches(lang, tag)})
+    return " or ".join(f"the store has {tag}: --lang {tag}" for tag in others)
 
 
 def _say_missing(context: Context, current: Sequence[str], found: Sequence[dict[str, Any]]) -> None:
@@ -182,7 +190,8 @@ def _nothing(
     where = str(context.store.path)
     lang, task = wanted[0] if wanted else ("LANG", "TASK")
     if not current:
-        fix = f"run `sdc train --lang {lang} --task {task}` or `sdc icl`, then `sdc eval`; or try `sdc demo`"
+        fix = _other_tag(lang, [tag for (tag,) in context.store.query("select distinct lang from runs")])
+        fix = fix or f"run `sdc train --lang {lang} --task {task}` or `sdc icl`, then `sdc eval`; or try `sdc demo`"
         return DataError("there are no runs to report", where, fix)
     reader = "" if config.reader == "auto" else f" --reader {config.reader}"
     if not wanted:

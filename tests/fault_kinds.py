@@ -43,7 +43,10 @@ _HARMONY = "<|channel|>analysis<|message|>Let me see.<|end|><|start|>assistant<|
 
 RIGHT: dict[str, Kind] = {
     **{f"finish {word!r}": choice(finish_reason=word) for word in ("STOP", "", "eos", "end_turn", "Stop", "complete")},
-    **{f"finish {word!r}": choice(finish_reason=word) for word in (None, "FinishReason.STOP", "fertig", "stop_token")},
+    **{
+        f"finish {word!r}": choice(finish_reason=word)
+        for word in (None, "FinishReason.STOP", "fertig", "stop_token", 7)
+    },
     "no finish": changed(lambda answer: answer["choices"][0].pop("finish_reason") and None),
     "no usage": without("usage"),
     **{f"usage {value!r}": top(usage=value) for value in _any(None, "many", [1, 2], {}, 7)},
@@ -102,7 +105,7 @@ AGAIN: dict[str, Kind] = {
     **{f"content {value!r:.20}": message(content=value) for value in _any(None, "", " \n", 7, {"a": 1}, [], [7, None])},
     "thoughts alone": message(content="<think>Let me see.</think>"),
     "a thought apart, no answer": message(content=None, reasoning_content="Let me see."),
-    **{f"finish {word!r}": choice(finish_reason=word) for word in ("error", "abort", "tool_calls", "network_error", 7)},
+    **{f"finish {word!r}": choice(finish_reason=word) for word in ("error", "abort", "tool_calls", "network_error")},
     "names that differ": sent(body=lambda body: body[:-1] + b', "choices": []}'),
     "deep": says(b'{"choices": ' + b"[" * 200_000),
     "deep and whole": says(b'{"choices": ' + b"[" * 900 + b"]" * 900 + b"}"),

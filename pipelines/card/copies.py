@@ -104,7 +104,7 @@ def measure(sides: Sides) -> Measured:
     }
     missing = {
         "seed_copies": "the rows do not say what their generator was shown",
-        "human_copies": "all human rows are seed examples",
+        "human_copies": "all human rows are seed examples" if theirs else "there are no human rows",
         "leaks": "no test rows in the store",
     }
     if sides.seeds == ():

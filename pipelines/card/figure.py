@@ -91,11 +91,14 @@ def too_few(synthetic: int, human: int, *, least: int = LEAST_ROWS, what: str = 
     'too few human rows: 20, wants 50'
     >>> too_few(50, 50)
     ''
+    >>> too_few(8, 0)
+    'too few human rows: 0, and synthetic ones: 8, wants 50'
     """
-    for number, side in ((human, "human"), (synthetic, "synthetic")):
-        if number < least:
-            return f"too few {side} {what}: {number}, wants {least}"
-    return ""
+    short = [(side, number) for number, side in ((human, "human"), (synthetic, "synthetic")) if number < least]
+    if not short:
+        return ""
+    second = "".join(f", and {side} ones: {number}" for side, number in short[1:])
+    return f"too few {short[0][0]} {what}: {short[0][1]}{second}, wants {least}"
 
 
 def counted(rows: int) -> str:

@@ -133,8 +133,9 @@ class Chat:
         """
         choice = first_choice(raw)
         message, ending = choice.get("message"), choice.get("finish_reason")
-        if not isinstance(message, dict) or not isinstance(ending, str | None):
+        if not isinstance(message, dict):
             raise TryFailed("the answer holds no message")
+        ending = None if ending is None else str(ending)[:40]  # what is no word says as little as an unknown one
         counts, finish = tokens(raw), openai_finish.meaning(ending)
         if message.get("refusal") or finish == "refused":
             reason = message.get("refusal") or ("content filter" if ending == "content_filter" else ending)

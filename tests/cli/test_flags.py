@@ -43,6 +43,8 @@ _REFUSED = [
     (f"icl {_CELL} --shots 0 --sizes 10", "--sizes", "--shots 0"),
     (f"icl {_CELL} --reply-tokens 5", "--reply-tokens", "--decoding generate"),
     (f"icl {_CELL} --preset paper --decoding scores --reply-tokens 5", "--reply-tokens", "--decoding generate"),
+    *((f"{stage} {_CELL} --server http://x/v1 --engine {engine}", "--server", "this engine runs models itself")
+      for stage in ("gen", "judge", "icl --shots 0") for engine in ("transformers", "vllm")),
     ("eval abcdef --all", "--all", "KEY"),
     ("report abcdef --all", "--all", "KEY"),
     *((f"report --audit {flag}", flag, "--audit")
@@ -77,6 +79,7 @@ def test_refused(invoke: Callable[..., Any], line: str, flag: str, other: str) -
         f"icl {_CELL} --shots 0 --dry-run",
         f"train {_CELL} --method finetune --hpo 2 --hpo-scope all",
         f"train {_CELL} --method finetune --init-seed 3",
+        f"gen {_CELL} --server http://127.0.0.1:9/v1 --engine openai --dry-run",
         "report --all",
         f"eval {_CELL} --all",
         "report --audit --format csv --csv-safe",

@@ -100,6 +100,20 @@ def test_report_shows_the_others_and_names_what_is_missing(three: Store, invoke:
     assert cards.exit_code == 5
     assert [card["cell"] for card in json.loads(cards.stdout)] == ["te/sentiment", "id/sentiment"]
     assert "no gen artifact of sw/sentiment" in cards.stderr
+    shown = invoke("data", "show", "--lang", "te,az,sw", "--task", "sentiment", "--json")
+    assert shown.exit_code == 5
+    assert {json.loads(line)["lang"] for line in shown.stdout.splitlines()} == {"te", "sw"}
+    assert "no data for az/sentiment" in shown.stderr
+
+
+def test_another_tag_of_the_language_is_named(three: Store, invoke: Invoke) -> None:
+    invoke("sample", "--lang", "te", "--task", "sentiment", "--source", "human", "--repeats", "1", "--sizes", "all")
+    flags = ("--lang", "te-IN", "--task", "sentiment")
+    for command in ("data show", "sample", "train"):
+        assert "the store has te/sentiment: --lang te" in invoke(*command.split(), *flags).stderr, command
+    invoke("train", "--lang", "te", "--task", "sentiment")
+    assert "the store has te/sentiment: --lang te" in invoke("eval", *flags).stderr
+    assert "the store has te: --lang te" in invoke("report", *flags).stderr
 
 
 def test_keys_that_were_made_are_printed_when_a_later_cell_ends_the_command(three: Store, invoke: Invoke) -> None:

@@ -58,7 +58,7 @@ def test_all_lines_of_the_profile(paper: tuple[Context, dict[str, Outcome]], pap
     profiles = {}
     for line in lines:
         cell = Cell(language=languages.load(line["lang"]), task=load(line["task"]))
-        train, test, synthetic = data_profile.profile(context.store, data_profile.newest(context.store, cell))
+        train, test, synthetic = data_profile.profile(context.store, data_profile.newest(context, cell))
         profiles[str(cell)] = (train, test, synthetic)
         measured = [
             test.rows, train.rows, synthetic.rows,

@@ -38,7 +38,7 @@ def _take(context: Context, folder: Path) -> None:
 
 def test_a_profile_by_hand(context: Context, tmp_path: Path) -> None:
     _take(context, tmp_path)
-    found = data_profile.newest(context.store, _cell())
+    found = data_profile.newest(context, _cell())
     train, test, synthetic = data_profile.profile(context.store, found)
     assert (train.kind, test.kind, synthetic.kind) == ("train", "test", "synthetic")
     assert (train.rows, dict(train.statuses)) == (8, {"ok": 6, "empty": 1, "unlabelled": 1})
@@ -79,4 +79,4 @@ def test_the_listing(context: Context, tmp_path: Path) -> None:
 
 def test_no_data_for_a_cell(context: Context) -> None:
     with pytest.raises(DataError, match="no data for te/sentiment"):
-        data_profile.newest(context.store, _cell())
+        data_profile.newest(context, _cell())
