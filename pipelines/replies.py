@@ -122,11 +122,14 @@ def _framed(texts: list[str]) -> tuple[list[str], list[str], list[str]]:
 def _numbers(texts: Sequence[str], *, first: int | None = None) -> list[int]:
     """Returns where each text begins behind its number, if all are numbered in order, from `first` on; else none."""
     for sign in (_NUMBER, _TITLE):
-        found = [match.groupdict() | {"end": match.end()} for match in map(sign.match, texts) if match]
-        values = [int(m["number"]) if m["number"] else ord(m["circled"]) - ord("①") + 1 for m in found]
-        in_order = all(value == (values[0] if first is None else first) + i for i, value in enumerate(values))
-        if in_order and len(found) == len(texts) > 1 and len({m.get("word") for m in found}) == 1:
-            return [m["end"] for m in found]
+        found = [match for match in map(sign.match, texts) if match]
+        if len(found) < len(texts) or len(texts) < 2:
+            continue
+        parts = [match.groupdict() for match in found]
+        values = [int(part["number"]) if part["number"] else ord(part["circled"]) - ord("①") + 1 for part in parts]
+        start = values[0] if first is None else first
+        if values == list(range(start, start + len(values))) and len({part.get("word") for part in parts}) == 1:
+            return [match.end() for match in found]
     return []
 
 
