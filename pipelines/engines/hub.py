@@ -27,6 +27,8 @@ def folder(model: Model) -> str:
     there = local_folder(model)
     if there is None:
         there = _downloaded(model)
+    if not (Path(there) / "config.json").is_file():  # somebody has moved it since it was named
+        raise unloadable(model, FileNotFoundError("config.json is missing"))
     model_files.check(Path(there), name=model.name)
     return there
 

@@ -49,5 +49,9 @@ def test_a_lost_shard_asks_the_hub_again(snapshot: Path) -> None:
         hub.folder(MODEL)
 
 
-def test_a_folder_is_its_own_place() -> None:
-    assert hub.folder(Model(name="x", source="/some/folder", digest="d")) == "/some/folder"
+def test_a_folder_is_its_own_place(tmp_path: Path) -> None:
+    model = Model(name="x", source=str(tmp_path), digest="d")
+    with pytest.raises(EngineError, match=r"cannot load the model \(config\.json is missing\)"):
+        hub.folder(model)
+    (tmp_path / "config.json").write_text("{}", "utf-8")
+    assert hub.folder(model) == str(tmp_path)

@@ -30,7 +30,7 @@ _CELL = ["--lang", "en", "--task", "intent"]
 _CHAIN = (
     ["gen", "--quota", "3"],
     ["judge"],
-    ["sample", "--sizes", "20", "--repeats", "1"],
+    ["sample", "--sizes", "all", "--repeats", "1"],  # how many the judge accepts is its own business
     ["icl", "--shots", "1"],
     ["icl", "--shots", "0", "--decoding", "generate", "--model", "pocket-teacher"],
 )
