@@ -75,7 +75,7 @@ def draws_of(
     num_repeats = 1 + max(draw.repeat for draw in draws)
     if repeats is not None and repeats > num_repeats:
         fix = f"draw more with `sdc sample --repeats {repeats}`"
-        raise DataError(
-            f"{counted(repeats, 'repeat is', 'repeats are')} asked for, and there: {num_repeats}", where, fix
-        )
+        verb = "is" if num_repeats == 1 else "are"
+        what = f"{counted(repeats, 'repeat is', 'repeats are')} asked for, and there {verb} {num_repeats}"
+        raise DataError(what, where, fix)
     return [d for d in draws if (not sizes or d.size in sizes) and (repeats is None or d.repeat < repeats)]

@@ -158,7 +158,7 @@ def _refuse_path(name: str) -> None:
     with suppress(OSError, ValueError):
         if Path(name).is_file():
             what = f"{name[:200]!r} is a file, and a model is a folder"
-    if what is None and (name.startswith(("/", ".", "~")) or name.count("/") > 1):
+    if what is None and (name.startswith(("/", ".", "~")) or name.partition("@")[0].count("/") > 1):
         what = f"there is no folder {name[:200]!r}"
     if what is not None:
         raise UsageError(what, "--model", "check the path; it must hold config.json and safetensors")

@@ -146,7 +146,7 @@ def test_messages_of_all_kinds_are_read(message: Any, finish: str | None, expect
     assert read(message, finish) == replace(expected, prompt_tokens=None, completion_tokens=None)
 
 
-@pytest.mark.parametrize("finish", ["tool_calls", "abort", "error", 7])
+@pytest.mark.parametrize("finish", ["tool_calls", "abort", "error"])
 def test_an_end_that_is_none_is_a_failed_try(finish: Any) -> None:
     with pytest.raises(TryFailed):
         read({"content": "a"}, finish)
