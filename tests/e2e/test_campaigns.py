@@ -34,19 +34,19 @@ def _campaign(name: str, *options: str) -> None:
 @pytest.mark.skipif(not (models.POCKET / "teacher").is_dir(), reason="the pocket models are not bundled")
 class TestFirstTries:
     def test_kills(self, tmp_path: Path) -> None:
-        _campaign("kills.py", "--seed", "8", "--count", "20", "--folder", str(tmp_path / "kills"))
+        _campaign("kills.py", "--seed", "8", "--count", "8", "--folder", str(tmp_path / "kills"))
 
     def test_ctrl_c(self, tmp_path: Path) -> None:
         _campaign(
-            "kills.py", "--seed", "9", "--count", "8", "--cold", "1", "--signal", "INT",
+            "kills.py", "--seed", "9", "--count", "5", "--cold", "1", "--signal", "INT",
             "--stages", "data add,sample,eval,store merge,store gc", "--folder", str(tmp_path / "stops"),
         )  # fmt: skip
 
     def test_fuzzed_files(self, tmp_path: Path) -> None:
-        _campaign("fuzz.py", "--seed", "8", "--count", "60", "--folder", str(tmp_path / "fuzz"))
+        _campaign("fuzz.py", "--seed", "8", "--count", "40", "--folder", str(tmp_path / "fuzz"))
 
     def test_servers_that_misbehave(self) -> None:
-        _campaign("faults.py", "--seed", "8", "--count", "4")
+        _campaign("faults.py", "--seed", "8", "--count", "2")
 
 
 @pytest.mark.parametrize("change", ["damaged", "json_changed", "json_lines_changed", "toml_changed"])
