@@ -52,7 +52,7 @@ def test_the_targets_hold_in_other_cells(paper_data: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["sentiment/de", "sentiment/te", "intent/de"])
 def test_with_ten_rows_per_label_people_pass(paper_data: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     benchmark = _benchmark()
-    monkeypatch.setattr(benchmark, "MOST_SHOWN", 500)
+    monkeypatch.setattr(benchmark, "MOST_SHOWN", 2100)  # fewer rows would be a guess at 1 %
     (files,) = benchmark.load(paper_data, [name])
     found = benchmark.few(files, 4, {})
     assert {kind: len(rates) for kind, rates in found["files"].items()} == {"human": 4, "test": 4}
