@@ -22,7 +22,8 @@ import transformers
 
 from sdc.pipelines.students import loop
 from sdc.pipelines.students.classifier import Classifier, attention_of, precision_of
-from sdc.pipelines.students.finetune import FinetuneConfig, reproducible
+from sdc.pipelines.students.finetune import FinetuneConfig
+from sdc.pipelines.students.reproducible import reproducible
 
 XLM_R_LARGE = {
     "vocab_size": 250002, "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24,

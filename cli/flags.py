@@ -44,6 +44,12 @@ def _preset(values: Values, stage: str, name: str, default: Any) -> Any:
     return given if given is not None else presets.load(values["preset"], stage).get(name, default)
 
 
+def _is_unseeded(method: str) -> bool:
+    from sdc.pipelines.students import STUDENTS
+
+    return method in STUDENTS and not STUDENTS[method].seeded
+
+
 _DRY = Rule(flags=("force",), beside=("dry_run",))
 _CSV = Rule(
     flags=("csv_safe",), when=lambda v: str(v.get("output", v.get("form"))) != "csv", why="only --format csv is CSV"
@@ -81,8 +87,8 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         _DRY,
         Rule(flags=("hpo_scope",), without=("hpo",)),
         Rule(
-            flags=("init_seed", "order_seed"), when=lambda v: v["method"] == "linear",
-            why="method linear has no untrained weights and no order",
+            flags=("init_seed", "order_seed"), when=lambda v: _is_unseeded(v["method"]),
+            why="this method has no untrained weights and no order",
         ),
         Rule(
             flags=("patience", "eval_steps"), when=lambda v: v["early_stopping"] is False,

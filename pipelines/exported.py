@@ -6,20 +6,16 @@ Here: `sdc.json` and what it leads to. Not here: writing such a folder (`export/
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 from sdc.errors import UsageError
 from sdc.pipelines import tasks
-from sdc.pipelines.engines import models
 from sdc.pipelines.predictors import Predictor
 from sdc.pipelines.run_record import base_model
 from sdc.pipelines.stage import Context
-from sdc.pipelines.students import LoraConfig, loaded, onnx
-from sdc.pipelines.students.finetune import PRECISIONS
-from sdc.pipelines.students.loaded import Answers
-from sdc.pipelines.students.lora import LoraStudent
+from sdc.pipelines.students import STUDENTS, StudentConfig, of_settings
+from sdc.pipelines.students.protocol import Student
 from sdc.pipelines.tasks import Task
 
 FILE = "sdc.json"
@@ -44,36 +40,35 @@ def of_folder(context: Context, folder: Path, *, precision: str | None, base: st
     """
     about = _about(folder)
     task = tasks.from_mapping(about["task"], where=str(folder / FILE))
-    method = about["method"]
-    if precision is not None and method != "finetune":
-        raise UsageError(f"method {method} has no ONNX form", "--onnx", "drop the flag")
-    if base is not None and method != "lora":
-        raise UsageError(f"a folder of method {method} needs no other model", "--base", "drop the flag")
+    config = STUDENTS[about["method"]]
+    if precision is not None and config.no_onnx is not None:
+        raise UsageError(f"method {config.method} has no ONNX form", "--onnx", "drop the flag")
+    if base is not None and not config.needs_base:
+        raise UsageError(f"a folder of method {config.method} needs no other model", "--base", "drop the flag")
+    settings = _settings(about, folder)
     if precision is not None:
-        answers = onnx.answers(folder, precision=precision, max_length=_max_length(about, folder))
-    elif method == "linear":
-        answers = loaded.linear(folder)
-    elif method == "finetune":
-        answers = loaded.transformer(
-            folder, name=str(folder), max_length=_max_length(about, folder), precision=_precision(about, folder)
-        )
+        answers = settings.load_onnx(folder, precision=precision)
     else:
-        answers = _adapter(context, folder, about, task, base=base)
+        answers = settings.load(folder, name=str(folder), student=lambda: _student(context, folder, about, task, base))
     yield Predictor(name=str(folder), task=task, answers=answers)
 
 
-def _adapter(context: Context, folder: Path, about: Mapping[str, Any], task: Task, *, base: str | None) -> Answers:
-    known = {field.name for field in fields(LoraConfig)}
-    settings = {name: value for name, value in about["settings"].items() if name in known}
+def _student(context: Context, folder: Path, about: Mapping[str, Any], task: Task, base: str | None) -> Student:
+    """Returns the student with the model that it started from."""
     model: Any = about.get("base")
     try:
         identity, name = dict(model["identity"]), str(model["name"])
-        config = LoraConfig(**settings)
     except (TypeError, ValueError, LookupError) as error:
         raise _strange(folder) from error
-    name = base_model(context.store, identity, name, given=base, where=str(folder))
-    student = LoraStudent(replace(config, model=name), models.resolve(context.store, name), task)
-    return loaded.adapter(folder, student)
+    found = base_model(context.store, identity, name, given=base, where=str(folder))
+    return _settings(about, folder, model=found).build(context.store, task)
+
+
+def _settings(about: Mapping[str, Any], folder: Path, *, model: str | None = None) -> StudentConfig:
+    try:
+        return of_settings(about["method"], about["settings"], model=model)
+    except (TypeError, ValueError, UsageError) as error:
+        raise _strange(folder) from error
 
 
 def _about(folder: Path) -> dict[str, Any]:
@@ -90,24 +85,10 @@ def _about(folder: Path) -> dict[str, Any]:
         raise _strange(folder)
     if not isinstance(about["settings"], dict) or not isinstance(about["task"], dict):
         raise _strange(folder)
-    if about["format"] != FORMAT or about["method"] not in ("linear", "finetune", "lora"):
+    if about["format"] != FORMAT or about["method"] not in STUDENTS:
         what = f"{FILE} has format {about['format']!r} and method {about['method']!r}"
         raise UsageError(what, str(folder), "update sdc, or export it again")
     return about
-
-
-def _max_length(about: Mapping[str, Any], folder: Path) -> int:
-    found = about["settings"].get("max_length")
-    if not isinstance(found, int) or found < 1:
-        raise _strange(folder)
-    return found
-
-
-def _precision(about: Mapping[str, Any], folder: Path) -> str:
-    found = about["settings"].get("precision", "auto")
-    if found not in PRECISIONS:
-        raise _strange(folder)
-    return str(found)
 
 
 def _strange(folder: Path) -> UsageError:

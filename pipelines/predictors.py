@@ -6,7 +6,6 @@ Here: opening one, for every method. Not here: reading texts, labels and probabi
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -18,9 +17,7 @@ from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.examples import rows_by_hash
 from sdc.pipelines.run_record import RunRecord, base_model
 from sdc.pipelines.stage import Context
-from sdc.pipelines.students import FinetuneConfig, loaded
-from sdc.pipelines.students.loaded import Answers
-from sdc.pipelines.students.lora import LoraStudent
+from sdc.pipelines.students.protocol import Answers
 from sdc.pipelines.tasks import Task
 
 #: The settings of an icl run that are understood here. Another one would silently give other answers.
@@ -63,18 +60,10 @@ def of_run(context: Context, record: RunRecord, *, base: str | None, keep_weight
             yield Predictor(name=name, task=task, answers=answers)
         return
     with weights.folder(context, record, base=base, keep=keep_weights) as folder:
-        yield Predictor(name=name, task=task, answers=_trained(context, record, folder, base=base))
-
-
-def _trained(context: Context, record: RunRecord, folder: Path, *, base: str | None) -> Answers:
-    if record.method == "linear":
-        return loaded.linear(folder)
-    config = weights.settings(record)
-    if isinstance(config, FinetuneConfig):
-        return loaded.transformer(folder, name=record.model, max_length=config.max_length, precision=config.precision)
-    student = weights.student(context, record, base=base)
-    assert isinstance(student, LoraStudent)
-    return loaded.adapter(folder, student)
+        answers = weights.settings(record).load(
+            folder, name=record.model, student=lambda: weights.student(context, record, base=base)
+        )
+        yield Predictor(name=name, task=task, answers=answers)
 
 
 @contextmanager

@@ -16,7 +16,12 @@ from typing import Any
 from sdc.cache import freshness, scratch
 from sdc.cache.key import derive_seed, digest
 from sdc.cache.store import Artifact
+<<<<<<< HEAD
 from sdc.pipelines import leaks, lineage, stage, students
+=======
+from sdc.errors import EngineError
+from sdc.pipelines import leaks, lineage, stage
+>>>>>>> fd3b18c (A student owns itself: its settings say how it is built, loaded and exported)
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.draws import Draw
 from sdc.pipelines.engines.energy import Meter
@@ -76,7 +81,7 @@ class Run:
 
 def plan(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Draw], test: Artifact) -> list[Run]:
     """Returns the runs that `run` would make, each once, in the order of the draws, then what is tried again."""
-    student = students.create(context.store, config.student, cell.task)
+    student = config.student.build(context.store, cell.task)
     return list(_planned(context, student, config, cell, draws, test).values())
 
 
@@ -139,7 +144,7 @@ def there(context: Context, config: TrainConfig, runs: Sequence[Run]) -> dict[st
 
 def usual_seconds(context: Context, config: TrainConfig, cell: Cell) -> dict[int, float]:
     """Returns how long earlier runs of the method and model took on average, in seconds by their number of rows."""
-    student = students.create(context.store, config.student, cell.task)
+    student = config.student.build(context.store, cell.task)
     found = context.store.query(
         "select num_rows, avg(seconds) from runs where method = ? and model = ? and seconds is not null group by 1",
         [student.method, student.model],
@@ -154,7 +159,7 @@ def run(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Dr
         DataError: The test data has no usable row.
         EngineError: The model cannot be loaded, memory ran out, or every single run failed.
     """
-    student = students.create(context.store, config.student, cell.task)
+    student = config.student.build(context.store, cell.task)
     runs = _planned(context, student, config, cell, draws, test)
     known = {} if context.force else there(context, config, list(runs.values()))
     outcomes = {key: Outcome(key=key, hit=True, summary=summary) for key, summary in known.items()}
@@ -209,7 +214,7 @@ def _fit_all(
 
 def _energy_kwh(student: Student, meter: Meter, *, share: float) -> float | None:
     """Returns what a run used: its share of the time, at the mean power of all runs so far."""
-    kwh = None if student.method == "linear" else meter.kwh()  # the linear one uses no GPU
+    kwh = meter.kwh() if student.uses_gpu else None
     return None if kwh is None else kwh * share
 
 

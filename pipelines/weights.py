@@ -8,7 +8,6 @@ import math
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from sdc.pipelines import students
 from sdc.pipelines.examples import rows_by_hash
 from sdc.pipelines.run_record import RunRecord, base_model
 from sdc.pipelines.stage import Context
-from sdc.pipelines.students import LinearConfig, StudentConfig
+from sdc.pipelines.students import StudentConfig
 from sdc.pipelines.students.protocol import Answering, FitFailed, Fitted, Seeds, Student
 
 #: Stored test rows that a student is held against after it was fitted again.
@@ -57,10 +56,7 @@ def folder(context: Context, record: RunRecord, *, base: str | None = None, keep
 
 def settings(record: RunRecord) -> StudentConfig:
     """Returns the settings in a trained run's recipe, with any model: kept weights need none."""
-    recipe = record.artifact.config
-    config_class = students.STUDENTS[record.method][0]
-    known = {field.name for field in fields(config_class)} - {"model"}
-    return config_class(**{name: value for name, value in recipe.items() if name in known})
+    return students.of_settings(record.method, record.artifact.config)
 
 
 def student(context: Context, record: RunRecord, *, base: str | None = None) -> Student:
@@ -71,12 +67,11 @@ def student(context: Context, record: RunRecord, *, base: str | None = None) -> 
         EngineError: Its model is not on this machine.
     """
     recipe = record.artifact.config
-    config = settings(record)
-    if not isinstance(config, LinearConfig):
+    name = None
+    if "model" in recipe:
         where = f"run {record.short}"
         name = base_model(context.store, recipe["model"], record.model, given=base, where=where)
-        config = replace(config, model=name)
-    made = students.create(context.store, config, record.cell.task)
+    made = students.of_settings(record.method, recipe, model=name).build(context.store, record.cell.task)
     today = {**made.identity(), "method": made.method, "num_labels": len(record.cell.task.labels)}
     changed = [name for name in sorted({*today, *recipe} - {"draw", "init_seed", "order_seed", "model"})
                if digest(today.get(name)) != digest(recipe.get(name))]  # fmt: skip

@@ -13,10 +13,10 @@ from typing import Any
 from sdc import __version__
 from sdc.errors import UsageError
 from sdc.pipelines import exported, weights
-from sdc.pipelines.export import card, contents, facts, folder, there
+from sdc.pipelines.export import card, facts, folder, there
 from sdc.pipelines.run_record import RunRecord
 from sdc.pipelines.stage import Context
-from sdc.pipelines.students import StudentConfig
+from sdc.pipelines.students import STUDENTS, StudentConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ def run(context: Context, config: ExportConfig, record: RunRecord) -> dict[str, 
         EngineError: Weights cannot be made again, or the libraries for ONNX are missing.
         StoreError: The folder cannot be written.
     """
-    if record.method not in contents.WRITERS:
+    if record.method not in STUDENTS:
         fix = "use `sdc predict --run`, or export a run of `sdc train`"
         raise UsageError(f"run {record.short} is of method {record.method}: it has no weights of its own", "--run", fix)
     card.check_licence(config.licence)
@@ -80,7 +80,7 @@ def run(context: Context, config: ExportConfig, record: RunRecord) -> dict[str, 
         weights.folder(context, record, base=config.base, keep=config.keep_weights) as source,
         folder.writing(config.out, force=config.force, notes=context.store.place.exports) as out,
     ):
-        contents.WRITERS[record.method](source, out, record, chosen)
+        chosen.export(source, out, name=record.model, task=record.cell.task)
         if config.onnx:
             forms = [asdict(form) for form in onnx.export(context, record, out)]
         for name, text in texts(forms).items():

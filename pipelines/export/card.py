@@ -25,7 +25,6 @@ _HUB_LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]{1,40}")
 _MOST = 200
 #: What JSON leaves as it is and YAML takes for the end of a line, or for no text.
 _YAML_BREAKS = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]")
-_LIBRARIES = {"linear": "sdc", "finetune": "transformers", "lora": "peft"}
 _HEADLINES = {"accuracy": "accuracy", "macro_f1": "f1"}
 
 
@@ -55,7 +54,7 @@ def render(
         measured: The ONNX forms.
     """
     record = facts.record
-    front = "\n".join(f"{key}: {_yaml(value)}" for key, value in _front_matter(facts, name, licence).items())
+    front = "\n".join(f"{key}: {_yaml(value)}" for key, value in _front_matter(facts, config, name, licence).items())
     text: str = _template().render(
         front=front,
         facts=facts,
@@ -76,7 +75,7 @@ def render(
     return text
 
 
-def _front_matter(facts: Facts, name: str, licence: str | None) -> dict[str, Any]:
+def _front_matter(facts: Facts, config: StudentConfig, name: str, licence: str | None) -> dict[str, Any]:
     record = facts.record
     front: dict[str, Any] = {"language": [record.cell.lang.partition("-")[0]]}
     known = licence is None or _HUB_LICENCE.fullmatch(licence)
@@ -84,7 +83,7 @@ def _front_matter(facts: Facts, name: str, licence: str | None) -> dict[str, Any
     if not known:
         front["license_name"] = licence
     front["pipeline_tag"] = "text-classification"
-    front["library_name"] = _LIBRARIES[record.method]
+    front["library_name"] = config.library
     front["tags"] = [
         "sdc",
         record.method,

@@ -4,14 +4,10 @@ Here: a run's recipe as flags of `sdc train`. Not here: running it.
 """
 
 import shlex
-from dataclasses import asdict
+from dataclasses import fields
 
 from sdc.pipelines.export.facts import Facts
 from sdc.pipelines.students import StudentConfig
-
-#: Settings without a flag: the preset and the defaults have them.
-_NO_FLAG = ("model", "weight_decay", "batch_sizes", "dev_fraction", "targets", "pack", "checkpointing")
-_NO_FLAGS_AT_ALL = ("linear",)
 
 
 def train(facts: Facts, config: StudentConfig) -> str | None:
@@ -29,13 +25,12 @@ def train(facts: Facts, config: StudentConfig) -> str | None:
     for name in ("init_seed", "order_seed"):
         if name in record.artifact.config:
             words += [f"--{name.replace('_', '-')}", str(record.artifact.config[name])]
-    if record.method not in _NO_FLAGS_AT_ALL:
-        for name, value in asdict(config).items():
-            flag = name.replace("_", "-")
-            if name in _NO_FLAG or value is None:
-                continue
-            if isinstance(value, bool):
-                words.append(f"--{flag}" if value else f"--no-{flag}")
-            else:
-                words += [f"--{flag}", str(value)]
+    for field in fields(config):
+        flag, value = field.name.replace("_", "-"), getattr(config, field.name)
+        if field.name == "model" or not field.metadata.get("flag", True) or value is None:
+            continue
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            words += [f"--{flag}", str(value)]
     return shlex.join(words)

@@ -20,7 +20,7 @@ from sdc.pipelines.examples import rows_by_hash
 from sdc.pipelines.readers import scores as scores_reader
 from sdc.pipelines.run_record import RunRecord
 from sdc.pipelines.stage import Context
-from sdc.pipelines.students import FinetuneConfig
+from sdc.pipelines.students import STUDENTS
 from sdc.pipelines.students import onnx as form
 
 #: The agreement with fp32 that an int8 form should have on the run's training rows; recipes are tried until one has it.
@@ -79,11 +79,8 @@ def check(record: RunRecord) -> None:
         UsageError: The run is of another method.
         EngineError: A library is missing.
     """
-    if record.method != "finetune":
-        why = {
-            "linear": "its n-grams have no ONNX operators",
-            "lora": "an adapter alone is no network",
-        }.get(record.method, "it has no weights of its own")
+    why = STUDENTS[record.method].no_onnx
+    if why is not None:
         what = f"method {record.method} has no ONNX form: {why}"
         raise UsageError(what, "--onnx", "export it without --onnx, or a run of method finetune")
     form.require_libraries("--onnx")
@@ -201,9 +198,7 @@ def _quantise(folder: Path, *, without_head: bool = False, **settings: Any) -> N
 
 
 def _scores(record: RunRecord, folder: Path, texts: Sequence[str], precision: str) -> list[list[float]]:
-    config = weights.settings(record)
-    assert isinstance(config, FinetuneConfig)
-    answers = form.answers(folder, precision=precision, max_length=config.max_length)
+    answers = weights.settings(record).load_onnx(folder, precision=precision)
     return [answer["scores"] for answer in answers(texts)]
 
 

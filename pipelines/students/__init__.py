@@ -1,31 +1,27 @@
-"""The students: small models that are trained. One file each; `STUDENTS` is the whole list.
+"""The students: small models that are trained. `STUDENTS` is the whole list; each owns all that is special about it.
 
-Here: method name -> student. Not here: prompting, which trains nothing (`icl.py`).
+Here: method name -> settings, which build the student. Not here: prompting, which trains nothing (`icl.py`).
 """
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
 
 from sdc.cache.store import Store
 from sdc.errors import UsageError
 from sdc.pipelines import presets
 from sdc.pipelines.engines import models
-from sdc.pipelines.students.finetune import FinetuneConfig, FinetuneStudent
-from sdc.pipelines.students.linear import LinearConfig, LinearStudent
-from sdc.pipelines.students.lora import LoraConfig, LoraStudent
-from sdc.pipelines.students.protocol import Student
-from sdc.pipelines.tasks import Task
+from sdc.pipelines.students.finetune import FinetuneConfig
+from sdc.pipelines.students.linear import LinearConfig
+from sdc.pipelines.students.lora import LoraConfig
+from sdc.pipelines.students.protocol import StudentConfig
 
-__all__ = ["STUDENTS", "FinetuneConfig", "LinearConfig", "LoraConfig", "StudentConfig", "configured", "create"]
+__all__ = ["STUDENTS", "FinetuneConfig", "LinearConfig", "LoraConfig", "StudentConfig", "configured", "of_settings"]
 
-StudentConfig = LinearConfig | FinetuneConfig | LoraConfig
-
-#: What `--method` takes -> (settings, student). A student is made from its settings and the store.
-STUDENTS: Mapping[str, tuple[type[StudentConfig], type[Student]]] = {
-    "linear": (LinearConfig, LinearStudent),
-    "finetune": (FinetuneConfig, FinetuneStudent),
-    "lora": (LoraConfig, LoraStudent),
+#: What `--method` takes -> the settings, which build the student.
+STUDENTS: Mapping[str, type[StudentConfig]] = {
+    config.method: config for config in (LinearConfig, FinetuneConfig, LoraConfig)
 }
 
 
@@ -43,7 +39,7 @@ def configured(store: Store, method: str, *, preset: str, flags: Mapping[str, An
     """
     if method not in STUDENTS:
         raise UsageError(f"unknown method {method!r}", "--method", f"use one of {', '.join(STUDENTS)}")
-    config_class = STUDENTS[method][0]
+    config_class = STUDENTS[method]
     known = {field.name for field in fields(config_class)}
     given = {name: value for name, value in flags.items() if value is not None}
     for name in given:
@@ -58,10 +54,37 @@ def configured(store: Store, method: str, *, preset: str, flags: Mapping[str, An
     return config_class(**{**settings, **given})
 
 
-def create(store: Store, config: StudentConfig, task: Task) -> Student:
-    """Returns the student of a task with these settings; nothing heavy is imported before it fits."""
-    if isinstance(config, FinetuneConfig):
-        return FinetuneStudent(config, models.resolve(store, config.model), labels=task.label_names)
-    if isinstance(config, LoraConfig):
-        return LoraStudent(config, models.resolve(store, config.model), task)
-    return LinearStudent(config)
+def of_settings(method: str, settings: Mapping[str, Any], *, model: str | None = None) -> StudentConfig:
+    """Returns the settings that a recipe or an exported folder holds; what is not among a method's is left out.
+
+    Args:
+        method: A name in `STUDENTS`.
+        settings: Names and values.
+        model: The model that it starts from; None: any, for what needs none.
+
+    Raises:
+        TypeError, UsageError: A value is none that the setting may have.
+    """
+    config_class = STUDENTS[method]
+    hints = get_type_hints(config_class)
+    known = {field.name for field in fields(config_class)} - {"model"}
+    values = {name: value for name, value in settings.items() if name in known}
+    for name, value in values.items():
+        if not _is_of(value, hints[name]):
+            raise TypeError(f"{name} is {value!r}")
+    return config_class(**values, **({} if model is None else {"model": model}))
+
+
+def _is_of(value: Any, hint: Any) -> bool:
+    """Returns whether a value, as JSON gives it, has the type of a setting.
+
+    >>> _is_of(3, float), _is_of(True, int), _is_of(None, int | None), _is_of(["a"], tuple[str, ...])
+    (True, False, True, True)
+    """
+    if isinstance(hint, UnionType):
+        return any(_is_of(value, part) for part in get_args(hint))
+    if get_origin(hint) is tuple:
+        return isinstance(value, list | tuple) and all(_is_of(part, get_args(hint)[0]) for part in value)
+    if isinstance(value, bool) or hint in (bool, NoneType):
+        return isinstance(value, hint)
+    return isinstance(value, int | float if hint is float else hint)

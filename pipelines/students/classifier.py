@@ -5,7 +5,9 @@ Here: what differs between model families. Not here: training (`loop.py`), setti
 Shape letters: B rows of a batch, T tokens of the padded batch, N texts, L labels.
 """
 
+import json
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,6 +19,8 @@ from sdc.pipelines import tasks
 from sdc.pipelines.engines import answers, hub, networks
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.students import schedule
+from sdc.pipelines.students.protocol import Answers
+from sdc.pipelines.students.reproducible import reproducible
 
 #: What the families call the dropout before the classification head.
 _HEAD_DROPOUT = (
@@ -192,6 +196,58 @@ def load(
     if not own:
         _drop_before(_head(network.modules(), num_labels), dropout)
     return Classifier(network.to(device), pad_id=pad_id, device=device, precision=precision)
+
+
+def from_folder(folder: Path, *, name: str, max_length: int, precision: str = "auto") -> Answers:
+    """Returns the answers of a fine-tuned transformer.
+
+    Args:
+        folder: Config, weights and tokenizer.
+        name: For errors.
+        max_length: Tokens that a text is cut to; the model's own limit applies too.
+        precision: Of matrix products, as in training: `auto`, `bf16` or `fp32`.
+
+    Raises:
+        EngineError: The folder cannot be loaded.
+    """
+    model = Model(name=name, source=str(folder), digest="-")
+    tokenizer = load_tokenizer(model)
+    limit = length_limit(model, tokenizer, max_length)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    precision = precision_of(device, precision)
+    attention = attention_of(device, precision)
+    network = networks.load(model, "classifier", dtype=torch.float32, attn_implementation=attention).to(device).eval()
+    pad_id = int(network.config.get_text_config().pad_token_id or 0)
+    fitted = Classifier(network, pad_id=pad_id, device=device, precision=precision)
+
+    def answers(texts: Sequence[str]) -> list[dict[str, Any]]:
+        if not texts:
+            return []
+        with reproducible(name):
+            logp_NL = fitted.log_probabilities(encode(tokenizer, texts, limit))
+        return [{"scores": scores} for scores in logp_NL.tolist()]
+
+    return answers
+
+
+def name_labels(folder: Path, names: Sequence[str]) -> None:
+    """Writes names of labels, in the order of their ids, into the config of a saved classifier."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text("utf-8")) | {
+        "id2label": {str(i): name for i, name in enumerate(names)},
+        "label2id": {name: i for i, name in enumerate(names)},
+        "problem_type": "single_label_classification",
+    }
+    path.write_text(json.dumps(config, ensure_ascii=False, indent=2) + "\n", "utf-8")
+
+
+def cutting_tokenizer(model: Model, max_length: int) -> Any:
+    """Returns the tokenizer of a model that cuts texts where the student does, and can pad."""
+    tokenizer = load_tokenizer(model)
+    tokenizer.model_max_length = length_limit(model, tokenizer, max_length)
+    if tokenizer.pad_token is None:  # a pipeline with batches needs one; the network knows its id already
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
 
 
 def _head(modules: Iterable[torch.nn.Module], num_labels: int) -> torch.nn.Module:

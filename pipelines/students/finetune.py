@@ -4,19 +4,20 @@ Here: its settings, and a student that loads and prepares once and fits many tim
 the training loop (`loop.py`), schedules (`schedule.py`). torch is imported when the first fit starts.
 """
 
-import contextlib
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sdc.cache.key import derive_seed, identity
-from sdc.errors import EngineError, UsageError
+from sdc.cache.store import Store
+from sdc.errors import UsageError
 from sdc.pipelines.engines import models
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.students import schedule
-from sdc.pipelines.students.protocol import FitFailed, Seeds, check_length
+from sdc.pipelines.students.protocol import Answers, FitFailed, Seeds, Student, StudentConfig, check_length
+from sdc.pipelines.students.reproducible import reproducible
+from sdc.pipelines.tasks import Task
 
 if TYPE_CHECKING:
     from sdc.pipelines.students.classifier import Classifier
@@ -27,7 +28,7 @@ PRECISIONS = ("auto", "bf16", "fp32")
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinetuneConfig:
+class FinetuneConfig(StudentConfig):
     """How a transformer is fine-tuned.
 
     Args:
@@ -51,17 +52,20 @@ class FinetuneConfig:
             order. Without, the head is always new, and the seed decides it.
     """
 
+    method: ClassVar[str] = "finetune"
+    library: ClassVar[str] = "transformers"
+
     model: str = field(default=models.STUDENT, metadata={"key": False})  # its identity is in the key instead
     epochs: int = 50
     learning_rate: float = 1e-5
     warmup: float = 0.1
-    weight_decay: float = 0.01
+    weight_decay: float = field(default=0.01, metadata={"flag": False})
     dropout: float = 0.3
     batch_size: int | None = None
-    batch_sizes: str = "paper"
+    batch_sizes: str = field(default="paper", metadata={"flag": False})
     max_length: int = 256
     early_stopping: bool = True
-    dev_fraction: float = 0.1
+    dev_fraction: float = field(default=0.1, metadata={"flag": False})
     patience: int = 5
     precision: str = "auto"
     keep_head: bool = False
@@ -89,6 +93,31 @@ class FinetuneConfig:
         """Returns the batch size for a draw of `num_rows` rows."""
         return self.batch_size or schedule.batch_size(self.batch_sizes, num_rows)
 
+    def build(self, store: Store, task: Task) -> "FinetuneStudent":
+        """Returns the student of a task."""
+        return FinetuneStudent(self, models.resolve(store, self.model), labels=task.label_names)
+
+    def load(self, folder: Path, *, name: str, student: Callable[[], Student]) -> Answers:
+        """Returns the answers of what `save` wrote."""
+        from sdc.pipelines.students import classifier
+
+        return classifier.from_folder(folder, name=name, max_length=self.max_length, precision=self.precision)
+
+    def load_onnx(self, folder: Path, *, precision: str) -> Answers:
+        """Returns the answers of the ONNX form."""
+        from sdc.pipelines.students import onnx
+
+        return onnx.answers(folder, precision=precision, max_length=self.max_length)
+
+    def export(self, source: Path, out: Path, *, name: str, task: Task) -> None:
+        """Writes the files with names of labels in the config, and what a text is cut to in the tokenizer."""
+        from sdc.pipelines.students import classifier
+
+        super().export(source, out, name=name, task=task)
+        classifier.name_labels(out, task.label_names)
+        tokenizer = classifier.cutting_tokenizer(Model(name=name, source=str(source), digest="-"), self.max_length)
+        tokenizer.save_pretrained(out)
+
 
 class FinetuneStudent:
     """Fine-tunes one pre-trained model again and again, each time from its own weights.
@@ -99,8 +128,7 @@ class FinetuneStudent:
         labels: Names of the labels by id, which a head that is kept must have; empty where nobody knows them.
     """
 
-    method = "finetune"
-    seeded = True
+    method, seeded, uses_gpu = FinetuneConfig.method, FinetuneConfig.seeded, FinetuneConfig.uses_gpu
 
     def __init__(self, config: FinetuneConfig, model: Model, *, labels: Sequence[str] = ()) -> None:
         self.config, self.model = config, model.name
@@ -189,29 +217,3 @@ class FittedTransformer:
         """Writes weights, config and tokenizer as `from_pretrained` reads them."""
         self._model.network.save_pretrained(folder)
         self._student.save_tokenizer(folder)
-
-
-@contextlib.contextmanager
-def reproducible(model: str) -> Iterator[None]:
-    """Makes torch choose repeatable algorithms and keeps its global random state; memory that runs out is an error."""
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when CUDA starts; needed for repeatable sums
-    import torch
-
-    deterministic: Any = torch.utils.deterministic
-    before, warn_only, fill = (
-        torch.are_deterministic_algorithms_enabled(),
-        torch.is_deterministic_algorithms_warn_only_enabled(),
-        deterministic.fill_uninitialized_memory,
-    )
-    try:
-        deterministic.fill_uninitialized_memory = False  # a help to find bugs in torch; it costs 3 %
-        # On a GPU a few backward passes have no repeatable kernel: better a warning than no result.
-        torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
-        with torch.random.fork_rng():
-            yield
-    except torch.OutOfMemoryError as error:
-        fix = "use a smaller --batch-size or --max-length"
-        raise EngineError("the GPU ran out of memory", model, fix) from error
-    finally:
-        torch.use_deterministic_algorithms(before, warn_only=warn_only)
-        deterministic.fill_uninitialized_memory = fill

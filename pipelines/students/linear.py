@@ -9,21 +9,23 @@ Shape letters: N texts, V n-grams that were counted, F n-grams that a fit uses, 
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from sdc.cache.key import identity
-from sdc.errors import UsageError
-from sdc.pipelines.students.protocol import FitFailed, Seeds
+from sdc.cache.store import Store
+from sdc.errors import EngineError, UsageError
+from sdc.pipelines.students.protocol import Answers, FitFailed, Seeds, Student, StudentConfig
+from sdc.pipelines.tasks import Task
 
 #: Log-probability of a label that the draw does not hold: finite, so that it can be stored, averaged and compared.
 ABSENT = -27.631021115928547  # log(1e-12)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinearConfig:
+class LinearConfig(StudentConfig):
     """Settings of the linear student.
 
     Args:
@@ -34,22 +36,42 @@ class LinearConfig:
         max_iterations: Most L-BFGS iterations, at least 1.
     """
 
-    max_ngram: int = 4
-    min_df: float = 0.001
-    c: float = 10.0
-    max_iterations: int = 1000
+    method: ClassVar[str] = "linear"
+    library: ClassVar[str] = "sdc"
+    seeded: ClassVar[bool] = False
+    uses_gpu: ClassVar[bool] = False
+    no_onnx: ClassVar[str | None] = "its n-grams have no ONNX operators"
+
+    max_ngram: int = field(default=4, metadata={"flag": False})
+    min_df: float = field(default=0.001, metadata={"flag": False})
+    c: float = field(default=10.0, metadata={"flag": False})
+    max_iterations: int = field(default=1000, metadata={"flag": False})
 
     def __post_init__(self) -> None:
         if self.max_ngram < 1 or not 0 <= self.min_df < 1 or self.c <= 0 or self.max_iterations < 1:
             raise UsageError("a setting of the linear student is out of range", "preset", "see LinearConfig")
 
+    def build(self, store: Store, task: Task) -> "LinearStudent":
+        """Returns the student of a task."""
+        return LinearStudent(self)
+
+    def load(self, folder: Path, *, name: str, student: Callable[[], Student]) -> Answers:
+        """Returns the answers of what `save` wrote."""
+        from safetensors import SafetensorError
+
+        try:
+            loaded = LoadedLinear(folder)
+        except (SafetensorError, OSError, ValueError, TypeError, LookupError) as error:
+            what = f"cannot read the weights ({str(error)[:160]})"
+            raise EngineError(what, str(folder), "check the folder") from error
+        return lambda texts: [{"scores": scores} for scores in loaded.scores(texts)]
+
 
 class LinearStudent:
     """Fits one logistic regression per draw over n-grams that are counted once."""
 
-    method = "linear"
+    method, seeded, uses_gpu = LinearConfig.method, LinearConfig.seeded, LinearConfig.uses_gpu
     model = "tfidf-logreg"
-    seeded = False
 
     def __init__(self, config: LinearConfig) -> None:
         self.config = config

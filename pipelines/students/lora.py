@@ -7,14 +7,24 @@ Here: its settings, and a student that loads its base once and trains many runs 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sdc.cache.key import identity
+from sdc.cache.store import Store
 from sdc.errors import UsageError
 from sdc.pipelines import prompts
 from sdc.pipelines.engines import models
 from sdc.pipelines.engines.models import Model
-from sdc.pipelines.students.protocol import Finished, FitFailed, Job, Seeds, check_length
+from sdc.pipelines.students.protocol import (
+    Answers,
+    Finished,
+    FitFailed,
+    Job,
+    Seeds,
+    Student,
+    StudentConfig,
+    check_length,
+)
 from sdc.pipelines.tasks import Task
 
 if TYPE_CHECKING:
@@ -28,7 +38,7 @@ QUANTIZATIONS = ("4bit",)
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoraConfig:
+class LoraConfig(StudentConfig):
     """How a language model is instruction-tuned.
 
     Args:
@@ -57,26 +67,31 @@ class LoraConfig:
         checkpointing: Compute activations again in the backward pass, for less memory. It changes no result.
     """
 
+    method: ClassVar[str] = "lora"
+    library: ClassVar[str] = "peft"
+    needs_base: ClassVar[bool] = True
+    no_onnx: ClassVar[str | None] = "an adapter alone is no network"
+
     model: str = field(default=models.STUDENT, metadata={"key": False})  # its identity is in the key instead
     rank: int = 16
     alpha: int = 16
     dropout: float = 0.05
-    targets: tuple[str, ...] = ("k_proj", "v_proj", "down_proj")
+    targets: tuple[str, ...] = field(default=("k_proj", "v_proj", "down_proj"), metadata={"flag": False})
     steps: int = 600
     learning_rate: float = 3e-5
     warmup_steps: int = 10
-    weight_decay: float = 0.0
+    weight_decay: float = field(default=0.0, metadata={"flag": False})
     batch_size: int = 4
     optimizer: str = "adamw"
     max_length: int = 1024
     early_stopping: bool = True
-    dev_fraction: float = 0.1
+    dev_fraction: float = field(default=0.1, metadata={"flag": False})
     eval_steps: int = 50
     patience: int = 3
     decoding: str = "scores"
     quantize: str | None = None
-    pack: int | None = field(default=None, metadata={"key": False})
-    checkpointing: bool = field(default=False, metadata={"key": False})
+    pack: int | None = field(default=None, metadata={"key": False, "flag": False})
+    checkpointing: bool = field(default=False, metadata={"key": False, "flag": False})
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "targets", tuple(self.targets))  # TOML has lists only
@@ -104,12 +119,31 @@ class LoraConfig:
                     f"{name} is {getattr(self, name)}", f"--{name.replace('_', '-')}", f"it must be {rule}"
                 )
 
+    def build(self, store: Store, task: Task) -> "LoraStudent":
+        """Returns the student of a task."""
+        return LoraStudent(self, models.resolve(store, self.model), task)
+
+    def load(self, folder: Path, *, name: str, student: Callable[[], Student]) -> Answers:
+        """Returns the answers of what `save` wrote."""
+        made = student()
+        assert isinstance(made, LoraStudent)
+        fitted = made.load(folder)
+
+        def answers(texts: Sequence[str]) -> list[dict[str, Any]]:
+            try:
+                return fitted.answers(texts)
+            except FitFailed as failure:
+                return [{"reason": failure.reason} for _ in texts]
+            finally:
+                fitted.forget()
+
+        return answers
+
 
 class LoraStudent:
     """Trains adapters over one base, many at once."""
 
-    method = "lora"
-    seeded = True
+    method, seeded, uses_gpu = LoraConfig.method, LoraConfig.seeded, LoraConfig.uses_gpu
 
     def __init__(self, config: LoraConfig, model: Model, task: Task) -> None:
         self.config, self.model, self.decoding = config, model.name, config.decoding

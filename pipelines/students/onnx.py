@@ -12,7 +12,7 @@ from typing import Any
 
 from sdc.errors import EngineError, UsageError
 from sdc.pipelines.engines.models import Model
-from sdc.pipelines.students.loaded import Answers
+from sdc.pipelines.students.protocol import Answers
 
 #: Precision -> its file in an exported folder.
 FILES: Mapping[str, str] = {"fp32": "onnx/model.onnx", "int8": "onnx/model_int8.onnx"}

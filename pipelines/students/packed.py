@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from sdc.pipelines.students.finetune import reproducible
 from sdc.pipelines.students.packed_layers import Stack
 from sdc.pipelines.students.packed_passes import Passes
 from sdc.pipelines.students.packed_run import PackedRun
 from sdc.pipelines.students.protocol import FitFailed
+from sdc.pipelines.students.reproducible import reproducible
 
 if TYPE_CHECKING:
     from sdc.pipelines.students.lora import LoraConfig

@@ -1,15 +1,22 @@
 """What a student is: it is fitted on the rows of one draw and scores texts. One file per student beside this one.
 
-Here: Seeds, FitFailed, Fitted, Student, and what a student may offer beyond: fitting several runs at once (FitsMany),
-answering in words (Answering). Not here: draws, keys and what is kept of a run (`train.py`).
+Here: StudentConfig, Seeds, FitFailed, Fitted, Student, and what a student may offer beyond: fitting several runs at
+once (FitsMany), answering in words (Answering). Not here: draws, keys and what is kept of a run (`train.py`).
 """
 
+import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from sdc.cache.store import Store
 from sdc.errors import UsageError
+from sdc.pipelines.tasks import Task
+
+#: Texts -> what is said of each: `scores` (one per label, in nats), `reply`, or the `reason` why there is neither.
+Answers = Callable[[Sequence[str]], list[dict[str, Any]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +82,65 @@ class Answering(Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class StudentConfig(ABC):
+    """The settings of a kind of student, and all that the program has to know of that kind.
+
+    A setting that no flag of `sdc train` gives has `metadata={"flag": False}`; one that changes no result, and so is in
+    no key, `metadata={"key": False}`. A student that starts from a model has the setting `model`.
+    """
+
+    #: What `--method` calls it.
+    method: ClassVar[str]
+    #: Which library reads an exported folder, for its card.
+    library: ClassVar[str]
+    #: Whether `Seeds` change the result; if not, they stay out of the key.
+    seeded: ClassVar[bool] = True
+    #: Whether it uses a GPU where there is one, so that energy is measured.
+    uses_gpu: ClassVar[bool] = True
+    #: Whether its files answer only beside the model that it started from.
+    needs_base: ClassVar[bool] = False
+    #: Why it has no ONNX form; None if it has one.
+    no_onnx: ClassVar[str | None] = None
+
+    @abstractmethod
+    def build(self, store: Store, task: Task) -> "Student":
+        """Returns the student of a task with these settings; nothing heavy is imported before it fits."""
+
+    @abstractmethod
+    def load(self, folder: Path, *, name: str, student: "Callable[[], Student]") -> Answers:
+        """Returns the answers of a fitted student; it remembers no text, so any number of texts takes the same memory.
+
+        Args:
+            folder: What `Fitted.save` wrote, or `export` from it.
+            name: For errors.
+            student: Builds the student, where its model is needed beside the folder.
+
+        Raises:
+            EngineError: The files, or the model that they belong to, cannot be loaded.
+        """
+
+    def load_onnx(self, folder: Path, *, precision: str) -> Answers:
+        """Returns the answers of the ONNX form in an exported folder, where the method has one (`no_onnx` is None).
+
+        Raises:
+            UsageError: There is no such precision, or the folder was exported without ONNX.
+            EngineError: onnxruntime is not installed, or cannot load the file.
+        """
+        raise NotImplementedError(self.method)
+
+    def export(self, source: Path, out: Path, *, name: str, task: Task) -> None:
+        """Writes the files of `Fitted.save` in `source` into an exported folder, as the method's library reads them.
+
+        Args:
+            source: Holds the files.
+            out: The folder.
+            name: Of the model that it started from, for errors.
+            task: Its labels.
+        """
+        shutil.copytree(source, out, dirs_exist_ok=True, copy_function=shutil.copyfile)
+
+
 class Student(Protocol):
     """A kind of small model with its settings; it may be fitted many times."""
 
@@ -84,6 +150,8 @@ class Student(Protocol):
     model: str
     #: Whether `Seeds` change the result; if not, they stay out of the key.
     seeded: bool
+    #: Whether it uses a GPU where there is one.
+    uses_gpu: bool
 
     def identity(self) -> dict[str, Any]:
         """Returns what of the student decides a result, for keys: draw, seeds and test rows are not its business."""

@@ -18,10 +18,10 @@ from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.prompt_tokens import load_tokenizer
 from sdc.pipelines.engines.protocol import UNWRITTEN, Call, Reply
 from sdc.pipelines.engines.transformers import TransformersEngine
-from sdc.pipelines.students.finetune import reproducible
 from sdc.pipelines.students.instruct import ANSWER_TOKENS, Instructions
 from sdc.pipelines.students.packed_layers import Adapters, Stack
 from sdc.pipelines.students.protocol import FitFailed
+from sdc.pipelines.students.reproducible import reproducible
 
 if TYPE_CHECKING:
     from sdc.pipelines.students.lora import LoraConfig

@@ -22,7 +22,7 @@ from sdc.cache.verify import verify
 from sdc.errors import DataError, EngineError, SdcError, StoreError, UsageError
 from sdc.pipelines import export, exported, predictors, tasks
 from sdc.pipelines.engines import models
-from sdc.pipelines.export import ExportConfig, card, contents
+from sdc.pipelines.export import ExportConfig, card
 from sdc.pipelines.export import onnx as onnx_forms
 from sdc.pipelines.predict import softmax
 from sdc.pipelines.students import FinetuneConfig, LinearConfig, LoraConfig
@@ -585,9 +585,3 @@ def test_damaged_folders_are_one_line(
 def _edit(out: Path, **values: Any) -> None:
     about = json.loads((out / "sdc.json").read_text("utf-8"))
     (out / "sdc.json").write_text(json.dumps({**about, **values}))
-
-
-def test_every_method_that_trains_can_be_exported() -> None:
-    from sdc.pipelines.students import STUDENTS
-
-    assert set(contents.WRITERS) == set(STUDENTS)

@@ -88,21 +88,21 @@ def test_the_base_of_a_classifier_too(student: Path, fault: str) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_kept_weights_of_a_classifier_too_and_its_head(student: Path, tmp_path: Path, fault: str) -> None:
-    from sdc.pipelines.students import classifier, loaded
+    from sdc.pipelines.students import classifier
 
     tokenizer = classifier.load_tokenizer(model(student))
     made = classifier.load(model(student), tokenizer, 3, dropout=0.1, seed=1)
     kept = tmp_path / "kept"
     made.network.save_pretrained(kept)
     tokenizer.save_pretrained(kept)
-    assert len(loaded.transformer(kept, name="run", max_length=32)(["a text"])[0]["scores"]) == 3
+    assert len(classifier.from_folder(kept, name="run", max_length=32)(["a text"])[0]["scores"]) == 3
     change, line = FAULTS[fault]
     with pytest.raises(EngineError, match=line):
-        loaded.transformer(changed(kept, change), name="run", max_length=32)
+        classifier.from_folder(changed(kept, change), name="run", max_length=32)
     shutil.copytree(kept, tmp_path / "headless", ignore=shutil.ignore_patterns("*.safetensors"))
     made.network.save_pretrained(tmp_path / "headless")
     with pytest.raises(EngineError, match=r"missing: score\.weight"):
-        loaded.transformer(changed(tmp_path / "headless", lambda t: t.pop("score.weight")), name="r", max_length=32)
+        classifier.from_folder(changed(tmp_path / "headless", lambda t: t.pop("score.weight")), name="r", max_length=32)
 
 
 def test_biases_of_zeros_that_a_quantiser_wrote_are_no_fault(student: Path) -> None:

@@ -101,11 +101,9 @@ def test_settings_out_of_range_are_refused() -> None:
 
 @pytest.mark.parametrize("wrong", [["not"], 3, "goo"])
 def test_saved_weights_with_other_ngrams_are_refused(tmp_path: Path, wrong: object) -> None:
-    from sdc.pipelines.students.loaded import linear
-
     LinearStudent(LinearConfig()).fit(TEXTS, LABELS, num_labels=2, seeds=SEEDS).save(tmp_path)
     about = json.loads((tmp_path / "linear.json").read_text("utf-8"))
     about["ngrams"][:2] = [wrong, wrong]
     (tmp_path / "linear.json").write_text(json.dumps(about), "utf-8")
     with pytest.raises(EngineError, match="cannot read the weights"):
-        linear(tmp_path)
+        LinearConfig().load(tmp_path, name="run", student=lambda: LinearStudent(LinearConfig()))

@@ -138,7 +138,7 @@ def test_an_instruction_without_room_for_a_text_is_an_error(tmp_path: Path) -> N
 def test_several_jobs_are_yielded_as_they_end_and_a_failed_one_is_no_error(tmp_path: Path) -> None:
     student = _student(tmp_path, steps=4)
     assert isinstance(student, FitsMany)
-    assert not isinstance(students.create(Store(tmp_path / "s"), FinetuneConfig(), TOPIC), FitsMany)
+    assert not isinstance(FinetuneConfig().build(Store(tmp_path / "s"), TOPIC), FitsMany)
     jobs = [Job(texts=TEXTS, labels=labels, seeds=SEEDS) for labels in (LABELS, [3] * 16, LABELS)]
     steps: list[tuple[int, int]] = []
     found = {
@@ -393,4 +393,4 @@ def test_presets_are_those_of_the_paper_and_of_its_script(tmp_path: Path) -> Non
     assert configured("sdc").model == models.STUDENT
     assert configured("sdc").decoding == "scores"
     assert configured("paper", steps=30, pack=2).steps == 30
-    assert isinstance(students.create(Store(tmp_path / "s"), configured("paper"), TOPIC), LoraStudent)
+    assert isinstance(configured("paper").build(Store(tmp_path / "s"), TOPIC), LoraStudent)
