@@ -26,9 +26,9 @@ def train(
     keys: options.KeysArgument = None,
     lang: options.LangOption = None,
     task: options.TaskOption = None,
-    method: Annotated[str, typer.Option(help="linear, finetune or lora.")] = "linear",
+    method: Annotated[str, typer.Option(help="linear, probe, finetune or lora.")] = "linear",
     model: Annotated[
-        str | None, typer.Option(help="finetune, lora: alias, hub id or folder of the small model.")
+        str | None, typer.Option(help="probe, finetune, lora: alias, hub id or folder of the model.")
     ] = None,
     source: Annotated[
         list[str] | None,
@@ -54,7 +54,7 @@ def train(
         float | None, typer.Option(help="finetune: before the head; lora: before the adapters; in [0, 1).")
     ] = None,
     warmup: Annotated[float | None, typer.Option(help="finetune: share of steps with a rising rate.")] = None,
-    max_length: Annotated[int | None, typer.Option(min=2, help="finetune, lora: tokens that a text is cut to.")] = None,
+    max_length: Annotated[int | None, typer.Option(min=2, help="Not linear: tokens that a text is cut to.")] = None,
     early_stopping: Annotated[
         bool | None,
         typer.Option("--early-stopping/--no-early-stopping", help="finetune, lora: on held-out rows of the draw."),
@@ -65,6 +65,10 @@ def train(
     precision: Annotated[
         str | None, typer.Option(help="finetune: bf16 or fp32 products. Default: bf16 where the machine is fast in it.")
     ] = None,
+    prefix: Annotated[
+        str | None, typer.Option(help="probe: what stands before every text. Default: what the encoder wants.")
+    ] = None,
+    pooling: Annotated[str | None, typer.Option(help="probe: mean or cls. Default: mean of all tokens.")] = None,
     warmup_steps: Annotated[int | None, typer.Option(min=0, help="lora: steps with a rising rate.")] = None,
     eval_steps: Annotated[
         int | None, typer.Option(min=1, help="lora: steps between two measurements of the held-out rows.")
@@ -126,7 +130,7 @@ def train(
              "patience": patience, "precision": precision,
              "steps": steps, "warmup_steps": warmup_steps, "eval_steps": eval_steps, "rank": rank,
              "alpha": alpha, "optimizer": optimizer, "decoding": decoding, "quantize": quantize, "pack": pack,
-             "checkpointing": checkpointing, "keep_head": keep_head}  # fmt: skip
+             "checkpointing": checkpointing, "keep_head": keep_head, "prefix": prefix, "pooling": pooling}  # fmt: skip
     config = TrainConfig(
         student=students.configured(context.store, method, preset=preset, flags=flags),
         seed=seed,

@@ -66,7 +66,10 @@ def _student(context: Context, folder: Path, about: Mapping[str, Any], task: Tas
 
 def _settings(about: Mapping[str, Any], folder: Path, *, model: str | None = None) -> StudentConfig:
     try:
-        return of_settings(about["method"], about["settings"], model=model)
+        found = of_settings(about["method"], about["settings"], model=model)
+        if hasattr(found, "max_length") and "max_length" not in about["settings"]:
+            raise _strange(folder)  # another length would give other answers without a word
+        return found
     except (TypeError, ValueError, UsageError) as error:
         raise _strange(folder) from error
 

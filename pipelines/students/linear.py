@@ -8,7 +8,6 @@ Shape letters: N texts, V n-grams that were counted, F n-grams that a fit uses, 
 """
 
 import json
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -17,11 +16,9 @@ from typing import Any, ClassVar
 from sdc.cache.key import identity
 from sdc.cache.store import Store
 from sdc.errors import EngineError, UsageError
+from sdc.pipelines.students import logistic
 from sdc.pipelines.students.protocol import Answers, FitFailed, Seeds, Student, StudentConfig
 from sdc.pipelines.tasks import Task
-
-#: Log-probability of a label that the draw does not hold: finite, so that it can be stored, averaged and compared.
-ABSENT = -27.631021115928547  # log(1e-12)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,10 +105,7 @@ class LinearStudent:
             FitFailed: The rows hold one label only, or no n-gram.
         """
         import numpy as np
-        from sklearn.exceptions import ConvergenceWarning
         from sklearn.feature_extraction.text import TfidfTransformer
-        from sklearn.linear_model import LogisticRegression
-        from threadpoolctl import threadpool_limits
 
         present = sorted(set(labels))
         if len(present) < 2:
@@ -123,19 +117,8 @@ class LinearStudent:
             raise FitFailed("the draw holds no characters to count")
         weighting = TfidfTransformer(sublinear_tf=True)
         features_NF = weighting.fit_transform(counts_NV[:, columns_F])
-        regression = LogisticRegression(C=self.config.c, max_iter=self.config.max_iterations)
-        # One thread: sums are then taken in the same order on every machine, and small fits are faster too.
-        with threadpool_limits(1), warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # told in the details instead
-            regression.fit(features_NF, labels)
-        iterations = int(regression.n_iter_.max())
-        details = {
-            "features": len(columns_F),
-            "labels": len(present),
-            "iterations": iterations,
-            "converged": iterations < self.config.max_iterations,
-            "parameters": int(regression.coef_.size + regression.intercept_.size),
-        }
+        regression = logistic.fit(features_NF, labels, c=self.config.c, max_iterations=self.config.max_iterations)
+        details = logistic.details(regression, max_iterations=self.config.max_iterations)
         return FittedLinear(self, columns_F, weighting, regression, num_labels, details)
 
 
@@ -158,7 +141,7 @@ class FittedLinear:
         self._weighting, self._regression, self._num_labels = weighting, regression, num_labels
 
     def scores(self, texts: Sequence[str]) -> list[list[float]]:
-        """Returns log-probabilities; `ABSENT` for labels that the draw did not hold, and never below it."""
+        """Returns log-probabilities; `logistic.ABSENT` for labels that the draw did not hold, and never below it."""
         import numpy as np
 
         if not texts:
@@ -167,21 +150,15 @@ class FittedLinear:
         if self._student.ngrams is not self._counted:
             self._counted = self._student.ngrams
             self._columns_F = np.searchsorted(self._counted, self._ngrams_F)
-        return _log_probabilities(
-            self._weighting, self._regression, counts_NV[:, self._columns_F], num_labels=self._num_labels
-        )
+        features_NF = self._weighting.transform(counts_NV[:, self._columns_F])
+        return logistic.log_probabilities(self._regression, features_NF, num_labels=self._num_labels)
 
     def save(self, folder: Path) -> None:
         """Writes `linear.safetensors` (coefficients, intercepts, idf, label ids) and `linear.json`."""
         import numpy as np
         from safetensors.numpy import save_file
 
-        tensors = {
-            "coefficients": np.ascontiguousarray(self._regression.coef_),
-            "intercepts": np.ascontiguousarray(self._regression.intercept_),
-            "idf": np.ascontiguousarray(self._weighting.idf_),
-            "labels": np.asarray(self._regression.classes_, dtype=np.int64),
-        }
+        tensors = {**logistic.tensors(self._regression), "idf": np.ascontiguousarray(self._weighting.idf_)}
         save_file(tensors, folder / "linear.safetensors")
         settings = {"settings": asdict(self._student.config), "num_labels": self._num_labels}
         text = json.dumps({**settings, "ngrams": self._ngrams_F.tolist()}, ensure_ascii=False)
@@ -199,10 +176,8 @@ class LoadedLinear:
     """
 
     def __init__(self, folder: Path) -> None:
-        import numpy as np
         from safetensors.numpy import load_file
         from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
-        from sklearn.linear_model import LogisticRegression
 
         about = json.loads((folder / "linear.json").read_text("utf-8"))
         tensors = load_file(folder / "linear.safetensors")
@@ -215,32 +190,13 @@ class LoadedLinear:
         )
         self._weighting = TfidfTransformer(sublinear_tf=True)
         self._weighting.idf_ = tensors["idf"]
-        self._regression = LogisticRegression()
-        self._regression.coef_, self._regression.intercept_ = tensors["coefficients"], tensors["intercepts"]
-        self._regression.classes_ = tensors["labels"]
+        self._regression = logistic.of_tensors(tensors)
         if len(about["ngrams"]) != tensors["coefficients"].shape[1]:
             raise ValueError("linear.json and linear.safetensors do not belong together")
-        bad = sorted(name for name, tensor in tensors.items() if not np.isfinite(tensor).all())
-        if bad:
-            raise ValueError(f"{', '.join(bad)} are not finite")
 
     def scores(self, texts: Sequence[str]) -> list[list[float]]:
         """Returns log-probabilities, the same as `FittedLinear`."""
         if not texts:
             return []
-        return _log_probabilities(
-            self._weighting, self._regression, self._counting.transform(texts), num_labels=self.num_labels
-        )
-
-
-def _log_probabilities(weighting: Any, regression: Any, counts_NF: Any, *, num_labels: int) -> list[list[float]]:
-    """Returns log-probabilities; `ABSENT` for labels that the draw did not hold, and never below it."""
-    import numpy as np
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1), np.errstate(divide="ignore"):  # log(0) becomes ABSENT below
-        logp_NL = regression.predict_log_proba(weighting.transform(counts_NF))
-    scores = np.full((counts_NF.shape[0], num_labels), ABSENT)
-    scores[:, regression.classes_] = np.maximum(logp_NL, ABSENT)
-    found: list[list[float]] = scores.tolist()
-    return found
+        features_NF = self._weighting.transform(self._counting.transform(texts))
+        return logistic.log_probabilities(self._regression, features_NF, num_labels=self.num_labels)

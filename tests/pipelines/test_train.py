@@ -358,7 +358,8 @@ def test_flags_beat_the_model_which_beats_the_preset(
 
 @pytest.mark.parametrize(
     ("method", "flags", "message"),
-    [("magic", {}, "unknown method 'magic'.*linear, finetune, lora"), ("linear", {"epochs": 3}, "has no --epochs"),
+    [("magic", {}, "unknown method 'magic'.*linear, probe, finetune, lora"),
+     ("linear", {"epochs": 3}, "has no --epochs"),
      ("linear", {"learning_rate": 0.1}, "has no --learning-rate"), ("finetune", {"model": "no such"}, "unknown model"),
      ("finetune", {"model": "a/b", "dropout": 2.0}, "dropout is 2.0")],
 )  # fmt: skip

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from sdc.errors import EngineError, UsageError
-from sdc.pipelines.students.linear import ABSENT, LinearConfig, LinearStudent
+from sdc.pipelines.students.linear import LinearConfig, LinearStudent
+from sdc.pipelines.students.logistic import ABSENT
 from sdc.pipelines.students.protocol import FitFailed, Seeds
 
 SEEDS = Seeds(init=1, order=1)

@@ -1,0 +1,123 @@
+"""Encoders: frozen models that turn a text into a vector, which is the same whatever else is encoded beside it.
+
+Here: which encoder a model is, what it is told before a text, vectors kept by content. Not here: what is made of them
+(`students/probe.py`).
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from sdc.cache.embeddings import Embeddings
+from sdc.errors import EngineError
+from sdc.pipelines.engines import pinned
+from sdc.pipelines.engines.models import Model
+
+_PROMPTS = "config_sentence_transformers.json"
+#: The prompts of sentence-transformers that suit a text that is to be classified, the best first.
+_WANTED = ("classification", "Classification", "query")
+_E5 = re.compile(r"(?:^|[-_/])e5(?:$|[-_/])", re.IGNORECASE)
+#: Texts that are encoded before they are kept: what a killed command loses at most.
+_STRIDE = 1024
+
+
+class Encoder(Protocol):
+    """A loaded encoder."""
+
+    #: Numbers of a vector.
+    dim: int
+
+    def encode(self, texts: Sequence[str]) -> Any:
+        """Returns vectors_NE, float32, each of length 1 (but for rounding)."""
+        ...
+
+
+def prefix_of(model: Model) -> str:
+    """Returns what an encoder wants to read before a text: what its files say, or the E5 family's `query: `."""
+    if model.package:
+        return "query: "
+    folder = Path(model.source)
+    if not model.digest:
+        assert model.revision is not None
+        folder = pinned.settings(model.source, model.revision, (_PROMPTS,))
+    try:
+        about = json.loads((folder / _PROMPTS).read_text("utf-8"))
+    except FileNotFoundError:
+        about = {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise EngineError(f"cannot read {_PROMPTS} ({str(error)[:120]})", model.name, "mend or remove it") from error
+    prompts = about.get("prompts") if isinstance(about, dict) else None
+    if isinstance(prompts, dict):
+        names = (*_WANTED, str(about.get("default_prompt_name")))
+        for prompt in (prompts.get(name) for name in names):
+            if isinstance(prompt, str) and prompt:
+                return prompt
+    return "query: " if _E5.search(model.source if not model.digest else model.name) else ""
+
+
+def load(model: Model, *, prefix: str, pooling: str, max_length: int) -> Encoder:
+    """Returns the loaded encoder.
+
+    Args:
+        model: Which one.
+        prefix: Stands before every text.
+        pooling: `mean` of the tokens, or `cls`: the first one.
+        max_length: Tokens that text and prefix are cut to.
+
+    Raises:
+        EngineError: It is not on this machine, or cannot be loaded; or it is asked for what it cannot do.
+    """
+    if model.package:
+        from sdc.pipelines.encoders.packaged import PackagedEncoder
+
+        return PackagedEncoder(model, prefix=prefix, pooling=pooling)
+    from sdc.pipelines.encoders.transformer import TransformerEncoder
+
+    return TransformerEncoder(model, prefix=prefix, pooling=pooling, max_length=max_length)
+
+
+class Remembering:
+    """The vectors of an encoder that computes each text once: for this process, and for all that share a store.
+
+    Args:
+        kept: Those of the store.
+        load: Returns the encoder; called when the first vector is missing.
+    """
+
+    def __init__(self, kept: Embeddings, load: Callable[[], Encoder]) -> None:
+        self._kept, self._load = kept, load
+        self._encoder: Encoder | None = None
+        self._vectors: dict[str, Any] = {}
+        #: How many texts had to be encoded, and how long that took.
+        self.num_encoded, self.seconds = 0, 0.0
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder itself, which remembers nothing."""
+        if self._encoder is None:
+            self._encoder = self._load()
+        return self._encoder
+
+    def prepare(self, texts: Sequence[str]) -> None:
+        """Encodes the texts that nobody has encoded yet; what is encoded is kept as it comes."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._vectors]
+        self._vectors |= self._kept.get(new)
+        new = sorted((text for text in new if text not in self._vectors), key=len)
+        start = time.perf_counter()
+        for first in range(0, len(new), _STRIDE):
+            part = new[first : first + _STRIDE]
+            vectors_NE = self.encoder.encode(part)
+            self._kept.put(part, vectors_NE)
+            self._vectors.update(zip(part, vectors_NE, strict=True))
+        self.num_encoded += len(new)
+        self.seconds += time.perf_counter() - start
+
+    def vectors(self, texts: Sequence[str]) -> Any:
+        """Returns vectors_NE, float32, of the texts in their order; at least one."""
+        import numpy as np
+
+        self.prepare(texts)
+        return np.stack([self._vectors[text] for text in texts])

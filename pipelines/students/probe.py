@@ -1,0 +1,205 @@
+"""The probe: a logistic regression on the sentence embeddings of a frozen encoder.
+
+The encoder reads every text once, for all draws, tests and commands that share a store; a fit is then a matter of
+milliseconds. Centred and scaled: embeddings of one encoder point almost all the same way, and what tells labels apart
+is a small part of them.
+
+Here: settings, the fit, saving. Not here: encoders (`encoders/`), the regression itself (`logistic.py`).
+
+Shape letters: N texts, E numbers of an embedding.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+from sdc.cache.embeddings import Embeddings
+from sdc.cache.key import identity
+from sdc.cache.store import Store
+from sdc.errors import EngineError, UsageError
+from sdc.pipelines import encoders
+from sdc.pipelines.encoders import Encoder, Remembering
+from sdc.pipelines.engines import models
+from sdc.pipelines.engines.models import Model
+from sdc.pipelines.students import logistic
+from sdc.pipelines.students.protocol import Answers, FitFailed, Seeds, Student, StudentConfig
+from sdc.pipelines.tasks import Task
+
+POOLINGS = ("mean", "cls")
+_SETTINGS, _WEIGHTS = "probe.json", "probe.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeConfig(StudentConfig):
+    """Settings of the probe.
+
+    Args:
+        model: The encoder: alias, hub id or folder.
+        prefix: What stands before every text; None takes what the encoder's files say, or its family is known to want.
+        pooling: `mean` of the last states of all tokens, or `cls`: that of the first token.
+        max_length: Tokens that prefix and text are cut to, at least 2; the encoder's own limit applies too.
+        c: Inverse strength of the L2 penalty, above 0.
+        max_iterations: Most L-BFGS iterations, at least 1.
+    """
+
+    method: ClassVar[str] = "probe"
+    library: ClassVar[str] = "sdc"
+    seeded: ClassVar[bool] = False
+    needs_base: ClassVar[bool] = True
+    no_onnx: ClassVar[str | None] = "its encoder is another model"
+
+    model: str = field(default=models.ENCODER, metadata={"key": False})  # its identity is in the key instead
+    prefix: str | None = None
+    pooling: str = "mean"
+    max_length: int = 256
+    c: float = field(default=1.0, metadata={"flag": False})
+    max_iterations: int = field(default=1000, metadata={"flag": False})
+
+    def __post_init__(self) -> None:
+        if self.pooling not in POOLINGS:
+            raise UsageError(f"pooling is {self.pooling!r}", "--pooling", f"it must be {' or '.join(POOLINGS)}")
+        if self.max_length < 2:
+            raise UsageError(f"max_length is {self.max_length}", "--max-length", "it must be at least 2")
+        if self.c <= 0 or self.max_iterations < 1:
+            raise UsageError("a setting of the probe is out of range", "preset", "see ProbeConfig")
+
+    def build(self, store: Store, task: Task) -> "ProbeStudent":
+        """Returns the student of a task."""
+        return ProbeStudent(self, models.resolve(store, self.model), kept=store.place.home / "embeddings.db")
+
+    def load(self, folder: Path, *, name: str, student: Callable[[], Student]) -> Answers:
+        """Returns the answers of what `save` wrote."""
+        from safetensors import SafetensorError
+
+        made = student()
+        assert isinstance(made, ProbeStudent)
+        try:
+            about = json.loads((folder / _SETTINGS).read_text("utf-8"))
+            loaded = _Head.read(folder, num_labels=int(about["num_labels"]))
+        except (SafetensorError, OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+            what = f"cannot read the weights ({str(error)[:160]})"
+            raise EngineError(what, str(folder), "check the folder") from error
+        encoder = made.encoder
+        if encoder.dim != len(loaded.mean_E):
+            what = f"the weights are for {len(loaded.mean_E)} numbers, {made.model} gives {encoder.dim}"
+            raise EngineError(what, name, "train it again")
+        return lambda texts: [{"scores": row} for row in (loaded.scores(encoder.encode(texts)) if texts else [])]
+
+
+class ProbeStudent:
+    """Fits one logistic regression per draw over embeddings that are computed once.
+
+    Args:
+        config: How.
+        model: The encoder.
+        kept: The file with embeddings of earlier commands.
+    """
+
+    method, seeded, uses_gpu = ProbeConfig.method, ProbeConfig.seeded, ProbeConfig.uses_gpu
+
+    def __init__(self, config: ProbeConfig, model: Model, *, kept: Path) -> None:
+        self.config, self.model = config, model.name
+        self._source = model
+        self._remembering = Remembering(Embeddings(kept, self._encoding), self._load)
+
+    @cached_property
+    def _encoding(self) -> dict[str, Any]:
+        """All that decides an embedding beside the text."""
+        prefix = encoders.prefix_of(self._source) if self.config.prefix is None else self.config.prefix
+        long = {} if self._source.package else {"max_length": self.config.max_length}
+        return {"model": self._source.identity(), "prefix": prefix, "pooling": self.config.pooling, **long}
+
+    @property
+    def encoder(self) -> Encoder:
+        """The encoder, loaded."""
+        return self._remembering.encoder
+
+    def identity(self) -> dict[str, Any]:
+        """Returns the settings that are not at their default, the identity of the encoder, and what it is told."""
+        return {**identity(self.config), "model": self._source.identity(), "prefix": self._encoding["prefix"]}
+
+    def prepare(self, texts: Sequence[str]) -> None:
+        """Encodes all texts that this store has no embedding of yet."""
+        self._remembering.prepare(texts)
+
+    def vectors(self, texts: Sequence[str]) -> Any:
+        """Returns vectors_NE of the texts, float64."""
+        return self._remembering.vectors(texts).astype("float64")
+
+    def fit(self, texts: Sequence[str], labels: Sequence[int], *, num_labels: int, seeds: Seeds) -> "FittedProbe":
+        """Fits a multinomial logistic regression on the embeddings.
+
+        Raises:
+            FitFailed: The rows hold one label only.
+            EngineError: The encoder cannot be loaded.
+        """
+        if len(set(labels)) < 2:
+            raise FitFailed("the draw holds fewer than two labels", {"labels": len(set(labels))})
+        vectors_NE = self.vectors(texts)
+        mean_E = vectors_NE.mean(0)
+        scale = float((vectors_NE - mean_E).std()) or 1.0
+        regression = logistic.fit(
+            (vectors_NE - mean_E) / scale, labels, c=self.config.c, max_iterations=self.config.max_iterations
+        )
+        details = logistic.details(regression, max_iterations=self.config.max_iterations)
+        details |= {"encoded": self._remembering.num_encoded, "encoding_seconds": round(self._remembering.seconds, 3)}
+        return FittedProbe(self, _Head(mean_E, scale, regression, num_labels), details)
+
+    def _load(self) -> Encoder:
+        config = self.config
+        return encoders.load(
+            self._source, prefix=self._encoding["prefix"], pooling=config.pooling, max_length=config.max_length
+        )
+
+
+class _Head:
+    """A fitted regression with the centre and scale of its embeddings."""
+
+    def __init__(self, mean_E: Any, scale: float, regression: Any, num_labels: int) -> None:
+        self.mean_E, self.scale, self.regression, self.num_labels = mean_E, scale, regression, num_labels
+
+    def scores(self, vectors_NE: Any) -> list[list[float]]:
+        features_NE = (vectors_NE.astype("float64") - self.mean_E) / self.scale
+        return logistic.log_probabilities(self.regression, features_NE, num_labels=self.num_labels)
+
+    def write(self, folder: Path) -> None:
+        import numpy as np
+        from safetensors.numpy import save_file
+
+        scale = np.asarray([self.scale])
+        save_file(
+            {**logistic.tensors(self.regression), "mean": np.ascontiguousarray(self.mean_E), "scale": scale},
+            folder / _WEIGHTS,
+        )
+
+    @classmethod
+    def read(cls, folder: Path, *, num_labels: int) -> "_Head":
+        from safetensors.numpy import load_file
+
+        found = load_file(folder / _WEIGHTS)
+        regression = logistic.of_tensors(found)
+        mean_E, scale = found["mean"], float(found["scale"][0])
+        if mean_E.ndim != 1 or regression.coef_.shape[1] != len(mean_E) or scale <= 0:
+            raise ValueError("the tensors do not belong together")
+        return cls(mean_E, scale, regression, num_labels)
+
+
+class FittedProbe:
+    """One fitted probe."""
+
+    def __init__(self, student: ProbeStudent, head: _Head, details: Mapping[str, Any]) -> None:
+        self._student, self._head, self.details = student, head, details
+
+    def scores(self, texts: Sequence[str]) -> list[list[float]]:
+        """Returns log-probabilities; `logistic.ABSENT` for labels that the draw did not hold, and never below it."""
+        return self._head.scores(self._student.vectors(texts)) if texts else []
+
+    def save(self, folder: Path) -> None:
+        """Writes `probe.safetensors` (coefficients, intercepts, label ids, mean, scale) and `probe.json`."""
+        self._head.write(folder)
+        settings = {name: value for name, value in asdict(self._student.config).items() if name != "model"}
+        about = {"settings": settings, "num_labels": self._head.num_labels}
+        (folder / _SETTINGS).write_text(json.dumps(about, ensure_ascii=False), "utf-8")
