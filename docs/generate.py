@@ -112,6 +112,7 @@ def models_table() -> str:
     lines = ["| alias | model | its own sampling settings |", "|---|---|---|"]
     for name, entry in models.aliases().items():
         where = f"`{entry['hub']}`" if "hub" in entry else "bundled with sdc"
+        where = f"an encoder in the package `{entry['package']}`" if "package" in entry else where
         sampling = ", ".join(f"{key} {value}" for key, value in entry.get("sampling", {}).items())
         lines.append(f"| `{name}` | {where} | {sampling or '-'} |")
     return "\n".join(lines)

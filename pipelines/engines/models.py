@@ -170,18 +170,21 @@ def _refuse_path(name: str) -> None:
         raise UsageError(what, "--model", "check the path; it must hold config.json and safetensors")
 
 
-def _packaged(store: Store, name: str, alias: Mapping[str, Any]) -> Model:
-    # Found, not imported: planning needs its digest only.
+def package_file(alias: Mapping[str, Any]) -> Path | None:
+    """Returns the weights of an alias that is a Python package, found without importing it; None if it is not here."""
     spec = importlib.util.find_spec(alias["package"])
     folders = list(spec.submodule_search_locations or ()) if spec else []
-    if not folders:
+    file = Path(folders[0]) / alias["file"] if folders else None
+    return file if file is not None and file.is_file() else None
+
+
+def _packaged(store: Store, name: str, alias: Mapping[str, Any]) -> Model:
+    file = package_file(alias)
+    if file is None:
         fix = f"install it with `pip install 'sdc[{alias['extra']}]'`, or name another with --model"
         raise EngineError(f"the package {alias['package']} is not installed", f"model {name}", fix)
-    file = Path(folders[0]) / alias["file"]
-    if not file.is_file():
-        raise EngineError(f"the package has no {alias['file']}", f"model {name}", "install it again")
     (found,) = store.known_file_digests([file]).values()
-    return Model(name=name, source=folders[0], digest=found, package=alias["package"])
+    return Model(name=name, source=str(file.parent), digest=found, package=alias["package"])
 
 
 def _of_hub(name: str, hub_id: str, revision: str | None, needs: Mapping[str, Any]) -> Model:
