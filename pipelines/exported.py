@@ -41,8 +41,6 @@ def of_folder(context: Context, folder: Path, *, precision: str | None, base: st
     about = _about(folder)
     task = tasks.from_mapping(about["task"], where=str(folder / FILE))
     config = STUDENTS[about["method"]]
-    if precision is not None and config.no_onnx is not None:
-        raise UsageError(f"method {config.method} has no ONNX form", "--onnx", "drop the flag")
     if base is not None and not config.needs_base:
         raise UsageError(f"a folder of method {config.method} needs no other model", "--base", "drop the flag")
     settings = _settings(about, folder)

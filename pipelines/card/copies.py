@@ -7,7 +7,8 @@ are folded.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sdc.pipelines.card.figure import Figure, Measured, counted, share
+from sdc.cache.counted import counted
+from sdc.pipelines.card.figure import Figure, Measured, share
 from sdc.pipelines.card.neighbours import nearest
 from sdc.pipelines.card.sides import Sides, texts
 from sdc.pipelines.similarity import Index, normalise
@@ -113,6 +114,7 @@ def measure(sides: Sides) -> Measured:
     for name in NAMES:
         rows = found[name]
         exact = sum(copy.exact for copy in rows or ())
+        said = f"{counted(len(rows), 'row')}, {exact} word for word" if rows else ""
         what = _WHAT[name] if sides.seeds is not None else _WHAT[name].replace("other ", "")
         figures.append(
             Figure(
@@ -120,7 +122,7 @@ def measure(sides: Sides) -> Measured:
                 what=what,
                 synthetic=share(len(rows), len(ours)) if rows is not None else None,
                 human=human.get(name),
-                note=missing[name] if rows is None else f"{counted(len(rows))}, {exact} word for word" if rows else "",
+                note=missing[name] if rows is None else said,
                 details={"rows": len(rows), "exact": exact} if rows is not None else {},
             )
         )

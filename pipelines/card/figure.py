@@ -99,12 +99,3 @@ def too_few(synthetic: int, human: int, *, least: int = LEAST_ROWS, what: str = 
         return ""
     second = "".join(f", and {side} ones: {number}" for side, number in short[1:])
     return f"too few {short[0][0]} {what}: {short[0][1]}{second}, wants {least}"
-
-
-def counted(rows: int) -> str:
-    """Returns a number of rows in words.
-
-    >>> counted(1), counted(2)
-    ('1 row', '2 rows')
-    """
-    return f"{rows} row{'' if rows == 1 else 's'}"

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from sdc.pipelines.card.figure import Figure, Measured, counted
+from sdc.cache.counted import counted
+from sdc.pipelines.card.figure import Figure, Measured
 from sdc.pipelines.card.sides import Sides, counts
 from sdc.pipelines.metrics.interval import Estimate
 
@@ -45,7 +46,7 @@ def measure(sides: Sides) -> Measured:
         name="label_balance", what="rarest label / commonest label",
         synthetic=Estimate(value=balance([ours[label.id] for label in labels])),
         human=Estimate(value=balance([theirs[label.id] for label in labels])) if sides.human else None,
-        note=f"rarest: {rarest.name}, {counted(ours[rarest.id])}",
+        note=f"rarest: {rarest.name}, {counted(ours[rarest.id], 'row')}",
     )  # fmt: skip
     if not sides.quotas:
         return Measured(figures=(even, Figure(name="quota", what="quota reached", synthetic=None, note="no quota")))

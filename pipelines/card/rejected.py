@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 
+from sdc.cache.counted import counted
 from sdc.pipelines import gates
-from sdc.pipelines.card.figure import Figure, Measured, counted, share
+from sdc.pipelines.card.figure import Figure, Measured, share
 from sdc.pipelines.card.sides import Sides, texts
 
 NAMES = ("rejected",)
@@ -38,7 +39,7 @@ def measure(sides: Sides) -> Measured:
         name="rejected", what="rows that were rejected" if judged else "rows that the gates would reject",
         synthetic=share(stopped.total(), total), human=share(human.total(), len(rows)),
         note=("; ".join(filter(None, (commonest, IN_SAMPLE if in_sample else ""))) if total
-              else f"no judgement, and {counted(total)}"),
+              else f"no judgement, and {counted(total, 'row')}"),
         details={
             "rows": stopped.total(), "human_rows": len(rows), "human_in_sample": int(in_sample),
             **{f"by_{name}": number for name, number in stopped.items()},

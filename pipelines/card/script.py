@@ -1,6 +1,7 @@
 """script: the share of letters that are in the script of the language."""
 
-from sdc.pipelines.card.figure import Figure, Measured, counted, mean
+from sdc.cache.counted import counted
+from sdc.pipelines.card.figure import Figure, Measured, mean
 from sdc.pipelines.card.sides import Sides, texts
 from sdc.pipelines.gates import writing
 
@@ -26,6 +27,7 @@ def measure(sides: Sides) -> Measured:
     mixed = sum(value < 1 for value in ours)
     figure = Figure(
         name="script", what=what, synthetic=mean(ours), human=mean(theirs),
-        note=f"{counted(mixed)} with other letters" if mixed else "", details={"rows": len(ours), "mixed": mixed},
+        note=f"{counted(mixed, 'row')} with other letters" if mixed else "",
+        details={"rows": len(ours), "mixed": mixed},
     )  # fmt: skip
     return Measured(figures=(figure,))

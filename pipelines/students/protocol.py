@@ -124,10 +124,10 @@ class StudentConfig(ABC):
         """Returns the answers of the ONNX form in an exported folder, where the method has one (`no_onnx` is None).
 
         Raises:
-            UsageError: There is no such precision, or the folder was exported without ONNX.
+            UsageError: The method has no ONNX form, there is no such precision, or the folder was exported without it.
             EngineError: onnxruntime is not installed, or cannot load the file.
         """
-        raise NotImplementedError(self.method)
+        raise UsageError(f"method {self.method} has no ONNX form: {self.no_onnx}", "--onnx", "drop the flag")
 
     def export(self, source: Path, out: Path, *, name: str, task: Task) -> None:
         """Writes the files of `Fitted.save` in `source` into an exported folder, as the method's library reads them.
