@@ -144,7 +144,7 @@ class Campaign:
         lines = [line for line in broken.stderr.splitlines() if line.startswith("sdc: ")]
         if self._signal == signal.SIGKILL:
             return [] if broken.code == -signal.SIGKILL else [f"killed, it ends with {broken.code}: {broken.stderr}"]
-        if broken.code == -self._signal and "sdc" not in broken.stderr:
+        if "Fatal Python error: init" in broken.stderr or (broken.code == -self._signal and "sdc" not in broken.stderr):
             return []  # Python itself had not come to us yet
         if broken.code != 130 or len(lines) != 1 or "Traceback" in broken.stderr:
             return [f"stopped, it ends with {broken.code}: {broken.stderr.strip()[-1500:]}"]

@@ -26,7 +26,7 @@ from sdc.pipelines.engines.options import EngineOptions
 _LARGE_BYTES = 2 * 2**30
 #: So small a model is slowed down by threads.
 _TINY_BYTES = 64 * 2**20
-#: Memory for keys and values on a CPU: so much, or an eighth of the machine's where that is less.
+#: Memory for keys and values on a CPU: so much, or an eighth of the machine's, or half of what is free: the least.
 _CPU_CACHE_BYTES = 4 * 2**30
 #: Tokens per block of the prefix cache on a CPU; vLLM takes 128, which is longer than many prompts.
 _CPU_BLOCK_TOKENS = 32
@@ -142,7 +142,7 @@ def _arguments(model: Model, folder: Path, options: EngineOptions) -> dict[str, 
     # Sampling with a seed fails on a CPU where a prompt is computed in parts.
     arguments |= {"enforce_eager": True, "block_size": _CPU_BLOCK_TOKENS, "enable_chunked_prefill": False}
     if not os.environ.get("VLLM_CPU_KVCACHE_SPACE"):
-        arguments["kv_cache_memory_bytes"] = min(_CPU_CACHE_BYTES, _memory_bytes() // 8)
+        arguments["kv_cache_memory_bytes"] = _cpu_cache_bytes()
     return arguments
 
 
@@ -164,8 +164,11 @@ def _num_bytes(folder: Path) -> int:
     return sum(file.stat().st_size for file in folder.glob("*.safetensors"))
 
 
-def _memory_bytes() -> int:
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+def _cpu_cache_bytes() -> int:
+    import psutil  # comes with vLLM, which refuses to take more than is free
+
+    memory = psutil.virtual_memory()
+    return int(min(_CPU_CACHE_BYTES, memory.total // 8, memory.available // 2))
 
 
 def _max_rank(model: Model) -> int:

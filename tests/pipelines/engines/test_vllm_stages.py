@@ -34,6 +34,8 @@ _CHAIN = (
     ["icl", "--shots", "1"],
     ["icl", "--shots", "0", "--decoding", "generate", "--model", "pocket-teacher"],
 )
+#: The places in the chain whose keys hold no generated rows: rounding may change one of these.
+_FROM_NO_ROWS = (0, 1, 4)
 _TEST_ROWS = 50
 _ASKING = ("gen", "judge", "icl")
 Invoke = Callable[..., Any]
@@ -77,11 +79,13 @@ def test_the_stages_run_and_the_engine_is_in_no_key(
     other = Store(tmp_path / "other" / "store.duckdb", lock_timeout_s=30)
     monkeypatch.setenv("SDC_STORE", str(other.path))
     _add_data(invoke, tmp_path)
-    assert _chain(invoke, "--engine", "transformers") == keys
+    again = _chain(invoke, "--engine", "transformers")
+    assert [again[i] for i in _FROM_NO_ROWS] == [keys[i] for i in _FROM_NO_ROWS]
     assert _engines_used(other) == {"transformers": 4}
     theirs = other.query("select text from examples where source = 'synthetic' order by key, idx")
     assert len(set(theirs) & set(texts)) > 0.9 * len(texts)
     if theirs == texts:
+        assert again == keys
         for (their,), (our,) in zip(
             other.query("select scores from outputs where scores is not null order by key, idx"), scores, strict=True
         ):
