@@ -14,13 +14,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_NAME = re.compile(r"sdc-[a-z]+-[0-9a-z_]+")
+#: Ends the names of temporary folders: what a person calls `sdc-...` there is no leftover of ours.
+_SUFFIX = ".scratch"
+_NAME = re.compile(rf"sdc-[a-z]+-[0-9a-z_]+{re.escape(_SUFFIX)}")
 
 
 @contextmanager
 def folder(what: str) -> Iterator[Path]:
-    """Gives an empty folder in the machine's temporary folder, `sdc-WHAT-...`, that is gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix=f"sdc-{what}-", ignore_cleanup_errors=True) as name, _held(Path(name)):
+    """Gives an empty folder in the machine's temporary folder, `sdc-WHAT-....scratch`, that is gone afterwards."""
+    made = tempfile.TemporaryDirectory(prefix=f"sdc-{what}-", suffix=_SUFFIX, ignore_cleanup_errors=True)
+    with made as name, _held(Path(name)):
         yield Path(name)
 
 
@@ -62,7 +65,7 @@ def left_beside(place: Path) -> list[Path]:
     return [
         path
         for path in found
-        if re.fullmatch(r"[0-9a-f]+\.(tmp|old)", path.name.removeprefix(start)) and _is_left(path)
+        if re.fullmatch(r"[0-9a-f]{16}\.(tmp|old)", path.name.removeprefix(start)) and _is_left(path)
     ]
 
 

@@ -545,6 +545,20 @@ with folder.writing(Path(sys.argv[2]), force=False, notes=notes) as out, scratch
     assert verify(store).notes == ()
 
 
+def test_store_gc_removes_no_folder_that_a_person_made(
+    linear: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    made = [temporary / name for name in ("sdc-work-2026", "sdc-kills-k3j_x9", "sdc-weights-ab12cd34", "sdc", "scratch")]
+    for path in made:
+        path.mkdir(parents=True)
+        (path / "results.csv").write_text("x")
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    assert verify(linear.world.store).notes == ()
+    upkeep.gc(linear.world.store, grace_s=0)
+    assert sorted(temporary.iterdir()) == sorted(made)
+
+
 def test_a_note_in_a_store_removes_nothing_else(linear: Trained, tmp_path: Path) -> None:
     store, mine = linear.world.store, tmp_path / "mine"
     mine.mkdir()
