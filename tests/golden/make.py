@@ -1,7 +1,7 @@
 """Makes the golden store anew: `python tests/golden/make.py`, where a VERSION was raised on purpose, and only then.
 
-The commands of `chain.json` run in an empty folder; beside them stand the keys that they print. `store.duckdb.xz` is the
-store that they leave, without its replies. `tests/e2e/test_golden.py` says what both are for.
+The commands of `chain.json` run in an empty folder; beside them stand the keys that they print. `store.duckdb.xz` is
+the store that they leave, without its replies. `tests/e2e/test_golden.py` says what both are for.
 """
 
 import json
