@@ -97,4 +97,4 @@ wheel:
 
 # Train the pocket models again: DATA is a folder in the layout of the paper's data.
 pocket DATA *OPTIONS:
-    python -m sdc.pipelines.pocket.build {{ DATA }} {{ OPTIONS }}
+    python -m sdc.pipelines.pocket.training.build {{ DATA }} {{ OPTIONS }}

@@ -26,9 +26,10 @@ HERE = Path(__file__).resolve().parents[1]
 def child(store: Path, data: Path | None, name: str) -> None:
     """Prints, as JSON, the seconds of each measure of a card and its figures; with `data` it only fills the store."""
     from sdc.cache.store import Store
-    from sdc.pipelines import card, report_data
     from sdc.pipelines import data as data_stage
-    from sdc.pipelines.card.formats import as_json
+    from sdc.pipelines.report import card
+    from sdc.pipelines.report import data as report_data
+    from sdc.pipelines.report.card.formats import as_json
     from sdc.pipelines.stage import Context
 
     import_libraries()

@@ -20,9 +20,8 @@ import time
 import torch
 import transformers
 
-from sdc.pipelines.students import loop
-from sdc.pipelines.students.classifier import Classifier, attention_of, precision_of
-from sdc.pipelines.students.finetune import FinetuneConfig
+from sdc.pipelines.students.finetune import FinetuneConfig, loop
+from sdc.pipelines.students.finetune.classifier import Classifier, attention_of, precision_of
 from sdc.pipelines.students.reproducible import reproducible
 
 XLM_R_LARGE = {

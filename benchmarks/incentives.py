@@ -25,7 +25,7 @@ from sdc.pipelines.cells import Cell
 from sdc.pipelines.data import DataConfig
 from sdc.pipelines.engines.models import POCKET, TEACHER
 from sdc.pipelines.engines.options import EngineOptions
-from sdc.pipelines.incentives import AUTO, INCENTIVES, NONE
+from sdc.pipelines.gen.incentives import AUTO, INCENTIVES, NONE
 from sdc.pipelines.stage import Context
 
 

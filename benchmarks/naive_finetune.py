@@ -38,7 +38,7 @@ from sdc.cache.store import Store
 from sdc.pipelines import tasks
 from sdc.pipelines.engines import models
 from sdc.pipelines.metrics.interval import mean_interval
-from sdc.pipelines.selection import STRATEGIES
+from sdc.pipelines.sample.strategies import STRATEGIES
 from sdc.pipelines.students import schedule
 from sdc.pipelines.students.finetune import FinetuneConfig, FinetuneStudent
 from sdc.pipelines.students.protocol import Seeds

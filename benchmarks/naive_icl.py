@@ -31,8 +31,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from sdc.cache.store import Store
 from sdc.pipelines import prompts, tasks
 from sdc.pipelines.engines import answers, models, open_asker
+from sdc.pipelines.engines.local.transformers import TransformersEngine
 from sdc.pipelines.engines.protocol import Call, Reply
-from sdc.pipelines.engines.transformers import TransformersEngine
 from sdc.pipelines.stage import Context
 
 NEW_TOKENS, SHOTS = 20, 2

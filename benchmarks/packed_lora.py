@@ -28,14 +28,14 @@ import transformers
 from sdc.cache.store import Store
 from sdc.pipelines import tasks
 from sdc.pipelines.engines import models
-from sdc.pipelines.students import pack_size
-from sdc.pipelines.students.instruct import Instructions, Row
 from sdc.pipelines.students.lora import LoraConfig
-from sdc.pipelines.students.packed import Pack
-from sdc.pipelines.students.packed_layers import Adapters
-from sdc.pipelines.students.packed_passes import Passes
-from sdc.pipelines.students.packed_run import PackedRun
-from sdc.pipelines.students.tuned import TunedEngine
+from sdc.pipelines.students.lora import size as pack_size
+from sdc.pipelines.students.lora.instruct import Instructions, Row
+from sdc.pipelines.students.lora.layers import Adapters
+from sdc.pipelines.students.lora.pack import Pack
+from sdc.pipelines.students.lora.passes import Passes
+from sdc.pipelines.students.lora.run import PackedRun
+from sdc.pipelines.students.lora.tuned import TunedEngine
 
 LLAMA_8B = {
     "vocab_size": 128256, "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32,

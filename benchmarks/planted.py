@@ -34,7 +34,7 @@ from sdc.pipelines.cells import Cell
 from sdc.pipelines.data import DataConfig
 from sdc.pipelines.engines import models
 from sdc.pipelines.judge import JudgeConfig
-from sdc.pipelines.pocket.texts import LANGUAGES, TASKS
+from sdc.pipelines.pocket.training.texts import LANGUAGES, TASKS
 from sdc.pipelines.stage import Context
 
 TARGET = 0.9

@@ -16,9 +16,9 @@ from typing import Any
 from sdc.pipelines import tasks
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines.models import POCKET
-from sdc.pipelines.pocket.texts import held_out
-from sdc.pipelines.similarity import Index
+from sdc.pipelines.pocket.training.texts import held_out
 from sdc.pipelines.tasks import languages
+from sdc.pipelines.text.similarity import Index
 
 #: Probabilities of the true and of a swapped label, by the linear model of the human rows.
 CLEAR, PLAINLY_WRONG = 0.9, 0.02

@@ -20,9 +20,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import sdc.pipelines.pocket
 from sdc.cache.store import Artifact, Store
 from sdc.pipelines import tasks
-from sdc.pipelines.pocket.build import SAMPLING
-from sdc.pipelines.pocket.card import write_card
-from sdc.pipelines.pocket.texts import LANGUAGES, TASKS
+from sdc.pipelines.pocket.training.build import SAMPLING
+from sdc.pipelines.pocket.training.card import write_card
+from sdc.pipelines.pocket.training.texts import LANGUAGES, TASKS
 
 
 def measured(path: Path, data: Path, *, task: str, lang: str, per_label: int, seed: int) -> dict[str, Any]:

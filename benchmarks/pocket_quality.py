@@ -26,9 +26,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 import sdc.pipelines.pocket
 from sdc.pipelines import prompts
-from sdc.pipelines.pocket.build import SAMPLING
-from sdc.pipelines.pocket.corpus import BAD_KINDS, Corpus
-from sdc.pipelines.pocket.texts import LANGUAGES, TASKS, Pool, load_pools
+from sdc.pipelines.pocket.training.build import SAMPLING
+from sdc.pipelines.pocket.training.corpus import BAD_KINDS, Corpus
+from sdc.pipelines.pocket.training.texts import LANGUAGES, TASKS, Pool, load_pools
 from sdc.pipelines.tasks import Task
 
 NUM_SEEDS = 10

@@ -1,7 +1,7 @@
 """What is to be said of stale artifacts: what was replaced under them, and the commands that make them again.
 
 Here: words, and the order of commands. Not here: what is stale (`freshness.py`), who refuses it
-(`pipelines/lineage.py`).
+(`pipelines/records/lineage.py`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence

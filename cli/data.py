@@ -9,10 +9,12 @@ import typer
 from sdc.cache.counted import counted
 from sdc.cli import data_show, options, render
 from sdc.errors import UsageError
-from sdc.pipelines import cells, data_tables, lineage
+from sdc.pipelines import cells
 from sdc.pipelines import data as stage
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.data_files import Format
+from sdc.pipelines.data import tables
+from sdc.pipelines.data.files import Format
+from sdc.pipelines.records import lineage
 from sdc.pipelines.stage import Context, Outcome
 
 DropLeaksOption = Annotated[
@@ -74,7 +76,7 @@ def add(
     """Take in files of labelled examples, or the paper's whole data folder."""
     context = options.context(store, force=force)
     form = Format(
-        delimiter=None if delimiter is None else data_tables.named(delimiter),
+        delimiter=None if delimiter is None else tables.named(delimiter),
         quoting=quoting,
         header=header,
         encoding=encoding,

@@ -5,8 +5,9 @@ from typing import Any
 
 from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
-from sdc.pipelines import cells, data_profile
-from sdc.pipelines.data_profile import Profile
+from sdc.pipelines import cells
+from sdc.pipelines.data import profile as data_profile
+from sdc.pipelines.data.profile import Profile
 from sdc.pipelines.tasks import languages
 from sdc.pipelines.text.visible import as_json as json_text
 

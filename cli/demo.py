@@ -8,9 +8,9 @@ import typer
 from sdc.cli import options, render
 from sdc.cli.report import report as show_report
 from sdc.pipelines import cells, presets
-from sdc.pipelines import demo as chain
-from sdc.pipelines.demo import DemoConfig
 from sdc.pipelines.engines import models
+from sdc.pipelines.run import demo as chain
+from sdc.pipelines.run.demo import DemoConfig
 
 _STORE = Path(".sdc-demo/store.duckdb")
 

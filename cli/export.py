@@ -7,8 +7,8 @@ import typer
 
 from sdc.cli import options, render
 from sdc.pipelines import export as stage
-from sdc.pipelines import run_record
 from sdc.pipelines.export import ExportConfig
+from sdc.pipelines.records import run_record
 from sdc.pipelines.text.visible import as_json as json_text
 
 

@@ -10,14 +10,15 @@ from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
 from sdc.errors import UsageError
 from sdc.pipelines import gen as stage
-from sdc.pipelines import lineage, presets
-from sdc.pipelines import until_accepted as turns
+from sdc.pipelines import presets
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models
 from sdc.pipelines.gen import GenConfig
 from sdc.pipelines.judge import JudgeConfig
+from sdc.pipelines.records import lineage
+from sdc.pipelines.run import until_accepted as turns
+from sdc.pipelines.run.until_accepted import Round
 from sdc.pipelines.stage import Context, Outcome
-from sdc.pipelines.until_accepted import Round
 
 
 def gen(

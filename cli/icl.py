@@ -9,9 +9,11 @@ from sdc.cache.counted import counted
 from sdc.cli import incomplete, options, render
 from sdc.errors import UsageError
 from sdc.pipelines import icl as stage
-from sdc.pipelines import icl_room, lineage, presets
-from sdc.pipelines.draws import Draw, check_source, draws_of
+from sdc.pipelines import presets
 from sdc.pipelines.engines import models
+from sdc.pipelines.icl import room
+from sdc.pipelines.records import lineage
+from sdc.pipelines.records.draws import Draw, check_source, draws_of
 
 
 def icl(
@@ -84,7 +86,7 @@ def icl(
                 draws: list[Draw] = []
                 if config.uses_draws:
                     drawn = artifact or lineage.newest_sample(context, cell, source=source)
-                    draws, too_small = icl_room.fitting(context, config, cell, draws_of(context, drawn, sizes=wanted))
+                    draws, too_small = room.fitting(context, config, cell, draws_of(context, drawn, sizes=wanted))
                     for error in too_small:
                         doing.lacks(cell, error)
                     if not draws:

@@ -9,9 +9,10 @@ import typer
 from sdc.cache.counted import counted
 from sdc.cli import incomplete, options, render, review
 from sdc.pipelines import judge as stage
-from sdc.pipelines import lineage, presets
+from sdc.pipelines import presets
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models
+from sdc.pipelines.records import lineage
 from sdc.pipelines.stage import Outcome
 
 #: Who is compared in the summary's `agreement`.

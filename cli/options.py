@@ -16,10 +16,11 @@ from sdc.cache.key import check_prefix
 from sdc.cache.store import Artifact, Store
 from sdc.cli.render import note, progress
 from sdc.errors import UsageError
-from sdc.pipelines import cells, lineage
+from sdc.pipelines import cells
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines.budget import Budget, load_prices
 from sdc.pipelines.engines.options import EngineOptions
+from sdc.pipelines.records import lineage
 from sdc.pipelines.stage import Context
 
 LangOption = Annotated[

@@ -14,10 +14,10 @@ import typer
 from sdc.cache.counted import counted
 from sdc.cli import options, render
 from sdc.errors import DataError, UsageError
-from sdc.pipelines import exported, predict_formats, predict_input, predictors, run_record
 from sdc.pipelines import predict as stage
-from sdc.pipelines.predict import Prediction
-from sdc.pipelines.predictors import Predictor
+from sdc.pipelines.predict import Prediction, exported, formats, input, predictors
+from sdc.pipelines.predict.predictors import Predictor
+from sdc.pipelines.records import run_record
 from sdc.pipelines.stage import Context
 from sdc.pipelines.text import files
 
@@ -64,22 +64,22 @@ def predict(
     Labels and probabilities are written to stdout as soon as a batch is read, so that a pipe of any length takes no
     more memory. A row without a usable text has no label, and the reason.
     """
-    predict_formats.check(output)
+    formats.check(output)
     if (run is None) == (model is None):
         raise UsageError("say what classifies", fix="give --run KEY, or --model FOLDER that `sdc export` wrote")
     context = options.context(store, engine=options.how(engine, server, engine_arg, None))
     where = "stdin" if file in (None, "-") else str(file)
-    kind = predict_input.kind(None if where == "stdin" else where, input_format)
+    kind = input.kind(None if where == "stdin" else where, input_format)
     with ExitStack() as stack:
         stream = stack.enter_context(_opened(file))
-        rows = predict_input.rows(stream, kind=kind, where=where, text_column=text_column)
+        rows = input.rows(stream, kind=kind, where=where, text_column=text_column)
         first = list(islice(rows, 1))  # a wrong column or a binary file is told before weights are made
         predictor = stack.enter_context(
             _predictor(context, run, model, onnx=onnx, base=base, keep_weights=keep_weights)
         )
         seen: Counter[str | None] = Counter()
         batches = _counted(stage.run(predictor, chain(first, rows), batch_rows=batch_rows), seen)
-        for text in predict_formats.write(batches, predictor.task, output, csv_safe=csv_safe):
+        for text in formats.write(batches, predictor.task, output, csv_safe=csv_safe):
             render.data(text)
             sys.stdout.flush()
     lost = seen.total() - seen[None]

@@ -9,8 +9,11 @@ from typer.core import TyperGroup
 from sdc.cache.store import Artifact
 from sdc.cli import flags, incomplete, options, render, report_data
 from sdc.errors import UsageError
-from sdc.pipelines import cells, lineage, report_audit, report_formats
+from sdc.pipelines import cells
 from sdc.pipelines import report as stage
+from sdc.pipelines.records import lineage
+from sdc.pipelines.report import audit as report_audit
+from sdc.pipelines.report import formats
 from sdc.pipelines.stage import Context
 
 
@@ -86,9 +89,9 @@ def report(
         else:
             rows = stage.run(context, config, evals=evals, wanted=wanted)
             if output in ("csv", "json"):
-                _write(report_formats.records(rows), output, csv_safe=csv_safe)
+                _write(formats.records(rows), output, csv_safe=csv_safe)
             else:
-                _show(report_formats.for_people(rows, aggregated=bool(parts)), output, csv_safe=csv_safe)
+                _show(formats.for_people(rows, aggregated=bool(parts)), output, csv_safe=csv_safe)
         for cell, error in [] if evals else stage.lacking(context, wanted or [], langs=bool(lang), tasks=bool(task)):
             doing.lacks(cell, error)
 
@@ -113,15 +116,15 @@ def _cells(
     return found
 
 
-def _show(table: report_formats.Table, output: str, *, csv_safe: bool) -> None:
+def _show(table: formats.Table, output: str, *, csv_safe: bool) -> None:
     if output == "table":
         render.table(table.columns, table.rows, title=table.title)
     elif output in ("csv", "json"):
         _write([dict(zip(table.columns, row, strict=True)) for row in table.rows], output, csv_safe=csv_safe)
     else:
-        text = report_formats.markdown(table) if output == "md" else report_formats.latex(table)
+        text = formats.markdown(table) if output == "md" else formats.latex(table)
         render.data(text)
 
 
 def _write(records: Sequence[dict[str, Any]], output: str, *, csv_safe: bool) -> None:
-    render.data(report_formats.as_csv(records, safe=csv_safe) if output == "csv" else report_formats.as_json(records))
+    render.data(formats.as_csv(records, safe=csv_safe) if output == "csv" else formats.as_json(records))

@@ -11,8 +11,8 @@ from sdc.errors import DataError, UsageError
 from sdc.pipelines.text import files
 
 if TYPE_CHECKING:  # a dozen modules: `sdc --help` must not load them
-    from sdc.pipelines.card import Card
-    from sdc.pipelines.card.conditions import Condition
+    from sdc.pipelines.report.card import Card
+    from sdc.pipelines.report.card.conditions import Condition
 
 
 def data(
@@ -35,8 +35,8 @@ def data(
 
     KEYs are generations or judgements. Without keys: the newest of each cell, of --lang and --task if given.
     """
-    from sdc.pipelines import report_data
-    from sdc.pipelines.card import conditions
+    from sdc.pipelines.report import data as report_data
+    from sdc.pipelines.report.card import conditions
 
     asked, form = conditions.parse(fail_on or []), _format(output, out)
     context = options.context(store)
@@ -64,7 +64,7 @@ def _format(output: str | None, out: Path | None) -> str:
     Raises:
         UsageError: There is no such format, or the file cannot be there.
     """
-    from sdc.pipelines.report_data import FORMATS
+    from sdc.pipelines.report.data import FORMATS
 
     form = output or ((out.suffix.lstrip(".").lower() or "md") if out is not None else "table")
     if form not in FORMATS:
@@ -80,7 +80,7 @@ def _format(output: str | None, out: Path | None) -> str:
 
 def _tables(cards: "Sequence[Card]") -> None:
     """Draws the one card in full, or of several a row each."""
-    from sdc.pipelines.card import formats
+    from sdc.pipelines.report.card import formats
 
     tables = [formats.figures_table(cards[0]), formats.labels_table(cards[0])]
     tables += [formats.rejected_table(cards[0])] if cards[0].examples.get("rejected") else []
@@ -94,7 +94,7 @@ def _tables(cards: "Sequence[Card]") -> None:
 
 
 def _as_text(cards: "Sequence[Card]", form: str) -> str:
-    from sdc.pipelines.card import formats, page
+    from sdc.pipelines.report.card import formats, page
 
     return {"md": formats.as_markdown, "json": formats.as_json, "html": page.as_html}[form](cards)
 
@@ -114,7 +114,7 @@ def _write(text: str, out: Path | None) -> None:
 
 def _fail_on(asked: "Sequence[Condition]", cards: "Sequence[Card]", doing: incomplete.Cells) -> None:
     """Says which conditions hold: the command ends with the exit code of bad data if any does."""
-    from sdc.pipelines.card import formats
+    from sdc.pipelines.report.card import formats
 
     for card in cards:
         for condition in asked:

@@ -11,7 +11,8 @@ from typing import Any
 from sdc.cache.counted import counted
 from sdc.cli import options, render
 from sdc.errors import UsageError
-from sdc.pipelines import cells, lineage, stage
+from sdc.pipelines import cells, stage
+from sdc.pipelines.records import lineage
 from sdc.pipelines.review import form, judgement, page
 from sdc.pipelines.review import sheet as review_sheet
 from sdc.pipelines.stage import Context, Outcome

@@ -7,9 +7,10 @@ import typer
 from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
 from sdc.errors import DataError, UsageError
-from sdc.pipelines import lineage, presets
+from sdc.pipelines import presets
 from sdc.pipelines import sample as stage
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.records import lineage
 from sdc.pipelines.stage import Context, are_there
 
 

@@ -10,14 +10,15 @@ from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
 from sdc.errors import DataError, UsageError
-from sdc.pipelines import lineage, presets, students, tune
+from sdc.pipelines import presets, students
 from sdc.pipelines import train as stage
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.draws import Draw, check_source, draws_of
+from sdc.pipelines.records import lineage
+from sdc.pipelines.records.draws import Draw, check_source, draws_of
 from sdc.pipelines.stage import Context
-from sdc.pipelines.students import FinetuneConfig, space
-from sdc.pipelines.train import TrainConfig
-from sdc.pipelines.tune import Group, TuneConfig
+from sdc.pipelines.students import FinetuneConfig
+from sdc.pipelines.train import TrainConfig, space, tune
+from sdc.pipelines.train.tune import Group, TuneConfig
 
 _MOST_SEED = 2**31 - 1  # as of the seeds that are derived
 

@@ -213,11 +213,8 @@ def _models(store: Store) -> list[Finding]:
 def _engines() -> list[Finding]:
     found = []
     for name, distributions in _ENGINES.items():
-        written = (Path(models.__file__).parent / f"{name}.py").is_file()
         installed = any(_version(distribution) for distribution in distributions)
-        if not written:
-            value, fix = "not part of this version of sdc", ""
-        elif installed:
+        if installed:
             value, fix = "available", ""
         else:
             value, fix = "not installed", _OPTIONAL.get(name, f"pip install {distributions[0]}")

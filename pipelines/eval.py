@@ -16,9 +16,10 @@ from sdc.cache.counted import counted
 from sdc.cache.key import digest
 from sdc.cache.store import Artifact, Rows
 from sdc.errors import DataError, UsageError
-from sdc.pipelines import lineage, metrics, readers, runs, stage
+from sdc.pipelines import metrics, readers, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.metrics.interval import Estimate
+from sdc.pipelines.records import lineage, runs
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.tasks import Task
 

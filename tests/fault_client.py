@@ -6,7 +6,7 @@ from typing import Any
 from fault_server import FaultServer
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.openai import OpenaiEngine
-from sdc.pipelines.engines.openai_tries import Backoff
+from sdc.pipelines.engines.openai.tries import Backoff
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.engines.protocol import Call, Reply
 

@@ -14,10 +14,10 @@ import torch
 import transformers
 from torch.nn import functional
 
-from sdc.pipelines.students.instruct import Row
 from sdc.pipelines.students.lora import LoraConfig
-from sdc.pipelines.students.packed_layers import Adapters, kept_inputs
-from sdc.pipelines.students.packed_run import PackedRun
+from sdc.pipelines.students.lora.instruct import Row
+from sdc.pipelines.students.lora.layers import Adapters, kept_inputs
+from sdc.pipelines.students.lora.run import PackedRun
 
 
 @dataclass(kw_only=True)

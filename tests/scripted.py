@@ -16,12 +16,12 @@ from sdc.cache.key import digest
 from sdc.cache.store import Artifact, Store
 from sdc.pipelines import gen, tasks
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.engines import transformers
+from sdc.pipelines.engines.local import transformers
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.engines.protocol import Call, Engine, Reply
 from sdc.pipelines.gen import GenConfig
-from sdc.pipelines.judge_llm import SPELLINGS
+from sdc.pipelines.judge.llm import SPELLINGS
 from sdc.pipelines.stage import Context, Outcome, plan
 from sdc.pipelines.tasks import languages
 

@@ -13,9 +13,9 @@ import pytest
 from sdc.pipelines import tasks
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.judge import JudgeConfig
-from sdc.pipelines.pocket import texts
-from sdc.pipelines.similarity import jaccard, shingles
+from sdc.pipelines.pocket.training import texts
 from sdc.pipelines.tasks import languages
+from sdc.pipelines.text.similarity import jaccard, shingles
 
 ROOT = Path(__file__).parent.parent
 

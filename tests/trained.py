@@ -11,10 +11,11 @@ from typing import Any
 from scripted import World, add_data, add_import, small_task, world
 from sdc.cache.store import Artifact, Store
 from sdc.pipelines import eval as evaluation
-from sdc.pipelines import run_record, sample, train
-from sdc.pipelines.draws import draws_of
+from sdc.pipelines import sample, train
 from sdc.pipelines.eval import EvalConfig
-from sdc.pipelines.run_record import RunRecord
+from sdc.pipelines.records import run_record
+from sdc.pipelines.records.draws import draws_of
+from sdc.pipelines.records.run_record import RunRecord
 from sdc.pipelines.sample import SampleConfig
 from sdc.pipelines.students import StudentConfig
 from sdc.pipelines.tasks import Task

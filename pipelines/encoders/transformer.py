@@ -36,7 +36,7 @@ class TransformerEncoder:
     def __init__(self, model: Model, *, prefix: str, pooling: str, max_length: int) -> None:
         import torch
 
-        from sdc.pipelines.students import classifier
+        from sdc.pipelines.students.finetune import classifier
 
         self._name, self._prefix, self._pooling = model.name, prefix, pooling
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -57,7 +57,7 @@ class TransformerEncoder:
         """
         import numpy as np
 
-        from sdc.pipelines.students import classifier
+        from sdc.pipelines.students.finetune import classifier
 
         rows = classifier.encode(self._tokenizer, [self._prefix + text for text in texts], self._limit)
         vectors_NE = np.empty((len(rows), self.dim), dtype=np.float32)

@@ -89,7 +89,7 @@ def load(name: str, model: Model, options: EngineOptions) -> "Engine":
         from sdc.pipelines.engines import openai
 
         return openai.OpenaiEngine(model, options=options)
-    from sdc.pipelines.engines import transformers
+    from sdc.pipelines.engines.local import transformers
 
     if not transformers.available():
         raise EngineError("torch and transformers are not installed", fix="install sdc with its dependencies")

@@ -2,7 +2,7 @@
 
 Merged and unmerged outputs are compared each time: an adapter on weights that two layers share (embeddings and output
 layer) would change both when it is merged, so the layers get weights of their own first. Not here: networks
-(`networks.py`), finding adapters (`models.py`, `trained.py`), training (`students/packed.py`).
+(`networks.py`), finding adapters (`models.py`, `trained.py`), training (`students/lora/pack.py`).
 
 Shape letters: B probes, T tokens of each, V vocabulary.
 """

@@ -58,7 +58,7 @@ class EngineOptions:
         if not 0 < self.timeout_s < float("inf"):
             raise UsageError(f"timeout_s {self.timeout_s} is no time", "--engine-arg timeout_s", "give it in seconds")
         if self.server is not None and not _is_url(self.server):
-            from sdc.pipelines.engines.openai_secrets import scrub  # not at start-up
+            from sdc.pipelines.engines.openai.secrets import scrub
 
             raise UsageError(f"{scrub(self.server)!r} is no URL", "--server", "give it as http://host:port/v1")
 

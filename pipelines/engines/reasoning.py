@@ -1,7 +1,7 @@
 """Reasoning models: what a model thinks before it answers is split from its answer, here and nowhere else.
 
 Here: the tags of many families, in a whole reply, an unfinished one, and one whose prompt opened the thought; what a
-reply without an answer becomes. Not here: fields in which servers send it apart (`openai_chat.py`).
+reply without an answer becomes. Not here: fields in which servers send it apart (`engines/openai/chat.py`).
 """
 
 import re

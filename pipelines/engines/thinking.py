@@ -1,7 +1,7 @@
 """The reasoning switch of a model's chat template, and thoughts that the template opens or special tokens mark.
 
 Here: turning reasoning off on this machine, closing an open thought before an answer is scored, decoding with the
-marks of reasoning. Not here: splitting reasoning off (`reasoning.py`), what servers are told (`openai_chat.py`).
+marks of reasoning. Not here: splitting reasoning off (`reasoning.py`), what servers are told (`openai/chat.py`).
 """
 
 import re

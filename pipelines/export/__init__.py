@@ -12,9 +12,9 @@ from typing import Any
 
 from sdc import __version__
 from sdc.errors import UsageError
-from sdc.pipelines import exported, weights
 from sdc.pipelines.export import card, facts, folder, there
-from sdc.pipelines.run_record import RunRecord
+from sdc.pipelines.predict import exported, weights
+from sdc.pipelines.records.run_record import RunRecord
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import STUDENTS, StudentConfig
 

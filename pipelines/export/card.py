@@ -15,7 +15,7 @@ from sdc.errors import UsageError
 from sdc.pipelines.export import command, licences
 from sdc.pipelines.export.facts import Facts
 from sdc.pipelines.metrics.interval import Estimate
-from sdc.pipelines.report_formats import escape_markdown as md
+from sdc.pipelines.report.formats import escape_markdown as md
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import StudentConfig
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sdc.cache.store import Artifact
 from sdc.pipelines.metrics.interval import Estimate
-from sdc.pipelines.run_record import RunRecord
+from sdc.pipelines.records.run_record import RunRecord
 from sdc.pipelines.stage import Context
 
 #: Stages whose work costs energy: if one of them is unknown, so is the sum.

@@ -12,7 +12,7 @@ from typing import Any
 from sdc.cache.store import Store
 from sdc.errors import SdcError
 from sdc.pipelines.engines import hub, models
-from sdc.pipelines.run_record import base_model
+from sdc.pipelines.records.run_record import base_model
 
 UNKNOWN = "unknown"
 _FRONT = re.compile(r"\A---\n(.*?)^---$", re.MULTILINE | re.DOTALL)

@@ -1,6 +1,7 @@
 """ONNX forms of a fine-tuned classifier, each measured on the test rows of its run.
 
-Here: fp32, int8, and how far their labels agree with the stored ones. Not here: running them (`students/onnx.py`).
+Here: fp32, int8, and how far their labels agree with the stored ones. Not here: running them
+(`students/finetune/onnx.py`).
 """
 
 import json
@@ -15,13 +16,13 @@ from typing import Any
 
 from sdc.cache.counted import counted
 from sdc.errors import DataError, EngineError, UsageError
-from sdc.pipelines import weights
-from sdc.pipelines.examples import rows_by_hash
+from sdc.pipelines.predict import weights
 from sdc.pipelines.readers import scores as scores_reader
-from sdc.pipelines.run_record import RunRecord
+from sdc.pipelines.records.examples import rows_by_hash
+from sdc.pipelines.records.run_record import RunRecord
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import STUDENTS
-from sdc.pipelines.students import onnx as form
+from sdc.pipelines.students.finetune import onnx as form
 
 #: The agreement with fp32 that an int8 form should have on the run's training rows; recipes are tried until one has it.
 WANTED = 0.99

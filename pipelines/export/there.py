@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sdc.cache.key import file_digest
-from sdc.pipelines import exported
+from sdc.pipelines.predict import exported
 
 #: In `sdc.json`: name -> sha256 of every other file of the folder.
 FILES = "files"

@@ -1,7 +1,7 @@
 """duplicate: nearly the same as a text that was accepted before it in the same generation."""
 
 from sdc.pipelines.gates.reference import Reference
-from sdc.pipelines.similarity import Index
+from sdc.pipelines.text.similarity import Index
 
 #: The least similarity that makes a duplicate, 0 to 1.
 THRESHOLD = 0.8

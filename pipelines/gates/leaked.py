@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from sdc.pipelines.gates.reference import Reference
-from sdc.pipelines.similarity import Index
+from sdc.pipelines.text.similarity import Index
 
 #: The least similarity that makes a copy, 0 to 1.
 THRESHOLD = 0.8

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.similarity import frequencies, known
-from sdc.pipelines.similarity_many import Known
+from sdc.pipelines.text.similarity import frequencies, known
+from sdc.pipelines.text.similarity_many import Known
 
 #: More human rows teach nothing that changes a limit.
 _MAX_ROWS = 2000

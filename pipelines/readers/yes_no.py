@@ -1,6 +1,6 @@
 """The yes/no reader: what a judge said in words, for engines that give no probabilities.
 
-Here: reading one reply. Not here: the readers of labels, votes and thresholds (`judge_llm.py`).
+Here: reading one reply. Not here: the readers of labels, votes and thresholds (`judge/llm.py`).
 """
 
 import re

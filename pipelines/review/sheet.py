@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from sdc.cache.key import derive_seed, digest
 from sdc.cache.store import Artifact
 from sdc.errors import DataError, UsageError
-from sdc.pipelines import lineage
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.records import lineage
 from sdc.pipelines.review import FORMAT, VERSION
 from sdc.pipelines.stage import Context
 

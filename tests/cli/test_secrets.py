@@ -13,7 +13,7 @@ from fault_server import OK, FaultServer
 from scripted import World, add_data, add_import, unlike_any, world
 from sdc.cache.store import Store
 from sdc.pipelines import tasks
-from sdc.pipelines.engines.openai_secrets import scrub
+from sdc.pipelines.engines.openai.secrets import scrub
 
 KEY = "sk-Proj/9+aB7cD3eF5gH1iJ&kLmN"
 CELL = ("--lang", "en", "--task", "sentiment")

@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 
 from sdc.errors import DataError, UsageError
-from sdc.pipelines import data_columns, data_rows, tasks
-from sdc.pipelines.data_columns import Columns
-from sdc.pipelines.data_files import Frame, Record
-from sdc.pipelines.data_labels import Labels
+from sdc.pipelines import tasks
+from sdc.pipelines.data import columns as data_columns
+from sdc.pipelines.data import rows as data_rows
+from sdc.pipelines.data.columns import Columns
+from sdc.pipelines.data.files import Frame, Record
+from sdc.pipelines.data.labels import Labels
 
 TOPIC = tasks.load("topic")
 

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sdc.errors import DataError
-from sdc.pipelines.data_files import read
+from sdc.pipelines.data.files import read
 
 _CELLS = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=30)
 

@@ -9,8 +9,9 @@ import pytest
 
 from sdc.cache.store import Store
 from sdc.errors import DataError
-from sdc.pipelines import data, data_hub
+from sdc.pipelines import data
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.data import hub
 from sdc.pipelines.stage import Context
 from sdc.pipelines.tasks import languages, load
 
@@ -31,11 +32,11 @@ def _cell(task: str, lang: str = "te") -> Cell:
 
 
 def test_sources() -> None:
-    assert str(data_hub.source_for(_cell("topic"))) == "Davlan/sib200 (tel_Telu)"
-    assert str(data_hub.source_for(_cell("intent", "sw"))) == "mteb/amazon_massive_intent (sw)"
-    assert str(data_hub.source_for(_cell("sentiment", "az"))) == "DGurgurov/azerbaijani_sa"
+    assert str(hub.source_for(_cell("topic"))) == "Davlan/sib200 (tel_Telu)"
+    assert str(hub.source_for(_cell("intent", "sw"))) == "mteb/amazon_massive_intent (sw)"
+    assert str(hub.source_for(_cell("sentiment", "az"))) == "DGurgurov/azerbaijani_sa"
     with pytest.raises(DataError, match=r"not on the hub; take train\.En\.csv"):
-        data_hub.source_for(_cell("sarcasm", "en"))
+        hub.source_for(_cell("sarcasm", "en"))
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def test_sources() -> None:
     ],
 )  # fmt: skip
 def test_flores_codes(tag: str, code: str) -> None:
-    assert data_hub.source_for(_cell("topic", tag)).config == code
+    assert hub.source_for(_cell("topic", tag)).config == code
 
 
 def test_without_network_one_clear_line_at_once(context: Context) -> None:

@@ -8,10 +8,11 @@ import pytest
 
 from sdc.cache.store import Store
 from sdc.errors import DataError, SdcError, UsageError
-from sdc.pipelines import data, data_labels, tasks
+from sdc.pipelines import data, tasks
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.data import DataConfig
-from sdc.pipelines.data_labels import Labels
+from sdc.pipelines.data import labels as data_labels
+from sdc.pipelines.data.labels import Labels
 from sdc.pipelines.stage import Context
 from sdc.pipelines.tasks import Task, languages
 

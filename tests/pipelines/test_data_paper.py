@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from sdc.cache.store import Store
-from sdc.pipelines import data, data_profile
+from sdc.pipelines import data
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.data import profile as data_profile
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.tasks import languages, load
 

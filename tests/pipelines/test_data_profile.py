@@ -6,9 +6,10 @@ import pytest
 
 from sdc.cache.store import Store
 from sdc.errors import DataError
-from sdc.pipelines import data, data_profile
+from sdc.pipelines import data
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.data import DataConfig
+from sdc.pipelines.data import profile as data_profile
 from sdc.pipelines.stage import Context
 from sdc.pipelines.tasks import languages, load
 

@@ -7,9 +7,11 @@ import pytest
 
 from sdc.cache.store import Artifact, Store
 from sdc.errors import DataError, UsageError
-from sdc.pipelines import data, data_profile, leaks, lineage
+from sdc.pipelines import data
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.data import DataConfig
+from sdc.pipelines.data import profile as data_profile
+from sdc.pipelines.records import leaks, lineage
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.tasks import languages, load
 

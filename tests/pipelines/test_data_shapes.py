@@ -11,7 +11,7 @@ from sdc.errors import DataError, SdcError, UsageError
 from sdc.pipelines import data
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.data import DataConfig
-from sdc.pipelines.data_files import Format
+from sdc.pipelines.data.files import Format
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.tasks import languages, load
 

@@ -20,13 +20,13 @@ from sdc.cache import scratch, upkeep
 from sdc.cache.key import recipe_key
 from sdc.cache.verify import verify
 from sdc.errors import DataError, EngineError, SdcError, StoreError, UsageError
-from sdc.pipelines import export, exported, predictors, tasks
+from sdc.pipelines import export, tasks
 from sdc.pipelines.engines import models
 from sdc.pipelines.export import ExportConfig, card
 from sdc.pipelines.export import onnx as onnx_forms
-from sdc.pipelines.predict import softmax
+from sdc.pipelines.predict import exported, predictors, softmax
 from sdc.pipelines.students import FinetuneConfig, LinearConfig, LoraConfig
-from sdc.pipelines.students import onnx as form
+from sdc.pipelines.students.finetune import onnx as form
 from trained import Trained
 
 
@@ -549,7 +549,7 @@ def test_store_gc_removes_no_folder_that_a_person_made(
     linear: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     temporary = tmp_path / "temporary"
-    made = [temporary / name for name in ("sdc-work-2026", "sdc-kills-k3j_x9", "sdc-weights-ab12cd34", "sdc", "scratch")]
+    made = [temporary / name for name in ("sdc-work-2026", "sdc-kills-k3j_x9", "sdc-weights-ab12cd34", "sdc")]
     for path in made:
         path.mkdir(parents=True)
         (path / "results.csv").write_text("x")

@@ -14,12 +14,12 @@ import pytest
 
 from scripted import EngineDied, ScriptedEngine, World, obliging, unlike_any, world
 from sdc.cache.store import Artifact
-from sdc.pipelines import incentives
 from sdc.pipelines.engines.protocol import Call, Reply
-from sdc.pipelines.incentives import chain, hints, taboo
-from sdc.pipelines.incentives.schedule import SWITCH_BELOW, choose, round_size, window
-from sdc.pipelines.incentives.words import terms
-from sdc.pipelines.saturation import Unseen
+from sdc.pipelines.gen import incentives
+from sdc.pipelines.gen.incentives import chain, hints, taboo
+from sdc.pipelines.gen.incentives.schedule import SWITCH_BELOW, choose, round_size, window
+from sdc.pipelines.gen.incentives.words import terms
+from sdc.pipelines.gen.saturation import Unseen
 
 SEEDS = ("a seed", "another seed", "the third seed")
 THAI = ("ฉันชอบฟังเพลงทุกวัน", "เปิดเพลงให้ฉันหน่อย", "อยากฟังเพลงใหม่")
@@ -33,7 +33,7 @@ def small(tmp_path: Path) -> World:
 
 @pytest.mark.parametrize("name", ["words", "taboo", "hints", "schedule"])
 def test_the_examples_in_the_docstrings(name: str) -> None:
-    assert doctest.testmod(import_module(f"sdc.pipelines.incentives.{name}")).failed == 0
+    assert doctest.testmod(import_module(f"sdc.pipelines.gen.incentives.{name}")).failed == 0
 
 
 # -- words --------------------------------------------------------------------------------------------------------

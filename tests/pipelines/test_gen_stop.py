@@ -9,8 +9,9 @@ import pytest
 
 from scripted import ScriptedEngine, World, obliging, unlike_any, world
 from sdc.errors import EngineError
-from sdc.pipelines import gen, gen_loop
+from sdc.pipelines import gen
 from sdc.pipelines.engines.protocol import Call, Reply
+from sdc.pipelines.gen import loop
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_it_goes_on_as_long_as_there_is_something_to_find(
 
 def test_as_long_as_the_bound_is_above_the_level_a_label_goes_on(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
     ScriptedEngine(from_a_stock(30)).install(monkeypatch)
-    monkeypatch.setattr(gen_loop, "_CALLS_PER_QUOTA", 1)
+    monkeypatch.setattr(loop, "_CALLS_PER_QUOTA", 1)
     for item in small.gen(quota=100, num_texts=10).summary["labels"].values():
         assert (item["calls"], item["stopped"]) == (10, "gave up after 10 calls")
         assert item["gain_at_most"] > 0.05 * 10
@@ -87,7 +88,7 @@ def test_the_emergency_brake_holds_where_the_estimate_sees_a_trickle(
         return "\n---\n".join(new) if call.prompt.startswith("Please create") else obliging(call)
 
     ScriptedEngine(answer).install(monkeypatch)
-    monkeypatch.setattr(gen_loop, "_CALLS_PER_QUOTA", 3)
+    monkeypatch.setattr(loop, "_CALLS_PER_QUOTA", 3)
     made = small.gen(quota=25, num_texts=10)
     for item in made.summary["labels"].values():
         assert (item["calls"], item["stopped"]) == (9, "gave up after 9 calls")

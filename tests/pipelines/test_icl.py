@@ -13,10 +13,10 @@ from scripted import ScriptedEngine, World, add_data, obliging, world
 from sdc.errors import DataError, EngineError, UsageError
 from sdc.pipelines import eval as evaluate
 from sdc.pipelines import icl, sample
-from sdc.pipelines.draws import Draw, draws_of
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.eval import EvalConfig
 from sdc.pipelines.icl import IclConfig
+from sdc.pipelines.records.draws import Draw, draws_of
 from sdc.pipelines.sample import SampleConfig
 
 

@@ -14,12 +14,12 @@ from sdc.cache.store import Artifact
 from sdc.errors import UsageError
 from sdc.pipelines import eval as evaluation
 from sdc.pipelines import icl, report, sample, train
-from sdc.pipelines.draws import Draw, draws_of
 from sdc.pipelines.engines import models
+from sdc.pipelines.engines.local.transformers import TransformersEngine
 from sdc.pipelines.engines.protocol import Call, Reply
-from sdc.pipelines.engines.transformers import TransformersEngine
 from sdc.pipelines.eval import EvalConfig
 from sdc.pipelines.icl import IclConfig
+from sdc.pipelines.records.draws import Draw, draws_of
 from sdc.pipelines.report import ReportConfig
 from sdc.pipelines.sample import SampleConfig
 from sdc.pipelines.students.linear import LinearConfig

@@ -14,7 +14,7 @@ from sdc.errors import DataError, UsageError
 from sdc.pipelines import judge
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.judge import JudgeConfig
-from sdc.pipelines.judge_llm import SPELLINGS
+from sdc.pipelines.judge.llm import SPELLINGS
 from sdc.pipelines.tasks import languages
 
 GOOD = ("The train to the coast leaves early every morning.", "Our doctor says that walking helps the heart a lot.")

@@ -14,7 +14,7 @@ from sdc.errors import EngineError, UsageError
 from sdc.pipelines import gates, judge
 from sdc.pipelines.engines.protocol import NOT_FINITE, Call, Reply
 from sdc.pipelines.judge import JudgeConfig
-from sdc.pipelines.judge_llm import SPELLINGS
+from sdc.pipelines.judge.llm import SPELLINGS
 
 TEXTS = (
     "The train to the coast leaves early every morning.",

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from sdc.cache.store import Artifact, Store
-from sdc.pipelines import gates, leaks
+from sdc.pipelines import gates
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.gates.reference import Reference
-from sdc.pipelines.leaks import Leak
+from sdc.pipelines.records import leaks
+from sdc.pipelines.records.leaks import Leak
 from sdc.pipelines.tasks import languages, load
 
 TRAIN = ["Play some music", "play  SOME music", "Wake me at seven tomorrow morning", "caf\u00e9", "new"]

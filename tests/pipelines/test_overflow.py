@@ -11,10 +11,10 @@ import torch
 from scripted import World, answers, small_task, world
 from sdc.errors import EngineError
 from sdc.pipelines import gen, icl
-from sdc.pipelines.engines.decoding import Choosing
+from sdc.pipelines.engines.local.decoding import Choosing
+from sdc.pipelines.engines.local.transformers import TransformersEngine
 from sdc.pipelines.engines.models import POCKET, Model
 from sdc.pipelines.engines.protocol import UNWRITTEN, Call
-from sdc.pipelines.engines.transformers import TransformersEngine
 from sdc.pipelines.gen import GenConfig
 from sdc.pipelines.icl import IclConfig
 from sdc.pipelines.students.lora import LoraConfig, LoraStudent
@@ -110,7 +110,7 @@ def test_a_tuned_student_failed(folder: Path, here: World) -> None:
 
 
 def _untrained(student: LoraStudent) -> Any:
-    from sdc.pipelines.students.tuned import FittedAdapter
+    from sdc.pipelines.students.lora.tuned import FittedAdapter
 
     engine, instructions = student._loaded()
     return FittedAdapter(

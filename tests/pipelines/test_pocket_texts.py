@@ -8,9 +8,9 @@ import pytest
 from reviews import add_judgement
 from scripted import World, add_import, small_task, world
 from sdc.errors import DataError
-from sdc.pipelines.pocket import texts
-from sdc.pipelines.pocket.corpus import Corpus
-from sdc.pipelines.pocket.texts import Pool
+from sdc.pipelines.pocket.training import texts
+from sdc.pipelines.pocket.training.corpus import Corpus
+from sdc.pipelines.pocket.training.texts import Pool
 
 HUMAN: dict[int, tuple[str, ...]] = {
     0: ("rain falls on the old town", "the wind is cold"),

@@ -12,14 +12,15 @@ import trained
 from scripted import ScriptedEngine, World, never, obliging, small_task, unlike_any, world
 from sdc.cache.store import Artifact
 from sdc.errors import EngineError, StoreError, UsageError
-from sdc.pipelines import icl, predict, predictors, run_record, sample
-from sdc.pipelines.draws import draws_of
+from sdc.pipelines import icl, predict, sample
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.icl import IclConfig
-from sdc.pipelines.predict import Prediction
-from sdc.pipelines.predict_input import Row
-from sdc.pipelines.predictors import Predictor
-from sdc.pipelines.run_record import RunRecord
+from sdc.pipelines.predict import Prediction, predictors
+from sdc.pipelines.predict.input import Row
+from sdc.pipelines.predict.predictors import Predictor
+from sdc.pipelines.records import run_record
+from sdc.pipelines.records.draws import draws_of
+from sdc.pipelines.records.run_record import RunRecord
 from sdc.pipelines.sample import SampleConfig
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import FinetuneConfig, LinearConfig, LoraConfig, StudentConfig

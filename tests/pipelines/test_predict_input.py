@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sdc.errors import DataError, SdcError, UsageError
-from sdc.pipelines import predict_input
-from sdc.pipelines.predict_input import Row, kind, rows
+from sdc.pipelines.predict import input
+from sdc.pipelines.predict.input import Row, kind, rows
 
-LONG = b"x" * (predict_input.MAX_LINE_BYTES + 5)
+LONG = b"x" * (input.MAX_LINE_BYTES + 5)
 
 
 def _read(content: bytes, how: str, column: str | None = None) -> list[Row]:
@@ -119,7 +119,7 @@ def test_rows_come_before_the_input_ends() -> None:
     assert stream.lines == 3
 
 
-@given(st.binary(max_size=200), st.sampled_from(sorted(predict_input.READERS)))
+@given(st.binary(max_size=200), st.sampled_from(sorted(input.READERS)))
 def test_any_bytes_are_rows_or_one_error(content: bytes, how: str) -> None:
     try:
         found = _read(content, how)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdc.pipelines import replies
-from sdc.pipelines.replies import Texts
+from sdc.pipelines.gen import split
+from sdc.pipelines.gen.split import Texts
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from sdc.pipelines.replies import Texts
     ],
 )
 def test_a_reply_is_split_at_its_separators(reply: str, texts: list[str]) -> None:
-    assert replies.split(reply) == texts
+    assert split.split(reply) == texts
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_reply_is_split_at_its_separators(reply: str, texts: list[str]) -> Non
     ],
 )
 def test_what_numbers_and_marks_all_texts_is_form(reply: str, texts: list[str]) -> None:
-    assert replies.split(reply) == texts
+    assert split.split(reply) == texts
 
 
 @pytest.mark.parametrize(
@@ -103,16 +103,14 @@ def test_what_numbers_and_marks_all_texts_is_form(reply: str, texts: list[str]) 
     ],
 )
 def test_what_only_some_texts_have_stays(texts: list[str]) -> None:
-    assert replies.split("\n---\n".join(texts)) == texts
-    assert replies.split("\n".join(texts)) == texts
+    assert split.split("\n---\n".join(texts)) == texts
+    assert split.split("\n".join(texts)) == texts
 
 
 def test_a_text_that_was_asked_for_alone_may_have_lines() -> None:
-    assert replies.read("Two good points:\n- sound\n- battery", asked=1).whole == [
-        "Two good points:\n- sound\n- battery"
-    ]
-    assert replies.read("one\n---\ntwo", asked=1).whole == ["one", "two"]
-    assert replies.read("one\ntwo", asked=2).whole == ["one", "two"]
+    assert split.read("Two good points:\n- sound\n- battery", asked=1).whole == ["Two good points:\n- sound\n- battery"]
+    assert split.read("one\n---\ntwo", asked=1).whole == ["one", "two"]
+    assert split.read("one\ntwo", asked=2).whole == ["one", "two"]
 
 
 @pytest.mark.parametrize(
@@ -133,14 +131,14 @@ def test_a_text_that_was_asked_for_alone_may_have_lines() -> None:
     ],
 )
 def test_a_reply_that_was_cut_has_a_half_text(reply: str, whole: list[str], half: str) -> None:
-    found = replies.read(reply, cut=True)
+    found = split.read(reply, cut=True)
     assert (list(found.whole), found.half) == (whole, half)
-    assert not replies.read(reply).half
+    assert not split.read(reply).half
 
 
 @given(st.text(alphabet=st.sampled_from("ab12.):- \n\r\t\"'„“-—•١①")), st.booleans())
 def test_no_text_is_empty_or_has_space_around_it_and_nothing_is_added(reply: str, cut: bool) -> None:
-    found = replies.read(reply, cut=cut)
+    found = split.read(reply, cut=cut)
     for text in [*found.whole, *filter(None, [found.half])]:
         assert text and text == text.strip()
         assert text in reply
@@ -149,4 +147,4 @@ def test_no_text_is_empty_or_has_space_around_it_and_nothing_is_added(reply: str
 
 @given(st.lists(st.text(alphabet="abc def", min_size=1).map(str.strip).filter(bool), min_size=2))
 def test_joined_texts_come_back(texts: list[str]) -> None:
-    assert replies.split("\n---\n".join(texts)) == texts
+    assert split.split("\n---\n".join(texts)) == texts

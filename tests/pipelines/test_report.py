@@ -17,11 +17,12 @@ from sdc.cache.key import digest
 from sdc.cache.store import Artifact, Store
 from sdc.cli import render
 from sdc.errors import DataError, UsageError
-from sdc.pipelines import cells, report, report_audit, report_by, report_formats, report_rows
+from sdc.pipelines import cells, report
 from sdc.pipelines import eval as eval_stage
 from sdc.pipelines.eval import EvalConfig
-from sdc.pipelines.report import ReportConfig
-from sdc.pipelines.report_rows import Record, Row
+from sdc.pipelines.report import ReportConfig, audit, by, formats
+from sdc.pipelines.report import rows as report_rows
+from sdc.pipelines.report.rows import Record, Row
 from sdc.pipelines.stage import Context
 
 GOLDEN = Path(__file__).parent.parent / "golden"
@@ -185,11 +186,11 @@ def check_golden(name: str, text: str) -> None:
 
 def test_golden(filled: Context, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     rows = report.run(filled, ReportConfig())
-    table = report_formats.for_people(rows, aggregated=False)
-    check_golden("report.md", report_formats.markdown(table))
-    check_golden("report.tex", report_formats.latex(table))
-    check_golden("report.csv", report_formats.as_csv(report_formats.records(rows)))
-    check_golden("report.json", report_formats.as_json(report_formats.records(rows)))
+    table = formats.for_people(rows, aggregated=False)
+    check_golden("report.md", formats.markdown(table))
+    check_golden("report.tex", formats.latex(table))
+    check_golden("report.csv", formats.as_csv(formats.records(rows)))
+    check_golden("report.json", formats.as_json(formats.records(rows)))
     monkeypatch.setenv("COLUMNS", "200")
     render.table(table.columns, table.rows, title=table.title)
     check_golden("report.txt", "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines()) + "\n")
@@ -197,17 +198,17 @@ def test_golden(filled: Context, capsys: pytest.CaptureFixture[str], monkeypatch
 
 def test_golden_by_group(filled: Context) -> None:
     rows = report.run(filled, ReportConfig(by=("group", "method", "source", "size")))
-    check_golden("report_by.md", report_formats.markdown(report_formats.for_people(rows, aggregated=True)))
+    check_golden("report_by.md", formats.markdown(formats.for_people(rows, aggregated=True)))
 
 
 def test_golden_audit(filled: Context) -> None:
-    check_golden("report_audit.md", report_formats.markdown(report_audit.run(filled, wanted=[("te", "topic")])))
+    check_golden("report_audit.md", formats.markdown(audit.run(filled, wanted=[("te", "topic")])))
 
 
 def test_csv_and_json_say_the_same(filled: Context) -> None:
-    records = report_formats.records(report.run(filled, ReportConfig()))
-    from_json = json.loads(report_formats.as_json(records))
-    from_csv = list(csv.DictReader(io.StringIO(report_formats.as_csv(records))))
+    records = formats.records(report.run(filled, ReportConfig()))
+    from_json = json.loads(formats.as_json(records))
+    from_csv = list(csv.DictReader(io.StringIO(formats.as_csv(records))))
     assert [{n: "" if v is None else str(v) for n, v in row.items()} for row in from_json] == from_csv
 
 
@@ -349,13 +350,13 @@ def test_by_averages_over_cells_and_says_over_how_many(filled: Context) -> None:
     task_means = [
         row.mean or 0 for row in rows if row.method == "linear" and row.source == "human" and row.task == "topic"
     ]
-    row = only(report_by.aggregate(rows, ["task"]), task="topic", method="linear", source="human", size="all")
+    row = only(by.aggregate(rows, ["task"]), task="topic", method="linear", source="human", size="all")
     assert (row.cells, row.lang, row.n) == (2, None, 4)
     assert row.mean == pytest.approx(sum(task_means) / 2)
-    everything = report_by.aggregate(rows, ["method"])
+    everything = by.aggregate(rows, ["method"])
     assert only(everything, role="majority").cells == 3
     assert only(everything, role="majority").metric == "accuracy, macro_f1"
-    assert {row.group for row in report_by.aggregate(rows, ["lang"])} == {"low", "medium", "high"}
+    assert {row.group for row in by.aggregate(rows, ["lang"])} == {"low", "medium", "high"}
 
 
 def test_a_cell_counts_once_however_many_rows_it_has() -> None:
@@ -364,15 +365,15 @@ def test_a_cell_counts_once_however_many_rows_it_has() -> None:
                    rows=rows,
                    metric="accuracy", n=1, mean=mean)  # fmt: skip
 
-    found = report_by.aggregate([row("te", 0.2, 1), row("te", 0.4, 2), row("az", 0.9, 1)], ["method"])
+    found = by.aggregate([row("te", 0.2, 1), row("te", 0.4, 2), row("az", 0.9, 1)], ["method"])
     assert found[0].mean == pytest.approx(0.6)
     assert (found[0].cells, found[0].rows) == (2, "1-2")
 
 
 def test_special_characters_are_escaped(filled: Context) -> None:
-    table = report_formats.Table(columns=("a_b", "%"), rows=(("x|y & 5 %", "-"), ("\\_{}#$~^<>", "±")), title="t")
-    assert r"x\|y & 5 %" in report_formats.markdown(table)
-    latex = report_formats.latex(table)
+    table = formats.Table(columns=("a_b", "%"), rows=(("x|y & 5 %", "-"), ("\\_{}#$~^<>", "±")), title="t")
+    assert r"x\|y & 5 %" in formats.markdown(table)
+    latex = formats.latex(table)
     assert r"a\_b & \% \\" in latex
     assert r"\textbackslash{}\_\{\}\#\$\textasciitilde{}\textasciicircum{}\textless{}\textgreater{} & $\pm$ \\" in latex
     assert r"x\textbar{}y \& 5 \% & - \\" in latex
@@ -397,7 +398,7 @@ def test_nothing_to_report(tmp_path: Path) -> None:
 
 def test_audit_without_replies(filled: Context) -> None:
     with pytest.raises(DataError, match="--decoding generate"):
-        report_audit.run(filled, wanted=[("az", "topic")])
+        audit.run(filled, wanted=[("az", "topic")])
 
 
 @pytest.mark.parametrize("wrong", [{"by": ("size", "colour")}, {"metric": "f2"}, {"reader": "lenient"}])

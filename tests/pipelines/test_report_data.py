@@ -8,9 +8,9 @@ import pytest
 from scripted import World, add_data, add_import, unlike_any, world
 from sdc.cache.store import Artifact
 from sdc.errors import DataError, UsageError
-from sdc.pipelines import card, report_data
-from sdc.pipelines.card import Card
-from sdc.pipelines.report_data import CardConfig
+from sdc.pipelines.report import card, data
+from sdc.pipelines.report.card import Card
+from sdc.pipelines.report.data import CardConfig
 from sdc.pipelines.stage import plan
 
 
@@ -55,7 +55,7 @@ def add_judgement(made: World, generation: Artifact, *, rejected: Sequence[int])
 
 
 def run(made: World, artifact: Artifact, **settings: object) -> Card:
-    return report_data.run(made.context, CardConfig(**settings), made.cell, artifact=artifact)  # type: ignore[arg-type]
+    return data.run(made.context, CardConfig(**settings), made.cell, artifact=artifact)  # type: ignore[arg-type]
 
 
 def test_accepted_rows_and_all_rows(small: World) -> None:
@@ -97,8 +97,8 @@ def test_every_test_set_of_the_cell_counts(small: World) -> None:
 
 
 def newest_keys(small: World, langs: list[str] | None, tasks: list[str] | None) -> list[str]:
-    found = report_data.cells_of(small.context, langs, tasks)
-    return [report_data.newest(small.context, cell).key for cell in found]
+    found = data.cells_of(small.context, langs, tasks)
+    return [data.newest(small.context, cell).key for cell in found]
 
 
 def test_the_newest_of_each_cell(small: World) -> None:
@@ -115,7 +115,7 @@ def test_progress_is_told(small: World) -> None:
     told: list[tuple[str, int, int]] = []
     generation = add_generation(small, [unlike_any(i) for i in range(4)])
     context = type(small.context)(store=small.store, progress=lambda *step: told.append(step))
-    report_data.run(context, CardConfig(), small.cell, artifact=generation)
+    data.run(context, CardConfig(), small.cell, artifact=generation)
     assert told[-1] == ("card en/small", len(card.MEASURES), len(card.MEASURES))
 
 

@@ -7,12 +7,13 @@ import pytest
 
 from sdc.cache.store import Artifact, Store
 from sdc.errors import DataError
-from sdc.pipelines import cells, report, report_formats, runs, stage
+from sdc.pipelines import cells, report, stage
 from sdc.pipelines import eval as eval_stage
 from sdc.pipelines.eval import EvalConfig
-from sdc.pipelines.report import ReportConfig
-from sdc.pipelines.report_result import NAMES, OF_ONE_CELL, PARTS
-from sdc.pipelines.report_rows import Row
+from sdc.pipelines.records import runs
+from sdc.pipelines.report import ReportConfig, formats
+from sdc.pipelines.report.result import NAMES, OF_ONE_CELL, PARTS
+from sdc.pipelines.report.rows import Row
 from sdc.pipelines.stage import Context
 
 GOLD = [0, 1] * 10
@@ -120,7 +121,7 @@ def test_draws_of_unknown_origin_are_no_repeats(world: World) -> None:
     expected = [("bad0", 1, 0.0), ("bad1", 1, 0.0), ("good0", 1, 1.0), ("good1", 1, 1.0)]
     for rows in (world.rows(evals), world.rows(everything=True)):
         assert [(row.draw, row.n, row.mean) for row in rows] == expected
-        table = report_formats.for_people(rows, aggregated=False)
+        table = formats.for_people(rows, aggregated=False)
         assert [row[table.columns.index("draw")] for row in table.rows] == [name for name, _, _ in expected]
     (row,) = world.rows(everything=True, by=("method",))
     assert (row.n, row.mixed) == (4, "4 draws of unknown origin")
@@ -168,12 +169,12 @@ def test_each_thing_that_makes_a_result_another_one_keeps_rows_apart(world: Worl
     for rows in (world.rows([key for keys in things.values() for key in keys]), world.rows(everything=True)):
         assert sorted((row.n, round(row.mean or 0, 6)) for row in rows) == expected
         # They never look the same, in any format.
-        table = report_formats.for_people(rows, aggregated=False)
+        table = formats.for_people(rows, aggregated=False)
         scores = {"mean ± std", "95 %", "linear", "majority", "vs generator", "failed", "below chance"}
         told = {tuple(cell for name, cell in zip(table.columns, row, strict=True) if name not in scores)
                 for row in table.rows}  # fmt: skip
         assert len(told) == len(things)
-        for_programs = {tuple(record[name] for name in NAMES) for record in report_formats.records(rows)}
+        for_programs = {tuple(record[name] for name in NAMES) for record in formats.records(rows)}
         assert len(for_programs) == len(things)
     # A mean over cells keeps them apart too; what is another thing in every cell is counted where it is merged.
     by = world.rows(everything=True, by=("task",))
@@ -199,7 +200,7 @@ def test_what_by_merges_is_said(world: World) -> None:
     _two_generators(world)
     (row,) = world.rows(everything=True, by=("method",))
     assert (row.n, row.mean, row.mixed) == (4, 0.5, "2 generators")
-    table = report_formats.for_people([row], aggregated=True)
+    table = formats.for_people([row], aggregated=True)
     assert table.rows[0][table.columns.index("mixed")] == "2 generators"
     assert [(r.generator, r.mean, r.mixed) for r in world.rows(everything=True, by=("source",))] == [
         ("bad", 0.0, None), ("good", 1.0, None)

@@ -12,9 +12,10 @@ from scripted import ScriptedEngine, World, add_data, add_import, obliging, smal
 from sdc.cache.store import Artifact, Store
 from sdc.cache.verify import verify
 from sdc.errors import DataError, StoreError, UsageError
-from sdc.pipelines import gen, judge, lineage, sample
+from sdc.pipelines import gen, judge, sample
 from sdc.pipelines.gen import GenConfig
 from sdc.pipelines.judge import JudgeConfig
+from sdc.pipelines.records import lineage
 from sdc.pipelines.review import form, judgement, sheet
 from sdc.pipelines.review.sheet import Sheet
 from sdc.pipelines.sample import SampleConfig

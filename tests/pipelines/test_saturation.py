@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import pytest
 
-from sdc.pipelines import saturation
-from sdc.pipelines.saturation import Sample, Unseen, count_at_most, estimate
+from sdc.pipelines.gen import saturation
+from sdc.pipelines.gen.saturation import Sample, Unseen, count_at_most, estimate
 
 
 def seen(*calls: Sequence[int], known: Sequence[int] = (), rejected: int = 0) -> Unseen:

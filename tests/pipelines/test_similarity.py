@@ -6,8 +6,8 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdc.pipelines.similarity import Index, jaccard, known, normalise, shingles
-from sdc.pipelines.similarity_many import numbered
+from sdc.pipelines.text.similarity import Index, jaccard, known, normalise, shingles
+from sdc.pipelines.text.similarity_many import numbered
 
 TEXTS = st.lists(st.text(alphabet="ab C", max_size=14), max_size=12)
 
@@ -62,7 +62,7 @@ def test_case_form_and_white_space_do_not_make_a_text_new(text: str) -> None:
 def test_of_equally_similar_texts_the_first_is_found_in_every_process() -> None:
     """Sets of strings are ordered by a hash that each process draws anew."""
     code = (
-        "from sdc.pipelines.similarity import Index;"
+        "from sdc.pipelines.text.similarity import Index;"
         "print(Index(['zzabcdefgh', 'abcdefghzz'], threshold=.1).nearest('abcdefgh'))"
     )
     found = {

@@ -13,11 +13,11 @@ from sdc.cache.key import identity
 from sdc.cache.store import Artifact
 from sdc.errors import StoreError
 from sdc.pipelines import gen, icl, judge, sample, stage
-from sdc.pipelines.draws import Draw, draws_of
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.gen import GenConfig
 from sdc.pipelines.icl import IclConfig
 from sdc.pipelines.judge import JudgeConfig
+from sdc.pipelines.records.draws import Draw, draws_of
 from sdc.pipelines.sample import SampleConfig
 from sdc.pipelines.stage import Computed, Outcome
 

@@ -14,14 +14,15 @@ from sdc.cache.store import Artifact, Store
 from sdc.cache.verify import verify
 from sdc.errors import StoreError
 from sdc.pipelines import eval as evaluate
-from sdc.pipelines import gen, icl, judge, lineage, report, runs, sample, train
-from sdc.pipelines.draws import draws_of
+from sdc.pipelines import gen, icl, judge, report, sample, train
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.eval import EvalConfig
-from sdc.pipelines.examples import rows_of
 from sdc.pipelines.gen import GenConfig
 from sdc.pipelines.icl import IclConfig
 from sdc.pipelines.judge import JudgeConfig
+from sdc.pipelines.records import lineage, runs
+from sdc.pipelines.records.draws import draws_of
+from sdc.pipelines.records.examples import rows_of
 from sdc.pipelines.report import ReportConfig
 from sdc.pipelines.sample import SampleConfig
 from sdc.pipelines.stage import Outcome

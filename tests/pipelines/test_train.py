@@ -11,8 +11,8 @@ from sdc.cache.store import Artifact, Store
 from sdc.errors import DataError, EngineError, StoreError, UsageError
 from sdc.pipelines import students, tasks, train
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.draws import draws_of
 from sdc.pipelines.engines import models
+from sdc.pipelines.records.draws import draws_of
 from sdc.pipelines.stage import Context, Outcome, plan
 from sdc.pipelines.students import LinearConfig
 from sdc.pipelines.students.finetune import FinetuneConfig, FinetuneStudent

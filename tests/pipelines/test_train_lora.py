@@ -15,13 +15,13 @@ from sdc.cache.store import Artifact, Store
 from sdc.errors import EngineError
 from sdc.pipelines import eval as evaluation
 from sdc.pipelines import sample, train
-from sdc.pipelines.draws import draws_of
 from sdc.pipelines.engines import models
 from sdc.pipelines.eval import EvalConfig
+from sdc.pipelines.records.draws import draws_of
 from sdc.pipelines.sample import SampleConfig
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.students.lora import LoraConfig
-from sdc.pipelines.students.packed_run import PackedRun
+from sdc.pipelines.students.lora.run import PackedRun
 from sdc.pipelines.train import TrainConfig
 
 QUICK = LoraConfig(steps=6, learning_rate=5e-3, eval_steps=2)

@@ -10,16 +10,15 @@ from sdc.cache.key import digest
 from sdc.cache.store import Artifact, Store
 from sdc.cache.verify import verify
 from sdc.errors import DataError, EngineError, UsageError
-from sdc.pipelines import tasks, train, tune
+from sdc.pipelines import tasks, train
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.draws import Draw
+from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.stage import Context, plan
-from sdc.pipelines.students import space
 from sdc.pipelines.students.finetune import FinetuneConfig, FinetuneStudent
 from sdc.pipelines.students.protocol import FitFailed
 from sdc.pipelines.tasks import languages
-from sdc.pipelines.train import TrainConfig
-from sdc.pipelines.tune import Group, TuneConfig
+from sdc.pipelines.train import TrainConfig, space, tune
+from sdc.pipelines.train.tune import Group, TuneConfig
 
 CELL = Cell(language=languages.load("en"), task=tasks.load("sentiment"))
 POOL = [

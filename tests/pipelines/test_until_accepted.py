@@ -14,7 +14,7 @@ from sdc.pipelines import gen, judge
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.gen import GenConfig
 from sdc.pipelines.judge import JudgeConfig
-from sdc.pipelines.until_accepted import MOST_ROUNDS, Round, rounds
+from sdc.pipelines.run.until_accepted import MOST_ROUNDS, Round, rounds
 
 JUDGE = JudgeConfig(gates=False)
 Answer = Callable[[Call], Reply | str]

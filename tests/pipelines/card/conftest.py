@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from sdc.pipelines import tasks
-from sdc.pipelines.card.sides import Example, Sides
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.report.card.sides import Example, Sides
 from sdc.pipelines.tasks import languages
 
 Writer = Callable[[int, str], list[Example]]

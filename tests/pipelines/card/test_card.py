@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from sdc.errors import UsageError
-from sdc.pipelines import card
-from sdc.pipelines.card import conditions, formats, page
-from sdc.pipelines.card.sides import Example, Sides
+from sdc.pipelines.report import card
+from sdc.pipelines.report.card import conditions, formats, page
+from sdc.pipelines.report.card.sides import Example, Sides
 
 from .conftest import SidesOf, Writer
 

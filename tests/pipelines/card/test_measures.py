@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sdc.pipelines import card
-from sdc.pipelines.card import (
+from sdc.pipelines.metrics.interval import Estimate
+from sdc.pipelines.report import card
+from sdc.pipelines.report.card import (
     classifier,
     copies,
     distinct,
@@ -23,10 +24,9 @@ from sdc.pipelines.card import (
     script,
     vocabulary,
 )
-from sdc.pipelines.card.figure import Figure, Measured
-from sdc.pipelines.card.sides import Example
-from sdc.pipelines.metrics.interval import Estimate
-from sdc.pipelines.similarity import Index, jaccard, shingles
+from sdc.pipelines.report.card.figure import Figure, Measured
+from sdc.pipelines.report.card.sides import Example
+from sdc.pipelines.text.similarity import Index, jaccard, shingles
 
 from .conftest import SidesOf, Writer
 
@@ -49,7 +49,7 @@ def rows(*texts: str) -> list[Example]:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_doctests(name: str) -> None:
-    assert doctest.testmod(importlib.import_module(f"sdc.pipelines.card.{name}")).failed == 0
+    assert doctest.testmod(importlib.import_module(f"sdc.pipelines.report.card.{name}")).failed == 0
 
 
 # -- auc ---------------------------------------------------------------------------------------------------------

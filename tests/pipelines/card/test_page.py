@@ -7,10 +7,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from sdc.pipelines import card
-from sdc.pipelines.card import Card, LabelRow, formats, page, pictures
-from sdc.pipelines.card.figure import Figure
 from sdc.pipelines.metrics.interval import Estimate
+from sdc.pipelines.report import card
+from sdc.pipelines.report.card import Card, LabelRow, formats, page, pictures
+from sdc.pipelines.report.card.figure import Figure
 
 from .conftest import SidesOf, Writer
 

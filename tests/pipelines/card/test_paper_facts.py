@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from sdc.cache.store import Store
-from sdc.pipelines import data, report_data
-from sdc.pipelines.card import copies, distinct, lengths, openings
-from sdc.pipelines.card.figure import Figure, Measured
-from sdc.pipelines.card.sides import Sides
-from sdc.pipelines.report_data import CardConfig
+from sdc.pipelines import data
+from sdc.pipelines.report import data as report_data
+from sdc.pipelines.report.card import copies, distinct, lengths, openings
+from sdc.pipelines.report.card.figure import Figure, Measured
+from sdc.pipelines.report.card.sides import Sides
+from sdc.pipelines.report.data import CardConfig
 from sdc.pipelines.stage import Context
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from sdc.errors import EngineError
 from sdc.pipelines.engines import adapters
+from sdc.pipelines.engines.local.transformers import TransformersEngine
 from sdc.pipelines.engines.models import POCKET, Model
 from sdc.pipelines.engines.prompt_tokens import prompt_ids
 from sdc.pipelines.engines.protocol import Call
-from sdc.pipelines.engines.transformers import TransformersEngine
 
 STUDENT = str(POCKET / "student")  # its output layer is its embeddings
 CHOICES = ("science/technology", "travel", "politics")

@@ -11,9 +11,9 @@ import pytest
 from sdc.cache.store import Store
 from sdc.errors import EngineError, SdcError
 from sdc.pipelines.engines import models
+from sdc.pipelines.engines.local.transformers import TransformersEngine
 from sdc.pipelines.engines.models import POCKET, Model
 from sdc.pipelines.engines.protocol import Call, Reply
-from sdc.pipelines.engines.transformers import TransformersEngine
 
 LAYER = "model.layers.1.mlp.up_proj.weight"
 Change = Callable[[dict[str, Any]], None]
@@ -78,7 +78,7 @@ def test_a_language_model_with_other_weights_than_its_config_says_is_refused(stu
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_base_of_a_classifier_too(student: Path, fault: str) -> None:
-    from sdc.pipelines.students import classifier
+    from sdc.pipelines.students.finetune import classifier
 
     change, line = FAULTS[fault]
     base = model(changed(student, change))
@@ -88,7 +88,7 @@ def test_the_base_of_a_classifier_too(student: Path, fault: str) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_kept_weights_of_a_classifier_too_and_its_head(student: Path, tmp_path: Path, fault: str) -> None:
-    from sdc.pipelines.students import classifier
+    from sdc.pipelines.students.finetune import classifier
 
     tokenizer = classifier.load_tokenizer(model(student))
     made = classifier.load(model(student), tokenizer, 3, dropout=0.1, seed=1)

@@ -12,10 +12,10 @@ from scripted import answers
 from sdc.cache.store import Store
 from sdc.errors import EngineError
 from sdc.pipelines.engines import models
+from sdc.pipelines.engines.local.transformers import TransformersEngine
 from sdc.pipelines.engines.models import POCKET, Model
 from sdc.pipelines.engines.prompt_tokens import prompt_ids
 from sdc.pipelines.engines.protocol import Call
-from sdc.pipelines.engines.transformers import TransformersEngine
 
 CHOICES = ("science/technology", "travel", "a")
 PROMPTS = ("a text", "another text that is much longer than the first", "x " * 30)
@@ -111,7 +111,7 @@ def test_what_cannot_answer_in_words_is_one_line(
 
 
 def test_a_tokenizer_of_another_model_is_one_line(tmp_path: Path) -> None:
-    from sdc.pipelines.students import classifier
+    from sdc.pipelines.students.finetune import classifier
 
     small = saved(tmp_path, ("LlamaConfig", {**_HEADS, "num_hidden_layers": 1, "vocab_size": 300}))
     engine = TransformersEngine(small)

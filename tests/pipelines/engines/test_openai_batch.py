@@ -11,9 +11,8 @@ from fault_client import TINY, ask, engine_at, prompts
 from fault_server import OK, FaultServer
 from sdc.cache.replies import replies
 from sdc.errors import EngineError
-from sdc.pipelines.engines import openai_batch_files
 from sdc.pipelines.engines.ask import Asker
-from sdc.pipelines.engines.openai import OpenaiEngine
+from sdc.pipelines.engines.openai import OpenaiEngine, batch_files
 from sdc.pipelines.engines.protocol import Call, Reply
 
 TEXTS = [answer_to(f"prompt {number}") for number in range(10)]
@@ -141,7 +140,7 @@ def test_the_same_question_twice_has_one_line() -> None:
 
 
 def test_many_calls_are_several_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai_batch_files, "_MOST_CALLS", 4)
+    monkeypatch.setattr(batch_files, "_MOST_CALLS", 4)
     with FaultServer() as server:
         assert [reply.text for reply in ask(batch_engine(server), prompts(10))] == TEXTS
         # The first job's replies were kept, and then the run was killed.
@@ -151,7 +150,7 @@ def test_many_calls_are_several_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_jobs_are_cut_by_their_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openai_batch_files, "_MOST_BYTES", 1000)
+    monkeypatch.setattr(batch_files, "_MOST_BYTES", 1000)
     with FaultServer() as server:
         assert [reply.text for reply in ask(batch_engine(server), prompts(10))] == TEXTS
     assert len(jobs(server)) > 1

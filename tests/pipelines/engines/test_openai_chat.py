@@ -9,9 +9,9 @@ from fault_answers import answer_to
 from fault_client import TINY, ask, engine_at
 from fault_server import FaultServer
 from sdc.errors import EngineError
-from sdc.pipelines.engines.openai_chat import Chat
-from sdc.pipelines.engines.openai_faults import TryFailed
-from sdc.pipelines.engines.openai_served import Served
+from sdc.pipelines.engines.openai.chat import Chat
+from sdc.pipelines.engines.openai.faults import TryFailed
+from sdc.pipelines.engines.openai.served import Served
 from sdc.pipelines.engines.protocol import Call, Reply
 
 X = Call(prompt="x")

@@ -8,10 +8,10 @@ import pytest
 
 from fault_client import ask, engine_at
 from fault_server import FaultServer
-from sdc.pipelines.engines.openai_json import NotJson, parse
-from sdc.pipelines.engines.openai_scores import first_token
+from sdc.pipelines.engines.openai.safe_json import NotJson, parse
+from sdc.pipelines.engines.openai.scores import first_token
 from sdc.pipelines.engines.protocol import Call
-from sdc.pipelines.judge_llm import SPELLINGS
+from sdc.pipelines.judge.llm import SPELLINGS
 
 NO_NUMBERS = (
     *("NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1" * 401, "-" + "1" * 401, "1" * 5000),

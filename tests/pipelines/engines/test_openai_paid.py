@@ -12,7 +12,7 @@ from sdc.cache.replies import replies
 from sdc.errors import BudgetError, EngineError
 from sdc.pipelines.engines.ask import Asker
 from sdc.pipelines.engines.budget import Budget
-from sdc.pipelines.engines.openai_served import Served
+from sdc.pipelines.engines.openai.served import Served
 from sdc.pipelines.engines.protocol import Call
 
 

@@ -12,7 +12,7 @@ from fault_client import TINY, ask, engine_at
 from fault_server import OK, FaultServer
 from sdc.cache.store import Store
 from sdc.pipelines.engines.models import STUDENT, Model, resolve
-from sdc.pipelines.engines.openai_scores import first_token
+from sdc.pipelines.engines.openai.scores import first_token
 from sdc.pipelines.engines.protocol import Call
 
 CHOICES = ("yes", "no")

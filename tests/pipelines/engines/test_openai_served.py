@@ -8,7 +8,7 @@ from fault_client import TINY, ask, engine_at
 from fault_server import FaultServer
 from sdc.errors import EngineError
 from sdc.pipelines.engines.models import Model
-from sdc.pipelines.engines.openai_served import Served
+from sdc.pipelines.engines.openai.served import Served
 from sdc.pipelines.engines.protocol import Call
 
 HUB = Model(name="llama-3.1-8b", source="meta-llama/Llama-3.1-8B-Instruct")

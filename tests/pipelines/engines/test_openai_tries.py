@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdc.pipelines.engines.openai_faults import asked_wait_s
-from sdc.pipelines.engines.openai_tries import Backoff
+from sdc.pipelines.engines.openai.faults import asked_wait_s
+from sdc.pipelines.engines.openai.tries import Backoff
 
 
 @given(tried=st.integers(1, 40), asked=st.none() | st.floats(0, 10_000), first=st.floats(0.01, 5))

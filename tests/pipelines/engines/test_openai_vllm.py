@@ -69,7 +69,7 @@ def _wait(server: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
 
 
 def by_transformers(model: Model, calls: list[Call]) -> list[Reply]:
-    from sdc.pipelines.engines.transformers import TransformersEngine
+    from sdc.pipelines.engines.local.transformers import TransformersEngine
 
     found: dict[int, Reply] = {}
     for group in TransformersEngine(model).answer(calls):

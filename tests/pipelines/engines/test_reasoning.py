@@ -19,12 +19,12 @@ from sdc.errors import EngineError
 from sdc.pipelines import icl, tasks
 from sdc.pipelines.engines import thinking
 from sdc.pipelines.engines.ask import Asker
+from sdc.pipelines.engines.local.transformers import TransformersEngine
 from sdc.pipelines.engines.models import Model, resolve
-from sdc.pipelines.engines.openai_chat import Chat
-from sdc.pipelines.engines.openai_served import Served
+from sdc.pipelines.engines.openai.chat import Chat
+from sdc.pipelines.engines.openai.served import Served
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.engines.reasoning import split
-from sdc.pipelines.engines.transformers import TransformersEngine
 
 THOUGHT = "<think>It may be second. No: first.</think>\n\n"
 SPLIT = [

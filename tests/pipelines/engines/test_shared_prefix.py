@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from scripted import answers
+from sdc.pipelines.engines.local.shared_prefix import length
+from sdc.pipelines.engines.local.transformers import TransformersEngine
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.protocol import Call
-from sdc.pipelines.engines.shared_prefix import length
-from sdc.pipelines.engines.transformers import TransformersEngine
 
 BEGIN = "choose travel or politics, one of both: "
 TAILS = ("yes", "no", "a longer text than others", "x", "science and", "sports")

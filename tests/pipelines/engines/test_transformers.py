@@ -13,9 +13,9 @@ from scripted import answers
 from sdc.cache.store import Store
 from sdc.errors import EngineError, UsageError
 from sdc.pipelines.engines import models
+from sdc.pipelines.engines.local.transformers import TransformersEngine
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.protocol import Call
-from sdc.pipelines.engines.transformers import TransformersEngine
 
 SHORT, MIDDLE, LONG = "yes", "a somewhat longer prompt", "much longer than the other prompts are " * 1 + "by far"
 CHOICES = ("yes", "no", "science and technology", "travel", "an unlikely answer")
@@ -86,7 +86,7 @@ def test_padding_with_the_end_token_does_not_change_what_is_penalised(engine: Tr
     """A tokenizer without padding token pads with the end of the turn, which a penalty must not take for text."""
     import torch
 
-    from sdc.pipelines.engines.decoding import Choosing
+    from sdc.pipelines.engines.local.decoding import Choosing
 
     calls = [Call(prompt="", repetition_penalty=2.0)] * 2
     logits_BV = torch.tensor([[1.0, 1.9, 1.5, 0.9, -0.5]] * 2)
@@ -109,7 +109,7 @@ def test_sampling_has_the_models_distribution(engine: TransformersEngine) -> Non
     import torch
 
     logits = torch.log(torch.tensor([0.6, 0.3, 0.1]))
-    from sdc.pipelines.engines.decoding import Choosing
+    from sdc.pipelines.engines.local.decoding import Choosing
 
     number = 4000
     calls = [Call(prompt="", temperature=1.0, seed=seed) for seed in range(number)]

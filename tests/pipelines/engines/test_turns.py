@@ -10,10 +10,10 @@ import pytest
 from sdc.cache.store import Store
 from sdc.pipelines import tasks
 from sdc.pipelines.engines import answers, models, turns
+from sdc.pipelines.engines.local.transformers import TransformersEngine
 from sdc.pipelines.engines.models import POCKET, Model
 from sdc.pipelines.engines.prompt_tokens import load_tokenizer, prompt_ids
 from sdc.pipelines.engines.protocol import Call
-from sdc.pipelines.engines.transformers import TransformersEngine
 
 #: As Gemma's: a turn ends with a token that is not `eos`.
 GEMMA = (
@@ -84,7 +84,7 @@ def test_scores_are_those_of_the_answer_and_that_token(tmp_path: Path) -> None:
 
 
 def test_training_targets_end_with_it_too(tmp_path: Path) -> None:
-    from sdc.pipelines.students.instruct import Instructions
+    from sdc.pipelines.students.lora.instruct import Instructions
 
     tokenizer = load_tokenizer(model(with_template(tmp_path / "m", GEMMA)))
     task = tasks.load("topic")

@@ -17,10 +17,10 @@ from pocket_calls import NOISE, greedy_calls, in_batches, mixed_calls, needs_vll
 from scripted import answers
 from sdc.errors import EngineError
 from sdc.pipelines.engines import load
+from sdc.pipelines.engines.local.transformers import TransformersEngine
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.engines.protocol import Call, Reply
-from sdc.pipelines.engines.transformers import TransformersEngine
 
 Both = tuple[TransformersEngine, Any]
 #: In nats; sums of some ten log-probabilities in float32.

@@ -13,10 +13,10 @@ from pocket_calls import NEEDS_VLLM, NOISE, greedy_calls, in_batches, mixed_call
 from scripted import answers
 from sdc.errors import EngineError
 from sdc.pipelines.engines import load
+from sdc.pipelines.engines.local.transformers import TransformersEngine
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.engines.protocol import Call, Reply
-from sdc.pipelines.engines.transformers import TransformersEngine
 
 pytestmark = NEEDS_VLLM
 _RANK = 4

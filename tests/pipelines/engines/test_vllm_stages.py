@@ -18,10 +18,10 @@ from pocket_calls import NEEDS_VLLM, NOISE, greedy_calls, in_batches, mixed_call
 from scripted import answers
 from sdc.cache.store import Store
 from sdc.pipelines.engines import load, models
+from sdc.pipelines.engines.local.transformers import TransformersEngine
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.engines.protocol import Call
-from sdc.pipelines.engines.transformers import TransformersEngine
 
 pytestmark = [*NEEDS_VLLM, pytest.mark.timeout(600)]
 _ROOT = Path(__file__).parent.parent.parent.parent

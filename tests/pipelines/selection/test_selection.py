@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdc.pipelines.selection import STRATEGIES, balanced, random
+from sdc.pipelines.sample.strategies import STRATEGIES, balanced, random
 
 SIZES = st.lists(st.integers(1, 60), min_size=1, max_size=5).map(sorted)
 SEEDS = st.integers(0, 2**31 - 1)

@@ -11,8 +11,7 @@ import torch
 from sdc.cache.store import Store
 from sdc.errors import EngineError, UsageError
 from sdc.pipelines.engines import models
-from sdc.pipelines.students import classifier
-from sdc.pipelines.students.finetune import FinetuneConfig, FinetuneStudent
+from sdc.pipelines.students.finetune import FinetuneConfig, FinetuneStudent, classifier
 from sdc.pipelines.students.protocol import FitFailed, Seeds
 
 TEXTS = [f"{a} {b}" for a in ("the", "a", "it was the", "very", "sun") for b in ("good", "fine", "bad", "poor")] * 2

@@ -13,13 +13,13 @@ from sdc.cache.store import Store
 from sdc.errors import EngineError, UsageError
 from sdc.pipelines import presets, prompts, students, tasks
 from sdc.pipelines.engines import models
+from sdc.pipelines.engines.local.transformers import TransformersEngine
 from sdc.pipelines.engines.protocol import Call
-from sdc.pipelines.engines.transformers import TransformersEngine
 from sdc.pipelines.students.finetune import FinetuneConfig
-from sdc.pipelines.students.instruct import ANSWER_TOKENS
 from sdc.pipelines.students.lora import LoraConfig, LoraStudent
+from sdc.pipelines.students.lora.instruct import ANSWER_TOKENS
+from sdc.pipelines.students.lora.tuned import FittedAdapter
 from sdc.pipelines.students.protocol import FitFailed, FitsMany, Job, Seeds
-from sdc.pipelines.students.tuned import FittedAdapter
 
 TOPIC = tasks.load("topic")
 SEEDS = Seeds(init=1, order=2)
@@ -237,7 +237,7 @@ def test_the_saved_adapter_is_a_standard_one(fitted: FittedAdapter, saved: Path)
         for part in "AB"
     }
     ids = torch.tensor([fitted._engine.prompt_ids(prompts.classify(TOPIC, text=TEST[0]))])
-    from sdc.pipelines.students.packed_layers import Stack
+    from sdc.pipelines.students.lora.layers import Stack
 
     adapters = fitted._engine.adapters
     with torch.no_grad():

@@ -11,13 +11,13 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from lora_alone import Alone, train_alone
 from sdc.errors import EngineError
-from sdc.pipelines.students import pack_size
-from sdc.pipelines.students.instruct import Row
 from sdc.pipelines.students.lora import LoraConfig
-from sdc.pipelines.students.packed import Pack, packs
-from sdc.pipelines.students.packed_layers import Adapters, Stack, kept_inputs
-from sdc.pipelines.students.packed_passes import Passes
-from sdc.pipelines.students.packed_run import PackedRun
+from sdc.pipelines.students.lora import size as pack_size
+from sdc.pipelines.students.lora.instruct import Row
+from sdc.pipelines.students.lora.layers import Adapters, Stack, kept_inputs
+from sdc.pipelines.students.lora.pack import Pack, packs
+from sdc.pipelines.students.lora.passes import Passes
+from sdc.pipelines.students.lora.run import PackedRun
 from sdc.pipelines.students.protocol import FitFailed
 
 #: Rows of the 8 runs: partial batches, one that is smaller than a batch, with and without held-out rows.

@@ -10,9 +10,10 @@ import trained
 from scripted import small_task
 from sdc.cache.store import Store
 from sdc.errors import EngineError, UsageError
-from sdc.pipelines import export, exported, predictors, students
+from sdc.pipelines import export, students
 from sdc.pipelines.encoders.transformer import TransformerEncoder
 from sdc.pipelines.export import ExportConfig
+from sdc.pipelines.predict import exported, predictors
 from sdc.pipelines.students.logistic import ABSENT
 from sdc.pipelines.students.probe import ProbeConfig, ProbeStudent
 from sdc.pipelines.students.protocol import FitFailed, Seeds

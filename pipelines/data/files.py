@@ -1,0 +1,228 @@
+"""Readers of data files: CSV, TSV, text with a delimiter, JSON and Parquet, each as a frame of records.
+
+Here: bytes to records, and what is wrong with a file. Texts are kept as they are: nothing is stripped, normalised or
+repaired. Not here: encodings (`text.py`), rows of cells (`tables.py`), of JSON (`json_records.py`), of Parquet
+(`parquet.py`), which column is the text, what a label means (`columns.py`).
+"""
+
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sdc.cache.counted import counted
+from sdc.errors import DataError, UsageError
+from sdc.pipelines.data import json_records, parquet, tables, text
+from sdc.pipelines.data.parquet import Wanted
+from sdc.pipelines.data.tables import Dialect
+
+#: Larger files are refused: such a set is nearly always the wrong file, and it is held in memory (about 3 GB).
+MAX_BYTES = 2**30
+MAX_ROWS = 1_000_000
+
+#: How a file is read, by its suffix; `.txt` and any other with a delimiter are tables.
+_KINDS: Mapping[str, str] = {
+    ".csv": "table", ".tsv": "table", ".txt": "table", ".jsonl": "json", ".ndjson": "json", ".json": "json",
+    ".parquet": "parquet",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Format:
+    """How a file is read where its name does not tell.
+
+    Args:
+        delimiter: What separates the cells; None: a comma in .csv, a tab in .tsv, what is found in .txt.
+        quoting: `minimal` or `none`; see `data_tables.Dialect`.
+        header: Whether the first row has the names of the columns; None: it has, unless it is plainly a row.
+        encoding: Of a text file, as Python calls it.
+        records: Where the list of records stands in a JSON object, as `data.items`; None: there is none.
+    """
+
+    delimiter: str | None = None
+    quoting: str = "minimal"
+    header: bool | None = None
+    encoding: str = "utf-8"
+    records: str | None = None
+
+    def __post_init__(self) -> None:
+        Dialect(delimiter=self.delimiter or ",", quoting=self.quoting)
+        text.check_name(self.encoding)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Record:
+    """One row of a file.
+
+    Args:
+        line: Where it begins, counted from 1 (the row number in a Parquet file).
+        cells: Column -> value as the file has it; empty for a broken row.
+        broken: Why the row cannot be read, or None.
+        raw: What stands in the file, for a broken or odd row.
+        odd: Quotes hold a line break and a delimiter together: rows may have been swallowed.
+        lines: Such a row, line by line, where each line would be a row by itself.
+    """
+
+    line: int
+    cells: Mapping[str, Any]
+    broken: str | None = None
+    raw: str = ""
+    odd: bool = False
+    lines: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Frame:
+    """The columns of a file in order, and its records in order.
+
+    Args:
+        where: The file, for errors.
+        columns: Names; of a file without a header `1`, `2` ...
+        records: Rows.
+        first: What the first row would be if it were no header; empty if the file cannot lack one.
+    """
+
+    where: str
+    columns: tuple[str, ...]
+    records: tuple[Record, ...]
+    first: tuple[str, ...] = ()
+
+
+def _all(names: Sequence[str]) -> Sequence[str]:
+    return names
+
+
+def read(
+    path: Path,
+    form: Format | None = None,
+    *,
+    wanted: Wanted = _all,
+    max_bytes: int = MAX_BYTES,
+    max_rows: int = MAX_ROWS,
+) -> Frame:
+    """Returns the frame of a file, by the suffix of its name.
+
+    Args:
+        path: A .csv, .tsv, .txt, .jsonl, .ndjson, .json or .parquet file, or any with a delimiter.
+        form: How it is read.
+        wanted: Which columns are read, of a file that can be read in part.
+        max_bytes: Refuse larger files.
+        max_rows: Refuse longer files.
+
+    Raises:
+        DataError: No such file, no regular file, an unknown kind of file, one that is empty, too large, not in its
+            encoding or broken beyond its rows.
+    """
+    form = form or Format()
+    kind = check(path, form, max_bytes=max_bytes)
+    try:
+        if kind == "parquet":
+            names, rows = parquet.read(path, max_rows=max_rows, wanted=wanted)
+            records = tuple(Record(line=i, cells=row) for i, row in enumerate(rows, start=1))
+            frame = Frame(where=str(path), columns=names, records=records)
+        else:
+            text.check(path, form.encoding)
+            frame = (_table if kind == "table" else _json)(path, form, max_rows)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    if not frame.records:
+        fix = "it needs a text and a label column, and at least one row"
+        fix += "; if its one line is a row, add --no-header" if frame.first else ""
+        raise DataError("the file has no rows", str(path), fix)
+    return frame
+
+
+def check(path: Path, form: Format | None = None, *, max_bytes: int = MAX_BYTES) -> str:
+    """Returns the kind of a file: `table`, `json` or `parquet`.
+
+    Raises:
+        DataError: It is not there, is no regular file of a known kind, is empty or too large, or cannot be opened.
+    """
+    form = form or Format()
+    try:
+        status = path.stat()
+        if stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its writer
+            path.open("rb").close()
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from error
+    if stat.S_ISDIR(status.st_mode):
+        raise DataError(
+            "this is a folder, not a file", str(path), "name one file, or use --paper for the paper's folder"
+        )
+    if not stat.S_ISREG(status.st_mode):
+        raise DataError("this is no regular file", str(path), "write the data into a file first")
+    if status.st_size == 0:
+        raise DataError("the file is empty", str(path), "check how it was made")
+    if status.st_size > max_bytes:
+        size = f"{status.st_size / 2**30:.1f} GiB, at most {max_bytes / 2**30:g}"
+        raise DataError(f"the file is too large ({size})", str(path), "take a sample of it")
+    kind = _KINDS.get(path.suffix.lower()) or ("table" if form.delimiter else None)
+    if kind is None:
+        known = ", ".join(_KINDS)
+        fix = f"export it as one of {known}, or say with --delimiter what separates its cells"
+        raise DataError(f"unknown kind of file {path.suffix!r}", str(path), fix)
+    asked = {"--delimiter": form.delimiter, "--header/--no-header": form.header, "--quoting": form.quoting == "none"}
+    for flag, value in asked.items():
+        if value not in (None, False) and kind != "table":
+            raise UsageError(f"a {path.suffix} file has no delimiters", flag, "drop the flag")
+    if form.records is not None and kind != "json":
+        raise UsageError(f"a {path.suffix} file is no JSON", "--records", "drop the flag")
+    return kind
+
+
+def _unreadable(path: Path, error: Exception) -> DataError:
+    what = (getattr(error, "strerror", None) or str(error)).lower()
+    return DataError(f"cannot read the file ({what})", str(path), "check the path and its permissions")
+
+
+def _limited(records: Sequence[Record], path: Path, max_rows: int) -> None:
+    if len(records) > max_rows:
+        raise DataError(
+            f"the file has more than {counted(max_rows, 'row', commas=True)}", str(path), "take a sample of it"
+        )
+
+
+def _table(path: Path, form: Format, max_rows: int) -> Frame:
+    dialect = Dialect(delimiter=form.delimiter or _delimiter(path, form), quoting=form.quoting)
+    header: tuple[str, ...] | None = None
+    first: tuple[str, ...] = ()
+    records: list[Record] = []
+    # Without quotes a carriage return is a character of the text: only line feeds end a row.
+    with path.open(encoding=text.codec(form.encoding), newline="\n" if form.quoting == "none" else "") as file:
+        for row in tables.rows(file, dialect, where=str(path)):
+            if header is None:
+                header = row.cells if form.header is not False else tuple(map(str, range(1, len(row.cells) + 1)))
+                first = row.cells if form.header is None else ()
+                if form.header is not False:
+                    continue
+            cells = dict(zip(header, row.cells, strict=True)) if row.broken is None else {}
+            lines = tuple(dict(zip(header, line, strict=True)) for line in row.lines)
+            records.append(Record(line=row.line, cells=cells, broken=row.broken, raw=row.raw, odd=row.odd, lines=lines))
+            _limited(records, path, max_rows)
+    return Frame(where=str(path), columns=header or (), records=tuple(records), first=first)
+
+
+def _delimiter(path: Path, form: Format) -> str:
+    """Returns the delimiter of a file whose suffix says it; of a .txt file a tab, if all its first lines have one."""
+    if path.suffix.lower() != ".txt":
+        return "\t" if path.suffix.lower() == ".tsv" else ","
+    with path.open(encoding=text.codec(form.encoding)) as file:
+        lines = [line for line, _ in zip(file, range(20), strict=False) if line.strip()]
+    if lines and all("\t" in line for line in lines):
+        return "\t"
+    raise DataError("nothing says what separates the cells", str(path), 'name it: --delimiter tab, ";", "|" or ","')
+
+
+def _json(path: Path, form: Format, max_rows: int) -> Frame:
+    columns: dict[str, None] = {}
+    records: list[Record] = []
+    with path.open(encoding=text.codec(form.encoding), newline="\n") as file:
+        for item in json_records.items(file, where=str(path), records=form.records):
+            columns.update(dict.fromkeys(item.cells))
+            records.append(Record(line=item.line, cells=item.cells, broken=item.broken, raw=item.raw))
+            _limited(records, path, max_rows)
+    if records and not columns:
+        reason = records[0].broken or f"line {records[0].line}: an empty object"
+        raise DataError(f"no line has a field ({reason})", str(path), "write one JSON object per line")
+    return Frame(where=str(path), columns=tuple(columns), records=tuple(records))

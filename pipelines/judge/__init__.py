@@ -1,0 +1,240 @@
+"""judge: decides for every new synthetic text whether it is accepted: gates first, then the LLM on what they let pass.
+
+Here: the two steps and their settings. Not here: each gate (`gates/`), what the LLM is asked and how its replies
+are read (`llm.py`), what becomes of a text (`verdicts.py`), topping up what was rejected (gen).
+"""
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sdc.cache.counted import counted
+from sdc.cache.key import identity
+from sdc.cache.store import Artifact
+from sdc.errors import DataError, EngineError, UsageError
+from sdc.pipelines import gates, prompts, stage
+from sdc.pipelines.cells import Cell
+from sdc.pipelines.engines import models, open_asker
+from sdc.pipelines.engines.estimate import Estimate, estimate
+from sdc.pipelines.judge.llm import Row, Votes, which_label, will_do
+from sdc.pipelines.judge.verdicts import (
+    NO_ANSWER,
+    NOBODY,
+    Found,
+    agreement,
+    label_holds,
+    nobody_answered,
+    summary,
+    verdict,
+)
+from sdc.pipelines.records import lineage
+from sdc.pipelines.stage import Computed, Context, Outcome
+
+VERSION = 3
+#: Judge prompts are short.
+_BATCH_SIZE = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeConfig:
+    """How texts are judged.
+
+    Args:
+        gates: Whether the deterministic gates come first.
+        llm: Whether the LLM judges what the gates let pass.
+        threshold: The least probability of "yes" against "no" that accepts, in [0, 1].
+        label_threshold: The least probability that the LLM, asked to classify a text, must give its label, in [0, 1];
+            0 does not ask (the paper). A model may be better at naming a label than at refusing a wrong one.
+        votes: How often each question is put, an odd number from 1 to 99. One is greedy; several sample, list the
+            labels in several orders, and count by their mean probability, or by their share where the LLM answers in
+            words.
+        temperature: Of several votes, above 0.
+        seed: Root of the orders and the sampling of several votes.
+        judge_all: Whether the LLM is asked both questions about every text, to see how far gates, label check and yes
+            or no agree. A text is accepted only if all accept it, as without.
+        model: The judge; None takes the model that wrote the texts, as the paper does.
+    """
+
+    gates: bool = True
+    llm: bool = True
+    threshold: float = 0.5
+    label_threshold: float = 0.0
+    votes: int = 1
+    temperature: float = 0.7
+    seed: int = 1337
+    judge_all: bool = False
+    model: str | None = field(default=None, metadata={"key": False})  # its identity is in the key instead
+
+    def __post_init__(self) -> None:
+        if not self.gates and not self.llm:
+            raise UsageError("without gates and without an LLM there is nothing to judge with", "judge", "use one")
+        for name in ("threshold", "label_threshold"):
+            if not 0 <= getattr(self, name) <= 1:
+                flag = f"--{name.replace('_', '-')}"
+                raise UsageError(f"{name} {getattr(self, name)} is not in [0, 1]", flag, "correct it")
+        if not 1 <= self.votes <= 99 or self.votes % 2 == 0:
+            raise UsageError(f"{self.votes} votes", "--votes", "use an odd number from 1 to 99")
+        if not 0 < self.temperature < float("inf"):
+            raise UsageError(f"votes at temperature {self.temperature} are all alike", "--temperature", "use above 0")
+        if self.judge_all and not self.llm:
+            raise UsageError("the LLM cannot be asked about all and about none", "--judge-all", "drop --gates-only")
+
+    @property
+    def voting(self) -> Votes:
+        """How often each question is put, and how."""
+        return Votes(num=self.votes, temperature=self.temperature, seed=self.seed)
+
+
+def judge_name(config: JudgeConfig, generation: Artifact) -> str:
+    """Returns the model that judges: the one asked for, else the generator, else the bundled teacher."""
+    if config.model == models.NO_THINK:  # the writer, asked not to reason
+        return models.without_thinking(judge_name(replace(config, model=None), generation))
+    if config.model is not None:
+        return config.model
+    generator: Mapping[str, Any] = generation.config.get("model") or {}
+    if generator.get("revision"):  # the very revision that wrote the texts, also when there is a newer one by now
+        name = f"{generator['model']}@{generator['revision']}"
+        return models.without_thinking(name) if generator.get("think") is False else name
+    return str(generation.summary.get("folder") or generation.summary.get("model") or models.TEACHER)
+
+
+def plan(context: Context, config: JudgeConfig, cell: Cell, generation: Artifact) -> Artifact:
+    """Returns the artifact that `run` would make."""
+    lineage.check_labels(generation, cell)
+    settings = {**identity(config), "definition": cell.task.identity()}
+    settings = {name: value for name, value in settings.items() if name not in _without_effect(config)}
+    if config.gates:
+        settings["gates"] = gates.VERSION
+    if config.llm:
+        settings["model"] = models.resolve(context.store, judge_name(config, generation)).identity()
+        settings["prompt"] = prompts.digest("judge")
+        if config.label_threshold:
+            settings["label_prompt"] = prompts.digest("classify")
+    inputs = [generation.key] + (_human(context, cell, generation) if config.gates else [])
+    return stage.plan(
+        stage="judge", version=VERSION, config=settings, inputs=inputs, lang=cell.lang, task=cell.task.name
+    )
+
+
+def _without_effect(config: JudgeConfig) -> tuple[str, ...]:
+    """Returns the settings that change nothing beside the others."""
+    drawing = ("votes", "temperature", "seed")
+    if not config.llm:
+        return ("threshold", "label_threshold", "judge_all", *drawing)
+    both = config.gates or config.label_threshold
+    return (*(() if both else ("judge_all",)), *(drawing if config.votes == 1 else ()))
+
+
+def run(
+    context: Context,
+    config: JudgeConfig,
+    cell: Cell,
+    *,
+    generation: Artifact,
+) -> Outcome:
+    """Judges the new texts of one generation, or returns the verdicts that are there.
+
+    Raises:
+        DataError: The generation has no text to judge.
+        EngineError: The model cannot be loaded, or answered nothing at all.
+    """
+    planned = plan(context, config, cell, generation)
+
+    def compute() -> Computed:
+        rows = _rows(context, generation)
+        if not rows:
+            raise DataError(f"generation {generation.short} has no text to judge", fix="see `sdc store show`")
+        found = {row.idx: Found() for row in rows}
+        if config.gates:
+            check = _gates(context, cell, planned.inputs[1:])
+            check.read_ahead([row.text for row in rows])
+            for number, row in enumerate(rows):
+                found[row.idx].gate = check(row.text)
+                if found[row.idx].gate is None:
+                    check.accept(row.text)
+                context.progress(f"gates {cell}", number + 1, len(rows))
+        usage = _ask(context, config, cell, generation, rows, found) if config.llm else {}
+        of_rows = [verdict(config, cell.task, row, found[row.idx]) for row in rows]
+        about = summary(of_rows, rows, cell.task) | {"usage": usage}
+        if config.judge_all and (tables := agreement(config, rows, found)):
+            about["agreement"] = tables
+        verdicts = [{**said, "example_key": generation.key} for said in of_rows]
+        return Computed(rows={"verdicts": verdicts}, summary=about)
+
+    outcome = stage.produce(context, planned, compute)
+    if nobody_answered(outcome.summary):
+        (why,) = context.store.query(
+            "select mode(reason) from verdicts where key = ? and judged_by = ?", [outcome.key, NOBODY]
+        )[0]
+        texts = counted(outcome.summary["unanswered"], "text")
+        what = f"none of {texts} got an answer ({str(why).removeprefix(NO_ANSWER)})"
+        raise EngineError(what, f"judge {cell}", "see to the model, and run this again")
+    return outcome
+
+
+def expected(context: Context, config: JudgeConfig, cell: Cell, generation: Artifact) -> Estimate | None:
+    """Returns what `run` would ask at the most, as if nothing were rejected; None if the verdicts are there already."""
+    if stage.are_there(context, [plan(context, config, cell, generation).key]):
+        return None
+    if not config.llm:
+        return Estimate(calls=0, prompt_tokens=0, completion_tokens=0, seconds=0.0)
+    rows = _rows(context, generation)
+    calls = [*will_do(cell, rows, votes=config.voting).calls]
+    if config.label_threshold:
+        calls += which_label(cell, rows, votes=config.voting).calls
+    return estimate(context, models.resolve(context.store, judge_name(config, generation)), calls, stage="judge")
+
+
+def _rows(context: Context, generation: Artifact) -> list[Row]:
+    found = context.store.query(
+        """select idx, text, label from examples
+        where key = ? and source = 'synthetic' and status = 'ok' order by idx""",
+        [generation.key],
+    )
+    return [Row(idx=idx, text=text, label=label) for idx, text, label in found]
+
+
+def _ask(
+    context: Context, config: JudgeConfig, cell: Cell, generation: Artifact, rows: list[Row], found: dict[int, Found]
+) -> dict[str, Any]:
+    """Asks the LLM about the texts that are still open, or about all, and returns what it cost."""
+    if not config.judge_all:
+        rows = [row for row in rows if found[row.idx].gate is None]
+    if not rows:
+        return {}
+    model = models.resolve(context.store, judge_name(config, generation))
+    with open_asker(context, model, batch_size=_BATCH_SIZE) as asker:
+        if config.label_threshold:
+            labels = which_label(cell, rows, votes=config.voting).ask(asker, progress=context.progress)
+            for row, opinion in zip(rows, labels, strict=True):
+                found[row.idx].label = opinion
+            if not config.judge_all:
+                rows = [row for row in rows if label_holds(config, row, found[row.idx])]
+        answers = will_do(cell, rows, votes=config.voting).ask(asker, progress=context.progress)
+        for row, opinion in zip(rows, answers, strict=True):
+            found[row.idx].answer = opinion
+        return asker.usage.as_json()
+
+
+def _human(context: Context, cell: Cell, generation: Artifact) -> list[str]:
+    """Returns the keys of the human data that texts must not copy.
+
+    Train data is what the generator saw, else the newest of the cell; test data is all that the store has of the cell.
+    """
+    train = lineage.train_data_of(context, generation)
+    if train is None:
+        with contextlib.suppress(DataError):
+            train = lineage.newest_data(context, cell, split="train")
+    tests = [data.key for data in lineage.all_test_data(context, cell)]
+    return [*([train.key] if train else []), *tests]
+
+
+def _gates(context: Context, cell: Cell, human: Sequence[str]) -> gates.Gates:
+    found = context.store.query(
+        """select split, text from examples where list_contains(?, key) and source = 'human'
+        and status in ('ok', 'unlabelled') order by key, idx""",
+        [list(human)],
+    )
+    of_split = {name: [text for split, text in found if split == name] for name in ("train", "test")}
+    return gates.build(cell, of_split["train"], of_split["test"])

@@ -1,0 +1,81 @@
+"""Draws as train and icl read them back from the store.
+
+Here: one draw, and the draws of a sample. Not here: their rows (`examples.py`), how rows are chosen (sample,
+`selection/`).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sdc.cache.counted import counted
+from sdc.cache.store import Artifact
+from sdc.errors import DataError, UsageError
+from sdc.pipelines.records import lineage
+from sdc.pipelines.stage import Context
+
+#: Where the rows of a draw come from.
+SOURCES = ("synthetic", "human", "seeds", "seeds+synthetic", "human+synthetic")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draw:
+    """The rows of one draw.
+
+    Args:
+        draw: The content hash.
+        source: One of SOURCES.
+        size: The nominal size as it was asked for.
+        repeat: The number of the repeat, from 0.
+        num_rows: The real number of rows.
+        example_key: The artifact whose examples it holds.
+        members: Their `idx`, in order.
+        human_key: The human data that it has rows of beside those, before them; None if there is none.
+        human_members: Their `idx`, in order.
+    """
+
+    draw: str
+    source: str
+    size: str
+    repeat: int
+    num_rows: int
+    example_key: str
+    members: Sequence[int]
+    human_key: str | None = None
+    human_members: Sequence[int] = ()
+
+
+def check_source(name: str) -> None:
+    """Raises a UsageError if there is no such source."""
+    if name not in SOURCES:
+        raise UsageError(f"unknown source {name[:80]!r}", "--source", f"use one of {', '.join(SOURCES)}")
+
+
+def draws_of(
+    context: Context, sample: Artifact, *, sizes: Sequence[str] = (), repeats: int | None = None
+) -> list[Draw]:
+    """Returns the draws of a sample by real size and repeat; only the first `repeats` of these `sizes` if given.
+
+    Raises:
+        DataError: The sample lacks one of the sizes, or has fewer repeats.
+        StoreError: The sample is stale.
+    """
+    lineage.refuse_stale(context, [sample])
+    found = context.store.query(
+        """select draw, source, size, repeat, num_rows, example_key, members, human_key, human_members
+        from draws where key = ? order by num_rows, size, repeat""",
+        [sample.key],
+    )
+    names = ("draw", "source", "size", "repeat", "num_rows", "example_key", "members", "human_key")
+    draws = [Draw(**dict(zip(names, row[:-1], strict=True)), human_members=row[-1] or ()) for row in found]
+    where, there = f"sample {sample.short}", list(dict.fromkeys(draw.size for draw in draws))
+    lacking = [size for size in sizes if size not in there]
+    if lacking or not draws:
+        fix = f"its sizes are {', '.join(there) or 'none'}; draw others with `sdc sample --sizes`"
+        raise DataError(f"no draw of size {', '.join(lacking)}", where, fix)
+    num_repeats = 1 + max(draw.repeat for draw in draws)
+    if repeats is not None and repeats > num_repeats:
+        fix = f"draw more with `sdc sample --repeats {repeats}`"
+        verb = "is" if num_repeats == 1 else "are"
+        what = f"{counted(repeats, 'repeat is', 'repeats are')} asked for, and there {verb} {num_repeats}"
+        raise DataError(what, where, fix)
+    return [d for d in draws if (not sizes or d.size in sizes) and (repeats is None or d.repeat < repeats)]

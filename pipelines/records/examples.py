@@ -1,0 +1,120 @@
+"""Examples as later stages read them back from the store: test rows, and the rows of draws.
+
+Here: the look-ups, and the hash of a draw. Not here: which draws there are (`draws.py`), how rows are chosen (sample,
+`selection/`).
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from sdc.cache.counted import counted
+from sdc.cache.key import digest
+from sdc.cache.store import Artifact
+from sdc.errors import DataError, StoreError
+from sdc.pipelines.records.draws import Draw
+from sdc.pipelines.stage import Context
+
+#: idx, text, label id. In a draw with rows of two artifacts, human row 0 is -1, row 1 is -2: no two rows share an idx.
+Row = tuple[int, str, int]
+
+
+def mark(text: str, label: int) -> str:
+    """Returns what an example is in the hash of a draw: its text as it is, and its label."""
+    return digest([text, label])
+
+
+def draw_hash(marks: Sequence[str]) -> str:
+    """Returns the content hash of a draw from the marks of its rows, in order."""
+    return digest(list(marks))
+
+
+def test_rows(context: Context, test: Artifact) -> list[tuple[int, str]]:
+    """Returns idx and text of the usable rows of test data, by idx.
+
+    Raises:
+        DataError: There is none.
+    """
+    rows = context.store.query(
+        "select idx, text from examples where key = ? and status = 'ok' order by idx", [test.key]
+    )
+    if not rows:
+        raise DataError(f"test data {test.short} has no usable row", fix="see `sdc data show`")
+    return [(idx, text) for idx, text in rows]
+
+
+def rows_of(context: Context, draws: Sequence[Draw]) -> dict[str, list[Row]]:
+    """Returns the rows of every draw, in the order of its members, by the draw's content hash.
+
+    Raises:
+        StoreError: Examples of a draw are in another store, or are others than those that were drawn.
+    """
+    keys = dict.fromkeys(key for draw in draws for key in (draw.example_key, draw.human_key) if key)
+    pools = {key: _pool(context, key) for key in keys}
+    marks = {key: {idx: mark(*row) for idx, row in pool.items()} for key, pool in pools.items()}
+    rows = {}
+    for draw in draws:
+        found = _members(pools, draw.example_key, draw.members, draw.human_key, draw.human_members)
+        where = f"draw {draw.draw[:12]} from {draw.example_key[:12]}"
+        lost = len(draw.members) + len(draw.human_members) - len(found)
+        if lost:
+            raise StoreError(
+                f"{counted(lost, 'row of a draw is', 'rows of a draw are')} not in the store",
+                where,
+                "merge the store that has them",
+            )
+        human = marks[draw.human_key] if draw.human_key else {}
+        marked = [human[idx] for idx in draw.human_members]
+        if draw_hash([*marked, *(marks[draw.example_key][idx] for idx in draw.members)]) != draw.draw:
+            raise StoreError("the rows of a draw are not those that were drawn", where, "run `sdc sample --force`")
+        rows[draw.draw] = found
+    return rows
+
+
+def label_counts(context: Context, draws: Sequence[Draw]) -> dict[str, list[int]]:
+    """Returns how many rows of each label that occurs a draw has, by the draw's content hash."""
+    labels: dict[str, dict[int, int]] = {}
+    for key in {key for draw in draws for key in (draw.example_key, draw.human_key) if key}:
+        labels[key] = dict(context.store.query("select idx, label from examples where key = ?", [key]))
+    found = {}
+    for draw in draws:
+        own = [labels[draw.example_key].get(idx) for idx in draw.members]
+        human = [labels[draw.human_key].get(idx) for idx in draw.human_members] if draw.human_key else []
+        found[draw.draw] = [*Counter(label for label in (*own, *human) if label is not None).values()]
+    return found
+
+
+_Pools = dict[str, dict[int, tuple[str, int]]]
+
+
+def _members(
+    pools: _Pools, key: str, members: Sequence[int], human_key: str | None, human_members: Sequence[int]
+) -> list[Row]:
+    """Returns those rows of a draw that are there, in its order."""
+    own = pools[key]
+    human = pools[human_key] if human_key else {}
+    found = [(-1 - idx, *human[idx]) for idx in human_members if idx in human]
+    return [*found, *((idx, *own[idx]) for idx in members if idx in own)]
+
+
+def rows_by_hash(context: Context, draw: str) -> list[Row]:
+    """Returns the rows of a draw of which only the content hash is known; any sample that drew them will do.
+
+    Raises:
+        StoreError: They are not in the store.
+    """
+    for key, members, human_key, human_members in context.store.query(
+        "select distinct example_key, members, human_key, human_members from draws where draw = ? order by all", [draw]
+    ):
+        pools = {name: _pool(context, name) for name in (key, human_key) if name}
+        rows = _members(pools, key, members, human_key, human_members or ())
+        is_whole = len(rows) == len(members) + len(human_members or ())
+        if is_whole and draw_hash([mark(text, label) for _, text, label in rows]) == draw:
+            return rows
+    what = f"the rows of draw {draw[:12]} are not in the store, or not as they were"
+    raise StoreError(what, str(context.store.path), "merge the store that has them")
+
+
+def _pool(context: Context, key: str) -> dict[int, tuple[str, int]]:
+    """Returns text and label id of an artifact's labelled examples, by idx."""
+    found = context.store.query("select idx, text, label from examples where key = ? and label is not null", [key])
+    return {idx: (text, label) for idx, text, label in found}

@@ -1,0 +1,191 @@
+"""How a report is written: cells of a table for people, and md, csv, json and LaTeX.
+
+Here: text. Not here: what stands in it (`rows.py`), the terminal (`cli/render.py`).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from sdc.pipelines.report.rows import GENERATOR, Row
+from sdc.pipelines.text import visible
+
+_MINUS = "-"
+#: In Markdown and LaTeX alike, model and task names may hold anything.
+_MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|~$"})
+_LATEX = str.maketrans(
+    {
+        "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$",
+        "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
+        "±": r"$\pm$", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A table as people read it: column names, rows of text, and one line that says what its numbers are."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    title: str
+
+
+#: Columns for people that stand there if more than one thing occurs in them.
+_IF_SEVERAL = ("strategy", "seeds", "generator", "judge", "decoding", "reader", "version")
+#: Digests and keys, which stand there only if two rows would look the same without; the first that help.
+_IF_NEEDED = ("test", "generation", "judgement", "data", "draw", "model_version", "generator_version", "setting",
+              "definition", "generator_setting", "judge_setting", "recipe")  # fmt: skip
+
+
+def for_people(rows: Sequence[Row], *, aggregated: bool) -> Table:
+    """Returns the table that a terminal, Markdown and LaTeX show: scores in %, differences in points.
+
+    Columns that no row needs are left out; what makes a result another one stands there where it tells rows apart.
+    """
+    columns: dict[str, Callable[[Row], str]] = {
+        "task": lambda r: r.task or _MINUS,
+        "lang": lambda r: r.lang or _MINUS,
+        "group": lambda r: r.group or _MINUS,
+        "method": lambda r: f"{r.method} (generator)" if r.role == GENERATOR else r.method or _MINUS,
+        "model": lambda r: r.model or _MINUS,
+        "source": lambda r: r.source or _MINUS,
+        "size": lambda r: r.size or _MINUS,
+        "rows": lambda r: _MINUS if r.rows is None else str(r.rows),
+        "shots": lambda r: _MINUS if r.shots is None else str(r.shots),
+        **{name: _plain(name) for name in (*_IF_SEVERAL, *_IF_NEEDED)},
+        "mixed": lambda r: r.mixed or _MINUS,
+        "cells": lambda r: str(r.cells),
+        "n": lambda r: str(r.n) if r.n else _MINUS,
+        "metric": lambda r: r.metric,
+        "mean ± std": lambda r: (
+            f"{_percent(r.mean)} ± {_percent(r.std)}" if r.n and r.mean is not None else _percent(r.mean)
+        ),
+        "95 %": lambda r: f"{_percent(r.low)}..{_percent(r.high)}" if r.low is not None else _MINUS,
+        "vs generator": lambda r: _MINUS if r.difference is None else f"{100 * r.difference:+.1f}",
+        "majority": lambda r: _percent(r.majority),
+        "linear": lambda r: _percent(r.linear),
+        "failed": lambda r: str(r.failed),
+        "below chance": lambda r: str(r.below_chance),
+        "test leaked": lambda r: _percent(r.leaked),
+    }
+    hidden = _hidden(rows, aggregated=aggregated)
+    shown = {
+        name: text for name, text in columns.items() if name not in hidden and any(text(row) != _MINUS for row in rows)
+    }
+    cells = tuple(tuple(text(row) for text in shown.values()) for row in rows)
+    return Table(columns=tuple(shown), rows=cells, title=_title(rows, aggregated=aggregated))
+
+
+def _plain(name: str) -> Callable[[Row], str]:
+    def text(row: Row) -> str:
+        value = getattr(row, name)
+        return _MINUS if value is None else str(value)
+
+    return text
+
+
+def _hidden(rows: Sequence[Row], *, aggregated: bool) -> set[str]:
+    hidden = {"95 %"} if aggregated else {"cells", "group"}
+    if len({row.metric for row in rows}) == 1:
+        hidden.add("metric")  # the title says it
+    if not any(row.failed for row in rows):
+        hidden.add("failed")
+    if not any(row.below_chance for row in rows):
+        hidden.add("below chance")
+    if not any(row.leaked for row in rows):
+        hidden.add("test leaked")
+    if all(row.shots is None or row.method != "icl" for row in rows):
+        hidden.add("shots")
+    hidden |= {name for name in _IF_SEVERAL if len({getattr(row, name) for row in rows} - {None}) < 2}
+    base = ("task", "lang", "group", "role", "method", "model", "source", "size", "rows", "shots")
+    shown = [*base, *(name for name in _IF_SEVERAL if name not in hidden)]
+    for name in _IF_NEEDED:
+        groups: dict[tuple[object, ...], set[object]] = {}
+        for row in rows:
+            groups.setdefault(tuple(getattr(row, other) for other in shown), set()).add(getattr(row, name))
+        if all(len(values) == 1 for values in groups.values()):
+            hidden.add(name)
+        else:
+            shown.append(name)
+    return hidden
+
+
+def _title(rows: Sequence[Row], *, aggregated: bool) -> str:
+    metrics = {row.metric for row in rows}
+    what = f"{next(iter(metrics))} in %" if len(metrics) == 1 else "scores in %"
+    over = "mean and std over cells" if aggregated else "mean ± std over n runs"
+    return f"{what}, {over}; vs generator in points"
+
+
+def _percent(share: float | None) -> str:
+    return _MINUS if share is None else f"{100 * share:.1f}"
+
+
+#: The first columns for programs, in this order; the others follow.
+_FIRST = ("task", "lang", "group", "role", "method", "model", "source", "size", "rows", "shots", "decoding", "setting",
+          "reader", "metric", "n", "cells", "mean", "std", "low", "high", "reference", "majority", "linear", "failed",
+          "below_chance")  # fmt: skip
+
+
+def records(rows: Sequence[Row]) -> list[dict[str, object]]:
+    """Returns the rows for programs, with every column: scores are shares from 0 to 1, the difference is in points."""
+    found = []
+    for row in rows:
+        record: dict[str, object] = asdict(row)
+        points = record.pop("difference")
+        first = {name: record.pop(name) for name in _FIRST}
+        first["difference_points"] = None if points is None else round(100 * float(str(points)), 4)
+        found.append({n: round(v, 6) if isinstance(v, float) else v for n, v in (first | record).items()})
+    return found
+
+
+def markdown(table: Table) -> str:
+    """Returns a Markdown table, numbers to the right, under its title."""
+
+    def line(cells: Sequence[str]) -> str:
+        return f"| {' | '.join(map(escape_markdown, cells))} |"
+
+    rule = "|".join("---:" if right else "---" for right in _numeric(table))
+    return "\n".join([f"{_one_line(table.title)}\n", line(table.columns), f"|{rule}|", *map(line, table.rows)]) + "\n"
+
+
+def escape_markdown(text: str) -> str:
+    r"""Returns a text as one line of Markdown that shows it as it is.
+
+    >>> escape_markdown("a|b *c*")
+    'a\\|b \\*c\\*'
+    """
+    return _one_line(text).translate(_MARKDOWN)
+
+
+def latex(table: Table) -> str:
+    """Returns a LaTeX `tabular` with booktabs rules, its title as a comment."""
+
+    def line(cells: Sequence[str]) -> str:
+        return " & ".join(_one_line(cell).translate(_LATEX) for cell in cells) + r" \\"
+
+    align = "".join("r" if right else "l" for right in _numeric(table))
+    head = [f"% {_one_line(table.title)}", rf"\begin{{tabular}}{{{align}}}", r"\toprule", line(table.columns)]
+    return "\n".join([*head, r"\midrule", *map(line, table.rows), r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def as_csv(rows: Sequence[Mapping[str, object]], *, safe: bool = False) -> str:
+    """Returns records as CSV with a header; `safe` is that of `text.visible.as_csv`."""
+    names = list(rows[0])
+    return visible.as_csv([names, *([row[name] for name in names] for row in rows)], safe=safe)
+
+
+def as_json(rows: Sequence[Mapping[str, object]]) -> str:
+    """Returns records as a JSON list."""
+    return visible.as_json([dict(row) for row in rows], indent=1) + "\n"
+
+
+def _one_line(text: str) -> str:
+    return visible.visible(" ".join(text.split()))
+
+
+def _numeric(table: Table) -> list[bool]:
+    return [
+        all(row[i] == _MINUS or row[i].lstrip("+-")[:1].isdigit() for row in table.rows)
+        for i in range(len(table.columns))
+    ]

@@ -1,0 +1,247 @@
+"""What the store knows of evaluated runs, as the records that a report is made of.
+
+Here: reading the tables. Not here: which runs are shown (`runs.py`, `report.py`), what makes a result another one
+(`result.py`), means (`rows.py`).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sdc.cache.key import SHORT, canonical_json, digest
+from sdc.pipelines import cells, metrics, readers
+from sdc.pipelines.records import leaks, lineage, runs
+from sdc.pipelines.records.draws import Draw
+from sdc.pipelines.report.result import Author, Result
+from sdc.pipelines.report.rows import Record, size_order
+from sdc.pipelines.stage import Context
+
+#: What two generations, or two judgements, of different cells need not share to be made in the same way.
+_OF_ONE_CELL = ("definition", "seed", "quota", "draws")
+
+
+def evaluated(context: Context, shown: Sequence[str], evals: Sequence[str]) -> list[dict[str, Any]]:
+    """Returns every newest reading of some runs, and the evals asked for, with what tables and recipes say of them."""
+    names = [*metrics.HEADLINES, *metrics.HEADLINES.values(), "failed_run"]
+    pivot = ", ".join(
+        f"max(m.value) filter (m.metric = '{name}') as {name}, max(m.low) filter (m.metric = '{name}') as {name}_low, "
+        f"max(m.high) filter (m.metric = '{name}') as {name}_high"
+        for name in names
+    )
+    columns = ["eval_key", "run", "reader", "lang", "task", "method", "model", "source", "draw", "num_rows", "shots"]
+    columns += ["decoding", "setting", "test", "version", "model_identity", "definition", "tuned_by"]
+    columns += ["test_key", "leaks"]
+    columns += [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
+    found = context.store.query(
+        f"""with asked as (select unnest(?::varchar[]) as key),
+        readings as (
+            select m.key, m.run, m.reader, {pivot} from metrics m
+            where (m.run in (select unnest(?::varchar[])) or m.key in (from asked))
+              and m.key not in (select key from stale)
+            group by m.key, m.run, m.reader
+        )
+        select e.key, e.run, e.reader, r.lang, r.task, r.method, r.model, r.source, r.draw, r.num_rows, r.num_shots,
+            r.decoding, r.setting, left(r.test_key, {SHORT}), ra.version, cast(ra.config -> '$.model' as varchar),
+            cast(ra.config -> '$.definition' as varchar), r.details ->> '$.tuned_by', r.test_key,
+            cast(r.details -> '$.leaks' as varchar),
+            {", ".join(f"e.{n}, e.{n}_low, e.{n}_high" for n in names)}
+        from readings e join runs r on r.key = e.run join artifacts a on a.key = e.key
+            join artifacts ra on ra.key = e.run
+        qualify e.key in (from asked)
+            or row_number() over (partition by e.run, e.reader order by a.version desc, a.used_at desc, e.key) = 1
+        order by r.task, r.lang, r.method, r.num_rows, e.run, e.reader""",  # noqa: S608 (constants)
+        [list(evals), list(shown)],
+    )
+    return [dict(zip(columns, row, strict=True)) for row in found]
+
+
+def read_as(found: Sequence[dict[str, Any]], reader: str) -> list[dict[str, Any]]:
+    """Returns the readings that `--reader` means: of scores for runs with scores, else the reply reader asked for."""
+    scored = {row["run"] for row in found if row["reader"] in readers.SCORE_READERS}
+
+    def wanted(row: dict[str, Any]) -> str | None:
+        is_likelihood = row["decoding"] == "scores"
+        return readers.resolve(reader, has_scores=row["run"] in scored, is_likelihood=is_likelihood)
+
+    return [row for row in found if row["reader"] == wanted(row)]
+
+
+def records(context: Context, found: Sequence[dict[str, Any]], *, metric: str | None, newest: bool) -> list[Record]:
+    """Returns the records of some readings.
+
+    Args:
+        context: Where the store is.
+        found: What `evaluated` returns.
+        metric: None takes each task's own.
+        newest: Say of a draw what its newest sample says, where it is in several; else what all of them say.
+    """
+    names = {row["task"]: metric or cells.load_task(context.store, row["task"]).metric for row in found}
+    drawn = _origins(context, sorted({row["draw"] for row in found if row["draw"]}), newest=newest)
+    recipes = _searches(context, sorted({row["tuned_by"] for row in found if row["tuned_by"]}))
+    leaked = _leaked(context, found)
+    made = []
+    for row in found:
+        name = names[row["task"]]
+        origin = drawn.get((row["draw"], row["lang"], row["task"], row["source"]), _UNKNOWN)
+        about = vars(origin.result) | {
+            **{part: row[part] for part in ("lang", "task", "method", "model", "source", "shots", "decoding")},
+            **{part: row[part] for part in ("setting", "reader", "test", "version")},
+            "rows": (origin.rows or row["num_rows"]) if row["draw"] else None,
+            "draw": row["draw"][:SHORT] if row["draw"] and origin is _UNKNOWN else None,
+            "recipe": recipes.get(row["tuned_by"], row["setting"]),
+            "model_version": short_version(row["model_identity"]),
+            "definition": digest(json.loads(row["definition"]))[:SHORT] if row["definition"] else None,
+            "metric": name,
+        }
+        made.append(
+            Record(
+                **about,
+                eval_key=row["eval_key"],
+                run=row["run"],
+                sizes=origin.sizes,
+                model_identity=canonical_json(json.loads(row["model_identity"])) if row["model_identity"] else None,
+                authors=origin.authors,
+                value=row[name],
+                low=row[f"{name}_low"],
+                high=row[f"{name}_high"],
+                majority=row[metrics.HEADLINES[name]],
+                leaked=leaked.get((row["draw"], row["test_key"])),
+                below_chance=bool(row["failed_run"]) and row[name] is not None,
+            )
+        )
+    return made
+
+
+def _leaked(context: Context, found: Sequence[dict[str, Any]]) -> dict[tuple[str, str], float]:
+    """Returns (draw, test) -> share of the test texts that stand among its rows, from the runs or counted now."""
+    shares: dict[tuple[str, str], float] = {}
+    unknown: dict[str, set[str]] = {}
+    for row in found:
+        if row["leaks"]:
+            counts = json.loads(row["leaks"])
+            shares[row["draw"], row["test_key"]] = counts["leaked"] / max(1, counts["test_rows"])
+        elif row["draw"]:
+            unknown.setdefault(row["draw"], set()).add(row["test_key"])
+    names = ("draw", "source", "size", "repeat", "num_rows", "example_key", "members", "human_key")
+    rows = context.store.query(
+        f"""select distinct on (draw) {", ".join(names)}, human_members from draws
+        where draw in (select unnest(?::varchar[]))""",  # noqa: S608 (constants)
+        [[draw for draw, tests in unknown.items() if any((draw, test) not in shares for test in tests)]],
+    )
+    for values in rows:
+        draw = Draw(**dict(zip(names, values[:-1], strict=True)), human_members=values[-1] or ())
+        for test in unknown[draw.draw]:
+            shares.setdefault((draw.draw, test), leaks.of_draw(context.store, draw, test).share)
+    return shares
+
+
+def short_version(identity: str | None) -> str | None:
+    """Returns what tells two models of one name apart, for people: the commit, or the first digits of a digest.
+
+    >>> short_version('{"model": "o/n", "revision": "0123456789abcdef"}'), short_version(None)
+    ('0123456789ab', None)
+    """
+    if not identity:
+        return None
+    about = json.loads(identity)
+    if isinstance(about, Mapping) and "adapter" not in about:
+        return str(about.get("revision") or about.get("digest") or digest(about))[:SHORT]
+    return digest(about)[:SHORT]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Origin:
+    """Where the rows of a draw come from; `result` has the fields that say so."""
+
+    result: Result
+    sizes: tuple[str, ...] = ()
+    rows: int | None = None
+    authors: tuple[Author, ...] = ()
+
+
+_UNKNOWN = _Origin(result=Result())
+
+
+def _origins(context: Context, draws: Sequence[str], *, newest: bool) -> dict[tuple[str, str, str, str], _Origin]:
+    """Returns (draw, lang, task, source) -> its origin.
+
+    With `newest`, sizes and keys come from the newest samples; a draw that is only in older ones keeps what it was
+    there.
+    """
+    fields = ("size", "strategy", "seeds", "generation", "judgement", "judge", "examples", "human", "stage")
+    found = context.store.query(
+        f"""with samples as ({runs.NEWEST_SAMPLES})
+        select o.draw, o.lang, o.task, o.source, o.num_rows, s.key is not null, o.size, o.strategy, o.seeds,
+            o.generation, o.judgement, o.judge, o.examples, o.human, e.stage
+        from origins o left join samples s on s.key = o.key left join artifacts e on e.key = o.examples
+        where o.draw in (select unnest(?::varchar[]))""",  # noqa: S608 (a constant)
+        [list(draws)],
+    )
+    grouped: dict[tuple[str, str, str, str], list[tuple[Any, ...]]] = {}
+    for *what, rows, is_newest, size, strategy, seeds, generation, judgement, judge, examples, human, stage in found:
+        values = dict(zip(fields, (size, strategy, seeds, generation, judgement, judge, examples, human, stage),
+                          strict=True))  # fmt: skip
+        grouped.setdefault(tuple(what), []).append((rows, is_newest, values))
+    makers = _Makers(context)
+    return {what: _origin(items, makers, newest=newest) for what, items in grouped.items()}
+
+
+def _origin(items: Sequence[tuple[Any, ...]], makers: "_Makers", *, newest: bool) -> _Origin:
+    kept = [item for item in items if item[1]] if newest else []
+    every = [values for _, _, values in kept or items]
+    generations = sorted({values["generation"] for values in every if values["generation"]})
+    judgements = sorted({values["judgement"] for values in every if values["judgement"]})
+    data = {values["examples"] for values in every if values["stage"] in ("data", None) and not values["generation"]}
+    data |= {values["human"] for values in every if values["human"]}
+    authors = sorted({author for key in generations for author in makers.authors(key)})
+    result = Result(
+        strategy=_joined(values["strategy"] for values in every),
+        seeds=_joined(values["seeds"] for values in every),
+        generation=_joined(key[:SHORT] for key in generations),
+        judgement=_joined(key[:SHORT] for key in judgements),
+        judge=_joined(values["judge"] for values in every),
+        data=_joined(key[:SHORT] for key in data),
+        generator=_joined(name for name, _ in authors),
+        generator_version=_joined(short_version(version) for _, version in authors),
+        generator_setting=_joined(makers.setting(key) for key in generations),
+        judge_setting=_joined(makers.setting(key) for key in judgements),
+    )
+    sizes = tuple(sorted({values["size"] for values in every}, key=size_order))
+    return _Origin(result=result, sizes=sizes, rows=items[0][0], authors=tuple(authors))
+
+
+def _joined(values: Any) -> str | None:
+    return ", ".join(sorted({str(value) for value in values if value})) or None
+
+
+class _Makers:
+    """Looks up generations and judgements, each once."""
+
+    def __init__(self, context: Context) -> None:
+        self.store = context.store
+        self._artifacts: dict[str, Any] = {}
+
+    def _get(self, key: str) -> Any:
+        if key not in self._artifacts:
+            self._artifacts[key] = self.store.get(key)
+        return self._artifacts[key]
+
+    def authors(self, key: str) -> list[Author]:
+        """Returns who wrote the rows of a generation, those that it took over from one that it tops up as well."""
+        return lineage.authors(key, self._get)
+
+    def setting(self, key: str) -> str | None:
+        """Returns a digest of how it was made that is the same in every cell."""
+        artifact = self._get(key)
+        return None if artifact is None else _way(artifact.version, artifact.config)
+
+
+def _searches(context: Context, keys: Sequence[str]) -> dict[str, str]:
+    """Returns the digest of each search for settings: what it chose is another thing in each cell, how is not."""
+    found = context.store.get_many(keys) if keys else {}
+    return {key: f"tuned {_way(artifact.version, artifact.config)}" for key, artifact in found.items()}
+
+
+def _way(version: int, config: Mapping[str, Any]) -> str:
+    return digest([version, {name: value for name, value in config.items() if name not in _OF_ONE_CELL}])[:SHORT]

@@ -1,0 +1,136 @@
+"""demo: the whole chain on one cell, from ten human examples per label to evaluated students.
+
+Here: the order of the stages and sizes that a laptop manages. Not here: any stage, the drawing of the report.
+"""
+
+from dataclasses import dataclass
+
+from sdc.cache.counted import counted
+from sdc.cache.store import Artifact
+from sdc.errors import DataError
+from sdc.pipelines import data, gen, icl, presets, sample, students, train
+from sdc.pipelines import eval as evaluation
+from sdc.pipelines.cells import Cell
+from sdc.pipelines.data import DataConfig
+from sdc.pipelines.engines import models
+from sdc.pipelines.eval import EvalConfig
+from sdc.pipelines.icl import IclConfig
+from sdc.pipelines.judge import JudgeConfig
+from sdc.pipelines.records import lineage
+from sdc.pipelines.records.draws import draws_of
+from sdc.pipelines.run import until_accepted
+from sdc.pipelines.sample import SampleConfig
+from sdc.pipelines.stage import Context, Outcome
+from sdc.pipelines.train import TrainConfig
+
+_EXAMPLES = models.POCKET / "examples"
+_TOP_UPS = 1
+_ALL = "all"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoConfig:
+    """What the demo runs.
+
+    Args:
+        model: The generator, which is also the judge and the classifier that students are compared with.
+        student: The small model that is fine-tuned and prompted.
+        quota: Synthetic texts per label.
+        sizes: Sizes of the synthetic draws beside all rows.
+        repeats: Draws per size for the linear student; the costly students take the first.
+        shots: Examples per label in a prompt.
+        preset: Defaults of all stages.
+        seed: Root of all random choices.
+    """
+
+    model: str = models.TEACHER
+    student: str = models.STUDENT
+    quota: int = 30
+    sizes: tuple[str, ...] = ("50", "100")
+    repeats: int = 3
+    shots: int = 1
+    preset: str = "sdc"
+    seed: int = 1337
+
+
+def run(context: Context, config: DemoConfig, cell: Cell) -> list[Outcome]:
+    """Returns the evaluations of every student and of the generator; what the store has is not made again.
+
+    Raises:
+        DataError: The cell has neither demo examples nor data in the store.
+    """
+    train_data, test = (_examples(context, cell, split) for split in ("train", "test"))
+    context.say(f"{cell}: {train_data.summary['ok']} human examples to start from, {test.summary['ok']} to test on")
+    judgement = _accepted(context, config, cell, train_data)
+    samples = {
+        source: _sample(context, config, cell, source, judgement)
+        for source in ("synthetic", "seeds", "seeds+synthetic")
+    }
+    runs = [
+        *_train(context, config, cell, "linear", list(samples.values()), test),
+        *_train(context, config, cell, "finetune", [samples["synthetic"], samples["seeds+synthetic"]], test),
+        *_icl(context, config, cell, config.student, config.shots, samples["synthetic"], test),
+        *_icl(context, config, cell, config.model, 0, samples["synthetic"], test),
+    ]
+    pairs = [(cell, context.store.resolve(outcome.key)) for outcome in runs]
+    return evaluation.run(context, EvalConfig(), pairs)
+
+
+def _examples(context: Context, cell: Cell, split: str) -> Artifact:
+    """Returns the demo examples of a cell, or the newest data of the store where there are none."""
+    path = _EXAMPLES / f"{cell.task.name}-{cell.lang}-{split}.jsonl"
+    if path.is_file():
+        outcome = data.add(context, cell, path, DataConfig(split=split))
+        return context.store.resolve(outcome.key)
+    try:
+        return lineage.newest_data(context, cell, split=split)
+    except DataError as error:
+        there = ", ".join(sorted({p.stem.rpartition("-")[0] for p in _EXAMPLES.glob("*.jsonl")}))
+        raise DataError(f"no demo examples of {cell} (there are {there})", error.where, error.fix) from error
+
+
+def _accepted(context: Context, config: DemoConfig, cell: Cell, train_data: Artifact) -> Artifact:
+    """Returns the judgement after topping up what was rejected."""
+    settings = gen.configured(context.store, config.preset, model=config.model, quota=config.quota, seed=config.seed)
+    judging = JudgeConfig(**presets.load(config.preset, "judge"))
+    key = ""
+    for made in until_accepted.rounds(context, settings, judging, cell, data=train_data, most=1 + _TOP_UPS):
+        key = made.judgement.key
+        texts = f"{made.generation.summary['ok']} texts by {config.model}"
+        context.say(f"{cell}: {texts}, {made.judgement.summary['accepted']} accepted")
+    return context.store.resolve(key)
+
+
+def _sample(context: Context, config: DemoConfig, cell: Cell, source: str, judgement: Artifact) -> Artifact:
+    sizes = (*config.sizes, _ALL) if source == "synthetic" else (_ALL,)
+    settings = SampleConfig(source=source, sizes=sizes, repeats=config.repeats, seed=config.seed)
+    return context.store.resolve(sample.run(context, settings, cell, examples=judgement).key)
+
+
+def _train(
+    context: Context, config: DemoConfig, cell: Cell, method: str, samples: list[Artifact], test: Artifact
+) -> list[Outcome]:
+    flags = {"model": config.student} if method == "finetune" else {}
+    student = students.configured(context.store, method, preset=config.preset, flags=flags)
+    settings = TrainConfig(student=student, seed=config.seed)
+    costly = method != "linear"
+    draws = [
+        draw
+        for drawn in samples
+        for draw in draws_of(context, drawn, sizes=[_ALL] if costly else [], repeats=1 if costly else None)
+    ]
+    outcomes = train.run(context, settings, cell, draws=draws, test=test)
+    context.say(f"{cell}: {counted(len(outcomes), f'{method} run')}")
+    return outcomes
+
+
+def _icl(
+    context: Context, config: DemoConfig, cell: Cell, model: str, shots: int, drawn: Artifact, test: Artifact
+) -> list[Outcome]:
+    preset = presets.load(config.preset, "icl")
+    settings = IclConfig(**presets.merged(preset, model=model, shots=shots, seed=config.seed))
+    draws = draws_of(context, drawn, sizes=[_ALL], repeats=1)
+    outcomes = icl.run(context, settings, cell, draws=draws, test=test)
+    examples = "one example" if shots == 1 else f"{shots or 'no'} examples"
+    context.say(f"{cell}: {model} with {examples} per label in the prompt")
+    return outcomes

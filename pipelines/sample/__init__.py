@@ -1,0 +1,203 @@
+"""sample: draws subsets of the accepted examples, for every size and repeat.
+
+Here: sizes with their real number of rows, the content hash of a draw. Not here: which rows a source has
+(`rows.py`), how rows are chosen (`selection/`), what is done with a draw (train, icl).
+"""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sdc.cache.key import derive_seed, identity
+from sdc.cache.store import Artifact
+from sdc.errors import DataError, UsageError
+from sdc.pipelines import stage
+from sdc.pipelines.cells import Cell
+from sdc.pipelines.records import leaks, lineage
+from sdc.pipelines.records.draws import Draw, check_source
+from sdc.pipelines.records.examples import Row, draw_hash, mark
+from sdc.pipelines.sample import rows as sample_rows
+from sdc.pipelines.sample.rows import Pool, more
+from sdc.pipelines.sample.strategies import STRATEGIES
+from sdc.pipelines.stage import Computed, Context, Outcome
+
+VERSION = 2
+ALL = "all"
+SEEDS_FROM = ("generation", "human")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleConfig:
+    """Which draws are made.
+
+    Args:
+        source: `synthetic` (accepted rows), `human` (train data), `seeds` (the human examples that the generator was
+            shown), `seeds+synthetic` (all seeds and a draw of synthetic rows; the size counts the synthetic ones), or
+            `human+synthetic` (all human rows and a draw of synthetic ones; the size counts the synthetic ones).
+        strategy: `balanced` or `random`.
+        sizes: Nominal numbers of rows, and `all` for every row.
+        repeats: Draws per size, at least 1. A repeat of `all` is the same rows again, for other training seeds.
+        seed: Root of the data seeds; one per repeat, shared by all sizes, so that draws are nested.
+        exact: Every size is an order: one that cannot be drawn is refused. Without, sizes are wishes: those above the
+            task's grid, or of more rows than there are, are left out, and `seeds` has only `all`.
+        seeds_from: `generation` (what the generator was shown), or `human`: examples chosen from human data, for a
+            generation made elsewhere.
+        per_label: Seeds per label that are chosen from human data, at least 1.
+    """
+
+    source: str = "synthetic"
+    strategy: str = "balanced"
+    sizes: tuple[str, ...] = (ALL,)
+    repeats: int = 20
+    seed: int = 1337
+    exact: bool = False
+    seeds_from: str = "generation"
+    per_label: int = 10
+
+    def __post_init__(self) -> None:
+        check_source(self.source)
+        if self.strategy not in STRATEGIES:
+            known = ", ".join(STRATEGIES)
+            raise UsageError(f"unknown strategy {self.strategy!r}", "--strategy", f"use one of {known}")
+        wrong = [size for size in self.sizes if size != ALL and not _is_number(size)]
+        if wrong or not self.sizes:
+            raise UsageError(f"{(wrong or [''])[0][:80]!r} is no size", "--sizes", "use numbers above 0, and `all`")
+        if self.repeats < 1:
+            raise UsageError("repeats must be at least 1", "--repeats", "correct it")
+        if self.seeds_from not in SEEDS_FROM:
+            raise UsageError(f"unknown {self.seeds_from!r}", "--seeds-from", f"use {' or '.join(SEEDS_FROM)}")
+        if self.seeds_from == "human" and "seeds" not in self.source:
+            raise UsageError(f"source {self.source} has no seeds", "--seeds-from", "drop it, or use --source seeds")
+        if self.per_label < 1 or (self.per_label != 10 and self.seeds_from != "human"):
+            raise UsageError(
+                f"{self.per_label} seeds per label", "--per-label", "use 1 or more, and --seeds-from human"
+            )
+
+    @property
+    def needs_human(self) -> bool:
+        """Whether draws hold human rows beside those of a generation."""
+        return self.source == "human+synthetic" or (self.source == "seeds+synthetic" and self.seeds_from == "human")
+
+
+def _is_number(size: str) -> bool:
+    return size.isascii() and size.isdecimal() and len(size) <= 18 and int(size) > 0
+
+
+def plan(config: SampleConfig, cell: Cell, examples: Artifact, *, human: Artifact | None = None) -> Artifact:
+    """Returns the artifact that `run` would make.
+
+    Args:
+        config: Which draws.
+        cell: Language and task.
+        examples: A judgement, a generation or human data.
+        human: Human train data, for sources with human rows beside synthetic ones.
+    """
+    for artifact in (examples, *([human] if human else [])):
+        lineage.refuse_test(artifact)
+        lineage.check_labels(artifact, cell)
+    if config.needs_human != (human is not None):
+        raise ValueError(f"source {config.source} from {config.seeds_from}, and human data {human}")
+    settings = {**identity(config), "num_labels": len(cell.task.labels), "sizes_up_to": cell.task.sizes_up_to}
+    inputs = [examples.key, *([human.key] if human else [])]
+    return stage.plan(
+        stage="sample", version=VERSION, config=settings, inputs=inputs, lang=cell.lang, task=cell.task.name
+    )
+
+
+def run(
+    context: Context, config: SampleConfig, cell: Cell, *, examples: Artifact, human: Artifact | None = None
+) -> Outcome:
+    """Makes the draws of one cell, or returns those that are there.
+
+    Raises:
+        DataError: The source has no rows, a size that was ordered is larger than what is there, or a label has no row
+            and the strategy is balanced.
+    """
+    planned = plan(config, cell, examples, human=human)
+
+    def compute() -> Computed:
+        pool = sample_rows.pool(context, config, cell, examples, human)
+        draws = _draws(config, cell, pool, _sizes(config, cell, pool.rows, examples))
+        _say_leaks(context, cell, draws)
+        return Computed(rows={"draws": draws}, summary=_summary(config, pool, draws))
+
+    return stage.produce(context, planned, compute)
+
+
+def _draws(config: SampleConfig, cell: Cell, pool: Pool, sizes: Sequence[str]) -> list[dict[str, Any]]:
+    numbers = [int(size) for size in sizes if size != ALL]
+    labels = [label for _, _, label in pool.rows]
+    marks = {row: mark(row[1], row[2]) for row in {*pool.human, *pool.always, *pool.rows}}
+    draws = []
+    for repeat in range(config.repeats):
+        seed = derive_seed(config.seed, "data", repeat)
+        chosen = STRATEGIES[config.strategy](labels, numbers, len(cell.task.labels), seed) if numbers else []
+        by_size = dict(zip((size for size in sizes if size != ALL), chosen, strict=True))
+        for size in sizes:
+            picked = [pool.rows[i] for i in by_size[size]] if size != ALL else pool.rows
+            members = [*pool.always, *picked]
+            draws.append(
+                {
+                    "draw": draw_hash([marks[row] for row in (*pool.human, *members)]),
+                    "lang": cell.lang,
+                    "task": cell.task.name,
+                    "source": config.source,
+                    "strategy": config.strategy,
+                    "size": size,
+                    "repeat": repeat,
+                    "num_rows": len(pool.human) + len(members),
+                    "example_key": pool.example_key,
+                    "members": [idx for idx, _, _ in members],
+                    "human_key": pool.human_key,
+                    "human_members": [idx for idx, _, _ in pool.human] if pool.human_key else None,
+                }
+            )
+    return draws
+
+
+def _sizes(config: SampleConfig, cell: Cell, rows: Sequence[Row], examples: Artifact) -> list[str]:
+    """Returns the sizes that are drawn: all that were ordered, or those of a grid that make sense here."""
+    if config.source == "seeds" and not config.exact:
+        return [ALL]
+    numbers = sorted({int(size) for size in config.sizes if size != ALL})
+    counts = [sum(label == wanted.id for _, _, label in rows) for wanted in cell.task.labels]
+    capacity = min(counts) * len(counts) if config.strategy == "balanced" else len(rows)
+    rarest = cell.task.labels[counts.index(min(counts))].name
+    if config.exact:
+        if numbers and numbers[-1] > capacity:
+            what = f"{numbers[-1]} {config.source} rows of {cell} are asked for, and there are {capacity}"
+            if config.strategy == "balanced":
+                what += f" with as many of every label ({min(counts)} of {rarest!r}, {len(rows)} in all)"
+            raise DataError(what, "--sizes", f"use up to {capacity}, or `all`; or {more(config.source, examples)}")
+        return [str(number) for number in numbers] + ([ALL] if ALL in config.sizes else [])
+    numbers = [number for number in numbers if number <= cell.task.sizes_up_to]
+    if numbers and capacity == 0:
+        where = f"{examples.stage} {examples.short}"
+        raise DataError(f"no {config.source} row of {rarest!r} for {cell}", where, more(config.source, examples))
+    kept = [number for position, number in enumerate(numbers) if position == 0 or numbers[position - 1] < capacity]
+    return [str(number) for number in kept] + ([ALL] if ALL in config.sizes or not kept else [])
+
+
+def _say_leaks(context: Context, cell: Cell, draws: Sequence[dict[str, Any]]) -> None:
+    """Tells the user how many texts of the newest test stand among the rows of the largest draw."""
+    with contextlib.suppress(DataError):
+        test = lineage.newest_data(context, cell, split="test")
+        names = ("draw", "source", "size", "repeat", "num_rows", "example_key", "members", "human_key")
+        largest = max(draws, key=lambda row: int(row["num_rows"]))
+        draw = Draw(**{name: largest[name] for name in names}, human_members=largest["human_members"] or ())
+        leaks.of_draws(context, f"sample {cell}", [draw], test.key)
+
+
+def _summary(config: SampleConfig, pool: Pool, draws: list[dict[str, Any]]) -> dict[str, Any]:
+    """Returns what people see; sizes count synthetic rows, real sizes all rows."""
+    seeds = {"seeds_from": "human", "seeds": str(config.per_label)} if config.seeds_from == "human" else {}
+    return {
+        "source": config.source,
+        "rows": len(pool.rows) + len(pool.always) + len(pool.human),
+        "draws": len(draws),
+        "repeats": config.repeats,
+        "real_sizes": {draw["size"]: draw["num_rows"] for draw in draws if draw["repeat"] == 0},
+        **seeds,
+        **({"human_rows": len(pool.human)} if pool.human_key else {}),
+    }

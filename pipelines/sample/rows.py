@@ -1,0 +1,148 @@
+"""Which rows a sample draws from, and which stand in each of its draws, by source.
+
+Here: look-ups, and the human examples that stand for the seeds of a generation that has none. Not here: sizes and
+draws (`sample.py`), how rows are chosen (`selection/`).
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sdc.cache.counted import counted
+from sdc.cache.key import derive_seed
+from sdc.cache.store import Artifact
+from sdc.errors import DataError
+from sdc.pipelines.cells import Cell
+from sdc.pipelines.records.examples import Row
+from sdc.pipelines.stage import Context
+
+if TYPE_CHECKING:
+    from sdc.pipelines.sample import SampleConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """What a sample draws from.
+
+    Args:
+        example_key: The artifact that has `rows` and `always`.
+        rows: What draws choose among.
+        always: Rows of that artifact that stand in every draw.
+        human_key: The human data that has `human`; None if there is none.
+        human: Rows of it that stand in every draw, before all others.
+    """
+
+    example_key: str
+    rows: Sequence[Row]
+    always: Sequence[Row] = ()
+    human_key: str | None = None
+    human: Sequence[Row] = ()
+
+
+def pool(context: Context, config: "SampleConfig", cell: Cell, examples: Artifact, human: Artifact | None) -> Pool:
+    """Returns the rows of a source.
+
+    Args:
+        context: Where the store is.
+        config: The source, and where seeds come from.
+        cell: Whose labels.
+        examples: A judgement or generation; human data for the source `human`, and for `seeds` from there.
+        human: Human data, for sources that need it beside the examples.
+
+    Raises:
+        DataError: The source has no rows, or a label has fewer than the seeds that are asked for.
+    """
+    generation_key = examples.inputs[0] if examples.stage == "judge" else examples.key
+    if config.source == "human" or (config.source == "seeds" and examples.stage == "data"):
+        found = Pool(example_key=examples.key, rows=_human(context, examples))
+        if config.source == "seeds":
+            found = Pool(example_key=examples.key, rows=_seeds_from(config, cell, examples, found.rows))
+    elif config.source == "seeds":
+        found = Pool(example_key=generation_key, rows=_seeds(context, generation_key))
+    else:
+        rows = _accepted(context, examples) if examples.stage == "judge" else _synthetic(context, examples)
+        found = Pool(example_key=generation_key, rows=rows)
+        if human is not None:
+            chosen = _human(context, human)
+            if config.source == "seeds+synthetic":
+                chosen = _seeds_from(config, cell, human, chosen)
+            found = Pool(example_key=generation_key, rows=rows, human_key=human.key, human=chosen)
+        elif config.source == "seeds+synthetic":
+            found = Pool(example_key=generation_key, rows=rows, always=_seeds(context, generation_key))
+    _refuse_nothing(config, cell, examples, found)
+    return found
+
+
+def _refuse_nothing(config: "SampleConfig", cell: Cell, examples: Artifact, found: Pool) -> None:
+    where = f"{examples.stage} {examples.short}"
+    if not found.rows and examples.stage == "judge" and not examples.summary.get("accepted", 1):
+        rejected = examples.summary.get("rejected") or {}
+        who = "".join(f", {number} rejected by {name}" for name, number in rejected.items())
+        what = f"none of {counted(examples.summary.get('rows', 0), 'text')} of {cell} was accepted{who}"
+        fix = (
+            'see why with `sdc store sql "select reason, count(*) from verdicts group by all"`, and judge or write anew'
+        )
+        raise DataError(what, where, fix)
+    if not found.rows:
+        fix = _NO_SEEDS if config.source == "seeds" else "see `sdc store show`"
+        raise DataError(f"no {config.source} rows for {cell}", where, fix)
+    if config.source == "seeds+synthetic" and not found.always and not found.human:
+        raise DataError(f"no seeds for {cell}", where, _NO_SEEDS)
+    if config.source == "human+synthetic" and not found.human:
+        raise DataError(f"no human rows for {cell}", where, "add some with `sdc data add`")
+
+
+_NO_SEEDS = "a generation made elsewhere has none: take human examples with --seeds-from human"
+
+
+def more(source: str, examples: Artifact) -> str:
+    """Returns what a user can do who needs more rows of a source."""
+    if source == "human":
+        return "add more human examples with `sdc data add`"
+    if source == "seeds":
+        return "give the generator more with `sdc gen --num-seeds`, or take human examples with --seeds-from human"
+    if examples.stage == "gen" and not examples.config.get("quota"):
+        return "it was made elsewhere: add a larger file, or write texts of your own with `sdc gen`"
+    return "top up with `sdc gen --top-up`"
+
+
+def _human(context: Context, data: Artifact) -> list[Row]:
+    return _select(context, data.key, "source = 'human' and status = 'ok'")
+
+
+def _synthetic(context: Context, generation: Artifact) -> list[Row]:
+    return _select(context, generation.key, "source = 'synthetic' and status = 'ok'")
+
+
+def _seeds(context: Context, key: str) -> list[Row]:
+    return _select(context, key, "status = 'seed'")
+
+
+def _accepted(context: Context, judgement: Artifact) -> list[Row]:
+    return [
+        (idx, text, label)
+        for idx, text, label in context.store.query(
+            """select e.idx, e.text, e.label from examples e join verdicts v on v.example_key = e.key and v.idx = e.idx
+            where v.key = ? and v.accepted order by e.idx""",
+            [judgement.key],
+        )
+    ]
+
+
+def _seeds_from(config: "SampleConfig", cell: Cell, data: Artifact, rows: Sequence[Row]) -> list[Row]:
+    """Returns as many human examples of each label, chosen as `gen` chooses the ones that it shows a generator."""
+    chosen: list[Row] = []
+    for label in cell.task.labels:
+        own = list({row[1]: row for row in reversed(rows) if row[2] == label.id}.values())[::-1]
+        if len(own) < config.per_label:
+            what = f"{config.per_label} seeds of {label.name!r} are asked for {cell}, and {len(own)} are there"
+            raise DataError(what, f"data {data.short}", f"use --per-label {len(own)}, or add human examples")
+        chosen += random.Random(derive_seed(config.seed, "seeds", label.name)).sample(own, config.per_label)
+    return chosen
+
+
+def _select(context: Context, key: str, condition: str) -> list[Row]:
+    # `condition` is one of the constants above, never a user's text.
+    sql = f"select idx, text, label from examples where key = ? and {condition} order by idx"  # noqa: S608
+    return [(idx, text, label) for idx, text, label in context.store.query(sql, [key])]

@@ -1,0 +1,219 @@
+"""The fine-tuned student: any sequence-classification transformer of Hugging Face, all weights trained.
+
+Here: its settings, and a student that loads and prepares once and fits many times. Not here: loading (`classifier.py`),
+the training loop (`loop.py`), schedules (`schedule.py`). torch is imported when the first fit starts.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sdc.cache.key import derive_seed, identity
+from sdc.cache.store import Store
+from sdc.errors import UsageError
+from sdc.pipelines.engines import models
+from sdc.pipelines.engines.models import Model
+from sdc.pipelines.students import schedule
+from sdc.pipelines.students.protocol import Answers, FitFailed, Seeds, Student, StudentConfig, check_length
+from sdc.pipelines.students.reproducible import reproducible
+from sdc.pipelines.tasks import Task
+
+if TYPE_CHECKING:
+    from sdc.pipelines.students.finetune.classifier import Classifier
+
+#: 2: bf16 on CPUs that have it, a fused optimiser, scoring in batches of so many tokens. 3: always a new head.
+VERSION = 3
+PRECISIONS = ("auto", "bf16", "fp32")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneConfig(StudentConfig):
+    """How a transformer is fine-tuned.
+
+    Args:
+        model: Alias, hub id or folder.
+        epochs: Most passes over the training rows, at least 1.
+        learning_rate: Peak rate of AdamW, in (0, 1].
+        warmup: Share of the steps with a rising rate, in [0, 1); it falls linearly to 0 afterwards.
+        weight_decay: Of the matrices, in [0, 1].
+        dropout: On what the classification head sees, in [0, 1).
+        batch_size: Rows per step; None takes the table `batch_sizes`.
+        batch_sizes: `paper` or `code`: rows per step by the size of the draw.
+        max_length: Tokens that a text is cut to, at least 2. The default gives way to the model's own
+            limit; another value above that is refused.
+        early_stopping: Hold a part of the draw out, stop when it gets no better, go back to the best weights. Without
+            effect on draws that cannot spare a row per label.
+        dev_fraction: Share of each label that is held out, in (0, 0.5].
+        patience: Epochs without a lower held-out loss before it stops, at least 1.
+        precision: Of matrix products: `bf16`, `fp32`, or `auto`: bf16 where the machine is fast in it. As part of how
+            a machine works `auto` is in no key; who asks for one of the two gets a key of its own.
+        keep_head: Start from the classification head that the model brings, which must have the task's labels in their
+            order. Without, the head is always new, and the seed decides it.
+    """
+
+    method: ClassVar[str] = "finetune"
+    library: ClassVar[str] = "transformers"
+
+    model: str = field(default=models.STUDENT, metadata={"key": False})  # its identity is in the key instead
+    epochs: int = 50
+    learning_rate: float = 1e-5
+    warmup: float = 0.1
+    weight_decay: float = field(default=0.01, metadata={"flag": False})
+    dropout: float = 0.3
+    batch_size: int | None = None
+    batch_sizes: str = field(default="paper", metadata={"flag": False})
+    max_length: int = 256
+    early_stopping: bool = True
+    dev_fraction: float = field(default=0.1, metadata={"flag": False})
+    patience: int = 5
+    precision: str = "auto"
+    keep_head: bool = False
+
+    def __post_init__(self) -> None:
+        for name, good, rule in (
+            ("epochs", self.epochs >= 1, "at least 1"),
+            ("learning_rate", 0 < self.learning_rate <= 1, "in (0, 1]"),
+            ("warmup", 0 <= self.warmup < 1, "in [0, 1)"),
+            ("weight_decay", 0 <= self.weight_decay <= 1, "in [0, 1]"),
+            ("dropout", 0 <= self.dropout < 1, "in [0, 1)"),
+            ("batch_size", self.batch_size is None or self.batch_size >= 1, "at least 1"),
+            ("max_length", self.max_length >= 2, "at least 2"),
+            ("dev_fraction", 0 < self.dev_fraction <= 0.5, "in (0, 0.5]"),
+            ("patience", self.patience >= 1, "at least 1"),
+            ("precision", self.precision in PRECISIONS, " or ".join(PRECISIONS)),
+        ):
+            if not good:
+                raise UsageError(
+                    f"{name} is {getattr(self, name)}", f"--{name.replace('_', '-')}", f"it must be {rule}"
+                )
+        schedule.batch_size(self.batch_sizes, 1)
+
+    def rows_per_step(self, num_rows: int) -> int:
+        """Returns the batch size for a draw of `num_rows` rows."""
+        return self.batch_size or schedule.batch_size(self.batch_sizes, num_rows)
+
+    def build(self, store: Store, task: Task) -> "FinetuneStudent":
+        """Returns the student of a task."""
+        return FinetuneStudent(self, models.resolve(store, self.model), labels=task.label_names)
+
+    def load(self, folder: Path, *, name: str, student: Callable[[], Student]) -> Answers:
+        """Returns the answers of what `save` wrote."""
+        from sdc.pipelines.students.finetune import classifier
+
+        return classifier.from_folder(folder, name=name, max_length=self.max_length, precision=self.precision)
+
+    def load_onnx(self, folder: Path, *, precision: str) -> Answers:
+        """Returns the answers of the ONNX form."""
+        from sdc.pipelines.students.finetune import onnx
+
+        return onnx.answers(folder, precision=precision, max_length=self.max_length)
+
+    def export(self, source: Path, out: Path, *, name: str, task: Task) -> None:
+        """Writes the files with names of labels in the config, and what a text is cut to in the tokenizer."""
+        from sdc.pipelines.students.finetune import classifier
+
+        super().export(source, out, name=name, task=task)
+        classifier.name_labels(out, task.label_names)
+        tokenizer = classifier.cutting_tokenizer(Model(name=name, source=str(source), digest="-"), self.max_length)
+        tokenizer.save_pretrained(out)
+
+
+class FinetuneStudent:
+    """Fine-tunes one pre-trained model again and again, each time from its own weights.
+
+    Args:
+        config: How.
+        model: The pre-trained model.
+        labels: Names of the labels by id, which a head that is kept must have; empty where nobody knows them.
+    """
+
+    method, seeded, uses_gpu = FinetuneConfig.method, FinetuneConfig.seeded, FinetuneConfig.uses_gpu
+
+    def __init__(self, config: FinetuneConfig, model: Model, *, labels: Sequence[str] = ()) -> None:
+        self.config, self.model = config, model.name
+        self._source, self._labels = model, tuple(labels)
+        self._tokenizer: Any = None
+        self._ids: dict[str, list[int]] = {}
+
+    def identity(self) -> dict[str, Any]:
+        """Returns the settings that are not at their default and the identity of the pre-trained model."""
+        return {**identity(self.config), "model": self._source.identity(), "finetune": VERSION}
+
+    def like(self, config: FinetuneConfig) -> "FinetuneStudent":
+        """Returns a student of the same model with other settings; texts that are tokenised stay so."""
+        other = FinetuneStudent(config, self._source, labels=self._labels)
+        if config.max_length == self.config.max_length:
+            other._tokenizer, other._ids = self._tokenizer, self._ids
+        return other
+
+    def prepare(self, texts: Sequence[str]) -> None:
+        """Tokenises all texts that are not tokenised yet."""
+        from sdc.pipelines.students.finetune import classifier
+
+        if self._tokenizer is None:
+            self._tokenizer = classifier.load_tokenizer(self._source)
+        new = [text for text in dict.fromkeys(texts) if text not in self._ids]
+        limit = classifier.length_limit(self._source, self._tokenizer, self.config.max_length)
+        check_length(self.config.max_length, limit, usual=FinetuneConfig.max_length, model=self.model)
+        self._ids.update(zip(new, classifier.encode(self._tokenizer, new, limit), strict=True))
+
+    def ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Returns the token ids of the texts, in their order."""
+        self.prepare(texts)
+        return [self._ids[text] for text in texts]
+
+    def fit(self, texts: Sequence[str], labels: Sequence[int], *, num_labels: int, seeds: Seeds) -> "FittedTransformer":
+        """Fine-tunes the pre-trained model on these rows.
+
+        Raises:
+            FitFailed: The rows hold one label only, or a loss or gradient is not finite.
+            UsageError: A head is to be kept that is one of other labels.
+            EngineError: The model cannot be loaded, or memory ran out.
+        """
+        from sdc.pipelines.students.finetune import classifier, loop
+
+        if len(set(labels)) < 2:
+            raise FitFailed("the draw holds fewer than two labels", {"labels": len(set(labels))})
+        rows = self.ids(texts)
+        dev: list[int] = []
+        if self.config.early_stopping:
+            seed = derive_seed(seeds.order, "dev")
+            dev = schedule.held_out(labels, fraction=self.config.dev_fraction, seed=seed)
+        if self.config.keep_head:
+            classifier.check_head(self._source, num_labels, self._labels)
+        with reproducible(self.model):
+            model = classifier.load(
+                self._source, self._tokenizer, num_labels, dropout=self.config.dropout, seed=seeds.init,
+                precision=self.config.precision, keep_head=self.config.keep_head,
+            )  # fmt: skip
+            details = loop.train(model, rows, labels, dev=dev, config=self.config, seed=seeds.order)
+        return FittedTransformer(self, model, details)
+
+    def save_tokenizer(self, folder: Path) -> None:
+        """Writes the tokenizer's files."""
+        self._tokenizer.save_pretrained(folder)
+
+
+class FittedTransformer:
+    """One fine-tuned classifier."""
+
+    def __init__(self, student: FinetuneStudent, model: "Classifier", details: Mapping[str, Any]) -> None:
+        self._student, self._model, self.details = student, model, details
+
+    def scores(self, texts: Sequence[str]) -> list[list[float]]:
+        """Returns log-probabilities of the labels.
+
+        Raises:
+            FitFailed: A score is not finite.
+        """
+        with reproducible(self._student.model):
+            logp_NL = self._model.log_probabilities(self._student.ids(texts))
+        if not bool(logp_NL.isfinite().all()):
+            raise FitFailed("a score is not finite", self.details)
+        return logp_NL.tolist()
+
+    def save(self, folder: Path) -> None:
+        """Writes weights, config and tokenizer as `from_pretrained` reads them."""
+        self._model.network.save_pretrained(folder)
+        self._student.save_tokenizer(folder)

@@ -1,0 +1,243 @@
+"""tune: looks for the settings of fine-tuning that do best on rows held out of the training draws.
+
+It never gets test data: `run` takes draws, and a draw holds training rows. Every trial on a draw is an artifact, and
+the sampler is seeded, so a search that was killed asks for the same trials again and finds those that are there.
+
+Here: which draws a search sees, trials, the choice. Not here: the settings that are tried (`space.py`), the
+runs that use the choice (train). optuna is imported when a search starts.
+"""
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sdc.cache.key import derive_seed
+from sdc.cache.store import Artifact
+from sdc.errors import DataError, EngineError, UsageError
+from sdc.pipelines import stage
+from sdc.pipelines.cells import Cell
+from sdc.pipelines.engines import models
+from sdc.pipelines.metrics import METRICS
+from sdc.pipelines.records.draws import Draw
+from sdc.pipelines.records.examples import Row, rows_of
+from sdc.pipelines.stage import Computed, Context, Outcome
+from sdc.pipelines.students.finetune import FinetuneConfig, FinetuneStudent
+from sdc.pipelines.students.protocol import FitFailed, Seeds
+from sdc.pipelines.students.schedule import held_out
+from sdc.pipelines.train import space
+
+VERSION = 1
+SCOPES = ("draw", "all")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TuneConfig:
+    """How settings are searched.
+
+    Args:
+        student: The settings to search around; the first trial is these.
+        trials: Sets of settings to try, at least 1.
+        scope: `draw`: the best for each cell, source and size; `all`: the best mean over all of them, as in the paper.
+        fixed: Settings that stay as they are, since the user gave them.
+        repeats: Draws of each size that a trial is fitted on, at least 1; the first ones.
+        dev_fraction: Share of each label that is held out for measuring, in (0, 0.5]; at least one row.
+        seed: Of the sampler, and root of the seeds of the fits.
+    """
+
+    student: FinetuneConfig
+    trials: int
+    scope: str = "draw"
+    fixed: tuple[str, ...] = ()
+    repeats: int = 3
+    dev_fraction: float = 0.25
+    seed: int = 1337
+
+    def __post_init__(self) -> None:
+        if self.trials < 1:
+            raise UsageError("a search needs at least 1 trial", "--hpo", "correct it")
+        if self.scope not in SCOPES:
+            raise UsageError(f"unknown scope {self.scope!r}", "--hpo-scope", f"use {' or '.join(SCOPES)}")
+        if not set(space.SEARCHED) - set(self.fixed):
+            raise UsageError("nothing is left to search", "--hpo", f"drop one of {', '.join(space.SEARCHED)}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The draws of one source and real size in a cell, by repeat: what gets one set of settings."""
+
+    cell: Cell
+    draws: Sequence[Draw]
+
+    def __str__(self) -> str:
+        return f"{self.cell} {self.draws[0].source} {self.draws[0].num_rows}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuned:
+    """What a search chose for a group: the settings, and the artifact that says why."""
+
+    outcome: Outcome
+    student: FinetuneConfig
+
+
+def groups(cell: Cell, draws: Sequence[Draw]) -> list[Group]:
+    """Returns draws by source, what they were drawn from and real number of rows, in the order of their first ones."""
+    found: dict[tuple[str, str, int], list[Draw]] = {}
+    for draw in draws:
+        found.setdefault((draw.source, draw.example_key, draw.num_rows), []).append(draw)
+    return [Group(cell=cell, draws=sorted(alike, key=lambda draw: draw.repeat)) for alike in found.values()]
+
+
+def plan(context: Context, config: TuneConfig, found: Sequence[Group]) -> list[Artifact]:
+    """Returns the choice that `run` would make for each group; the same one for all under the scope `all`."""
+    searches = [found] if config.scope == "all" else [[group] for group in found]
+    planned = {id(group): _choice(context, config, search) for search in searches for group in search}
+    return [planned[id(group)] for group in found]
+
+
+def run(context: Context, config: TuneConfig, found: Sequence[Group]) -> list[Tuned]:
+    """Searches, or returns the choices that are there, in the order of the groups.
+
+    Raises:
+        DataError: A draw cannot spare a row for measuring.
+        EngineError: Optuna is not installed, or every trial failed.
+    """
+    by_key: dict[str, list[Group]] = {}
+    planned = plan(context, config, found)
+    for group, artifact in zip(found, planned, strict=True):
+        by_key.setdefault(artifact.key, []).append(group)
+    made: dict[str, Tuned] = {}
+    for artifact in planned:
+        if artifact.key not in made:
+            search = partial(_search, context, config, by_key[artifact.key])
+            outcome = stage.produce(context, artifact, search)
+            made[artifact.key] = Tuned(outcome=outcome, student=space.of(config.student, outcome.summary["chosen"]))
+    return [made[artifact.key] for artifact in planned]
+
+
+def _student(context: Context, config: TuneConfig) -> FinetuneStudent:
+    return FinetuneStudent(config.student, models.resolve(context.store, config.student.model))
+
+
+def _seen(config: TuneConfig, search: Sequence[Group]) -> list[tuple[Cell, Draw]]:
+    """Returns the draws that a search fits, each once."""
+    pairs = [(group.cell, draw) for group in search for draw in group.draws[: config.repeats]]
+    return list({(str(cell), draw.draw, draw.repeat): (cell, draw) for cell, draw in pairs}.values())
+
+
+def _choice(context: Context, config: TuneConfig, search: Sequence[Group]) -> Artifact:
+    cells = {(group.cell.lang, group.cell.task.name) for group in search}
+    lang, task = next(iter(cells)) if len(cells) == 1 else (None, None)
+    settings = {
+        **_student(context, config).identity(),
+        "trials": config.trials,
+        "fixed": sorted(config.fixed),
+        "dev_fraction": config.dev_fraction,
+        "seed": config.seed,
+        "draws": [
+            [str(cell), cell.task.metric, len(cell.task.labels), draw.draw, draw.repeat]
+            for cell, draw in _seen(config, search)
+        ],
+    }
+    return stage.plan(stage="tune", version=VERSION, config=settings, inputs=[], lang=lang, task=task)
+
+
+def _search(context: Context, config: TuneConfig, search: Sequence[Group]) -> Computed:
+    try:
+        import optuna
+    except ImportError as error:
+        raise EngineError("--hpo needs Optuna, which is not installed", fix="pip install 'sdc[hpo]'") from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=config.seed))
+    searched = list(space.choices(config.student, config.fixed))
+    study.enqueue_trial({name: getattr(config.student, name) for name in searched})
+    seen = _seen(config, search)
+    rows = rows_of(context, [draw for _, draw in seen])
+    student = _student(context, config)
+    where = str(search[0]) if len(search) == 1 else f"{len(search)} sizes"
+    table: list[dict[str, Any]] = []
+    for number in range(config.trials):
+        trial = study.ask()
+        tried = space.suggested(trial, config.student, config.fixed)
+        found = []
+        for cell, draw in seen:
+            found.append(_trial(context, config, cell, draw, student.like(tried), rows[draw.draw]))
+            context.progress(f"tune {where}", number * len(seen) + len(found), config.trials * len(seen))
+        score = statistics.fmean(outcome.summary["score"] for outcome in found)
+        study.tell(trial, score)
+        table.append({
+            "settings": {name: getattr(tried, name) for name in searched},
+            "score": score,
+            "dev_loss": statistics.fmean(outcome.summary["dev_loss"] for outcome in found),
+            "seconds": sum(outcome.summary["seconds"] for outcome in found),
+            "failed": sum(outcome.summary["status"] == "failed" for outcome in found),
+            "keys": [outcome.key[:12] for outcome in found],
+        })  # fmt: skip
+    if all(row["failed"] == len(seen) for row in table):
+        raise EngineError(f"all {config.trials} trials failed", f"tune {where}", "see `sdc store ls --stage tune`")
+    # Small parts tie often: then the lower loss wins, then the earlier trial, which are the settings that were given.
+    best = max(table, key=lambda row: (row["score"], -row["dev_loss"]))
+    summary = {
+        "chosen": best["settings"], "score": best["score"], "usual_score": table[0]["score"],
+        "num_trials": len(table), "num_draws": len(seen), "trials": table,
+    }  # fmt: skip
+    return Computed(rows={}, summary=summary)
+
+
+#: The loss of a trial that broke off, in nats: worse than any that ended.
+_BROKEN = 1e6
+
+
+def _trial(
+    context: Context, config: TuneConfig, cell: Cell, draw: Draw, student: FinetuneStudent, rows: Sequence[Row]
+) -> Outcome:
+    """Fits one set of settings on a part of one draw and measures it on the rest, or returns what is there."""
+    seeds = {part: derive_seed(config.seed, f"tune-{part}", draw.repeat) for part in ("init", "order", "dev")}
+    settings = {
+        **student.identity(),
+        "draw": draw.draw,
+        "num_labels": len(cell.task.labels),
+        "metric": cell.task.metric,
+        "dev_fraction": config.dev_fraction,
+        **{f"{part}_seed": seed for part, seed in seeds.items()},
+    }
+    planned = stage.plan(stage="tune", version=VERSION, config=settings, inputs=[], lang=cell.lang, task=cell.task.name)
+
+    def compute() -> Computed:
+        start = time.perf_counter()
+        _, texts, labels = zip(*rows, strict=True)
+        dev = held_out(labels, fraction=config.dev_fraction, seed=seeds["dev"], at_least=1)
+        if not dev:
+            what = f"draw {draw.draw[:12]} cannot spare a row per label to tune on"
+            raise DataError(what, str(cell), "tune on larger --sizes")
+        kept = [i for i in range(len(texts)) if i not in set(dev)]
+        gold = [labels[i] for i in dev]
+        summary: dict[str, Any] = {
+            "model": student.model,
+            "source": draw.source,
+            "rows": len(kept),
+            "dev_rows": len(dev),
+        }
+        try:
+            fitted = student.fit(
+                [texts[i] for i in kept], [labels[i] for i in kept], num_labels=len(cell.task.labels),
+                seeds=Seeds(init=seeds["init"], order=seeds["order"]),
+            )  # fmt: skip
+            scores = fitted.scores([texts[i] for i in dev])
+        except FitFailed as failure:
+            summary |= {"status": "failed", "reason": failure.reason, "score": 0.0, "dev_loss": _BROKEN}
+        else:
+            summary |= {"status": "ok", **_measured(cell, gold, scores), "details": dict(fitted.details)}
+        summary["seconds"] = time.perf_counter() - start
+        return Computed(rows={}, summary=summary)
+
+    return stage.produce(context, planned, compute)
+
+
+def _measured(cell: Cell, gold: Sequence[int], scores: Sequence[Sequence[float]]) -> dict[str, float]:
+    predicted = [row.index(max(row)) for row in scores]
+    score = METRICS[cell.task.metric](gold, predicted, num_labels=len(cell.task.labels)).value
+    return {"score": score, "dev_loss": -statistics.fmean(row[label] for row, label in zip(scores, gold, strict=True))}
