@@ -20,12 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-
-import forked
-from forked import Ended
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 import fault_leaks
+import forked
+from forked import Ended
 
 KEY = "sk-Proj/9+aB7cD3eF5gH1iJ&kLmN"
 STAGES = {

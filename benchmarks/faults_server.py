@@ -1,8 +1,8 @@
 """The fault server of `faults.py` in a process of its own, told by lines of JSON on stdin what requests meet.
 
 `{"fault": NAME, "share": 0.5, "seed": 7}` begins a run: so large a share of requests, drawn by the seed, meets the
-fault of that name (`tests/fault_kinds.py`, `tests/fault_leaks.py`). `{}` ends it, and is answered by its journal. Not
-here: what sdc has to make of it.
+fault of that name (`fault_kinds.py` and `fault_leaks.py` in `tests/support/`). `{}` ends it, and is answered by its
+journal. Not here: what sdc has to make of it.
 """
 
 import json
@@ -11,7 +11,7 @@ import sys
 import zlib
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
 from fault_server import OK, FaultServer
 

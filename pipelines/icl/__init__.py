@@ -20,8 +20,7 @@ from sdc.pipelines.engines import answers, models, open_asker
 from sdc.pipelines.engines.ask import Asker
 from sdc.pipelines.engines.estimate import Estimate, estimate
 from sdc.pipelines.engines.protocol import Call, Reply
-from sdc.pipelines.icl import answers as icl_answers
-from sdc.pipelines.icl import room
+from sdc.pipelines.icl import asking, room
 from sdc.pipelines.icl import select as icl_select
 from sdc.pipelines.icl import shots as icl_shots
 from sdc.pipelines.records import leaks, lineage
@@ -195,13 +194,13 @@ def _computation(
         chosen = _select(context, config, cell, asker, item, pool)
         num_shots = chosen.best if chosen else item.shots
         asked = _render(config, cell, [text for _, text in rows], pool, item, num_shots=num_shots)
-        replies = asker.ask(icl_answers.calls(config, cell, asked.texts), what=f"ask {cell}", progress=context.progress)
+        replies = asker.ask(asking.calls(config, cell, asked.texts), what=f"ask {cell}", progress=context.progress)
         answers.require_room(replies, asker.model.name)
         outputs = [
-            {"idx": idx, "scores": list(reply.scores) or None, "reply": icl_answers.text(reply)}
+            {"idx": idx, "scores": list(reply.scores) or None, "reply": asking.text(reply)}
             for (idx, _), reply in zip(rows, replies, strict=True)
         ]
-        num_unanswered, status, reason = icl_answers.unanswered(replies)
+        num_unanswered, status, reason = asking.unanswered(replies)
         if reason:
             context.say(f"icl {cell}: {reason}")
         usage = asker.take_usage()
@@ -249,7 +248,7 @@ def _select(
     def ask(num_shots: int) -> list[Reply]:
         asked = _render(config, cell, [text for _, text, _ in held], left, item, num_shots=num_shots)
         what = f"choose shots {cell} ({num_shots})"
-        return asker.ask(icl_answers.calls(config, cell, asked.texts), what=what, progress=context.progress)
+        return asker.ask(asking.calls(config, cell, asked.texts), what=what, progress=context.progress)
 
     return icl_select.select(cell, held, candidates, ask=ask)
 
@@ -260,7 +259,7 @@ def _expected(
     """Returns the calls of a run; where shots are chosen, those of all choices, and the test with the most shots."""
     texts = [text for _, text in rows]
     if not config.select or item.shot_seed is None:
-        return icl_answers.calls(config, cell, _render(config, cell, texts, pool, item, num_shots=item.shots).texts)
+        return asking.calls(config, cell, _render(config, cell, texts, pool, item, num_shots=item.shots).texts)
     left, held, candidates = icl_select.hold_out(
         cell, pool, most=config.dev_rows, seed=item.shot_seed, candidates=config.select
     )
@@ -269,7 +268,7 @@ def _expected(
         for number in candidates
         for text in _render(config, cell, [row[1] for row in held], left, item, num_shots=number).texts
     ]
-    return icl_answers.calls(
+    return asking.calls(
         config, cell, [*tried, *_render(config, cell, texts, pool, item, num_shots=max(candidates)).texts]
     )
 

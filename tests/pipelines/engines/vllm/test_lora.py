@@ -1,0 +1,120 @@
+"""LoRA adapters in vLLM: the same replies as transformers with peft gives, and the base's where none is asked for."""
+
+import json
+import shutil
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pocket_calls import NEEDS_VLLM, NOISE, greedy_calls, in_batches, mixed_calls, pocket, smallest_margin_before
+from scripted import answers
+
+from sdc.errors import EngineError
+from sdc.pipelines.engines import load
+from sdc.pipelines.engines.local.transformers import TransformersEngine
+from sdc.pipelines.engines.models import Model
+from sdc.pipelines.engines.options import EngineOptions
+from sdc.pipelines.engines.protocol import Call, Reply
+
+pytestmark = NEEDS_VLLM
+_RANK = 4
+
+
+def save_adapter(base: str, folder: Path) -> Path:
+    """Writes a LoRA adapter with random weights, none of them zero, in PEFT's format."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    modules = ["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"]
+    config = LoraConfig(r=_RANK, lora_alpha=8, target_modules=modules, task_type="CAUSAL_LM")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft still asks transformers by an old name
+        model: Any = get_peft_model(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), config)
+    noise = torch.Generator().manual_seed(0)
+    for name, weights in model.named_parameters():
+        if "lora_" in name:
+            weights.data = torch.randn(weights.shape, generator=noise) * 0.3
+    model.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def adapted(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return pocket("student", adapter=save_adapter(pocket("student").source, tmp_path_factory.mktemp("adapter")))
+
+
+@pytest.fixture(scope="module")
+def vllm(adapted: Model) -> Iterator[Any]:
+    engine: Any = load("vllm", adapted, EngineOptions())
+    yield engine
+    engine.close()
+
+
+def test_replies_and_scores_are_those_of_transformers_with_peft(adapted: Model, vllm: Any) -> None:
+    transformers = TransformersEngine(adapted)
+    calls = [call for call in greedy_calls()[::4] if call.max_tokens < 100]
+    theirs, ours = in_batches(transformers, calls), answers(vllm, calls)
+    different = [i for i in range(len(calls)) if theirs[i].text != ours[i].text]
+    assert len(calls) >= 30
+    assert len(different) <= 0.05 * len(calls)
+    for i in different:
+        assert smallest_margin_before(transformers, calls[i], ours[i].text) < NOISE
+    scored = [call for call in mixed_calls()[::4] if call.choices]
+    for their, our in zip(in_batches(transformers, scored), answers(vllm, scored), strict=True):
+        assert our.scores == pytest.approx(their.scores, abs=NOISE)
+    base = in_batches(TransformersEngine(pocket("student")), calls)
+    assert sum(reply.text != other.text for reply, other in zip(base, ours, strict=True)) > len(calls) / 2
+
+
+def test_a_batch_of_both_gives_the_base_what_is_its_own(vllm: Any) -> None:
+    """Where there is room for one adapter only, vLLM on a CPU puts it on all."""
+    from vllm.inputs import tokens_input
+
+    calls = greedy_calls()[3:15:2]
+    alone = answers(vllm, calls)
+    base = answers(load("transformers", pocket("student"), EngineOptions()), calls)
+    engine, texts = vllm._held[0], dict[str, Reply]()
+    for i, call in enumerate(calls):
+        job = vllm._jobs.answer(i, call)
+        for kind, lora in (("base", None), ("adapted", vllm._lora)):
+            engine.add_request(
+                f"{kind} {i}", tokens_input(job.requests[0].ids), job.requests[0].params, lora_request=lora
+            )
+    while engine.has_unfinished_requests():
+        for output in engine.step():
+            kind, _, number = output.request_id.partition(" ")
+            job = vllm._jobs.answer(int(number), calls[int(number)])
+            job.outputs[0] = output
+            texts[output.request_id] = job.reply()
+    assert [texts[f"base {i}"].text for i in range(len(calls))] == [reply.text for reply in base]
+    assert [texts[f"adapted {i}"].text for i in range(len(calls))] == [reply.text for reply in alone]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"r": 1000}, "vllm has no LoRA of rank 1000"),
+        ({"r": None}, "cannot read the adapter"),
+        ({"use_dora": True}, "cannot load the model"),
+    ],
+)
+def test_an_adapter_that_vllm_cannot_use_is_one_line(
+    adapted: Model, tmp_path: Path, settings: dict[str, Any], expected: str
+) -> None:
+    folder = tmp_path / "adapter"
+    shutil.copytree(adapted.adapter or "", folder)
+    path = folder / "adapter_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), **settings}), "utf-8")
+    with pytest.raises(EngineError, match=expected) as raised:
+        load("vllm", pocket("student", adapter=folder), EngineOptions())
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_an_adapted_model_holds_its_answers_to_choices_too(vllm: Any) -> None:
+    call = Call(prompt="Which?", choices=("travel", "politics"))
+    (group,) = vllm.choose([call])
+    assert group[0].text in call.choices

@@ -1,0 +1,464 @@
+"""report: a small store filled by hand, its golden reports, and what must stand beside a result."""
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sdc.cache.key import digest
+from sdc.cache.store import Artifact, Store
+from sdc.cli import render
+from sdc.errors import DataError, UsageError
+from sdc.pipelines import cells, report
+from sdc.pipelines import eval as eval_stage
+from sdc.pipelines.eval import EvalConfig
+from sdc.pipelines.report import ReportConfig, audit, by, formats
+from sdc.pipelines.report import rows as report_rows
+from sdc.pipelines.report.rows import Record, Row
+from sdc.pipelines.stage import Context
+
+GOLDEN = Path(__file__).parent.parent.parent / "golden"
+LABELS = {"topic": 7, "sarcasm": 2}
+TEACHER, STUDENT = "teacher_70b", "student & co"
+
+
+class Shelf:
+    """Collects artifacts, so that a whole store is filled in one transaction."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.items: list[tuple[Artifact, dict[str, Any]]] = []
+        self.gold: dict[str, list[int]] = {}
+
+    def flush(self) -> None:
+        self.store.put_many(self.items)
+        self.items = []
+
+
+def put(shelf: Shelf, stage: str, name: str, lang: str, task: str, summary: dict[str, Any], **rows: Any) -> str:
+    key = digest([stage, name, lang, task])
+    artifact = Artifact(key=key, stage=stage, version=1, lang=lang, task=task, config={}, inputs=(), summary=summary)
+    shelf.items.append((artifact, rows))
+    return key
+
+
+def put_test(shelf: Shelf, lang: str, task: str) -> str:
+    """A test of 70 rows: half of them label 0, the others in turn."""
+    labels = [0 if i % 2 else (i // 2) % LABELS[task] for i in range(70)]
+    rows = [
+        {"idx": i, "lang": lang, "task": task, "text": f"text {i}", "label": label, "source": "human", "split": "test",
+         "status": "ok"} for i, label in enumerate(labels)
+    ]  # fmt: skip
+    rows.append({**rows[0], "idx": 70, "text": "", "status": "empty"})
+    key = put(shelf, "data", "test", lang, task, {"split": "test"}, examples=rows)
+    shelf.gold[key] = labels
+    return key
+
+
+def put_sample(shelf: Shelf, lang: str, task: str, source: str, written: str, sizes: dict[str, int]) -> dict[str, str]:
+    """Two repeats of every size; sizes with the same number of rows are the same draw, as draws are nested."""
+    draws = [
+        {"draw": digest([lang, task, source, rows, repeat]), "lang": lang, "task": task, "source": source,
+         "strategy": "balanced", "size": size, "repeat": repeat, "num_rows": rows, "example_key": written,
+         "members": list(range(rows))} for size, rows in sizes.items() for repeat in range(2)
+    ]  # fmt: skip
+    put(shelf, "sample", f"{source} {sorted(sizes)}", lang, task, {"source": source}, draws=draws)
+    return {f"{draw['num_rows']}/{draw['repeat']}": str(draw["draw"]) for draw in draws}
+
+
+def put_run(
+    shelf: Shelf, test: str, lang: str, task: str, *, method: str, right: float | None, model: str = "m",
+    draw: str | None = None, source: str | None = None, shots: int | None = None, reply: str | None = None,
+    num_rows: int = 0,
+) -> str:  # fmt: skip
+    """A run that is right on the share `right` of the test rows, else says label 1; None is a failed run."""
+    gold = shelf.gold[test]
+    names = cells.load_task(shelf.store, task).label_names
+    outputs = []
+    for i, label in enumerate(gold if right is not None else []):
+        said = label if (i * 7) % 70 < 70 * (right or 0) else (label + 1) % len(names)
+        scores = [float(j == said) for j in range(len(names))]
+        text = reply.format(number=said + 1, name=names[said]) if reply else None
+        outputs.append({"idx": i, "scores": None if reply else scores, "reply": text})
+    row = {
+        "lang": lang, "task": task, "method": method, "model": model, "source": source, "draw": draw,
+        "num_rows": num_rows, "num_shots": shots,
+        "decoding": None if shots is None else "generate" if reply else "scores",
+        "setting": method, "test_key": test, "status": "ok" if right is not None else "failed",
+        "reason": None if right is not None else "loss is NaN",
+    }  # fmt: skip
+    name = str([method, model, draw, shots])
+    return put(shelf, "icl" if method == "icl" else "train", name, lang, task, {}, runs=[row], outputs=outputs)
+
+
+def fill(path: Path) -> Context:
+    """te/topic in full, and a little of sw/topic and en/sarcasm."""
+    shelf = Shelf(Store(path))
+    for lang, task in (("te", "topic"), ("sw", "topic"), ("en", "sarcasm")):
+        test = put_test(shelf, lang, task)
+        gen = put(shelf, "gen", "gen", lang, task, {"model": TEACHER})
+        human = put(shelf, "data", "train", lang, task, {"split": "train"})
+        small = 2 * LABELS[task]
+        synthetic = put_sample(
+            shelf,
+            lang,
+            task,
+            "synthetic",
+            gen,
+            {"10": 14, "20": 14, "all": 60} if small == 14 else {"10": 10, "all": 60},
+        )
+        people = put_sample(shelf, lang, task, "human", human, {"all": 60})
+        put_run(shelf, test, lang, task, method="icl", model=TEACHER, right=0.6, shots=0, reply="{name}")
+        for name, draw in synthetic.items():
+            rows, repeat = map(int, name.split("/"))
+            about: dict[str, Any] = {"draw": draw, "source": "synthetic", "num_rows": rows}
+            put_run(
+                shelf, test, lang, task, method="linear", model="tfidf", right=0.3 + rows / 200 + repeat / 20, **about
+            )
+            if task == "topic":
+                broken = lang == "te" and rows == 60 and repeat == 1
+                right = None if broken else 0.05 if rows == 14 and repeat else 0.5 + rows / 200
+                put_run(shelf, test, lang, task, method="finetune", right=right, **about)
+                if lang == "te":
+                    put_run(
+                        shelf,
+                        test,
+                        lang,
+                        task,
+                        method="icl",
+                        model=STUDENT,
+                        right=0.9,
+                        shots=2,
+                        reply="{number}",
+                        **about,
+                    )
+        for name, draw in people.items():
+            put_run(shelf, test, lang, task, method="linear", model="tfidf", right=0.8, draw=draw, source="human",
+                    num_rows=int(name.split("/")[0]))  # fmt: skip
+    shelf.flush()
+    return Context(store=shelf.store)
+
+
+def evaluate(context: Context, *names: tuple[str, str], reader: str = "auto") -> list[str]:
+    keys = []
+    for lang, task in names:
+        cell = cells.expand(context.store, [lang], [task])[0]
+        pairs = [(cell, found) for found in eval_stage.find_runs(context, cell)]
+        keys += [outcome.key for outcome in eval_stage.run(context, EvalConfig(reader=reader), pairs)]
+    return keys
+
+
+EVERY = (("te", "topic"), ("sw", "topic"), ("en", "sarcasm"))
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Context:
+    context = fill(tmp_path_factory.mktemp("report") / "store.duckdb")
+    evaluate(context, *EVERY)
+    evaluate(context, *EVERY, reader="paper-code")
+    return context
+
+
+def only(rows: Sequence[Row], /, **wanted: Any) -> Row:
+    found = [row for row in rows if all(getattr(row, name) == value for name, value in wanted.items())]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def check_golden(name: str, text: str) -> None:
+    path = GOLDEN / name
+    if os.environ.get("SDC_UPDATE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, "utf-8")
+    assert text == path.read_text("utf-8"), f"set SDC_UPDATE_GOLDEN=1 to accept the new {name}"
+
+
+# -- golden -------------------------------------------------------------------------------------------------------
+
+
+def test_golden(filled: Context, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = report.run(filled, ReportConfig())
+    table = formats.for_people(rows, aggregated=False)
+    check_golden("report.md", formats.markdown(table))
+    check_golden("report.tex", formats.latex(table))
+    check_golden("report.csv", formats.as_csv(formats.records(rows)))
+    check_golden("report.json", formats.as_json(formats.records(rows)))
+    monkeypatch.setenv("COLUMNS", "200")
+    render.table(table.columns, table.rows, title=table.title)
+    check_golden("report.txt", "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines()) + "\n")
+
+
+def test_golden_by_group(filled: Context) -> None:
+    rows = report.run(filled, ReportConfig(by=("group", "method", "source", "size")))
+    check_golden("report_by.md", formats.markdown(formats.for_people(rows, aggregated=True)))
+
+
+def test_golden_audit(filled: Context) -> None:
+    check_golden("report_audit.md", formats.markdown(audit.run(filled, wanted=[("te", "topic")])))
+
+
+def test_csv_and_json_say_the_same(filled: Context) -> None:
+    records = formats.records(report.run(filled, ReportConfig()))
+    from_json = json.loads(formats.as_json(records))
+    from_csv = list(csv.DictReader(io.StringIO(formats.as_csv(records))))
+    assert [{n: "" if v is None else str(v) for n, v in row.items()} for row in from_json] == from_csv
+
+
+# -- what a row says ----------------------------------------------------------------------------------------------
+
+
+def test_b10_sizes_with_the_same_rows_are_one_row(filled: Context) -> None:
+    rows = report.run(filled, ReportConfig(), wanted=[("te", "topic")])
+    assert [(r.size, r.rows) for r in rows if r.method == "finetune"] == [("10,20", 14), ("all", 60)]
+    # The released script writes one result file per nominal size, and each of the two has 14 rows.
+    to_choose = {size: max(2, int(size / 7)) * 7 for size in (10, 20)}
+    assert to_choose == {10: 14, 20: 14}
+    by_size = report.run(
+        filled, ReportConfig(by=("lang", "task", "method", "source", "size")), wanted=[("te", "topic")]
+    )
+    assert [(r.size, r.rows) for r in by_size if r.method == "finetune"] == [("10,20", 14), ("all", 60)]
+
+
+def _record(name: str, size: str, value: float, **changed: Any) -> Record:
+    record = Record(
+        eval_key=name, run=name, lang="te", task="topic", method="linear", model="m", source="human", sizes=(size,),
+        rows=14, shots=None, decoding=None, setting="s", model_identity=None, reader="scores", authors=(),
+        metric="accuracy", value=value, low=0.0, high=1.0, majority=0.25, below_chance=False,
+    )  # fmt: skip
+    return replace(record, **changed)
+
+
+def test_a_generator_is_the_model_that_wrote_the_rows_not_one_of_the_same_name() -> None:
+    asked = {"method": "icl", "model": "llm", "source": None, "rows": None, "shots": 0}
+    records = [
+        _record("old", "", 0.9, **asked, model_identity="1", setting="old"),
+        _record("new", "", 0.7, **asked, model_identity="2", setting="new"),
+        _record("a", "10", 0.8, source="synthetic", authors=(("llm", "2"),)),
+        _record("b", "10", 0.8, source="human"),
+    ]
+    rows = {row.source: row for row in report_rows.build(records, ["a", "b"])}
+    assert rows["synthetic"].reference == 0.7
+    assert rows["human"].reference == 0.7  # nobody wrote it: the very model that wrote the cell's synthetic rows
+
+
+def test_b10_other_draws_with_the_same_rows_are_repeats_of_the_same_row() -> None:
+    _, row = report_rows.build([_record("a", "20", 0.5), _record("b", "10", 0.3)], ["a", "b"])
+    assert (row.size, row.rows, row.n, row.mean) == ("10,20", 14, 2, 0.4)
+
+
+def test_a_generator_without_a_name_is_said(tmp_path: Path) -> None:
+    said: list[str] = []
+    shelf = Shelf(Store(tmp_path / "store.duckdb"))
+    test = put_test(shelf, "te", "topic")
+    gen = put(shelf, "gen", "imported", "te", "topic", {})
+    for draw in put_sample(shelf, "te", "topic", "synthetic", gen, {"all": 60}).values():
+        put_run(shelf, test, "te", "topic", method="linear", right=0.5, draw=draw, source="synthetic", num_rows=60)
+    shelf.flush()
+    context = Context(store=shelf.store, say=said.append)
+    evaluate(context, ("te", "topic"))
+    assert [row.reference for row in report.run(context, ReportConfig())] == [None, None]
+    assert said == ["report: the synthetic rows do not say which model wrote them; name it with --generator"]
+
+
+def test_references_stand_beside_every_result(filled: Context) -> None:
+    rows = report.run(filled, ReportConfig(), wanted=[("te", "topic")])
+    assert [(row.role, row.method) for row in rows[:2]] == [("majority", "majority"), ("generator", "icl")]
+    generator = only(rows, role="generator")
+    assert (generator.model, generator.difference) == (TEACHER, None)
+    assert all(row.majority == pytest.approx(rows[0].mean) for row in rows)
+    student = only(rows, method="finetune", rows=14)
+    linear = only(rows, method="linear", rows=14)
+    assert student.linear == linear.mean
+    assert student.difference == pytest.approx((student.mean or 0) - (generator.mean or 0))
+    human = only(rows, source="human")
+    assert human.difference is not None  # held against the cell's generator, though nobody wrote it
+    assert human.linear == human.mean
+
+
+def test_failed_runs_are_counted_and_not_averaged(filled: Context) -> None:
+    rows = report.run(filled, ReportConfig(), wanted=[("te", "topic")])
+    broken = only(rows, method="finetune", rows=60)
+    assert (broken.n, broken.failed, broken.below_chance) == (1, 1, 0)
+    assert broken.mean == pytest.approx(0.8)
+    assert broken.std is None
+    assert broken.low is not None and broken.low < 0.8 < (broken.high or 0)
+    # A run below chance is a result: leaving it out would flatter the method.
+    collapsed = only(rows, method="finetune", rows=14)
+    assert (collapsed.n, collapsed.failed, collapsed.below_chance) == (2, 0, 1)
+    assert collapsed.mean == pytest.approx((0.1 + 0.6) / 2, abs=0.02)
+
+
+def test_b7_a_collapsed_run_is_named_beside_the_table(filled: Context) -> None:
+    said: list[str] = []
+    report.run(replace(filled, say=said.append), ReportConfig(), wanted=[("te", "topic")])
+    named = [line for line in said if "below chance" in line]
+    assert named == [
+        "report: te/topic finetune m synthetic 14: 0 of 2 runs broke off (not in the mean), 1 are below chance (in it)",
+        "report: te/topic finetune m synthetic 60: 1 of 2 runs broke off (not in the mean), 0 are below chance (in it)",
+    ]
+
+
+def test_a_task_is_reported_in_its_own_metric(filled: Context) -> None:
+    rows = report.run(filled, ReportConfig())
+    assert {row.task: row.metric for row in rows} == {"topic": "accuracy", "sarcasm": "macro_f1"}
+    asked = report.run(filled, ReportConfig(metric="macro_f1"))
+    assert {row.metric for row in asked} == {"macro_f1"}
+    assert only(rows, task="sarcasm", role="majority").mean == only(asked, task="sarcasm", role="majority").mean
+
+
+def test_generator_can_be_named(filled: Context) -> None:
+    said: list[str] = []
+    context = Context(store=filled.store, say=said.append)
+    rows = report.run(context, ReportConfig(generator=STUDENT), wanted=[("te", "topic")])
+    assert all(row.difference is None for row in rows)
+    assert "no zero-shot run of student & co" in said[0]
+
+
+def test_reader_changes_what_replies_are_worth(filled: Context) -> None:
+    strict = report.run(filled, ReportConfig(), wanted=[("te", "topic")])
+    as_script = report.run(filled, ReportConfig(reader="paper-code"), wanted=[("te", "topic")])
+    one, other = (only(rows, method="icl", shots=2, rows=14).mean or 0 for rows in (strict, as_script))
+    assert one == pytest.approx(0.9)
+    assert other < one - 0.2  # B1: "2" is travel to the student and class 2 to the script
+    linear = [only(rows, method="linear", source="human").mean for rows in (strict, as_script)]
+    assert linear[0] == linear[1]
+
+
+def test_keys_choose_what_is_shown_and_references_stay(filled: Context) -> None:
+    key = next(
+        key for key, in filled.store.query(
+            "select m.key from metrics m join runs r on r.key = m.run where r.method = 'finetune' and r.lang = 'te' "
+            "and m.metric = 'accuracy' and r.num_rows = 60"
+        )
+    )  # fmt: skip
+    rows = report.run(filled, ReportConfig(), evals=[filled.store.resolve(key, stages=("eval",))])
+    assert [row.method for row in rows] == ["majority", "finetune"]
+    assert rows[1].difference == pytest.approx(0.2, abs=0.02)
+    assert rows[1].linear is not None
+
+
+def test_by_averages_over_cells_and_says_over_how_many(filled: Context) -> None:
+    rows = report.run(filled, ReportConfig())
+    task_means = [
+        row.mean or 0 for row in rows if row.method == "linear" and row.source == "human" and row.task == "topic"
+    ]
+    row = only(by.aggregate(rows, ["task"]), task="topic", method="linear", source="human", size="all")
+    assert (row.cells, row.lang, row.n) == (2, None, 4)
+    assert row.mean == pytest.approx(sum(task_means) / 2)
+    everything = by.aggregate(rows, ["method"])
+    assert only(everything, role="majority").cells == 3
+    assert only(everything, role="majority").metric == "accuracy, macro_f1"
+    assert {row.group for row in by.aggregate(rows, ["lang"])} == {"low", "medium", "high"}
+
+
+def test_a_cell_counts_once_however_many_rows_it_has() -> None:
+    def row(lang: str, mean: float, rows: int) -> Row:
+        return Row(task="t", lang=lang, group="low", method="linear", model="m", source="human", size=str(rows),
+                   rows=rows,
+                   metric="accuracy", n=1, mean=mean)  # fmt: skip
+
+    found = by.aggregate([row("te", 0.2, 1), row("te", 0.4, 2), row("az", 0.9, 1)], ["method"])
+    assert found[0].mean == pytest.approx(0.6)
+    assert (found[0].cells, found[0].rows) == (2, "1-2")
+
+
+def test_special_characters_are_escaped(filled: Context) -> None:
+    table = formats.Table(columns=("a_b", "%"), rows=(("x|y & 5 %", "-"), ("\\_{}#$~^<>", "±")), title="t")
+    assert r"x\|y & 5 %" in formats.markdown(table)
+    latex = formats.latex(table)
+    assert r"a\_b & \% \\" in latex
+    assert r"\textbackslash{}\_\{\}\#\$\textasciitilde{}\textasciicircum{}\textless{}\textgreater{} & $\pm$ \\" in latex
+    assert r"x\textbar{}y \& 5 \% & - \\" in latex
+
+
+# -- what is reported at all --------------------------------------------------------------------------------------
+
+
+def test_nothing_to_report(tmp_path: Path) -> None:
+    context = Context(store=Store(tmp_path / "store.duckdb"))
+    with pytest.raises(DataError, match=r"no runs to report.*sdc train"):
+        report.run(context, ReportConfig())
+    context = fill(tmp_path / "store.duckdb")
+    with pytest.raises(DataError, match="none is evaluated; run `sdc eval --lang te --task topic`"):
+        report.run(context, ReportConfig(), wanted=[("te", "topic")])
+    with pytest.raises(DataError, match=r"no runs to report.*--lang az --task topic"):
+        report.run(context, ReportConfig(), wanted=[("az", "topic")])
+    evaluate(context, ("te", "topic"))
+    with pytest.raises(DataError, match="none is evaluated; run `sdc eval --lang en --task sarcasm`"):
+        report.run(context, ReportConfig(), wanted=[("en", "sarcasm")])
+
+
+def test_audit_without_replies(filled: Context) -> None:
+    with pytest.raises(DataError, match="--decoding generate"):
+        audit.run(filled, wanted=[("az", "topic")])
+
+
+@pytest.mark.parametrize("wrong", [{"by": ("size", "colour")}, {"metric": "f2"}, {"reader": "lenient"}])
+def test_bad_settings(wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        ReportConfig(**wrong)
+
+
+def test_only_the_newest_sample_is_reported_and_missing_evals_are_said(tmp_path: Path) -> None:
+    said: list[str] = []
+    context = Context(store=(store := fill(tmp_path / "store.duckdb").store), say=said.append)
+    evaluate(context, ("te", "topic"))
+    gen = store.find("gen", lang="te", task="topic")[0].key
+    shelf = Shelf(store)
+    draws = put_sample(shelf, "te", "topic", "synthetic", gen, {"10": 14, "50": 49})
+    test = digest(["data", "test", "te", "topic"])
+    shelf.gold[test] = [0] * 70
+    for name, draw in draws.items():
+        if name.startswith("49"):
+            put_run(
+                shelf,
+                test,
+                "te",
+                "topic",
+                method="linear",
+                model="tfidf",
+                right=0.5,
+                draw=draw,
+                source="synthetic",
+                num_rows=49,
+            )
+    shelf.flush()
+    said.clear()
+    rows = report.run(context, ReportConfig(), wanted=[("te", "topic")])
+    shown = {(r.size, r.rows) for r in rows if r.source == "synthetic"}
+    assert shown == {("10", 14)}  # `all` and "20" are only in the older sample, 49 rows are not evaluated
+    assert said[:2] == [
+        "report: 6 runs are left out (6 on an older sample); --all takes them, too",
+        "report: 2 runs are not evaluated yet, run `sdc eval` for them",
+    ]
+    old = [a for a in store.find("sample", lang="te", task="topic") if a.summary["source"] == "synthetic"][-1]
+    store.touch([old.key])
+    rows = report.run(context, ReportConfig(), wanted=[("te", "topic")])
+    assert {(r.size, r.rows) for r in rows if r.source == "synthetic"} == {("10,20", 14), ("all", 60)}
+
+
+def test_order_of_sizes() -> None:
+    assert sorted(["all", "100", "20"], key=report_rows.size_order) == ["20", "100", "all"]
+
+
+def test_imports_nothing_heavy(filled: Context) -> None:
+    code = (
+        "import sys, typer; from sdc.cli.report import report; app = typer.Typer(); app.command()(report)\n"
+        "try: app()\n"
+        "except SystemExit: print([m for m in ('numpy', 'torch', 'pandas', 'pyarrow', 'sklearn') "
+        "if m in sys.modules], file=sys.stderr)"
+    )
+
+    command = [sys.executable, "-c", code, "--store", str(filled.store.path)]
+    environment = {**os.environ, "COLUMNS": "200"}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert done.stderr.endswith("\n[]\n")
+    assert "teacher_70b" in done.stdout
