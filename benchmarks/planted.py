@@ -33,7 +33,7 @@ from sdc.pipelines import data, judge, presets
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.data import DataConfig
 from sdc.pipelines.engines import models
-from sdc.pipelines.judge import JudgeConfig
+from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.pocket.training.texts import LANGUAGES, TASKS
 from sdc.pipelines.stage import Context
 

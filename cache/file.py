@@ -6,11 +6,11 @@ Here: everything between a path and a DuckDB connection. Not here: artifacts and
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sdc.cache import engine, migrations
 from sdc.cache.duckdb_errors import first_line, is_damaged, is_locked, raise_if_stopped
@@ -75,6 +75,13 @@ class StoreFile:
                 engine.detach(con, self.path)
             else:
                 con.close()  # rolls back what was not committed
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Returns the rows of a select; an empty list if there is no store yet."""
+        if not self.exists():
+            return []
+        with self.open() as con:
+            return con.execute(sql, list(parameters)).fetchall()
 
     @contextmanager
     def failures(self) -> Iterator[None]:

@@ -14,11 +14,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sdc.cache import content
+from sdc.cache.file import StoreFile
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-    from sdc.cache.store import Artifact, Store
 
 #: Input -> it and all that it was made from -> the content of each.
 Seen = Mapping[str, Mapping[str, str]]
@@ -40,7 +39,7 @@ def unanswered(summary: Mapping[str, Any]) -> int:
     return int(usage.get("refused") or 0) + int(usage.get("failed") or 0)
 
 
-def hits(store: "Store", keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+def hits(store: StoreFile, keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     """Returns key -> summary of those of `keys` that need not be made again: they are there, fresh, and answered."""
     found = store.query(
         f"""select key, summary from artifacts where key {_AMONG} and coalesce(unanswered, 0) = 0
@@ -50,7 +49,7 @@ def hits(store: "Store", keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:
     return {key: json.loads(summary) for key, summary in found}
 
 
-def stale(store: "Store", keys: Sequence[str] | None = None) -> dict[str, list[str]]:
+def stale(store: StoreFile, keys: Sequence[str] | None = None) -> dict[str, list[str]]:
     """Returns stale artifact -> what it was made from and has other rows now; of `keys`, or of all."""
     those = "select key, input from stale" if keys is None else _STALE_AMONG
     found = store.query(
@@ -60,7 +59,7 @@ def stale(store: "Store", keys: Sequence[str] | None = None) -> dict[str, list[s
     return dict(found)
 
 
-def seen(store: "Store", inputs: Collection[str]) -> Seen:
+def seen(store: StoreFile, inputs: Collection[str]) -> Seen:
     """Returns the content of some inputs, and of what they were made from, as it is before they are read."""
     if not inputs or not store.exists():
         return {}
@@ -81,28 +80,28 @@ def _seen(con: "DuckDBPyConnection", inputs: Collection[str]) -> dict[str, dict[
 
 
 def sources(
-    con: "DuckDBPyConnection", artifacts: Sequence["Artifact"], contents: Mapping[str, str], before: Seen | None
+    con: "DuckDBPyConnection", artifacts: Mapping[str, Sequence[str]], contents: Mapping[str, str], before: Seen | None
 ) -> list[dict[str, str]]:
     """Returns the rows of `made_from` for artifacts that are about to be kept.
 
     Args:
         con: The store, in the transaction that keeps them.
-        artifacts: Themselves, each after those of them that it was made from.
+        artifacts: Their keys -> their inputs, each after those of them that it was made from.
         contents: Their content.
         before: What was seen before their inputs were read; None takes what is there now.
     """
-    now = _seen(con, {key for artifact in artifacts for key in artifact.inputs})
+    now = _seen(con, {key for inputs in artifacts.values() for key in inputs})
     at: dict[str, Mapping[str, str]] = {key: dict(of_key) for key, of_key in now.items()}
     if before is not None:
         late = {key: {key: _REPLACED_MEANWHILE} for key in now.keys() - before.keys() if key in now[key]}
         at = {**before, **late}
     rows = []
-    for artifact in artifacts:
+    for made, inputs in artifacts.items():
         known: dict[str, str] = {}
-        for key in artifact.inputs:
+        for key in inputs:
             known |= at.get(key, {})
-        rows += [{"key": artifact.key, "input": key, "content": its} for key, its in known.items()]
-        at[artifact.key] = {**known, artifact.key: contents[artifact.key]}
+        rows += [{"key": made, "input": key, "content": its} for key, its in known.items()]
+        at[made] = {**known, made: contents[made]}
     return rows
 
 

@@ -75,13 +75,6 @@ class Store(StoreFile):
 
     # -- reading ------------------------------------------------------------------------------------------------
 
-    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Returns the rows of a select; an empty list if there is no store yet."""
-        if not self.exists():
-            return []
-        with self.open() as con:
-            return con.execute(sql, list(parameters)).fetchall()
-
     def query_with_names(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Returns column names and rows of a statement that a person typed; it can neither write nor leave the file."""
         import duckdb
@@ -202,7 +195,7 @@ class Store(StoreFile):
             new = {key: artifact for key, (artifact, _) in wanted.items() if key not in there - replaced}
             for table, batch in batches.items():
                 _insert(con, table, batch, without=there - replaced)
-            sources = freshness.sources(con, list(new.values()), contents, seen)
+            sources = freshness.sources(con, {key: item.inputs for key, item in new.items()}, contents, seen)
             _insert(con, "made_from", columns.table(sources))
             time = now()
             about = {key: {"content": contents[key], "unanswered": lacking[key]} for key in new}

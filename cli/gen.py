@@ -1,6 +1,5 @@
 """`sdc gen`: its flags."""
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -10,11 +9,10 @@ from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
 from sdc.errors import UsageError
 from sdc.pipelines import gen as stage
-from sdc.pipelines import presets
+from sdc.pipelines import judge, presets
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.engines import models
-from sdc.pipelines.gen import GenConfig
-from sdc.pipelines.judge import JudgeConfig
+from sdc.pipelines.gen.config import GenConfig
+from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.records import lineage
 from sdc.pipelines.run import until_accepted as turns
 from sdc.pipelines.run.until_accepted import Round
@@ -86,14 +84,12 @@ def gen(
         "label_style": label_style, "near_duplicate": near_duplicate, "gates": gates, "incentive": incentive,
         "seed": seed,
     }  # fmt: skip
-    judging = JudgeConfig(**presets.merged(presets.load(preset, "judge"), model=judge_model, seed=seed))
+    judging = judge.configured(context.store, preset, model=judge_model, seed=seed)
     pairs = options.inputs(context, keys, lang, task, stages=("data", "judge"))
     with incomplete.Cells("gen", total=len(pairs), as_json=as_json) as doing:
         for cell, artifact in pairs:
             with doing.one(cell):
-                config = stage.configured(context.store, preset, **flags)
-                if no_think:
-                    config = replace(config, model=models.without_thinking(config.model))
+                config = stage.configured(context.store, preset, no_think=no_think, **flags)
                 data, judgement = _inputs(context, cell, artifact, top_up=top_up)
                 if num_seeds is not None:
                     stage.check_seeds(context, config, cell, data=data)

@@ -1,6 +1,5 @@
 """`sdc icl`: its flags."""
 
-from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -10,7 +9,6 @@ from sdc.cli import incomplete, options, render
 from sdc.errors import UsageError
 from sdc.pipelines import icl as stage
 from sdc.pipelines import presets
-from sdc.pipelines.engines import models
 from sdc.pipelines.icl import room
 from sdc.pipelines.records import lineage
 from sdc.pipelines.records.draws import Draw, check_source, draws_of
@@ -74,9 +72,7 @@ def icl(
         "select": _numbers(select) if select else None, "exact": shots is not None or bool(select),
         "exact_dev_rows": dev_rows is not None,
     }  # fmt: skip
-    config = stage.IclConfig(**presets.merged(presets.load(preset, "icl"), **flags))
-    if no_think:
-        config = replace(config, model=models.without_thinking(config.model))
+    config = stage.configured(context.store, preset, no_think=no_think, **flags)
     wanted = [part.strip() for part in (sizes or "").split(",") if part.strip()]
     pairs = options.inputs(context, keys, lang, task, stages=("sample",))
     with incomplete.Cells("icl", total=len(pairs), as_json=as_json) as doing:

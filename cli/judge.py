@@ -11,7 +11,6 @@ from sdc.cli import incomplete, options, render, review
 from sdc.pipelines import judge as stage
 from sdc.pipelines import presets
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.engines import models
 from sdc.pipelines.records import lineage
 from sdc.pipelines.stage import Outcome
 
@@ -82,20 +81,11 @@ def judge(
     context = options.context(
         store, force=force, engine=how, budget=options.budget(max_calls, max_tokens, max_cost, prices)
     )
-    config = stage.JudgeConfig(
-        **presets.merged(
-            presets.load(preset, "judge"),
-            model=models.without_thinking(model or "") if no_think else model,
-            gates=True if gates_only else gates,
-            llm=False if gates_only else None,
-            threshold=threshold,
-            label_threshold=label_threshold,
-            votes=votes,
-            temperature=temperature,
-            seed=seed,
-            judge_all=judge_all,
-        )
-    )
+    config = stage.configured(
+        context.store, preset, no_think=no_think, model=model, gates=True if gates_only else gates,
+        llm=False if gates_only else None, threshold=threshold, label_threshold=label_threshold, votes=votes,
+        temperature=temperature, seed=seed, judge_all=judge_all,
+    )  # fmt: skip
     pairs = options.inputs(context, keys, lang, task, stages=("gen",))
     with incomplete.Cells("judge", total=len(pairs), as_json=as_json) as doing:
         for cell, artifact in pairs:

@@ -14,12 +14,12 @@ import typer
 from sdc.cache.counted import counted
 from sdc.cli import options, render
 from sdc.errors import DataError, UsageError
+from sdc.pipelines import files
 from sdc.pipelines import predict as stage
 from sdc.pipelines.predict import Prediction, exported, formats, input, predictors
 from sdc.pipelines.predict.predictors import Predictor
 from sdc.pipelines.records import run_record
 from sdc.pipelines.stage import Context
-from sdc.pipelines.text import files
 
 _LINE_NUMBER = re.compile(r"^line \d+: ")
 

@@ -8,7 +8,7 @@ import typer
 
 from sdc.cli import incomplete, options, render
 from sdc.errors import DataError, UsageError
-from sdc.pipelines.text import files
+from sdc.pipelines import files
 
 if TYPE_CHECKING:  # a dozen modules: `sdc --help` must not load them
     from sdc.pipelines.report.card import Card

@@ -11,6 +11,7 @@ from sdc.pipelines import presets
 from sdc.pipelines import sample as stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.records import lineage
+from sdc.pipelines.sample.config import SampleConfig
 from sdc.pipelines.stage import Context, are_there
 
 
@@ -64,8 +65,7 @@ def sample(
     with incomplete.Cells("sample", total=len(work), as_json=as_json) as doing:
         for cell, artifact, name in work:
             with doing.one(f"{cell} {name}"):
-                settings = presets.merged(presets.load(preset, "sample", task=cell.task.name), source=name, **flags)
-                config = stage.SampleConfig(**{**settings, "sizes": tuple(settings["sizes"])})
+                config = stage.configured(context.store, preset, task=cell.task.name, source=name, **flags)
                 examples, human = _inputs(context, config, cell, artifact)
                 if dry_run:
                     planned = stage.plan(config, cell, examples, human=human)
@@ -84,7 +84,7 @@ def sample(
 
 
 def _inputs(
-    context: Context, config: stage.SampleConfig, cell: Cell, artifact: Artifact | None
+    context: Context, config: SampleConfig, cell: Cell, artifact: Artifact | None
 ) -> tuple[Artifact, Artifact | None]:
     """Returns what is drawn from, and the human data beside it for sources that need some."""
     if config.source == "human" or (config.source == "seeds" and config.seeds_from == "human"):

@@ -6,9 +6,9 @@ Here: the context a stage runs in, and that one path. Not here: what a stage com
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextvars import ContextVar
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from sdc.cache import freshness
 from sdc.cache.counted import counted
@@ -17,17 +17,11 @@ from sdc.cache.store import Artifact, Rows, Store
 from sdc.errors import EngineError
 from sdc.pipelines.engines.budget import Budget
 from sdc.pipelines.engines.options import EngineOptions
+from sdc.pipelines.engines.protocol import Progress, making, silent
 
-
-class Progress(Protocol):
-    """Shows how far something is; the command line draws it, tests ignore it."""
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Reports `done` of `total` steps of `what`."""
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    pass
+if TYPE_CHECKING:
+    from sdc.pipelines.engines.ask import Asker
+    from sdc.pipelines.engines.models import Model
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,10 +39,27 @@ class Context:
 
     store: Store
     force: bool = False
-    progress: Progress = _silent
+    progress: Progress = silent
     say: Callable[[str], None] = lambda line: None
     engine: EngineOptions = field(default_factory=EngineOptions)
     budget: Budget = field(default_factory=Budget)
+
+    def asker(self, model: "Model", *, batch_size: int = 32) -> "AbstractContextManager[Asker]":
+        """Returns what asks a model, run as the user wants; the engine is loaded when the first call needs it.
+
+        Args:
+            model: Who answers.
+            batch_size: Calls per batch of the transformers engine where the user gave none.
+
+        Raises:
+            UsageError: The engine and the model do not fit each other.
+            EngineError: The engine's libraries are not installed.
+        """
+        from sdc.pipelines.engines import open_asker
+
+        return open_asker(
+            self.store, model, options=self.engine, budget=self.budget, say=self.say, batch_size=batch_size
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,10 +101,6 @@ def hits(context: Context, keys: Sequence[str]) -> dict[str, Outcome]:
 def are_there(context: Context, keys: Sequence[str]) -> set[str]:
     """Returns those of `keys` that `hits` would return, for a dry run: nothing is marked."""
     return set() if context.force else set(freshness.hits(context.store, keys))
-
-
-#: The key of the artifact that is being computed, for those who count what it cost; empty outside of `produce`.
-making: ContextVar[str] = ContextVar("making", default="")
 
 
 def produce(context: Context, planned: Artifact, compute: Callable[[], Computed]) -> Outcome:

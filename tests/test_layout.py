@@ -1,5 +1,6 @@
 """The folders are where the architecture says, and the wheel takes all that lies in them."""
 
+import ast
 import tomllib
 from pathlib import Path, PurePath
 
@@ -47,3 +48,47 @@ def test_every_folder_with_data_is_a_package_or_stands_in_one_by_pattern() -> No
 def test_code_lives_in_the_root_folders_only() -> None:
     allowed = {"__init__.py", "__main__.py", "errors.py", "py.typed", "cli", "pipelines", "cache", "__pycache__"}
     assert {path.name for path in (ROOT / "src" / "sdc").iterdir()} <= allowed
+
+
+def test_few_modules_lie_beside_the_rooms_and_none_is_long() -> None:
+    assert len(list((ROOT / "pipelines").glob("*.py"))) <= 12
+    for folder in ("cli", "pipelines", "cache"):
+        for path in (ROOT / folder).rglob("*.py"):
+            assert len(path.read_text("utf-8").splitlines()) <= 300, path
+
+
+def test_no_import_circles() -> None:
+    """Imports inside functions and those for types count, too."""
+    modules = {
+        path.relative_to(ROOT / "src").with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__"): path
+        for folder in ("cli", "pipelines", "cache")
+        for path in (ROOT / "src" / "sdc" / folder).rglob("*.py")
+    }
+    imports = {name: _imported(path, modules) - {name} for name, path in modules.items()}
+    while free := {name for name, wanted in imports.items() if not wanted & imports.keys()}:
+        imports = {name: wanted for name, wanted in imports.items() if name not in free}
+    used = set().union(*imports.values()) if imports else set()
+    assert sorted(imports.keys() & used) == []
+
+
+def _imported(path: Path, modules: dict[str, Path]) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            full = [(f"{node.module}.{alias.name}", node.module) for alias in node.names]
+            found |= {module if module in modules else room for module, room in full}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    return found
+
+
+def test_no_name_of_a_room_hides_one_of_its_modules() -> None:
+    """`from room import module` gives what the room's `__init__` calls so, if it does."""
+    for init in (ROOT / "src" / "sdc").rglob("__init__.py"):
+        room = init.parent.relative_to(ROOT / "src").as_posix().replace("/", ".")
+        there = {path.stem for path in init.parent.iterdir()}
+        for node in ast.walk(ast.parse(init.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                for alias in node.names:
+                    name = alias.asname or alias.name
+                    assert name not in there or node.module in (room, f"{room}.{name}"), f"{room}: {name}"

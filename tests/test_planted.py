@@ -12,7 +12,7 @@ import pytest
 
 from sdc.pipelines import tasks
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.judge import JudgeConfig
+from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.pocket.training import texts
 from sdc.pipelines.tasks import languages
 from sdc.pipelines.text.similarity import jaccard, shingles

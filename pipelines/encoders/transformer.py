@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from sdc.errors import EngineError
-from sdc.pipelines.engines import networks
+from sdc.pipelines.engines import networks, tokenizers
 from sdc.pipelines.engines.models import Model
 
 #: Texts are padded to a multiple of this.
@@ -36,12 +36,10 @@ class TransformerEncoder:
     def __init__(self, model: Model, *, prefix: str, pooling: str, max_length: int) -> None:
         import torch
 
-        from sdc.pipelines.students.finetune import classifier
-
         self._name, self._prefix, self._pooling = model.name, prefix, pooling
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._tokenizer = classifier.load_tokenizer(model)
-        self._limit = classifier.length_limit(model, self._tokenizer, max_length)
+        self._tokenizer = tokenizers.load(model)
+        self._limit = tokenizers.length_limit(model, self._tokenizer, max_length)
         network = networks.load(model, "encoder", dtype=torch.float32)
         self._network = network.to(self._device).eval()
         config = network.config.get_text_config()
@@ -57,9 +55,7 @@ class TransformerEncoder:
         """
         import numpy as np
 
-        from sdc.pipelines.students.finetune import classifier
-
-        rows = classifier.encode(self._tokenizer, [self._prefix + text for text in texts], self._limit)
+        rows = tokenizers.encode(self._tokenizer, [self._prefix + text for text in texts], self._limit)
         vectors_NE = np.empty((len(rows), self.dim), dtype=np.float32)
 
         def padded(i: int) -> int:

@@ -1,31 +1,43 @@
 """The engines: how a model is run. `open_asker` is the one way in."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sdc.cache.counted import counted
+from sdc.cache.store import Store
 from sdc.errors import EngineError, UsageError
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.options import EngineOptions
 
 if TYPE_CHECKING:
     from sdc.pipelines.engines.ask import Asker
+    from sdc.pipelines.engines.budget import Budget
     from sdc.pipelines.engines.protocol import Engine
-    from sdc.pipelines.stage import Context
 
 #: Calls that engines with a scheduler of their own are handed at once; a batch job of a server takes all there are.
 _MANY_CALLS, _ALL_CALLS = 2048, 10**9
 
 
 @contextmanager
-def open_asker(context: "Context", model: Model, *, batch_size: int = 32) -> Iterator["Asker"]:
+def open_asker(
+    store: Store,
+    model: Model,
+    *,
+    options: EngineOptions,
+    budget: "Budget",
+    say: Callable[[str], None] = lambda line: None,
+    batch_size: int = 32,
+) -> Iterator["Asker"]:
     """Opens the reply cache and returns an Asker that loads the engine on the first call that is not cached.
 
     Args:
-        context: Says how models are run, and how much may be asked.
+        store: Has the cache.
         model: Who answers.
+        options: How it is run.
+        budget: How much may be asked.
+        say: Takes one line for the user.
         batch_size: Calls per batch of the transformers engine where the user gave none.
 
     Raises:
@@ -34,26 +46,23 @@ def open_asker(context: "Context", model: Model, *, batch_size: int = 32) -> Ite
     """
     from sdc.pipelines.engines.ask import Asker
 
-    options = context.engine
     name = choose(options, model)
-    if options.batch_api and context.budget.is_careful:
+    if options.batch_api and budget.is_careful:
         fix = "drop --engine-arg batch_api, or limit the calls with --max-calls"
         raise UsageError("what a batch job takes is known at its end only", "--max-tokens, --max-cost", fix)
     many = _ALL_CALLS if options.batch_api else _MANY_CALLS
     size = (options.batch_size or batch_size) if name == "transformers" else many
-    with context.store.replies() as cache:
+    with store.replies() as cache:
         try:
             yield Asker(
-                model, cache, lambda: load(name, model, options), batch_size=size, budget=context.budget,
-                is_server=name == "openai", served_as=options.served_names, say=context.say,
+                model, cache, lambda: load(name, model, options), batch_size=size, budget=budget,
+                is_server=name == "openai", served_as=options.served_names, say=say,
             )  # fmt: skip
         finally:
             if cache.unreadable:
                 first, count = next(iter(cache.unreadable.values())), len(cache.unreadable)
-                where = context.store.replies_folder
-                context.say(
-                    f"{counted(count, 'reply', 'replies')} in {where} could not be read ({first}): as if not there"
-                )
+                where = store.replies_folder
+                say(f"{counted(count, 'reply', 'replies')} in {where} could not be read ({first}): as if not there")
 
 
 def choose(options: EngineOptions, model: Model) -> str:

@@ -17,9 +17,8 @@ from sdc.pipelines.engines import reasoning
 from sdc.pipelines.engines.budget import Budget
 from sdc.pipelines.engines.energy import Meter
 from sdc.pipelines.engines.models import Model
-from sdc.pipelines.engines.protocol import Call, Engine, Reply
+from sdc.pipelines.engines.protocol import Call, Engine, Progress, Reply, making, silent
 from sdc.pipelines.engines.usage import Usage, at_most, estimated
-from sdc.pipelines.stage import Progress, making
 
 
 class Asker:
@@ -62,9 +61,7 @@ class Asker:
         taken, self.usage = self.usage, Usage(model=self.model.name)
         return taken
 
-    def ask(
-        self, calls: Sequence[Call], *, what: str = "calls", progress: Progress = lambda what, done, total: None
-    ) -> list[Reply]:
+    def ask(self, calls: Sequence[Call], *, what: str = "calls", progress: Progress = silent) -> list[Reply]:
         """Returns one reply per call, in order; a refused or failed one says so in `finish`.
 
         Batches are cut from all calls, also those that the cache can answer: a killed run that starts again meets the

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from sdc.errors import BudgetError, UsageError
+from sdc.pipelines import files
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.protocol import Reply
-from sdc.pipelines.text import files
 
 _PER = 1_000_000
 _PARTS = ("input", "cached_input", "output", "hour")

@@ -10,11 +10,12 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from sdc.cache.store import Store
 from sdc.errors import EngineError
 from sdc.pipelines.engines import hub
+from sdc.pipelines.engines.budget import Prices
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.protocol import Call, Reply
-from sdc.pipelines.stage import Context
 
 #: Prompts that are tokenised; the rest is taken to be alike.
 _SAMPLE = 200
@@ -47,30 +48,29 @@ class Estimate:
         return asdict(self)
 
 
-def estimate(context: Context, model: Model, calls: Sequence[Call], *, stage: str) -> Estimate:
+def estimate(store: Store, model: Model, calls: Sequence[Call], *, stage: str, prices: Prices) -> Estimate:
     """Returns what `calls` would take.
 
     Args:
-        context: The store with its reply cache and ledger, and the price table.
+        store: Has the replies and the ledger.
         model: Who would answer.
         calls: What would be asked; equal ones count once.
         stage: Whose earlier artifacts tell how long answers are and how much time they take.
+        prices: The user's price table.
     """
     identity = model.identity()
     unique = {call.key(identity): call for call in calls}
-    known = _cached(context, list(unique))
+    known = _cached(store, list(unique))
     new = [call for key, call in unique.items() if key not in known]
     if not new:
         return Estimate(calls=len(unique), cached=len(known), prompt_tokens=0, completion_tokens=0, seconds=0.0)
     prompt_tokens = _prompt_tokens(model, new)
-    completion_rate, seconds_rate = _rates(context, model, stage)
+    completion_rate, seconds_rate = _rates(store, model, stage)
     completion = None if completion_rate is None else round(completion_rate * len(new))
     seconds = None if seconds_rate is None else round(seconds_rate * len(new), 1)
     cost = None
     if prompt_tokens is not None and completion is not None and seconds is not None:
-        cost = context.budget.prices.cost(
-            model, prompt_tokens=prompt_tokens, completion_tokens=completion, seconds=seconds
-        )
+        cost = prices.cost(model, prompt_tokens=prompt_tokens, completion_tokens=completion, seconds=seconds)
     return Estimate(
         calls=len(unique),
         cached=len(known),
@@ -78,14 +78,14 @@ def estimate(context: Context, model: Model, calls: Sequence[Call], *, stage: st
         completion_tokens=completion,
         seconds=seconds,
         cost=cost,
-        currency=None if cost is None else context.budget.prices.currency,
+        currency=None if cost is None else prices.currency,
     )
 
 
-def _cached(context: Context, keys: Sequence[str]) -> set[str]:
-    if not context.store.replies_folder.is_dir() and not context.store.place.before("replies"):
+def _cached(store: Store, keys: Sequence[str]) -> set[str]:
+    if not store.replies_folder.is_dir() and not store.place.before("replies"):
         return set()
-    with context.store.replies() as cache:
+    with store.replies() as cache:
         return {key for key, raw in cache.get_many(list(keys)).items() if Reply.fault(raw) is None}
 
 
@@ -102,9 +102,9 @@ def _prompt_tokens(model: Model, calls: Sequence[Call]) -> int | None:
     return None
 
 
-def _rates(context: Context, model: Model, stage: str) -> tuple[float | None, float | None]:
+def _rates(store: Store, model: Model, stage: str) -> tuple[float | None, float | None]:
     """Returns completion tokens and engine seconds per call of the model in a stage, from the ledger."""
-    found = context.store.query(
+    found = store.query(
         """select sum(completion_tokens) / sum(calls), sum(engine_seconds) / sum(calls)
         from ledger where stage = ? and model = ? and calls > 0""",
         [stage, model.name],

@@ -132,7 +132,14 @@ def resolve(store: Store, name: str) -> Model:
     if plus and not _is_folder(Path(name)):
         resolved = _resolve_base(store, base)
         if _KEY.fullmatch(adapter) and not _is_folder(Path(adapter)):
-            return trained.with_run(store, resolved, adapter)
+            ours = trained.adapter(store, adapter, base=resolved.identity(), name=resolved.name)
+            return replace(
+                resolved,
+                name=f"{resolved.name}+{ours.short}",
+                adapter=str(ours.folder),
+                adapter_digest=ours.digest,
+                run=ours.run,
+            )
         return _with_adapter(store, resolved, Path(adapter))
     return _resolve_base(store, name)
 

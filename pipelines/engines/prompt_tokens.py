@@ -6,7 +6,7 @@ Here: tokenizers and the template. Not here: padding, sampling (each engine).
 from typing import Any
 
 from sdc.errors import EngineError
-from sdc.pipelines.engines import hub, thinking, turns
+from sdc.pipelines.engines import thinking, tokenizers, turns
 from sdc.pipelines.engines.models import Model
 
 _WORDS = "sdc-question"
@@ -18,13 +18,7 @@ def load_tokenizer(model: Model) -> Any:
     Raises:
         EngineError: It is not on this machine and cannot be fetched, or cannot be read.
     """
-    import transformers
-
-    folder = hub.folder(model)
-    try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:  # a broken folder raises what it likes; tokenizers even a bare Exception
-        raise hub.unloadable(model, error) from error
+    tokenizer = tokenizers.load(model)
     tokenizer.name_or_path = model.name  # for errors
     turns.fix_date(tokenizer)
     _check_template(tokenizer)

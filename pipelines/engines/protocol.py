@@ -4,6 +4,7 @@ Here: Call, Reply, Engine. Not here: the cache in front of an engine (`ask.py`).
 """
 
 from collections.abc import Generator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Protocol
 
@@ -11,6 +12,21 @@ from sdc.cache.key import digest
 
 #: Why a call has no answer where the model computes NaN or infinity: a scored one, and one that was to be written.
 NOT_FINITE, UNWRITTEN = "a score is not finite", "the model's numbers for the next token are not finite"
+
+
+#: The key of the artifact that is being computed, for those who count what it cost; empty outside of `produce`.
+making: ContextVar[str] = ContextVar("making", default="")
+
+
+class Progress(Protocol):
+    """Shows how far something is; the command line draws it, tests ignore it."""
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Reports `done` of `total` steps of `what`."""
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Shows nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)

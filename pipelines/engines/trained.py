@@ -4,18 +4,16 @@ Here: the look-up in the store, a folder of links. Not here: adapters in folders
 """
 
 import atexit
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from sdc.cache import scratch
 from sdc.cache.key import digest
 from sdc.cache.store import Store
 from sdc.errors import UsageError
-
-if TYPE_CHECKING:
-    from sdc.pipelines.engines.models import Model
 
 PARTS = ("adapter_config.json", "adapter_model.safetensors")
 #: Folders of links that live as long as this process, by the digest of the adapter.
@@ -24,8 +22,31 @@ _UNTIL_THE_END = ExitStack()
 atexit.register(_UNTIL_THE_END.close)
 
 
-def with_run(store: Store, base: "Model", key: str) -> "Model":
-    """Returns the model with the adapter that a run trained, named by the run's key; the same model as by its folder.
+@dataclass(frozen=True, kw_only=True)
+class Adapter:
+    """What a run trained.
+
+    Args:
+        run: The run's key.
+        short: The key as people read it.
+        folder: Files that every engine can load; it lives as long as this process.
+        digest: Of those files.
+    """
+
+    run: str
+    short: str
+    folder: Path
+    digest: str
+
+
+def adapter(store: Store, key: str, *, base: Mapping[str, Any], name: str) -> Adapter:
+    """Returns the adapter that a run trained.
+
+    Args:
+        store: Holds the run and its weights.
+        key: Of the run, or its beginning.
+        base: The identity of the model that it must have trained.
+        name: That model, for errors.
 
     Raises:
         UsageError: No such run, one of another method or model, or one whose weights are not kept.
@@ -38,8 +59,8 @@ def with_run(store: Store, base: "Model", key: str) -> "Model":
     ) or [(None, None)]
     if method != "lora":
         raise UsageError(f"run {run.short} trained no adapter ({method})", "--model", "name a run of --method lora")
-    if run.config.get("model") != base.identity():
-        raise UsageError(f"run {run.short} did not train {base.name}", "--model", "name the model that it trained")
+    if run.config.get("model") != base:
+        raise UsageError(f"run {run.short} did not train {name}", "--model", "name the model that it trained")
     digests = {name: found for name, found in files or [] if name in PARTS}
     if set(digests) != set(PARTS) or not all(store.blobs.path(found).is_file() for found in digests.values()):
         fix = "make it again with `sdc train --method lora --keep-weights`"
@@ -50,10 +71,4 @@ def with_run(store: Store, base: "Model", key: str) -> "Model":
         for name, found in digests.items():
             (folder / name).symlink_to(store.blobs.path(found).resolve())
         _FOLDERS[adapter_digest] = folder
-    return replace(
-        base,
-        name=f"{base.name}+{run.short}",
-        adapter=str(_FOLDERS[adapter_digest]),
-        adapter_digest=adapter_digest,
-        run=run.key,
-    )
+    return Adapter(run=run.key, short=run.short, folder=_FOLDERS[adapter_digest], digest=adapter_digest)

@@ -4,20 +4,18 @@ Here: settings, key and the artifact. Not here: the loop (`loop.py`), prompts, h
 a text (judge).
 """
 
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from sdc.cache.key import identity
 from sdc.cache.store import Artifact, Store
-from sdc.errors import DataError, UsageError
+from sdc.errors import DataError
 from sdc.pipelines import gates, presets, prompts, stage
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.engines import models, open_asker
+from sdc.pipelines.engines import models
 from sdc.pipelines.engines.estimate import Estimate, estimate
 from sdc.pipelines.engines.protocol import Call
-from sdc.pipelines.gen.incentives import CHOICES, NONE
+from sdc.pipelines.gen.config import GenConfig
 from sdc.pipelines.gen.loop import Generation
 from sdc.pipelines.gen.progress import describe
 from sdc.pipelines.records import lineage
@@ -26,69 +24,14 @@ from sdc.pipelines.stage import Computed, Context, Outcome
 VERSION = 3
 
 
-@dataclass(frozen=True, kw_only=True)
-class GenConfig:
-    """How synthetic texts are written.
-
-    Args:
-        quota: New texts per label, at least 1; None takes the task's.
-        num_texts: Texts asked for in one call, at least 1.
-        num_seeds: Human examples per label that the generator is shown, at least 0.
-        temperature: 0 is greedy; the paper samples at 0.7.
-        top_p: Nucleus, in (0, 1].
-        repetition_penalty: 1 is none.
-        max_tokens: The most tokens of one reply.
-        label_style: How the prompt names the label: `name`, `explanation` (the paper) or `both`.
-        near_duplicate: Character 5-gram Jaccard at which a text counts as a copy; above 1 only equal texts do.
-        gates: Whether only texts that pass the gates count for the quota.
-        incentive: What is done for diversity: `none`, `taboo`, `hints`, `chain`, or `auto`, which begins without any
-            and takes the next one when novelty falls.
-        seed: Root of the choice of seed examples and of sampling.
-    """
-
-    quota: int | None = None
-    num_texts: int = 10
-    num_seeds: int = 10
-    temperature: float = 0.7
-    top_p: float = 0.9
-    repetition_penalty: float = 1.2
-    max_tokens: int = 4096
-    label_style: str = "both"
-    near_duplicate: float = 0.8
-    gates: bool = False
-    incentive: str = NONE
-    seed: int = 1337
-    model: str = field(default=models.TEACHER, metadata={"key": False})  # its identity is in the key instead
-
-    def __post_init__(self) -> None:
-        for name in ("quota", "num_texts", "max_tokens"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"{name} must be at least 1, not {value}", "gen", "correct the flag")
-        for name in ("temperature", "top_p", "repetition_penalty", "near_duplicate"):
-            if not math.isfinite(getattr(self, name)):
-                raise UsageError(f"{name} must be a finite number", "gen", "correct the flag")
-        if self.near_duplicate <= 0:
-            raise UsageError(f"near_duplicate must be above 0, not {self.near_duplicate}", "gen", "correct the flag")
-        if self.num_seeds < 0 or self.temperature < 0 or not 0 < self.top_p <= 1 or self.repetition_penalty <= 0:
-            raise UsageError("num_seeds, temperature, top_p or repetition_penalty is out of range", "gen", "see --help")
-        if self.label_style not in prompts.LABEL_STYLES:
-            raise UsageError(
-                f"unknown label style {self.label_style!r}", "gen", f"use {', '.join(prompts.LABEL_STYLES)}"
-            )
-        if self.incentive not in CHOICES:
-            known = ", ".join(CHOICES)
-            raise UsageError(f"unknown incentive {self.incentive!r}", "--incentive", f"use one of {known}")
-
-
-def configured(store: Store, preset: str, **flags: Any) -> GenConfig:
+def configured(store: Store, preset: str, *, no_think: bool = False, **flags: Any) -> GenConfig:
     """Returns the settings of a generation: flags over what the model needs over the preset; None is not given."""
     settings = presets.load(preset, "gen")
     given = flags.get("model")
     name = settings.get("model") or models.TEACHER if given is None else given
-    return GenConfig(
-        **presets.merged(settings | dict(models.resolve(store, name).sampling), **{**flags, "model": name})
-    )
+    wanted = models.without_thinking(name) if no_think else name
+    sampling = dict(models.resolve(store, name).sampling)
+    return GenConfig(**presets.merged(settings | sampling, **{**flags, "model": wanted}))
 
 
 def plan(
@@ -152,7 +95,7 @@ def run(
 
     def compute() -> Computed:
         model = models.resolve(context.store, config.model)
-        with open_asker(context, model) as asker:
+        with context.asker(model) as asker:
             return Generation(context, config, cell, planned).compute(asker)
 
     return stage.produce(context, planned, compute)
@@ -177,7 +120,8 @@ def expected(
     if stage.are_there(context, [planned.key]):
         return None
     calls = Generation(context, config, cell, planned).first_calls()
-    return estimate(context, models.resolve(context.store, config.model), calls, stage="gen")
+    model = models.resolve(context.store, config.model)
+    return estimate(context.store, model, calls, stage="gen", prices=context.budget.prices)
 
 
 def short_labels(summary: Mapping[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sdc.cache.key import derive_seed
 from sdc.cache.store import Artifact
@@ -20,6 +20,7 @@ from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines.ask import Asker
 from sdc.pipelines.engines.protocol import Call
 from sdc.pipelines.gen import explanations
+from sdc.pipelines.gen.config import GenConfig
 from sdc.pipelines.gen.explanations import Explanation
 from sdc.pipelines.gen.incentives import INCENTIVES, NONE
 from sdc.pipelines.gen.incentives.schedule import round_size
@@ -27,9 +28,6 @@ from sdc.pipelines.gen.incentives.shown import Show, Shown, shuffled
 from sdc.pipelines.gen.progress import Progress
 from sdc.pipelines.gen.rows import Check, GenRows
 from sdc.pipelines.stage import Computed, Context
-
-if TYPE_CHECKING:
-    from sdc.pipelines.gen import GenConfig
 
 #: The emergency brake, times the calls that would do if all texts were new; the estimate of the unseen ends it before.
 _CALLS_PER_QUOTA = 40
@@ -40,7 +38,7 @@ _RECENT = 5
 class Generation:
     """One generation while it is made; `compute` makes it."""
 
-    def __init__(self, context: Context, config: "GenConfig", cell: Cell, planned: Artifact) -> None:
+    def __init__(self, context: Context, config: GenConfig, cell: Cell, planned: Artifact) -> None:
         self.context, self.config, self.cell, self.planned = context, config, cell, planned
         quota = config.quota or cell.task.quota
         self.salt = planned.inputs[1] if len(planned.inputs) > 1 else ""  # a top-up must not repeat the same calls

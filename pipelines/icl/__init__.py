@@ -8,21 +8,21 @@ Here: runs, calls, what was answered per test row. Not here: which shots (`shots
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sdc.cache.key import derive_seed, digest, identity
-from sdc.cache.store import Artifact
-from sdc.errors import UsageError
-from sdc.pipelines import prompts, stage
+from sdc.cache.store import Artifact, Store
+from sdc.pipelines import presets, prompts, stage
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.engines import answers, models, open_asker
+from sdc.pipelines.engines import answers, models
 from sdc.pipelines.engines.ask import Asker
 from sdc.pipelines.engines.estimate import Estimate, estimate
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.icl import asking, room
 from sdc.pipelines.icl import select as icl_select
 from sdc.pipelines.icl import shots as icl_shots
+from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.records import leaks, lineage
 from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.records.examples import Row, label_counts, rows_of, test_rows
@@ -30,66 +30,14 @@ from sdc.pipelines.records.leaks import Leaks
 from sdc.pipelines.stage import Computed, Context, Outcome
 
 VERSION = 2
-DECODINGS = ("scores", "generate")
 #: What differs between runs of one setting.
 _OF_ONE_RUN = ("draw", "shot_seed", "definition")
 
 
-@dataclass(frozen=True, kw_only=True)
-class IclConfig:
-    """How test rows are put to an LLM.
-
-    Args:
-        shots: Examples per label in the prompt, 0 to 100; the paper's best is nearly always 2.
-        shot_strategy: `balanced` (as many of every label), `random` (as many in all, whatever their labels) or
-            `nearest` (for each test row those most like it).
-        option_order: `task`, or `shuffled` with the seed of the shots; for scores only, since an answer `2` would mean
-            another label.
-        select: Numbers of shots to choose from on held-out rows of each draw, instead of `shots`; empty: no choice.
-        dev_rows: The most rows that are held out for that, at least 1.
-        exact: `shots` or `select` are an order: a draw that has fewer rows of a label is refused. Without, it shows as
-            many as it has, and is a run with that number of shots.
-        exact_dev_rows: `dev_rows` is an order: without, one row of every label is held out at least.
-        decoding: `scores` (likelihood of each label) or `generate` (greedy text, as the paper does).
-        max_tokens: The most tokens of a generated answer.
-        seed: Root of the choice and order of shots; independent of the data and training seeds.
-    """
-
-    shots: int = 2
-    decoding: str = "scores"
-    max_tokens: int = 20
-    seed: int = 1337
-    model: str = field(default=models.STUDENT, metadata={"key": False})  # its identity is in the key instead
-    shot_strategy: str = "balanced"
-    option_order: str = "task"
-    select: tuple[int, ...] = ()
-    dev_rows: int = 100
-    exact: bool = field(default=False, metadata={"key": False})  # what is shown is in the key
-    exact_dev_rows: bool = field(default=False, metadata={"key": False})
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "select", tuple(sorted(set(self.select))))
-        for flag, numbers in (("--shots", (self.shots,)), ("--select", self.select)):
-            if not all(0 <= number <= 100 for number in numbers):
-                raise UsageError(f"{', '.join(map(str, numbers))} shots", flag, "use 0 to 100")
-        if self.shot_strategy not in icl_shots.STRATEGIES:
-            known = ", ".join(icl_shots.STRATEGIES)
-            raise UsageError(f"unknown strategy {self.shot_strategy!r}", "--shot-strategy", f"use one of {known}")
-        if self.option_order not in icl_shots.OPTION_ORDERS:
-            known = " or ".join(icl_shots.OPTION_ORDERS)
-            raise UsageError(f"unknown order {self.option_order!r}", "--option-order", f"use {known}")
-        if self.dev_rows < 1:
-            raise UsageError(f"{self.dev_rows} held-out rows", "--dev-rows", "use at least 1")
-        if self.decoding not in DECODINGS:
-            raise UsageError(f"unknown decoding {self.decoding!r}", "--decoding", f"use {' or '.join(DECODINGS)}")
-        if self.option_order == "shuffled" and self.decoding != "scores":
-            fix = "add --decoding scores: an answer `2` would mean another label"
-            raise UsageError("shuffled options with generated answers", "--option-order", fix)
-
-    @property
-    def uses_draws(self) -> bool:
-        """Whether anything is taken from a draw."""
-        return bool(self.shots if not self.select else True)
+def configured(_: Store, preset: str, *, no_think: bool = False, **flags: Any) -> IclConfig:
+    """Returns the settings of a run in context: flags over the preset; None is not given."""
+    config = IclConfig(**presets.merged(presets.load(preset, "icl"), **flags))
+    return replace(config, model=models.without_thinking(config.model)) if no_think else config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +66,7 @@ def estimates(
         expected = None
         if item.planned.key not in there:
             calls = _expected(config, cell, item, pools[item.planned.key], rows)
-            expected = estimate(context, model, calls, stage="icl")
+            expected = estimate(context.store, model, calls, stage="icl", prices=context.budget.prices)
         found.append((item.planned, expected))
     return found
 
@@ -171,7 +119,7 @@ def run(
         model = models.resolve(context.store, config.model)
         rows, pools = test_rows(context, test), _pools(context, missing)
         leaked = leaks.of_draws(context, f"icl {cell}", [item.draw for item in missing if item.draw], test.key)
-        with open_asker(context, model) as asker:
+        with context.asker(model) as asker:
             for number, item in enumerate(missing):
                 compute = _computation(context, config, cell, asker, item, pools[item.planned.key], rows, test, leaked)
                 outcomes[item.planned.key] = stage.produce(context, item.planned, compute)

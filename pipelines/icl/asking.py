@@ -5,16 +5,13 @@ Here: calls, and which of them were answered. Not here: prompts (`shots.py`), ru
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines.protocol import NOT_FINITE, UNWRITTEN, Call, Reply
-
-if TYPE_CHECKING:
-    from sdc.pipelines.icl import IclConfig
+from sdc.pipelines.icl.config import IclConfig
 
 
-def calls(config: "IclConfig", cell: Cell, texts: Sequence[str]) -> list[Call]:
+def calls(config: IclConfig, cell: Cell, texts: Sequence[str]) -> list[Call]:
     """Returns what an LLM is asked, one call per prompt."""
     return [
         Call(

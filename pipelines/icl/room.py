@@ -4,21 +4,18 @@ Here: which draws do, and how many shots others have. Not here: which rows are s
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from sdc.errors import DataError, UsageError
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.icl import select
+from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.records.examples import label_counts
 from sdc.pipelines.stage import Context
 
-if TYPE_CHECKING:
-    from sdc.pipelines.icl import IclConfig
-
 
 def fitting(
-    context: Context, config: "IclConfig", cell: Cell, draws: Sequence[Draw]
+    context: Context, config: IclConfig, cell: Cell, draws: Sequence[Draw]
 ) -> tuple[list[Draw], list[DataError]]:
     """Returns the draws that have what was ordered, and what is wrong with the others, by size.
 
@@ -48,7 +45,7 @@ def fitting(
     return kept, list(wrong.values())
 
 
-def there(config: "IclConfig", counts: Sequence[int], num_labels: int) -> int:
+def there(config: IclConfig, counts: Sequence[int], num_labels: int) -> int:
     """Returns how many shots per label a draw has; strategies that ignore labels count rows in all."""
     if config.shot_strategy == "balanced":
         return min(counts) if len(counts) == num_labels else 0

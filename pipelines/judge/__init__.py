@@ -6,18 +6,19 @@ are read (`llm.py`), what becomes of a text (`verdicts.py`), topping up what was
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from sdc.cache.counted import counted
 from sdc.cache.key import identity
-from sdc.cache.store import Artifact
-from sdc.errors import DataError, EngineError, UsageError
-from sdc.pipelines import gates, prompts, stage
+from sdc.cache.store import Artifact, Store
+from sdc.errors import DataError, EngineError
+from sdc.pipelines import gates, presets, prompts, stage
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.engines import models, open_asker
+from sdc.pipelines.engines import models
 from sdc.pipelines.engines.estimate import Estimate, estimate
-from sdc.pipelines.judge.llm import Row, Votes, which_label, will_do
+from sdc.pipelines.judge.config import JudgeConfig
+from sdc.pipelines.judge.llm import Row, which_label, will_do
 from sdc.pipelines.judge.verdicts import (
     NO_ANSWER,
     NOBODY,
@@ -36,54 +37,11 @@ VERSION = 3
 _BATCH_SIZE = 64
 
 
-@dataclass(frozen=True, kw_only=True)
-class JudgeConfig:
-    """How texts are judged.
-
-    Args:
-        gates: Whether the deterministic gates come first.
-        llm: Whether the LLM judges what the gates let pass.
-        threshold: The least probability of "yes" against "no" that accepts, in [0, 1].
-        label_threshold: The least probability that the LLM, asked to classify a text, must give its label, in [0, 1];
-            0 does not ask (the paper). A model may be better at naming a label than at refusing a wrong one.
-        votes: How often each question is put, an odd number from 1 to 99. One is greedy; several sample, list the
-            labels in several orders, and count by their mean probability, or by their share where the LLM answers in
-            words.
-        temperature: Of several votes, above 0.
-        seed: Root of the orders and the sampling of several votes.
-        judge_all: Whether the LLM is asked both questions about every text, to see how far gates, label check and yes
-            or no agree. A text is accepted only if all accept it, as without.
-        model: The judge; None takes the model that wrote the texts, as the paper does.
-    """
-
-    gates: bool = True
-    llm: bool = True
-    threshold: float = 0.5
-    label_threshold: float = 0.0
-    votes: int = 1
-    temperature: float = 0.7
-    seed: int = 1337
-    judge_all: bool = False
-    model: str | None = field(default=None, metadata={"key": False})  # its identity is in the key instead
-
-    def __post_init__(self) -> None:
-        if not self.gates and not self.llm:
-            raise UsageError("without gates and without an LLM there is nothing to judge with", "judge", "use one")
-        for name in ("threshold", "label_threshold"):
-            if not 0 <= getattr(self, name) <= 1:
-                flag = f"--{name.replace('_', '-')}"
-                raise UsageError(f"{name} {getattr(self, name)} is not in [0, 1]", flag, "correct it")
-        if not 1 <= self.votes <= 99 or self.votes % 2 == 0:
-            raise UsageError(f"{self.votes} votes", "--votes", "use an odd number from 1 to 99")
-        if not 0 < self.temperature < float("inf"):
-            raise UsageError(f"votes at temperature {self.temperature} are all alike", "--temperature", "use above 0")
-        if self.judge_all and not self.llm:
-            raise UsageError("the LLM cannot be asked about all and about none", "--judge-all", "drop --gates-only")
-
-    @property
-    def voting(self) -> Votes:
-        """How often each question is put, and how."""
-        return Votes(num=self.votes, temperature=self.temperature, seed=self.seed)
+def configured(_: Store, preset: str, *, no_think: bool = False, **flags: Any) -> JudgeConfig:
+    """Returns the settings of a judgement: flags over the preset; None is not given."""
+    model = flags.pop("model", None)
+    model = models.without_thinking(model or "") if no_think else model
+    return JudgeConfig(**presets.merged(presets.load(preset, "judge"), **flags, model=model))
 
 
 def judge_name(config: JudgeConfig, generation: Artifact) -> str:
@@ -183,7 +141,8 @@ def expected(context: Context, config: JudgeConfig, cell: Cell, generation: Arti
     calls = [*will_do(cell, rows, votes=config.voting).calls]
     if config.label_threshold:
         calls += which_label(cell, rows, votes=config.voting).calls
-    return estimate(context, models.resolve(context.store, judge_name(config, generation)), calls, stage="judge")
+    model = models.resolve(context.store, judge_name(config, generation))
+    return estimate(context.store, model, calls, stage="judge", prices=context.budget.prices)
 
 
 def _rows(context: Context, generation: Artifact) -> list[Row]:
@@ -204,7 +163,7 @@ def _ask(
     if not rows:
         return {}
     model = models.resolve(context.store, judge_name(config, generation))
-    with open_asker(context, model, batch_size=_BATCH_SIZE) as asker:
+    with context.asker(model, batch_size=_BATCH_SIZE) as asker:
         if config.label_threshold:
             labels = which_label(cell, rows, votes=config.voting).ask(asker, progress=context.progress)
             for row, opinion in zip(rows, labels, strict=True):

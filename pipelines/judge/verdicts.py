@@ -6,14 +6,12 @@ Here: thresholds, reasons, counts. Not here: finding out (`gates/`, `llm.py`), t
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.judge.llm import Opinion, Row
 from sdc.pipelines.metrics import kappa
 from sdc.pipelines.tasks import Task
-
-if TYPE_CHECKING:
-    from sdc.pipelines.judge import JudgeConfig
 
 #: Who judged a text that the LLM did not answer about.
 NOBODY = "none"
@@ -36,19 +34,19 @@ class Found:
     answer: Opinion | None = None
 
 
-def label_holds(config: "JudgeConfig", row: Row, found: Found) -> bool | None:
+def label_holds(config: JudgeConfig, row: Row, found: Found) -> bool | None:
     """Returns whether the LLM gives the text its label; None if it was not asked, or its answer says nothing."""
     shares = found.label.shares if found.label else ()
     return shares[row.label] >= config.label_threshold if shares else None
 
 
-def says_yes(config: "JudgeConfig", found: Found) -> bool | None:
+def says_yes(config: JudgeConfig, found: Found) -> bool | None:
     """Returns whether the LLM says yes; None if it was not asked, or its answer says nothing."""
     shares = found.answer.shares if found.answer else ()
     return shares[0] >= config.threshold if shares else None
 
 
-def verdict(config: "JudgeConfig", task: Task, row: Row, found: Found) -> dict[str, Any]:
+def verdict(config: JudgeConfig, task: Task, row: Row, found: Found) -> dict[str, Any]:
     """Returns the verdict on one text: that of the first to reject it, in the order gates, label, yes or no.
 
     `probability` is that of its label where the label decided, else that of yes; None if the LLM was not asked.
@@ -109,7 +107,7 @@ def nobody_answered(summary: Mapping[str, Any]) -> bool:
     return bool(summary["unanswered"] and not summary["accepted"] and not {"llm", "label"} & {*summary["rejected"]})
 
 
-def agreement(config: "JudgeConfig", rows: Sequence[Row], found: Mapping[int, Found]) -> dict[str, Any]:
+def agreement(config: JudgeConfig, rows: Sequence[Row], found: Mapping[int, Found]) -> dict[str, Any]:
     """Returns two-by-two tables with Cohen's kappa: of gates and LLM, and of the label check and yes or no.
 
     A text counts where both sides said something.

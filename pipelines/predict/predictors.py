@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from sdc.errors import BudgetError, EngineError, UsageError
 from sdc.pipelines import prompts
-from sdc.pipelines.engines import models, open_asker
+from sdc.pipelines.engines import models
 from sdc.pipelines.engines.ask import Asker
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.icl import shots as icl_shots
@@ -93,7 +93,7 @@ def _prompted(context: Context, record: RunRecord, *, base: str | None) -> Itera
             max_tokens=20 if scored else recipe.get("max_tokens", 20),
         )
 
-    with open_asker(context, model) as asker:
+    with context.asker(model) as asker:
         # A text that nobody asked before: the reply cache must not answer it.
         yield lambda texts: [_answer(r) for r in _ask(asker, [call(text) for text in texts], call(uuid4().hex))]
 

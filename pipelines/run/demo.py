@@ -8,18 +8,16 @@ from dataclasses import dataclass
 from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
 from sdc.errors import DataError
-from sdc.pipelines import data, gen, icl, presets, sample, students, train
+from sdc.pipelines import data, gen, icl, judge, sample, students, train
 from sdc.pipelines import eval as evaluation
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.data import DataConfig
 from sdc.pipelines.engines import models
 from sdc.pipelines.eval import EvalConfig
-from sdc.pipelines.icl import IclConfig
-from sdc.pipelines.judge import JudgeConfig
 from sdc.pipelines.records import lineage
 from sdc.pipelines.records.draws import draws_of
 from sdc.pipelines.run import until_accepted
-from sdc.pipelines.sample import SampleConfig
+from sdc.pipelines.sample.config import SampleConfig
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.train import TrainConfig
 
@@ -91,8 +89,9 @@ def _examples(context: Context, cell: Cell, split: str) -> Artifact:
 
 def _accepted(context: Context, config: DemoConfig, cell: Cell, train_data: Artifact) -> Artifact:
     """Returns the judgement after topping up what was rejected."""
-    settings = gen.configured(context.store, config.preset, model=config.model, quota=config.quota, seed=config.seed)
-    judging = JudgeConfig(**presets.load(config.preset, "judge"))
+    store, preset = context.store, config.preset
+    settings = gen.configured(store, preset, model=config.model, quota=config.quota, seed=config.seed)
+    judging = judge.configured(store, preset)
     key = ""
     for made in until_accepted.rounds(context, settings, judging, cell, data=train_data, most=1 + _TOP_UPS):
         key = made.judgement.key
@@ -127,8 +126,7 @@ def _train(
 def _icl(
     context: Context, config: DemoConfig, cell: Cell, model: str, shots: int, drawn: Artifact, test: Artifact
 ) -> list[Outcome]:
-    preset = presets.load(config.preset, "icl")
-    settings = IclConfig(**presets.merged(preset, model=model, shots=shots, seed=config.seed))
+    settings = icl.configured(context.store, config.preset, model=model, shots=shots, seed=config.seed)
     draws = draws_of(context, drawn, sizes=[_ALL], repeats=1)
     outcomes = icl.run(context, settings, cell, draws=draws, test=test)
     examples = "one example" if shots == 1 else f"{shots or 'no'} examples"

@@ -7,7 +7,6 @@ draws (`sample.py`), how rows are chosen (`selection/`).
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sdc.cache.counted import counted
 from sdc.cache.key import derive_seed
@@ -15,10 +14,8 @@ from sdc.cache.store import Artifact
 from sdc.errors import DataError
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.records.examples import Row
+from sdc.pipelines.sample.config import SampleConfig
 from sdc.pipelines.stage import Context
-
-if TYPE_CHECKING:
-    from sdc.pipelines.sample import SampleConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +37,7 @@ class Pool:
     human: Sequence[Row] = ()
 
 
-def pool(context: Context, config: "SampleConfig", cell: Cell, examples: Artifact, human: Artifact | None) -> Pool:
+def pool(context: Context, config: SampleConfig, cell: Cell, examples: Artifact, human: Artifact | None) -> Pool:
     """Returns the rows of a source.
 
     Args:
@@ -74,7 +71,7 @@ def pool(context: Context, config: "SampleConfig", cell: Cell, examples: Artifac
     return found
 
 
-def _refuse_nothing(config: "SampleConfig", cell: Cell, examples: Artifact, found: Pool) -> None:
+def _refuse_nothing(config: SampleConfig, cell: Cell, examples: Artifact, found: Pool) -> None:
     where = f"{examples.stage} {examples.short}"
     if not found.rows and examples.stage == "judge" and not examples.summary.get("accepted", 1):
         rejected = examples.summary.get("rejected") or {}
@@ -130,7 +127,7 @@ def _accepted(context: Context, judgement: Artifact) -> list[Row]:
     ]
 
 
-def _seeds_from(config: "SampleConfig", cell: Cell, data: Artifact, rows: Sequence[Row]) -> list[Row]:
+def _seeds_from(config: SampleConfig, cell: Cell, data: Artifact, rows: Sequence[Row]) -> list[Row]:
     """Returns as many human examples of each label, chosen as `gen` chooses the ones that it shows a generator."""
     chosen: list[Row] = []
     for label in cell.task.labels:

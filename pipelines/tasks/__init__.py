@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from sdc.errors import DataError, UsageError
+from sdc.pipelines import files
 from sdc.pipelines.tasks import languages
-from sdc.pipelines.text import files
 
 _FOLDER = Path(__file__).parent
 _METRICS = ("accuracy", "macro_f1")

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from older import as_version
+
 from sdc.cache import content, freshness, migrations, upkeep
 from sdc.cache.key import recipe_key
 from sdc.cache.migrations import ROW_TABLES

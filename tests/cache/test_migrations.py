@@ -3,8 +3,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from older import as_version
+
 from sdc.cache import file, migrations
 from sdc.cache.store import Artifact, Store
 

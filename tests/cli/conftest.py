@@ -1,7 +1,6 @@
 """The store of every stage that tests of commands start from, made once."""
 
 import pytest
-
 from bad_input_files import Chain
 
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import bad_input_files as files
 import program
+import pytest
 from bad_input_files import Chain, Place, Prepare, file
+
 from sdc.cache.store import Store
 from sdc.cache.verify import verify
 from sdc.cli import render

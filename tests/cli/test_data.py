@@ -7,10 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import program
 import pytest
 from typer.testing import Result
-
-import program
 
 CSV = "text,label\n" + "a,0\n" * 9 + "b,travel\n ,1\nc,foo\n"
 FLAGS = ("--lang", "te", "--task", "topic", "--split", "train")

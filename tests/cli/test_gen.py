@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from scripted import ScriptedEngine, World, model_folder, never, obliging, world, yes_or_no
+
 from sdc.errors import EngineError
 from sdc.pipelines import tasks
 from sdc.pipelines.engines.protocol import Call, Reply

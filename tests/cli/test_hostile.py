@@ -7,10 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 import program
+import pytest
 from bad_input_files import Chain, Place
+
 from sdc.cli import render
 from sdc.pipelines.text.visible import visible
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from scripted import ScriptedEngine, World, obliging, world
+
 from sdc.pipelines import tasks
 
 CELL = ("--lang", "en", "--task", "sentiment")
@@ -64,6 +64,7 @@ def test_bad_input_is_an_exit_code_and_a_line(
     small: World, invoke: Callable[..., Any], arguments: tuple[str, ...], exit_code: int, message: str
 ) -> None:
     from scripted import add_data
+
     from sdc.pipelines.cells import Cell
     from sdc.pipelines.tasks import languages
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from scripted import add_data, add_import, unlike_any
+
 from sdc.cache.store import Store
 from sdc.cli.incomplete import Cells
 from sdc.errors import StoreError

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from scripted import ScriptedEngine, World, add_import, never, obliging, world
+
 from sdc.pipelines import tasks
 from sdc.pipelines.engines.protocol import Reply
 

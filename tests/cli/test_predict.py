@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 import program
+import pytest
 import trained
-from sdc.pipelines.students import LinearConfig
 from trained import Trained
+
+from sdc.pipelines.students import LinearConfig
 
 
 @pytest.fixture(scope="module")

@@ -5,10 +5,10 @@ import io
 import json
 from pathlib import Path
 
+import program
 import pytest
 from typer.testing import Result
 
-import program
 from sdc.cache.key import digest
 from sdc.cache.store import Artifact, Store
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from scripted import add_data, add_import, unlike_any
+
 from sdc.cache.store import Store
 from sdc.pipelines import tasks
 from sdc.pipelines.cells import Cell

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from reviews import ACCEPT, REJECT, save, six
 from scripted import World, add_import, world
+
 from sdc.cache.store import Artifact
 from sdc.pipelines import tasks
 from sdc.pipelines.review.sheet import Sheet

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from scripted import World, add_import, unlike_any, world
+
 from sdc.pipelines import tasks
 
 CELL = ("--lang", "en", "--task", "sentiment")

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from fault_leaks import FORMS, LEAKS
 from fault_server import OK, FaultServer
 from scripted import World, add_data, add_import, unlike_any, world
+
 from sdc.cache.store import Store
 from sdc.pipelines import tasks
 from sdc.pipelines.engines.openai.secrets import scrub

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from scripted import ScriptedEngine, World, never, obliging, world
+
 from sdc.pipelines.engines.protocol import Call, Reply
 
 Invoke = Callable[..., Any]

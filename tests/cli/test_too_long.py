@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-
 from fault_server import FaultServer
 from scripted import World, add_data, add_import, world
+
 from sdc.pipelines import tasks
 
 CELL = ("--lang", "en", "--task", "sentiment")

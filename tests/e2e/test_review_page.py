@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-
 from reviews import add_judgement
 from scripted import World, add_import, world
+
 from sdc.pipelines import tasks
 from sdc.pipelines.review import form, page, sheet
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 import torch
-
 from scripted import World, answers, small_task, world
+
 from sdc.errors import EngineError
 from sdc.pipelines import gen, icl
 from sdc.pipelines.engines.local.decoding import Choosing
 from sdc.pipelines.engines.local.transformers import TransformersEngine
 from sdc.pipelines.engines.models import POCKET, Model
 from sdc.pipelines.engines.protocol import UNWRITTEN, Call
-from sdc.pipelines.gen import GenConfig
-from sdc.pipelines.icl import IclConfig
+from sdc.pipelines.gen.config import GenConfig
+from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.students.lora import LoraConfig, LoraStudent
 from sdc.pipelines.students.protocol import FitFailed
 

@@ -7,10 +7,10 @@ import pytest
 
 from sdc.errors import UsageError
 from sdc.pipelines import presets
-from sdc.pipelines.gen import GenConfig
-from sdc.pipelines.icl import IclConfig
-from sdc.pipelines.judge import JudgeConfig
-from sdc.pipelines.sample import SampleConfig
+from sdc.pipelines.gen.config import GenConfig
+from sdc.pipelines.icl.config import IclConfig
+from sdc.pipelines.judge.config import JudgeConfig
+from sdc.pipelines.sample.config import SampleConfig
 
 
 def test_there_are_three() -> None:

@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scripted import ScriptedEngine, World, model_folder, never, obliging, world
 
 import sdc.cache.store
-from scripted import ScriptedEngine, World, model_folder, never, obliging, world
 from sdc.cache.key import identity
 from sdc.cache.store import Artifact
 from sdc.errors import StoreError
 from sdc.pipelines import gen, icl, judge, sample, stage
 from sdc.pipelines.engines.options import EngineOptions
-from sdc.pipelines.gen import GenConfig
-from sdc.pipelines.icl import IclConfig
-from sdc.pipelines.judge import JudgeConfig
+from sdc.pipelines.gen.config import GenConfig
+from sdc.pipelines.icl.config import IclConfig
+from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.records.draws import Draw, draws_of
-from sdc.pipelines.sample import SampleConfig
+from sdc.pipelines.sample.config import SampleConfig
 from sdc.pipelines.stage import Computed, Outcome
 
 _TINY = {"quota": 2, "num_texts": 2, "num_seeds": 1}

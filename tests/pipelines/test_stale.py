@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from scripted import ScriptedEngine, World, never, obliging, unlike_any, world
+
 from sdc.cache.store import Artifact, Store
 from sdc.cache.verify import verify
 from sdc.errors import StoreError
@@ -17,14 +17,14 @@ from sdc.pipelines import eval as evaluate
 from sdc.pipelines import gen, icl, judge, report, sample, train
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.eval import EvalConfig
-from sdc.pipelines.gen import GenConfig
-from sdc.pipelines.icl import IclConfig
-from sdc.pipelines.judge import JudgeConfig
+from sdc.pipelines.gen.config import GenConfig
+from sdc.pipelines.icl.config import IclConfig
+from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.records import lineage, runs
 from sdc.pipelines.records.draws import draws_of
 from sdc.pipelines.records.examples import rows_of
 from sdc.pipelines.report import ReportConfig
-from sdc.pipelines.sample import SampleConfig
+from sdc.pipelines.sample.config import SampleConfig
 from sdc.pipelines.stage import Outcome
 from sdc.pipelines.students import LinearConfig
 from sdc.pipelines.train import TrainConfig

@@ -4,13 +4,13 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-
 from scripted import ScriptedEngine, World, add_data, obliging, world
+
 from sdc.pipelines import icl, sample, train
 from sdc.pipelines.engines.protocol import Call
-from sdc.pipelines.icl import IclConfig
+from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.records.draws import Draw, draws_of
-from sdc.pipelines.sample import SampleConfig
+from sdc.pipelines.sample.config import SampleConfig
 from sdc.pipelines.students import LinearConfig
 from sdc.pipelines.train import TrainConfig
 

@@ -20,7 +20,7 @@ from sdc.pipelines.engines.local import transformers
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.engines.protocol import Call, Engine, Reply
-from sdc.pipelines.gen import GenConfig
+from sdc.pipelines.gen.config import GenConfig
 from sdc.pipelines.judge.llm import SPELLINGS
 from sdc.pipelines.stage import Context, Outcome, plan
 from sdc.pipelines.tasks import languages

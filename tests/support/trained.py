@@ -17,7 +17,7 @@ from sdc.pipelines.eval import EvalConfig
 from sdc.pipelines.records import run_record
 from sdc.pipelines.records.draws import draws_of
 from sdc.pipelines.records.run_record import RunRecord
-from sdc.pipelines.sample import SampleConfig
+from sdc.pipelines.sample.config import SampleConfig
 from sdc.pipelines.students import StudentConfig
 from sdc.pipelines.tasks import Task
 from sdc.pipelines.train import TrainConfig

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from sdc.errors import UsageError
 from sdc.pipelines import tasks
-from sdc.pipelines.engines import answers, hub, networks
+from sdc.pipelines.engines import answers, hub, networks, tokenizers
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.students import schedule
 from sdc.pipelines.students.protocol import Answers
@@ -35,8 +35,6 @@ _LOAD_ERRORS = (Exception,)
 _OPTIONS: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
 #: Tokens per forward pass when nothing is trained, padding included.
 _SCORING_TOKENS = 8192
-#: Position tables of the RoBERTa family are two longer than the texts that they take.
-_SPARE_POSITIONS = 2
 
 
 class Classifier:
@@ -80,42 +78,6 @@ class Classifier:
         logp_NL = torch.empty_like(sorted_NL)
         logp_NL[torch.tensor(order)] = sorted_NL
         return logp_NL
-
-
-def load_tokenizer(model: Model) -> Any:
-    """Returns the model's tokenizer.
-
-    Raises:
-        EngineError: It is not on this machine, or cannot be read.
-    """
-    _silence()
-    folder = hub.folder(model)
-    try:
-        return transformers.AutoTokenizer.from_pretrained(folder, **_OPTIONS)
-    except _LOAD_ERRORS as error:
-        raise hub.unloadable(model, error) from error
-
-
-def encode(tokenizer: Any, texts: Sequence[str], limit: int) -> list[list[int]]:
-    """Returns token ids with the special tokens of the model, cut to `limit`; never an empty row."""
-    if not texts:
-        return []
-    rows = tokenizer(list(texts), truncation=True, max_length=limit)["input_ids"]
-    return [list(row) or [_pad_id(tokenizer)] for row in rows]
-
-
-def length_limit(model: Model, tokenizer: Any, wanted: int) -> int:
-    """Returns how many tokens a text may have: as many as wanted, and as the model has positions for."""
-    limits = [wanted, int(tokenizer.model_max_length)]
-    folder = hub.folder(model)
-    try:
-        config = transformers.AutoConfig.from_pretrained(folder, **_OPTIONS).get_text_config()
-    except _LOAD_ERRORS as error:
-        raise hub.unloadable(model, error) from error
-    positions = getattr(config, "max_position_embeddings", None)
-    if isinstance(positions, int) and positions > _SPARE_POSITIONS:
-        limits.append(positions - _SPARE_POSITIONS)
-    return min(limits)
 
 
 def check_head(model: Model, num_labels: int, labels: Sequence[str]) -> None:
@@ -179,7 +141,7 @@ def load(
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     precision = precision_of(device, precision)
-    pad_id = _pad_id(tokenizer)
+    pad_id = tokenizers.pad_id(tokenizer)
     folder = hub.folder(model)
     try:
         config = transformers.AutoConfig.from_pretrained(folder, num_labels=num_labels, **_OPTIONS)
@@ -211,8 +173,8 @@ def from_folder(folder: Path, *, name: str, max_length: int, precision: str = "a
         EngineError: The folder cannot be loaded.
     """
     model = Model(name=name, source=str(folder), digest="-")
-    tokenizer = load_tokenizer(model)
-    limit = length_limit(model, tokenizer, max_length)
+    tokenizer = tokenizers.load(model)
+    limit = tokenizers.length_limit(model, tokenizer, max_length)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     precision = precision_of(device, precision)
     attention = attention_of(device, precision)
@@ -224,7 +186,7 @@ def from_folder(folder: Path, *, name: str, max_length: int, precision: str = "a
         if not texts:
             return []
         with reproducible(name):
-            logp_NL = fitted.log_probabilities(encode(tokenizer, texts, limit))
+            logp_NL = fitted.log_probabilities(tokenizers.encode(tokenizer, texts, limit))
         return [{"scores": scores} for scores in logp_NL.tolist()]
 
     return answers
@@ -243,8 +205,8 @@ def name_labels(folder: Path, names: Sequence[str]) -> None:
 
 def cutting_tokenizer(model: Model, max_length: int) -> Any:
     """Returns the tokenizer of a model that cuts texts where the student does, and can pad."""
-    tokenizer = load_tokenizer(model)
-    tokenizer.model_max_length = length_limit(model, tokenizer, max_length)
+    tokenizer = tokenizers.load(model)
+    tokenizer.model_max_length = tokenizers.length_limit(model, tokenizer, max_length)
     if tokenizer.pad_token is None:  # a pipeline with batches needs one; the network knows its id already
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
@@ -259,15 +221,3 @@ def _drop_before(head: torch.nn.Module, dropout: float) -> None:
         return (functional.dropout(inputs[0], dropout, module.training), *inputs[1:])
 
     head.register_forward_pre_hook(drop)
-
-
-def _pad_id(tokenizer: Any) -> int:
-    for token in (tokenizer.pad_token_id, tokenizer.eos_token_id):
-        if token is not None:
-            return int(token)
-    return 0
-
-
-def _silence() -> None:
-    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -8,7 +8,7 @@ Shape letters: B rows of a batch, N rows held out, L labels, S steps of an epoch
 import math
 import random
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch.nn import functional
@@ -16,10 +16,8 @@ from torch.nn import functional
 from sdc.cache.key import derive_seed
 from sdc.pipelines.students import schedule
 from sdc.pipelines.students.finetune.classifier import Classifier
+from sdc.pipelines.students.finetune.settings import FinetuneSettings
 from sdc.pipelines.students.protocol import FitFailed
-
-if TYPE_CHECKING:
-    from sdc.pipelines.students.finetune import FinetuneConfig
 
 _CLIP = 1.0
 
@@ -30,7 +28,7 @@ def train(
     labels: Sequence[int],
     *,
     dev: Sequence[int],
-    config: "FinetuneConfig",
+    config: "FinetuneSettings",
     seed: int,
 ) -> dict[str, Any]:
     """Trains `model` in place and returns what happened.
@@ -103,7 +101,7 @@ def train(
     return details
 
 
-def _optimiser(network: Any, config: "FinetuneConfig") -> torch.optim.AdamW:
+def _optimiser(network: Any, config: "FinetuneSettings") -> torch.optim.AdamW:
     matrices = [p for p in network.parameters() if p.ndim > 1]
     vectors = [p for p in network.parameters() if p.ndim <= 1]  # biases and norms are not decayed
     groups = [{"params": matrices, "weight_decay": config.weight_decay}, {"params": vectors, "weight_decay": 0.0}]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sdc.errors import EngineError, UsageError
+from sdc.pipelines.engines import tokenizers
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.students.protocol import Answers
 
@@ -47,7 +48,6 @@ def answers(folder: Path, *, precision: str, max_length: int) -> Answers:
         UsageError: There is no such precision, or the folder was exported without ONNX.
         EngineError: onnxruntime is not installed, or cannot load the file.
     """
-    from sdc.pipelines.students.finetune import classifier
 
     check(precision)
     path = folder / FILES[precision]
@@ -62,12 +62,12 @@ def answers(folder: Path, *, precision: str, max_length: int) -> Answers:
         reason = str(error).splitlines()[0][:160]
         raise EngineError(f"onnxruntime cannot load the model ({reason})", str(path), "export it again") from error
     model = Model(name=folder.name, source=str(folder), digest="-")
-    tokenizer = classifier.load_tokenizer(model)
-    limit = classifier.length_limit(model, tokenizer, max_length)
+    tokenizer = tokenizers.load(model)
+    limit = tokenizers.length_limit(model, tokenizer, max_length)
     pad_id = tokenizer.pad_token_id or 0
 
     def run(texts: Sequence[str]) -> list[dict[str, Any]]:
-        rows = classifier.encode(tokenizer, texts, limit)
+        rows = tokenizers.encode(tokenizer, texts, limit)
         order = sorted(range(len(rows)), key=lambda i: (len(rows[i]), i))
         found: dict[int, list[float]] = {}
         for start in range(0, len(order), _ROWS[precision]):

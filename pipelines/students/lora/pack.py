@@ -16,18 +16,15 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, groupby
-from typing import TYPE_CHECKING
 
 import torch
 
 from sdc.pipelines.students.lora.layers import Stack
 from sdc.pipelines.students.lora.passes import Passes
 from sdc.pipelines.students.lora.run import PackedRun
+from sdc.pipelines.students.lora.settings import LoraSettings
 from sdc.pipelines.students.protocol import FitFailed
 from sdc.pipelines.students.reproducible import reproducible
-
-if TYPE_CHECKING:
-    from sdc.pipelines.students.lora import LoraConfig
 
 _CLIP = 1.0
 #: Rows of a run per forward pass where nothing is trained.
@@ -57,7 +54,7 @@ class Pack:
         size: The most runs at once.
     """
 
-    def __init__(self, passes: Passes, config: "LoraConfig", *, size: int) -> None:
+    def __init__(self, passes: Passes, config: "LoraSettings", *, size: int) -> None:
         self._passes, self._config = passes, config
         self._adapters, self._device = passes.adapters, passes.device
         self.size = size

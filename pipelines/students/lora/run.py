@@ -15,7 +15,7 @@ from sdc.pipelines.students.lora.instruct import Row
 if TYPE_CHECKING:
     import torch
 
-    from sdc.pipelines.students.lora import LoraConfig
+    from sdc.pipelines.students.lora.settings import LoraSettings
 
 
 class PackedRun:
@@ -36,7 +36,7 @@ class PackedRun:
         rows: Sequence[Row],
         labels: Sequence[int],
         *,
-        config: "LoraConfig",
+        config: "LoraSettings",
         init_seed: int,
         order_seed: int,
     ) -> None:

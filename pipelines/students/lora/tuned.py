@@ -7,7 +7,7 @@ Here: loading the base (in 4 bits if asked), scoring and answering with one adap
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -20,11 +20,9 @@ from sdc.pipelines.engines.prompt_tokens import load_tokenizer
 from sdc.pipelines.engines.protocol import UNWRITTEN, Call, Reply
 from sdc.pipelines.students.lora.instruct import ANSWER_TOKENS, Instructions
 from sdc.pipelines.students.lora.layers import Adapters, Stack
+from sdc.pipelines.students.lora.settings import LoraSettings
 from sdc.pipelines.students.protocol import FitFailed
 from sdc.pipelines.students.reproducible import reproducible
-
-if TYPE_CHECKING:
-    from sdc.pipelines.students.lora import LoraConfig
 
 #: Test rows per forward pass.
 _SCORING_ROWS = 32
@@ -38,7 +36,7 @@ class TunedEngine(TransformersEngine):
             be had.
     """
 
-    def __init__(self, model: Model, config: "LoraConfig") -> None:
+    def __init__(self, model: Model, config: "LoraSettings") -> None:
         for wanted, flag in ((config.quantize, "--quantize"), (config.optimizer.endswith("8bit"), "--optimizer")):
             if wanted:
                 _require_bitsandbytes(model, flag)
@@ -89,7 +87,7 @@ class FittedAdapter:
         self,
         engine: TunedEngine,
         instructions: Instructions,
-        config: "LoraConfig",
+        config: "LoraSettings",
         *,
         labels: tuple[str, ...],
         base: Model,

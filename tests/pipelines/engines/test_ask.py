@@ -6,19 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from scripted import EngineDied, ScriptedEngine, never
+
 from sdc.cache.replies import Replies, inspect, replies
 from sdc.cache.store import Store
 from sdc.errors import StoreError, UsageError
-from sdc.pipelines.engines import open_asker
 from sdc.pipelines.engines.ask import Asker
 from sdc.pipelines.engines.budget import Budget, Prices
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.options import EngineOptions
-from sdc.pipelines.engines.protocol import Call, Engine, Reply
+from sdc.pipelines.engines.protocol import Call, Engine, Reply, making
 from sdc.pipelines.engines.usage import Usage
-from sdc.pipelines.stage import Context, making
+from sdc.pipelines.stage import Context
 
 MODEL = Model(name="tiny", source="x", digest="d")
 CALLS = [Call(prompt="x" * (1 + i * 7 % 10), seed=i) for i in range(10)]
@@ -134,7 +133,7 @@ def test_progress_counts_cached_calls_too(folder: Path) -> None:
 def test_an_unknown_engine_is_a_usage_error(store: Store) -> None:
     with (
         pytest.raises(UsageError, match="unknown engine 'abacus'"),
-        open_asker(Context(store=store, engine=EngineOptions(engine="abacus")), MODEL),
+        Context(store=store, engine=EngineOptions(engine="abacus")).asker(MODEL),
     ):
         pass
 
@@ -256,7 +255,7 @@ def test_the_user_is_told_of_replies_that_were_asked_again(store: Store, monkeyp
     said: list[str] = []
     with replies(store.replies_folder) as cache:
         cache.put_many({call.key(MODEL.identity()): {"text": 1} for call in CALLS[:2]})
-    with open_asker(Context(store=store, say=said.append), MODEL) as opened:
+    with Context(store=store, say=said.append).asker(MODEL) as opened:
         opened.ask(CALLS[:3])
     assert [line for line in said if "2 replies in" in line and "its text is no text" in line]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from scripted import ScriptedEngine, never
+
 from sdc.cache.replies import replies
 from sdc.errors import BudgetError, UsageError
 from sdc.pipelines.engines.ask import Asker

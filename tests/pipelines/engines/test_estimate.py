@@ -9,7 +9,7 @@ import pytest
 from sdc.cache.replies import replies
 from sdc.cache.store import Store
 from sdc.pipelines import stage
-from sdc.pipelines.engines.budget import Budget, Prices
+from sdc.pipelines.engines.budget import Prices
 from sdc.pipelines.engines.estimate import estimate
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.prompt_tokens import load_tokenizer, prompt_ids
@@ -33,32 +33,33 @@ def remember(store: Store, model: Model, *, of: str = "icl") -> None:
 
 
 def test_tokens_are_those_of_the_models_tokenizer(store: Store, model: Model) -> None:
-    found = estimate(Context(store=store), model, CALLS, stage="icl")
+    found = estimate(store, model, CALLS, stage="icl", prices=Prices())
     tokenizer = load_tokenizer(model)
     assert found.prompt_tokens == sum(len(prompt_ids(tokenizer, call.prompt)) for call in CALLS)
     assert (found.calls, found.cached) == (5, 0)
 
 
 def test_what_nobody_knows_is_null(store: Store, model: Model) -> None:
-    found = estimate(Context(store=store), model, CALLS, stage="icl")
+    found = estimate(store, model, CALLS, stage="icl", prices=Prices())
     assert (found.completion_tokens, found.seconds, found.cost, found.currency) == (None, None, None, None)
     assert json.loads(json.dumps(found.as_json()))["cost"] is None
-    assert estimate(Context(store=store), ELSEWHERE, CALLS, stage="icl").prompt_tokens is None
+    assert estimate(store, ELSEWHERE, CALLS, stage="icl", prices=Prices()).prompt_tokens is None
 
 
 def test_answers_and_time_come_from_the_ledger_of_the_stage(store: Store, model: Model) -> None:
     remember(store, model)
     context = Context(store=store)
-    found = estimate(context, model, CALLS, stage="icl")
+    found = estimate(context.store, model, CALLS, stage="icl", prices=context.budget.prices)
     assert (found.completion_tokens, found.seconds) == (15, 10.0)
-    assert estimate(context, model, CALLS, stage="judge").seconds is None
-    assert estimate(context, replace(model, name="other"), CALLS, stage="icl").seconds is None
+    assert estimate(context.store, model, CALLS, stage="judge", prices=context.budget.prices).seconds is None
+    other = replace(model, name="other")
+    assert estimate(context.store, other, CALLS, stage="icl", prices=context.budget.prices).seconds is None
 
 
 def test_a_price_gives_a_cost(store: Store, model: Model) -> None:
     remember(store, model)
     prices = Prices(currency="EUR", models={"tiny": {"output": 2.0, "hour": 36.0}})
-    found = estimate(Context(store=store, budget=Budget(prices=prices)), model, CALLS, stage="icl")
+    found = estimate(store, model, CALLS, stage="icl", prices=prices)
     assert found.cost == pytest.approx(15 * 2 / 1e6 + 10 * 36 / 3600)
     assert found.currency == "EUR"
 
@@ -67,8 +68,8 @@ def test_cached_and_repeated_calls_cost_nothing(store: Store, model: Model) -> N
     with replies(store.replies_folder) as cache:
         cache.put_many({call.key(model.identity()): {"text": "x"} for call in CALLS[:3]})
     context = Context(store=store)
-    found = estimate(context, model, [*CALLS, *CALLS], stage="icl")
-    alone = estimate(context, model, CALLS[3:], stage="icl")
+    found = estimate(context.store, model, [*CALLS, *CALLS], stage="icl", prices=context.budget.prices)
+    alone = estimate(context.store, model, CALLS[3:], stage="icl", prices=context.budget.prices)
     assert (found.calls, found.cached, found.prompt_tokens) == (5, 3, alone.prompt_tokens)
-    nothing = estimate(context, model, CALLS[:3], stage="icl")
+    nothing = estimate(context.store, model, CALLS[:3], stage="icl", prices=context.budget.prices)
     assert (nothing.cached, nothing.prompt_tokens, nothing.seconds) == (3, 0, 0.0)

@@ -10,7 +10,7 @@ import pytest
 
 from sdc.cache.store import Store
 from sdc.errors import EngineError, SdcError
-from sdc.pipelines.engines import models
+from sdc.pipelines.engines import models, tokenizers
 from sdc.pipelines.engines.local.transformers import TransformersEngine
 from sdc.pipelines.engines.models import POCKET, Model
 from sdc.pipelines.engines.protocol import Call, Reply
@@ -83,14 +83,14 @@ def test_the_base_of_a_classifier_too(student: Path, fault: str) -> None:
     change, line = FAULTS[fault]
     base = model(changed(student, change))
     with pytest.raises(EngineError, match=line):
-        classifier.load(base, classifier.load_tokenizer(base), 3, dropout=0.1, seed=1)
+        classifier.load(base, tokenizers.load(base), 3, dropout=0.1, seed=1)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_kept_weights_of_a_classifier_too_and_its_head(student: Path, tmp_path: Path, fault: str) -> None:
     from sdc.pipelines.students.finetune import classifier
 
-    tokenizer = classifier.load_tokenizer(model(student))
+    tokenizer = tokenizers.load(model(student))
     made = classifier.load(model(student), tokenizer, 3, dropout=0.1, seed=1)
     kept = tmp_path / "kept"
     made.network.save_pretrained(kept)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from scripted import answers
+
 from sdc.cache.store import Store
 from sdc.errors import EngineError
-from sdc.pipelines.engines import models
+from sdc.pipelines.engines import models, tokenizers
 from sdc.pipelines.engines.local.transformers import TransformersEngine
 from sdc.pipelines.engines.models import POCKET, Model
 from sdc.pipelines.engines.prompt_tokens import prompt_ids
@@ -118,10 +118,10 @@ def test_a_tokenizer_of_another_model_is_one_line(tmp_path: Path) -> None:
     for call in (Call(prompt="a text"), Call(prompt="a text", choices=CHOICES)):
         with pytest.raises(EngineError, match=r"the tokenizer gives token \d+, and the model knows 300"):
             answers(engine, [call])
-    tokenizer = classifier.load_tokenizer(small)
+    tokenizer = tokenizers.load(small)
     network = classifier.load(small, tokenizer, 2, dropout=0.0, seed=1)
     with pytest.raises(EngineError, match=r"the tokenizer gives token \d+, and the model knows 300"):
-        network.log_probabilities(classifier.encode(tokenizer, ["a text"], 32))
+        network.log_probabilities(tokenizers.encode(tokenizer, ["a text"], 32))
 
 
 def _no_special(about: dict[str, Any]) -> None:

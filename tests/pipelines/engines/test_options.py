@@ -78,5 +78,5 @@ def test_a_model_behind_a_server_needs_one(options: EngineOptions) -> None:
 def test_a_batch_job_cannot_stop_in_the_middle(store: Store) -> None:
     options = EngineOptions(server="http://x/v1", batch_api=True)
     context = Context(store=store, engine=options, budget=Budget(max_tokens=100))
-    with pytest.raises(UsageError, match="known at its end only"), engines.open_asker(context, MODEL):
+    with pytest.raises(UsageError, match="known at its end only"), context.asker(MODEL):
         pass

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from fake_hub import FakeHub, serving
+
 from sdc.cache.store import Store
 from sdc.errors import EngineError
 from sdc.pipelines.engines import models, pinned

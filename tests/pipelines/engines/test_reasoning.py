@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from fault_answers import answer_to
 from fault_client import TINY, ask, engine_at, prompts
 from fault_server import FaultServer
 from scripted import ScriptedEngine, World, add_import, answers, never, world
+
 from sdc.cache.replies import replies
 from sdc.cache.store import Store
 from sdc.errors import EngineError
@@ -25,6 +25,7 @@ from sdc.pipelines.engines.openai.chat import Chat
 from sdc.pipelines.engines.openai.served import Served
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.engines.reasoning import split
+from sdc.pipelines.icl.config import IclConfig
 
 THOUGHT = "<think>It may be second. No: first.</think>\n\n"
 SPLIT = [
@@ -83,7 +84,7 @@ def test_thoughts_are_no_texts_and_no_answers(small: World, monkeypatch: pytest.
     usage = made.summary["usage"]
     assert usage["reasoned"] == usage["calls"] > 0
     assert usage["reasoning_tokens"] > 0
-    config = icl.IclConfig(shots=0, decoding="generate", model=small.model)
+    config = IclConfig(shots=0, decoding="generate", model=small.model)
     (outcome,) = icl.run(small.context, config, small.cell, draws=[], test=small.test)
     said = small.store.query("select distinct reply from outputs where key = ?", [outcome.key])
     assert said == [(small.cell.task.label_names[1],)]

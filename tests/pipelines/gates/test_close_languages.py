@@ -5,8 +5,8 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
-
 from scripted import small_task
+
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.gates import GATES, language
 from sdc.pipelines.gates.identifier import Identifier, known

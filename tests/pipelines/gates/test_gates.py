@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from scripted import small_task, unlike_any
+
 from sdc.pipelines import gates
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.gates import GATES

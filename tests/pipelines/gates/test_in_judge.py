@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-
 from scripted import World, add_data, add_import, world
+
 from sdc.pipelines import judge
-from sdc.pipelines.judge import JudgeConfig
+from sdc.pipelines.judge.config import JudgeConfig
 
 TEXTS = (
     "The train to the coast leaves early every morning.",

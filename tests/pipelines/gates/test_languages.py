@@ -6,8 +6,8 @@ The texts were written for this file. None of them is in any data set that a thr
 from functools import cache
 
 import pytest
-
 from scripted import small_task
+
 from sdc.pipelines import gates
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.gates import Gates

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import pytest
-
 from scripted import small_task
+
 from sdc.pipelines import gates
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.gates import Gates

@@ -29,8 +29,8 @@ from sdc.cache.store import Artifact
 from sdc.errors import DataError, EngineError, UsageError
 from sdc.pipelines import gates, gen, judge, prompts
 from sdc.pipelines.engines.protocol import Call, Reply
-from sdc.pipelines.gen import GenConfig
-from sdc.pipelines.judge import JudgeConfig
+from sdc.pipelines.gen.config import GenConfig
+from sdc.pipelines.judge.config import JudgeConfig
 
 
 @pytest.fixture

@@ -302,8 +302,8 @@ def test_a_restart_makes_the_same_calls_and_rows(tmp_path: Path, monkeypatch: py
 
 def test_a_top_up_uses_incentives_on_what_was_kept(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
     from sdc.pipelines import gen, judge
-    from sdc.pipelines.gen import GenConfig
-    from sdc.pipelines.judge import JudgeConfig
+    from sdc.pipelines.gen.config import GenConfig
+    from sdc.pipelines.judge.config import JudgeConfig
 
     ScriptedEngine(tired(stock=500, cured_by=NEVER)).install(monkeypatch)
     made = small.gen(quota=10, num_texts=10)

@@ -15,9 +15,9 @@ from sdc.pipelines import eval as evaluate
 from sdc.pipelines import icl, sample
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.eval import EvalConfig
-from sdc.pipelines.icl import IclConfig
+from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.records.draws import Draw, draws_of
-from sdc.pipelines.sample import SampleConfig
+from sdc.pipelines.sample.config import SampleConfig
 
 
 @pytest.fixture

@@ -18,10 +18,10 @@ from sdc.pipelines.engines import models
 from sdc.pipelines.engines.local.transformers import TransformersEngine
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.eval import EvalConfig
-from sdc.pipelines.icl import IclConfig
+from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.records.draws import Draw, draws_of
 from sdc.pipelines.report import ReportConfig
-from sdc.pipelines.sample import SampleConfig
+from sdc.pipelines.sample.config import SampleConfig
 from sdc.pipelines.students.linear import LinearConfig
 from sdc.pipelines.students.lora import LoraConfig
 from sdc.pipelines.train import TrainConfig

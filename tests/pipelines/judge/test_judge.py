@@ -13,7 +13,7 @@ from sdc.cache.store import Artifact
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import judge
 from sdc.pipelines.engines.protocol import Call, Reply
-from sdc.pipelines.judge import JudgeConfig
+from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.judge.llm import SPELLINGS
 from sdc.pipelines.tasks import languages
 

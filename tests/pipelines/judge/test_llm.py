@@ -13,7 +13,7 @@ from scripted import ScriptedEngine, World, add_import, small_task, world, yes_o
 from sdc.errors import EngineError, UsageError
 from sdc.pipelines import gates, judge
 from sdc.pipelines.engines.protocol import NOT_FINITE, Call, Reply
-from sdc.pipelines.judge import JudgeConfig
+from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.judge.llm import SPELLINGS
 
 TEXTS = (

@@ -15,14 +15,14 @@ from sdc.cache.store import Artifact
 from sdc.errors import EngineError, StoreError, UsageError
 from sdc.pipelines import icl, predict, sample
 from sdc.pipelines.engines.protocol import Call, Reply
-from sdc.pipelines.icl import IclConfig
+from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.predict import Prediction, predictors
 from sdc.pipelines.predict.input import Row
 from sdc.pipelines.predict.predictors import Predictor
 from sdc.pipelines.records import run_record
 from sdc.pipelines.records.draws import draws_of
 from sdc.pipelines.records.run_record import RunRecord
-from sdc.pipelines.sample import SampleConfig
+from sdc.pipelines.sample.config import SampleConfig
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import FinetuneConfig, LinearConfig, LoraConfig, StudentConfig
 

@@ -11,8 +11,8 @@ from scripted import ScriptedEngine, World, add_data, add_import, obliging, smal
 from sdc.cache.store import Artifact
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import judge, sample, tasks
-from sdc.pipelines.judge import JudgeConfig
-from sdc.pipelines.sample import SampleConfig
+from sdc.pipelines.judge.config import JudgeConfig
+from sdc.pipelines.sample.config import SampleConfig
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 import trained
 from scripted import small_task
+
 from sdc.cache.store import Store
 from sdc.errors import EngineError, UsageError
 from sdc.pipelines import export, students

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from scripted import small_task
+
 from sdc.errors import DataError, SdcError, UsageError
 from sdc.pipelines import tasks
 

@@ -18,7 +18,7 @@ from sdc.pipelines import sample, train
 from sdc.pipelines.engines import models
 from sdc.pipelines.eval import EvalConfig
 from sdc.pipelines.records.draws import draws_of
-from sdc.pipelines.sample import SampleConfig
+from sdc.pipelines.sample.config import SampleConfig
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.students.lora import LoraConfig
 from sdc.pipelines.students.lora.run import PackedRun

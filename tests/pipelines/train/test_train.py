@@ -377,7 +377,7 @@ import sys
 from pathlib import Path
 from sdc.cache.store import Store
 from sdc.pipelines import cells, train
-from sdc.pipelines.draws import draws_of
+from sdc.pipelines.records.draws import draws_of
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students.finetune import FinetuneConfig
 context = Context(store=Store(Path({str(context.store.path)!r})))

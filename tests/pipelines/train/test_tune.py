@@ -244,8 +244,9 @@ def test_a_hit_imports_nothing_heavy(context: Context, bert: Path) -> None:
 import sys
 from pathlib import Path
 from sdc.cache.store import Store
-from sdc.pipelines import cells, tune
-from sdc.pipelines.draws import Draw
+from sdc.pipelines import cells
+from sdc.pipelines.train import tune
+from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import FinetuneConfig
 context = Context(store=Store(Path({str(context.store.path)!r})))

@@ -10,7 +10,7 @@ import torch
 
 from sdc.cache.store import Store
 from sdc.errors import EngineError, UsageError
-from sdc.pipelines.engines import models
+from sdc.pipelines.engines import models, tokenizers
 from sdc.pipelines.students.finetune import FinetuneConfig, FinetuneStudent, classifier
 from sdc.pipelines.students.protocol import FitFailed, Seeds
 
@@ -106,9 +106,9 @@ def test_b18_init_and_order_have_seeds_of_their_own(
 def test_dropout_works_before_the_head_of_every_family(folder: Path, tmp_path: Path, dropout: float) -> None:
 
     model = models.resolve(Store(tmp_path / "store.duckdb"), str(folder))
-    tokenizer = classifier.load_tokenizer(model)
+    tokenizer = tokenizers.load(model)
     loaded = classifier.load(model, tokenizer, 2, dropout=dropout, seed=1)
-    row = classifier.encode(tokenizer, ["good film"], 16)
+    row = tokenizers.encode(tokenizer, ["good film"], 16)
     loaded.network.train()
     with torch.no_grad():
         seen = {tuple(loaded.logits(row)[0].tolist()) for _ in range(5)}
@@ -283,7 +283,7 @@ def test_a_head_that_the_model_brings_is_replaced_and_the_seed_decides_the_new_o
 
     def weights(folder: Path, seed: int) -> dict[str, torch.Tensor]:
         model = models.resolve(Store(tmp_path / "store.duckdb"), str(folder))
-        loaded = classifier.load(model, classifier.load_tokenizer(model), 2, dropout=0.1, seed=seed)
+        loaded = classifier.load(model, tokenizers.load(model), 2, dropout=0.1, seed=seed)
         return dict(loaded.network.state_dict())
 
     first, second = weights(headed, 1), weights(headed, 2)
@@ -322,7 +322,7 @@ def test_a_head_is_kept_where_that_is_asked_for_and_is_in_the_key(base: Path, tm
 
     headed = _headed(base, tmp_path / "headed", names=("no", "yes"))
     model = models.resolve(Store(tmp_path / "store.duckdb"), str(headed))
-    loaded = classifier.load(model, classifier.load_tokenizer(model), 2, dropout=0.1, seed=1, keep_head=True)
+    loaded = classifier.load(model, tokenizers.load(model), 2, dropout=0.1, seed=1, keep_head=True)
     from safetensors.torch import load_file
 
     tensors = load_file(headed / "model.safetensors")

@@ -1,0 +1,62 @@
+"""Tokenizers: loading them, and token ids of plain texts as encoders and classifiers read them.
+
+Here: without chat templates. Not here: prompts (`prompt_tokens.py`).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sdc.pipelines.engines import hub
+from sdc.pipelines.engines.models import Model
+
+#: Position tables of the RoBERTa family are two longer than the texts that they take.
+_SPARE_POSITIONS = 2
+
+
+def load(model: Model) -> Any:
+    """Returns the model's tokenizer.
+
+    Raises:
+        EngineError: It is not on this machine and cannot be fetched, or cannot be read.
+    """
+    import transformers
+
+    transformers.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    folder = hub.folder(model)
+    try:
+        return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # a broken folder raises what it likes; tokenizers even a bare Exception
+        raise hub.unloadable(model, error) from error
+
+
+def encode(tokenizer: Any, texts: Sequence[str], limit: int) -> list[list[int]]:
+    """Returns token ids with the special tokens of the model, cut to `limit`; never an empty row."""
+    if not texts:
+        return []
+    rows = tokenizer(list(texts), truncation=True, max_length=limit)["input_ids"]
+    return [list(row) or [pad_id(tokenizer)] for row in rows]
+
+
+def length_limit(model: Model, tokenizer: Any, wanted: int) -> int:
+    """Returns how many tokens a text may have: as many as wanted, and as the model has positions for."""
+    import transformers
+
+    limits = [wanted, int(tokenizer.model_max_length)]
+    folder = hub.folder(model)
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:  # a broken folder raises what it likes
+        raise hub.unloadable(model, error) from error
+    positions = getattr(config.get_text_config(), "max_position_embeddings", None)
+    if isinstance(positions, int) and positions > _SPARE_POSITIONS:
+        limits.append(positions - _SPARE_POSITIONS)
+    return min(limits)
+
+
+def pad_id(tokenizer: Any) -> int:
+    """Returns the token id that fills a batch."""
+    for token in (tokenizer.pad_token_id, tokenizer.eos_token_id):
+        if token is not None:
+            return int(token)
+    return 0

@@ -1,0 +1,1 @@
+"""The bundled models and their demo examples."""
