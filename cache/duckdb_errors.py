@@ -5,8 +5,12 @@ Here: reading those words. Not here: what follows from them (`file.py`).
 
 
 def raise_if_stopped(error: Exception) -> None:
-    """Raises KeyboardInterrupt for what DuckDB makes of Ctrl-C: an error of its own, or a RuntimeError."""
-    if "interrupted" in str(error).lower() and type(error).__name__ in ("InterruptException", "RuntimeError"):
+    """Raises KeyboardInterrupt for what DuckDB makes of Ctrl-C: an error of its own, or a RuntimeError.
+
+    Where it comes while DuckDB reads a table of ours, the error is about the table, and names it at its end.
+    """
+    said, kind = str(error).lower(), type(error).__name__
+    if ("interrupted" in said and kind in ("InterruptException", "RuntimeError")) or "keyboardinterrupt" in said:
         raise KeyboardInterrupt from error
 
 

@@ -129,11 +129,13 @@ def verify(store: Store, *, check: replies.Check | None = None) -> Verdict:
         if folder.exists() and not folder.is_dir():
             faults.append(f"{folder} is no folder: blobs and replies cannot be kept; move it away")
             break
-    condition = replies.inspect(store.replies_folder, check)
-    where = str(store.replies_folder)
-    if condition.fatal:
-        faults.append(f"the reply cache {where} cannot be read ({condition.fatal}); move that folder away")
-    faults += [f"reply {row} in {where}: {what}; {_GC} it" for row, what in condition.damaged.items()]
+    num_replies = 0
+    for folder in (store.replies_folder, *store.place.before("replies")):
+        condition = replies.inspect(folder, check)
+        num_replies += condition.num_replies
+        if condition.fatal:
+            faults.append(f"the reply cache {folder} cannot be read ({condition.fatal}); move that folder away")
+        faults += [f"reply {row} in {folder}: {what}; {_GC} it" for row, what in condition.damaged.items()]
     notes += [f"{path} was left by a process that was killed; {_GC} it" for path in leftovers(store)]
     notes += earlier.notes(store)
     unowned = unreferenced(store, {digest for _, _, digest, _ in owned})
@@ -142,7 +144,7 @@ def verify(store: Store, *, check: replies.Check | None = None) -> Verdict:
     return Verdict(
         num_artifacts=artifacts,
         num_blobs=len(owned),
-        num_replies=condition.num_replies,
+        num_replies=num_replies,
         faults=tuple(faults),
         notes=tuple(notes),
     )

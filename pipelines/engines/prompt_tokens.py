@@ -3,6 +3,7 @@
 Here: tokenizers and the template. Not here: padding, sampling (each engine).
 """
 
+import re
 from typing import Any
 
 from sdc.errors import EngineError
@@ -10,6 +11,8 @@ from sdc.pipelines.engines import thinking, tokenizers, turns
 from sdc.pipelines.engines.models import Model
 
 _WORDS = "sdc-question"
+#: Jinja's filter that takes one of a list.
+_DRAWS = re.compile(r"\|\s*random\b")
 
 
 def load_tokenizer(model: Model) -> Any:
@@ -43,6 +46,8 @@ def _check_template(tokenizer: Any) -> None:
     """Raises an EngineError if the chat template cannot be used, or loses what the user says: prompts would be one."""
     if tokenizer.chat_template is None:
         return
+    if _DRAWS.search(str(tokenizer.chat_template)):
+        raise _broken(tokenizer, ValueError("it uses `random`: equal questions would be asked in other words"))
     try:
         text = tokenizer.apply_chat_template(
             [{"role": "user", "content": _WORDS}], add_generation_prompt=True, tokenize=False

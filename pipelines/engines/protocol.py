@@ -61,6 +61,8 @@ class Call:
 _ANSWERS = ("stop", "length", "scored")
 #: No likelihood and no count is as large, and beyond it the store's columns would hold another number.
 _MOST = 2**53
+#: A sum of log-probabilities may be so far above 0.
+_ROUNDING = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,13 +127,17 @@ class Reply:
     def fault(cls, raw: Any) -> str | None:
         """Returns what `raw`, JSON out of the cache, lacks to be an answer of a model, or None.
 
-        >>> Reply.fault({"text": "x"}), Reply.fault(["x"]), Reply.fault({"text": 1}), Reply.fault({"finish": "failed"})
-        (None, 'it is no JSON object', 'its text is no text', "it is no answer ('failed')")
+        >>> Reply.fault({"text": "x", "finish": "stop"}), Reply.fault(["x"]), Reply.fault({"text": "x"})
+        (None, 'it is no JSON object', "it is no answer ('')")
+        >>> Reply.fault({"text": 1, "finish": "stop"}), Reply.fault({"text": "", "finish": "scored", "scores": []})
+        ('its text is no text', 'its scores are no log-probabilities')
         """
         if not isinstance(raw, dict):
             return "it is no JSON object"
-        if (raw.get("stranger") or raw.get("finish", "stop")) not in _ANSWERS:  # a stranger's answer is kept as failed
-            return f"it is no answer ({str(raw['finish'])[:40]!r})"
+        if (raw.get("stranger") or raw.get("finish")) not in _ANSWERS:  # a stranger's answer is kept as failed
+            return f"it is no answer ({str(raw.get('finish', ''))[:40]!r})"
+        if "text" not in raw and raw["finish"] != "scored":
+            return "it has no text"
         for field in fields(cls):
             value = raw.get(field.name, field.default)
             if value is None and "None" in str(field.type):
@@ -139,13 +145,21 @@ class Reply:
             if field.name == "scores":
                 if not isinstance(value, list | tuple) or not all(map(_is_number, value)):
                     return "its scores are no finite numbers"
+                if (raw.get("finish") == "scored") != bool(value) or any(score > _ROUNDING for score in value):
+                    return "its scores are no log-probabilities"
             elif isinstance(field.default, str) and not isinstance(value, str):
                 return f"its {field.name} is no text"
+            elif isinstance(value, str) and not _is_unicode(value):
+                return f"its {field.name} is no Unicode"
             elif not isinstance(field.default, str) and not (_is_number(value) and value >= 0):
                 return f"its {field.name} is no finite number"
             elif field.name.endswith("_tokens") and not isinstance(value, int):
                 return f"its {field.name} is no count"
         return None
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in text) if not text.isascii() else True
 
 
 def _is_number(value: Any) -> bool:

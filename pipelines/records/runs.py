@@ -14,6 +14,8 @@ from sdc.pipelines.stage import Context
 
 #: Why a run never counts: its test has other rows now.
 _STALE = "stale"
+#: Of the stage, and of the student where that has one of its own: its method names it in the settings.
+_VERSION = "a.version * 1000 + coalesce(try_cast(json_extract_string(a.config, '$.' || r.method) as integer), 0)"
 #: The sample used last of every source in every cell; it may be stale.
 NEWEST_SAMPLES = """
     select key, lang, task from (
@@ -53,7 +55,7 @@ def find(store: Store, cells: Sequence[tuple[str, str]] | None = None, *, everyt
 
     These are the runs on a draw of the newest samples of their cell, and the zero-shot runs, which have no draw; both
     only if they were tested on the data that the last used run of the cell was tested on, and made by the newest
-    version of their stage that made any run of the cell.
+    version of their stage and method that made any run of the cell.
 
     Args:
         store: Where to look.
@@ -67,10 +69,10 @@ def find(store: Store, cells: Sequence[tuple[str, str]] | None = None, *, everyt
             from draws d join samples s using (key, lang, task) group by d.draw
         ),
         every as (
-            select r.*, a.version, first_value(r.test_key) over (
+            select r.*, {_VERSION} as version, first_value(r.test_key) over (
                     partition by r.lang, r.task order by a.used_at desc, r.key
                 ) as newest_test,
-                max(a.version) over (partition by r.lang, r.task, a.stage) as newest_version
+                max({_VERSION}) over (partition by r.lang, r.task, a.stage, r.method) as newest_version
             from runs r join artifacts a using (key)
             where ? or r.lang || '/' || r.task in (select unnest(?::varchar[]))
         )

@@ -361,3 +361,14 @@ except KeyboardInterrupt:
         with Store(path).open(write=True) as con:
             assert con.execute("select count(*) from artifacts").fetchall() == [(0,)]
         assert not [path for path in path.parent.iterdir() if path.name.endswith(".tmp")]
+
+
+def test_replies_where_older_versions_kept_them_are_looked_at(store: Store, chain: Chain) -> None:
+    assert chain
+    with store.replies() as cache:
+        cache.put_many({"k1": {"text": "one"}, "k2": {"text": "two"}})
+    folder = _as_before(store)
+    assert verify(Store(store.path)).num_replies == 2
+    (folder / "replies" / "cache.db").write_bytes(b"x" * 5000)
+    (fault,) = verify(Store(store.path)).faults
+    assert str(folder / "replies") in fault

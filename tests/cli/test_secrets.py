@@ -113,6 +113,16 @@ def test_a_proxy_is_named_without_its_password(
     assert "127.0.0.1:9" in result.output
 
 
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "ALL_PROXY"])
+def test_a_proxy_with_a_port_that_is_none_is_one_line(
+    small: World, invoke: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    monkeypatch.setenv(variable, "http://127.0.0.1:65536")
+    result = invoke(*STAGES["icl"], "--model", "api:tiny", "--server", "http://10.255.255.1/v1")
+    assert result.exit_code == 2
+    assert "the URL or the proxy cannot be used" in result.output
+
+
 @pytest.mark.parametrize(
     "url", ["http://user:hidden-word@127.0.0.1:9/v1?api-key=hidden-key", "htps://u:hidden-word@h/v1"]
 )

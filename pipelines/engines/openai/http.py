@@ -54,6 +54,7 @@ class Server:
             if "api-version=" in parts.query:  # Azure's name for it
                 headers["api-key"] = key
         try:
+            _check_port(_proxy(self._base))
             self._client = httpx2.AsyncClient(
                 headers=headers,
                 timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_S)),
@@ -160,12 +161,21 @@ def proxy_of(url: str) -> str:
     The environment says so, as for other programs: $HTTPS_PROXY or $HTTP_PROXY by the scheme, else $ALL_PROXY, unless
     $NO_PROXY names the host.
     """
+    return scrub(_proxy(url))
+
+
+def _proxy(url: str) -> str:
     parts = urllib.parse.urlsplit(url)
     proxies = urllib.request.getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
     if not proxy or urllib.request.proxy_bypass(parts.hostname or ""):
         return ""
-    return scrub((proxy if "://" in proxy else f"http://{proxy}").rstrip("/"))
+    return (proxy if "://" in proxy else f"http://{proxy}").rstrip("/")
+
+
+def _check_port(url: str) -> None:
+    """Raises a ValueError if the port of a URL is no port: the connection would fail with a traceback."""
+    _ = urllib.parse.urlsplit(url).port
 
 
 def _whole(most: int) -> Callable[[Any], Awaitable[bytes]]:

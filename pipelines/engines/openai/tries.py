@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from sdc.cache.counted import counted
 from sdc.errors import EngineError
 from sdc.pipelines.engines.openai.faults import Rejected, TryFailed
 from sdc.pipelines.engines.protocol import Reply
@@ -114,7 +115,7 @@ class Tries:
         try:
             return await self.persist(ask)
         except TryFailed as failure:
-            reason = f"no answer in {self.most} tries; the last one: {failure.reason}"
+            reason = f"no answer in {counted(self.most, 'try', 'tries')}; the last one: {failure.reason}"
             return replace(failure.came or Reply(finish="failed"), reason=reason)
         except Rejected as no:
             if is_refusal(no):

@@ -193,27 +193,27 @@ def test_usage_is_taken_artifact_by_artifact(folder: Path) -> None:
 _BAD: list[tuple[Any, str]] = [
     (None, "it is no JSON object"),
     (["text"], "it is no JSON object"),
-    ({"text": 1}, "its text is no text"),
-    ({"text": None}, "its text is no text"),
+    ({"text": 1, "finish": "stop"}, "its text is no text"),
+    ({"text": None, "finish": "stop"}, "its text is no text"),
     ({"text": "", "scores": [float("nan")], "finish": "scored"}, "its scores are no finite numbers"),
     ({"text": "", "scores": [float("-inf"), 0], "finish": "scored"}, "its scores are no finite numbers"),
     ({"text": "", "scores": [10**400], "finish": "scored"}, "its scores are no finite numbers"),
     ({"text": "", "scores": [-1, 10**20], "finish": "scored"}, "its scores are no finite numbers"),
     ({"text": "", "scores": [-1, -1e300], "finish": "scored"}, "its scores are no finite numbers"),
-    ({"text": "x", "prompt_tokens": 10**20}, "its prompt_tokens is no finite number"),
-    ({"text": "x", "prompt_tokens": 3.5}, "its prompt_tokens is no count"),
+    ({"text": "x", "finish": "stop", "prompt_tokens": 10**20}, "its prompt_tokens is no finite number"),
+    ({"text": "x", "finish": "stop", "prompt_tokens": 3.5}, "its prompt_tokens is no count"),
     ({"text": "", "scores": ["0.5"], "finish": "scored"}, "its scores are no finite numbers"),
     ({"text": "", "scores": 0.5, "finish": "scored"}, "its scores are no finite numbers"),
     ({"text": "", "scores": {"a": 1}, "finish": "scored"}, "its scores are no finite numbers"),
     ({"text": "x", "finish": "failed"}, "it is no answer ('failed')"),
     ({"text": "x", "finish": "paused"}, "it is no answer ('paused')"),
     ({"text": "x", "finish": ["stop"]}, "it is no answer (\"['stop']\")"),
-    ({"text": "x", "prompt_tokens": "9"}, "its prompt_tokens is no finite number"),
-    ({"text": "x", "prompt_tokens": True}, "its prompt_tokens is no finite number"),
-    ({"text": "x", "completion_tokens": -1}, "its completion_tokens is no finite number"),
-    ({"text": "x", "cached_tokens": "9"}, "its cached_tokens is no finite number"),
-    ({"text": "x", "seconds": float("nan")}, "its seconds is no finite number"),
-    ({"text": "x", "reason": 3}, "its reason is no text"),
+    ({"text": "x", "finish": "stop", "prompt_tokens": "9"}, "its prompt_tokens is no finite number"),
+    ({"text": "x", "finish": "stop", "prompt_tokens": True}, "its prompt_tokens is no finite number"),
+    ({"text": "x", "finish": "stop", "completion_tokens": -1}, "its completion_tokens is no finite number"),
+    ({"text": "x", "finish": "stop", "cached_tokens": "9"}, "its cached_tokens is no finite number"),
+    ({"text": "x", "finish": "stop", "seconds": float("nan")}, "its seconds is no finite number"),
+    ({"text": "x", "finish": "stop", "reason": 3}, "its reason is no text"),
 ]
 
 
@@ -254,7 +254,7 @@ def test_the_user_is_told_of_replies_that_were_asked_again(store: Store, monkeyp
     ScriptedEngine(echo).install(monkeypatch)
     said: list[str] = []
     with replies(store.replies_folder) as cache:
-        cache.put_many({call.key(MODEL.identity()): {"text": 1} for call in CALLS[:2]})
+        cache.put_many({call.key(MODEL.identity()): {"text": 1, "finish": "stop"} for call in CALLS[:2]})
     with Context(store=store, say=said.append).asker(MODEL) as opened:
         opened.ask(CALLS[:3])
     assert [line for line in said if "2 replies in" in line and "its text is no text" in line]

@@ -66,7 +66,7 @@ def test_a_price_gives_a_cost(store: Store, model: Model) -> None:
 
 def test_cached_and_repeated_calls_cost_nothing(store: Store, model: Model) -> None:
     with replies(store.replies_folder) as cache:
-        cache.put_many({call.key(model.identity()): {"text": "x"} for call in CALLS[:3]})
+        cache.put_many({call.key(model.identity()): {"text": "x", "finish": "stop"} for call in CALLS[:3]})
     context = Context(store=store)
     found = estimate(context.store, model, [*CALLS, *CALLS], stage="icl", prices=context.budget.prices)
     alone = estimate(context.store, model, CALLS[3:], stage="icl", prices=context.budget.prices)

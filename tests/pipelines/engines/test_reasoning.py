@@ -93,7 +93,7 @@ def test_thoughts_are_no_texts_and_no_answers(small: World, monkeypatch: pytest.
 def test_thoughts_that_an_earlier_version_kept_as_answers_are_split_from_them(tmp_path: Path) -> None:
     calls = prompts(3)
     keys = [call.key(TINY.identity()) for call in calls]
-    old = [{"text": f"{THOUGHT}first"}, {"text": "<think>It may be"}, {"text": ""}]
+    old = [{"text": text, "finish": "stop"} for text in (f"{THOUGHT}first", "<think>It may be", "")]
     engine = ScriptedEngine(lambda call: "second")
     with replies(tmp_path) as cache:
         cache.put_many(dict(zip(keys, old, strict=True)))

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sdc.cache.store import Store
+from sdc.errors import EngineError
 from sdc.pipelines import tasks
 from sdc.pipelines.engines import answers, models, turns
 from sdc.pipelines.engines.local.transformers import TransformersEngine
@@ -139,3 +140,11 @@ def test_the_rule_and_the_engine_say_the_same(tmp_path: Path) -> None:
         tokenizer = load_tokenizer(model(folder))
         is_other = turns.end_of_turn(tokenizer) != tokenizer.eos_token_id
         assert is_other == ("turn_end" in turns.rules(folder))
+
+
+def test_a_template_that_draws_at_random_is_refused(tmp_path: Path) -> None:
+    """Equal questions were asked in other words each time, under one key."""
+    folder = with_template(tmp_path / "m", "{{ ['a', 'b'] |random }}{{ messages[0]['content'] }}")
+    with pytest.raises(EngineError, match=r"chat template cannot be used \(it uses `random`"):
+        load_tokenizer(model(folder))
+    load_tokenizer(model(with_template(tmp_path / "n", "a random text: {{ messages[0]['content'] }}")))

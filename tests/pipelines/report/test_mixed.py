@@ -267,6 +267,18 @@ def test_hidden_runs_are_counted(world: World) -> None:
     assert "made by an older version of sdc" in world.said[0]
 
 
+def test_a_student_of_an_older_version_is_left_out(world: World) -> None:
+    """Its method has a VERSION of its own; the report showed both as `version 1`."""
+    test = world.data("test")
+    world.sample(world.generation("m"), "a")
+    world.runs(test, "a", 0.5, method="linear")
+    world.runs(test, "a", 0.0, method="finetune", finetune=2)
+    world.runs(test, "a", 1.0, method="finetune", finetune=3)
+    world.said.clear()
+    assert sorted((row.method, row.n) for row in world.rows()) == [("finetune", 2), ("linear", 2)]
+    assert "2 made by an older version of sdc" in world.said[0]
+
+
 def test_every_field_of_a_result_is_kept_or_counted() -> None:
     portable = [name for names in PARTS.values() for name in names]
     assert sorted([*portable, *OF_ONE_CELL, "rows", "metric"]) == sorted(NAMES)
