@@ -109,7 +109,7 @@ def _tables(base: Path, rows: list[list[str]], names: list[str]) -> None:
 def _review(base: Path, keys: dict[str, str]) -> None:
     """Writes a saved review, as the page would."""
     from sdc.pipelines import cells
-    from sdc.pipelines.review import FORMAT, VERSION, form, sheet
+    from sdc.pipelines.judge.review import FORMAT, VERSION, form, sheet
     from sdc.pipelines.stage import Context
 
     store = Store(base / "store" / "store.duckdb")

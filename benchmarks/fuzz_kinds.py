@@ -88,7 +88,7 @@ def replies_changed(content: bytes, rng: random.Random) -> bytes:
 
 def reviewed(content: bytes, rng: random.Random) -> bytes:
     """Returns a changed review, mostly with the check sum of what it says now."""
-    from sdc.pipelines.review import form
+    from sdc.pipelines.judge.review import form
 
     new = fuzz_bytes.json_changed(content, rng)
     try:

@@ -1,7 +1,7 @@
 """`sdc judge --review-sheet` and `--review-import`: people judge.
 
 Here: what the two flags do with the others, and what is said about the result. Not here: the page and the judgement
-(`pipelines/review/`).
+(`pipelines/judge/review/`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,9 +12,9 @@ from sdc.cache.counted import counted
 from sdc.cli import options, render
 from sdc.errors import UsageError
 from sdc.pipelines import cells, stage
+from sdc.pipelines.judge.review import form, judgement, page
+from sdc.pipelines.judge.review import sheet as review_sheet
 from sdc.pipelines.records import lineage
-from sdc.pipelines.review import form, judgement, page
-from sdc.pipelines.review import sheet as review_sheet
 from sdc.pipelines.stage import Context, Outcome
 
 _JUDGES = {"gates": "the gates", "llm": "the LLM", "both": "the judge"}

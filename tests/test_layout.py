@@ -1,6 +1,7 @@
 """The folders are where the architecture says, and the wheel takes all that lies in them."""
 
 import ast
+import re
 import tomllib
 from pathlib import Path, PurePath
 
@@ -92,3 +93,13 @@ def test_no_name_of_a_room_hides_one_of_its_modules() -> None:
                 for alias in node.names:
                     name = alias.asname or alias.name
                     assert name not in there or node.module in (room, f"{room}.{name}"), f"{room}: {name}"
+
+
+def test_the_page_on_the_architecture_names_every_room_and_no_other() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    named = set(re.findall(r"^\| `pipelines/([\w./]+)` \|", page, re.MULTILINE))
+    there = {path.name for path in (ROOT / "pipelines").glob("*.py")} - {"__init__.py"}
+    there |= {f"{path.parent.name}/" for path in (ROOT / "pipelines").glob("*/__init__.py")}
+    assert named == there
+    for path in re.findall(r"`((?:cli|pipelines|cache|docs)/[\w./-]+)`", page):
+        assert "NAME" in path or path.endswith("/X.py") or "/X/" in path or (ROOT / path).exists(), path

@@ -11,7 +11,7 @@ from scripted import World, add_import, world
 
 from sdc.cache.store import Artifact
 from sdc.pipelines import tasks
-from sdc.pipelines.review.sheet import Sheet
+from sdc.pipelines.judge.review.sheet import Sheet
 
 CELL = ("--lang", "en", "--task", "sentiment")
 

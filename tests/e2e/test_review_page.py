@@ -14,7 +14,7 @@ from reviews import add_judgement
 from scripted import World, add_import, world
 
 from sdc.pipelines import tasks
-from sdc.pipelines.review import form, page, sheet
+from sdc.pipelines.judge.review import form, page, sheet
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Dialog, Page

@@ -10,8 +10,8 @@ from scripted import World, add_import
 
 from sdc.cache.store import Artifact
 from sdc.pipelines import stage
-from sdc.pipelines.review import FORMAT, VERSION, form, sheet
-from sdc.pipelines.review.sheet import Sheet
+from sdc.pipelines.judge.review import FORMAT, VERSION, form, sheet
+from sdc.pipelines.judge.review.sheet import Sheet
 
 #: idx -> what a person says of that text; what is not given is as the page leaves it.
 Said = Mapping[int, Mapping[str, Any]]

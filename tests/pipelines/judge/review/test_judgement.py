@@ -15,9 +15,9 @@ from sdc.errors import DataError, StoreError, UsageError
 from sdc.pipelines import gen, judge, sample
 from sdc.pipelines.gen.config import GenConfig
 from sdc.pipelines.judge.config import JudgeConfig
+from sdc.pipelines.judge.review import form, judgement, sheet
+from sdc.pipelines.judge.review.sheet import Sheet
 from sdc.pipelines.records import lineage
-from sdc.pipelines.review import form, judgement, sheet
-from sdc.pipelines.review.sheet import Sheet
 from sdc.pipelines.sample.config import SampleConfig
 from sdc.pipelines.stage import Outcome
 

@@ -11,7 +11,7 @@ from reviews import add_judgement
 from scripted import World, add_import, small_task, world
 
 from sdc.errors import DataError, UsageError
-from sdc.pipelines.review import page, sheet
+from sdc.pipelines.judge.review import page, sheet
 
 
 @pytest.fixture

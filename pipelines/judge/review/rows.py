@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sdc.cache.store import Artifact
-from sdc.pipelines.review.agreement import NOBODY
-from sdc.pipelines.review.reviewed import Reviewed
-from sdc.pipelines.review.votes import Ruling
+from sdc.pipelines.judge.review.agreement import NOBODY
+from sdc.pipelines.judge.review.reviewed import Reviewed
+from sdc.pipelines.judge.review.votes import Ruling
 from sdc.pipelines.stage import Context
 
 _COLUMNS = ("idx", "lang", "task", "text", "label", "label_name", "source", "split", "status", "reason", "origin")

@@ -13,8 +13,8 @@ from reviews import ACCEPT, REJECT, raw, save, six
 from scripted import world
 
 from sdc.errors import DataError, SdcError, UsageError
-from sdc.pipelines.review import form
-from sdc.pipelines.review.sheet import Sheet
+from sdc.pipelines.judge.review import form
+from sdc.pipelines.judge.review.sheet import Sheet
 
 SAID: dict[int, Any] = {0: ACCEPT, 3: REJECT, 1: {**ACCEPT, "label": "first", "text": "నిజం"}, 2: {"comment": "?"}}
 

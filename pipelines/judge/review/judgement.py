@@ -14,10 +14,10 @@ from typing import Any
 
 from sdc.cache.store import Artifact, Rows
 from sdc.pipelines import stage
-from sdc.pipelines.review import rows
-from sdc.pipelines.review.agreement import MachineVerdict, measure
-from sdc.pipelines.review.form import Form
-from sdc.pipelines.review.reviewed import Reviewed, check
+from sdc.pipelines.judge.review import rows
+from sdc.pipelines.judge.review.agreement import MachineVerdict, measure
+from sdc.pipelines.judge.review.form import Form
+from sdc.pipelines.judge.review.reviewed import Reviewed, check
 from sdc.pipelines.stage import Context, Outcome
 
 _STAGE_VERSION = 1

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+from sdc.pipelines.judge.review.form import Vote
 from sdc.pipelines.metrics import kappa, krippendorff
-from sdc.pipelines.review.form import Vote
 
 #: Of verdicts that no machine has given: by people, on a text that was never judged, and where the LLM had no answer.
 HUMAN, NOBODY, UNANSWERED = "human:", "nobody", "none"

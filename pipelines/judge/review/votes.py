@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sdc.pipelines.review.form import Vote
+from sdc.pipelines.judge.review.form import Vote
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,10 +14,10 @@ from sdc.cache.store import Artifact
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import cells
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.judge.review.form import Form, Vote
+from sdc.pipelines.judge.review.sheet import text_digest
+from sdc.pipelines.judge.review.votes import Ruling, rule
 from sdc.pipelines.records import lineage
-from sdc.pipelines.review.form import Form, Vote
-from sdc.pipelines.review.sheet import text_digest
-from sdc.pipelines.review.votes import Ruling, rule
 from sdc.pipelines.stage import Context
 
 

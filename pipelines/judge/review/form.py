@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sdc.errors import DataError, UsageError
-from sdc.pipelines.review import FORMAT, MAX_NAME_CHARS, REASONS, VERSION
+from sdc.pipelines.judge.review import FORMAT, MAX_NAME_CHARS, REASONS, VERSION
 
 #: 10,000 rows, each with a long comment and a long corrected text, stay far below.
 MAX_BYTES = 2**26

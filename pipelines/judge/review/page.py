@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from sdc.errors import DataError, UsageError
-from sdc.pipelines.review import FORMAT, MAX_NAME_CHARS, REASONS, VERSION
-from sdc.pipelines.review.sheet import Sheet, SheetRow, text_digest
+from sdc.pipelines.judge.review import FORMAT, MAX_NAME_CHARS, REASONS, VERSION
+from sdc.pipelines.judge.review.sheet import Sheet, SheetRow, text_digest
 
 _FOLDER = Path(__file__).parent
 #: Every page begins with it, and only a file that does is written over.

@@ -12,8 +12,8 @@ from sdc.cache.key import derive_seed, digest
 from sdc.cache.store import Artifact
 from sdc.errors import DataError, UsageError
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.judge.review import FORMAT, VERSION
 from sdc.pipelines.records import lineage
-from sdc.pipelines.review import FORMAT, VERSION
 from sdc.pipelines.stage import Context
 
 SAMPLE_SIZE = 20

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from sdc.pipelines.judge.review.agreement import MachineVerdict, measure
+from sdc.pipelines.judge.review.form import Vote
+from sdc.pipelines.judge.review.votes import rule
 from sdc.pipelines.metrics import krippendorff
-from sdc.pipelines.review.agreement import MachineVerdict, measure
-from sdc.pipelines.review.form import Vote
-from sdc.pipelines.review.votes import rule
 
 
 def vote(who: str, said: str, *, idx: int = 0, blind: bool = True, **change: Any) -> Vote:
