@@ -105,9 +105,7 @@ def run(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Artifa
                 gold[item.test_key] = _gold(context, item)
             finished.append(_evaluate(item, gold[item.test_key], outputs.get(item.run, {})))
             context.progress("eval", start + number + 1, len(missing))
-        context.store.put_many(finished, replace=context.force, seen=seen)
-        for artifact, _ in finished:
-            outcomes[artifact.key] = Outcome(key=artifact.key, hit=False, summary=artifact.summary)
+        outcomes |= {outcome.key: outcome for outcome in stage.keep(context, finished, seen=seen)}
     return [outcomes[item.planned.key] for item in items]
 
 

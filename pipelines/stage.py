@@ -1,13 +1,14 @@
-"""What every stage does the same way: key -> hit? -> compute -> put.
+"""What every stage does the same way: plan -> hit? -> compute -> keep.
 
-Here: the context a stage runs in, and that one path. Not here: what a stage computes, what is a hit
-(`cache/freshness.py`).
+`plan` needs settings and the keys of inputs, `compute` a model or none, `keep` the store. `produce` is all of it for
+one artifact; a stage that makes many computes some, keeps them, and goes on. Here: the context a stage runs in, and
+that path. Not here: what a stage computes, what is a hit (`cache/freshness.py`).
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sdc.cache import freshness
@@ -79,6 +80,10 @@ class Outcome:
     summary: Mapping[str, Any]
 
 
+#: An artifact with its summary and seconds, and its rows by table.
+Finished = tuple[Artifact, Rows]
+
+
 def plan(
     *, stage: str, version: int, config: Mapping[str, Any], inputs: Sequence[str], lang: str | None, task: str | None
 ) -> Artifact:
@@ -115,13 +120,32 @@ def produce(context: Context, planned: Artifact, compute: Callable[[], Computed]
         computed = compute()
     finally:
         making.reset(token)
-    finished = Artifact(**{**vars(planned), "summary": dict(computed.summary), "seconds": time.perf_counter() - start})
-    num_stale = context.store.put(finished, computed.rows, replace=context.force, seen=seen)
-    say_replaced(context, [finished], num_stale)
-    if freshness.unanswered(finished.summary):
-        finished = context.store.get(finished.key) or finished  # the one that was there may have more answers
-        say_unanswered(context, finished)
-    return Outcome(key=finished.key, hit=False, summary=finished.summary)
+    finished = replace(planned, summary=dict(computed.summary), seconds=time.perf_counter() - start)
+    (outcome,) = keep(context, [(finished, computed.rows)], seen=seen)
+    return outcome
+
+
+def keep(
+    context: Context, finished: Sequence[Finished], *, seen: freshness.Seen | None = None, overwrite: bool = False
+) -> list[Outcome]:
+    """Keeps artifacts and their rows, all or none, and says what that makes stale and what was not answered.
+
+    Args:
+        context: Its store takes them; artifacts that are there are replaced where the user forces it.
+        finished: Artifacts with their rows, each after those of them that it was made from.
+        seen: What their inputs held before they were read (`freshness.seen`); None takes what is there now.
+        overwrite: Replace artifacts that are there in any case.
+    """
+    num_stale = context.store.put_many(finished, replace=context.force or overwrite, seen=seen)
+    say_replaced(context, [artifact for artifact, _ in finished], num_stale)
+    outcomes = []
+    for artifact, _ in finished:
+        kept = artifact
+        if freshness.unanswered(artifact.summary):
+            kept = context.store.get(artifact.key) or artifact  # the one that was there may have more answers
+            say_unanswered(context, kept)
+        outcomes.append(Outcome(key=kept.key, hit=False, summary=kept.summary))
+    return outcomes
 
 
 def with_result(runs: list[Outcome], where: str) -> list[Outcome]:

@@ -17,7 +17,7 @@ from typing import Any
 from sdc.cache import key
 from sdc.cache.store import Artifact
 from sdc.errors import DataError, UsageError
-from sdc.pipelines import tasks
+from sdc.pipelines import stage, tasks
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.data import artifact as data_artifact
 from sdc.pipelines.data import files as data_files
@@ -243,9 +243,7 @@ def _keep(context: Context, items: Sequence[Ready], *, drop_leaks: bool) -> list
     ]
     items, lines = sets.with_leaks(context, items)
     lines += sets.what_is_taken(context, items)
-    store.put_many(
-        [(item.artifact, {"examples": item.rows}) for item in items if item.rows is not None], replace=context.force
-    )
+    stage.keep(context, [(item.artifact, {"examples": item.rows}) for item in items if item.rows is not None])
     store.touch([item.artifact.key for item in items if item.rows is None])
     for line in lines:  # only now: what cannot be kept changes nothing
         context.say(line)

@@ -186,7 +186,7 @@ def _fit_all(
     leaked = leaks.of_draws(context, f"train {cell}", [item.draw for item in wanted], test.key)
     meter, start = Meter(), time.perf_counter()
     together: list[tuple[Run, Tested]] = []
-    with keeping(context, overwrite=context.force or config.keep_weights, seen=seen) as keep:
+    with keeping(context, overwrite=config.keep_weights, seen=seen) as keep:
         for finished in _fits(context, cell, student, runs, missing, rows):
             together.append((runs[finished.job], tested_on(finished, idxs, test_texts)))
             if finished.more:

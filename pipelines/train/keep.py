@@ -1,6 +1,6 @@
 """Keeping finished runs: several in one transaction while they are short, a long one at once.
 
-Here: when they are kept. Not here: what a run is (`train.py`).
+Here: when they are kept. Not here: what a run is (`__init__.py`).
 """
 
 import time
@@ -8,9 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from sdc.cache import freshness
-from sdc.cache.store import Artifact, Rows
 from sdc.pipelines import stage
-from sdc.pipelines.stage import Context
+from sdc.pipelines.stage import Context, Finished
 
 #: Finished runs wait this long for others before they are kept together; a killed process loses no more, in seconds.
 _KEEP_EVERY_S = 2.0
@@ -21,19 +20,18 @@ _LONG_RUN_S = 0.5
 @contextmanager
 def keeping(
     context: Context, *, overwrite: bool, seen: freshness.Seen
-) -> Iterator[Callable[[Sequence[tuple[Artifact, Rows]]], None]]:
+) -> Iterator[Callable[[Sequence[Finished]], None]]:
     """Gives a function that keeps runs which were fitted together, all or none; short ones wait for others."""
-    waiting: list[tuple[Artifact, Rows]] = []
+    waiting: list[Finished] = []
     since = time.monotonic()
 
     def flush() -> None:
         nonlocal since
-        num_stale = context.store.put_many(waiting, replace=overwrite, seen=seen)
-        stage.say_replaced(context, [artifact for artifact, _ in waiting], num_stale)
+        stage.keep(context, waiting, seen=seen, overwrite=overwrite)
         waiting.clear()
         since = time.monotonic()
 
-    def keep(made: Sequence[tuple[Artifact, Rows]]) -> None:
+    def keep(made: Sequence[Finished]) -> None:
         waiting.extend(made)
         longest = max(artifact.seconds or 0 for artifact, _ in made)
         if time.monotonic() - since >= _KEEP_EVERY_S or longest >= _LONG_RUN_S:

@@ -34,12 +34,12 @@ def _campaign(name: str, *options: str) -> None:
 @pytest.mark.skipif(not (models.POCKET / "teacher").is_dir(), reason="the pocket models are not bundled")
 class TestFirstTries:
     def test_kills(self, tmp_path: Path) -> None:
-        _campaign("kills.py", "--seed", "8", "--count", "8", "--folder", str(tmp_path / "kills"))
+        _campaign("kills.py", "--seed", "8", "--count", "6", "--folder", str(tmp_path / "kills"))
 
     def test_ctrl_c(self, tmp_path: Path) -> None:
         _campaign(
-            "kills.py", "--seed", "9", "--count", "5", "--cold", "1", "--signal", "INT",
-            "--stages", "data add,sample,eval,store merge,store gc", "--folder", str(tmp_path / "stops"),
+            "kills.py", "--seed", "9", "--count", "3", "--cold", "1", "--signal", "INT",
+            "--stages", "data add,eval,store gc", "--folder", str(tmp_path / "stops"),
         )  # fmt: skip
 
     def test_fuzzed_files(self, tmp_path: Path) -> None:

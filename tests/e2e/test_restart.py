@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.timeout(1200),
     pytest.mark.skipif(not (models.POCKET / "teacher").is_dir(), reason="the pocket models are not bundled"),
 ]
-_KILLS = 20
+_KILLS = 8
 _DEMO = [sys.executable, "-m", "sdc", "demo", "--quota", "8", "--format", "csv"]
 
 
@@ -55,7 +55,7 @@ def _content(folder: Path) -> list[tuple[object, ...]]:
     ]
 
 
-def test_twenty_kills_change_nothing(tmp_path: Path) -> None:
+def test_kills_change_nothing(tmp_path: Path) -> None:
     unbroken = tmp_path / "unbroken"
     unbroken.mkdir()
     report = _finish(unbroken)

@@ -61,7 +61,7 @@ def keep(context: Context, plans: Sequence[Plan]) -> list[Outcome]:
         outcomes.append(Outcome(key=planned.judgement.key, hit=False, summary=made[-1][0].summary))
     if hits:
         context.store.touch(hits)
-    context.store.put_many(items, replace=context.force)
+    stage.keep(context, items)
     return outcomes
 
 
