@@ -69,6 +69,8 @@ def _product_files() -> set[str]:
         for folder in ("cli", "pipelines", "cache")
         for path in (ROOT / folder).rglob("*")
         if path.suffix in kinds and "__pycache__" not in path.parts
+        # What trains the pocket models needs a checkout, and the paper's data.
+        if not path.is_relative_to(ROOT / "pipelines" / "pocket" / "training")
     }
     own = {f"sdc/{path.name}" for path in (ROOT / "src" / "sdc").iterdir() if path.is_file() and path.suffix in kinds}
     return found | own
