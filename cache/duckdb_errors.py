@@ -22,9 +22,3 @@ def is_locked(message: str) -> bool:
 def is_damaged(message: str) -> bool:
     """Returns whether an error of DuckDB says that a file is cut off or was written over."""
     return "Could not read enough bytes" in message or "Corrupt database" in message
-
-
-def first_line(error: object) -> str:
-    """Returns the first line of an error of DuckDB, which says all that a user needs."""
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__

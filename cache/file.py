@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from sdc.cache import engine, migrations
-from sdc.cache.duckdb_errors import first_line, is_damaged, is_locked, raise_if_stopped
+from sdc.cache.duckdb_errors import is_damaged, is_locked, raise_if_stopped
 from sdc.cache.migrations import KEYED_TABLES, MIGRATIONS
 from sdc.cache.place import Place
 from sdc.cache.turn import Turn, Waited
-from sdc.errors import StoreError, UsageError
+from sdc.errors import StoreError, UsageError, first_line
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -97,7 +97,9 @@ class StoreFile:
             if is_damaged(str(error)):
                 raise self.unopened(str(error)) from error
             raise StoreError(
-                f"the store failed ({first_line(error)})", str(self.path), "check disk space, then `sdc store verify`"
+                f"the store failed ({first_line(error, most=None)})",
+                str(self.path),
+                "check disk space, then `sdc store verify`",
             ) from error
 
     def _bring_up_to_date(self) -> None:
@@ -225,8 +227,10 @@ class StoreFile:
         if is_damaged(message):
             what = "was cut off" if self._is_cut_off() else "is damaged"
             fix = "put a copy back, or move it away and run the commands again: replies are kept beside it"
-            return StoreError(f"the file {what} ({first_line(message)})", where, fix)
-        return StoreError(f"cannot open the store ({first_line(message)})", where, "check the path and permissions")
+            return StoreError(f"the file {what} ({first_line(message, most=None)})", where, fix)
+        return StoreError(
+            f"cannot open the store ({first_line(message, most=None)})", where, "check the path and permissions"
+        )
 
     def applied(self, con: "DuckDBPyConnection") -> int:
         """Returns how many migrations the file has seen.

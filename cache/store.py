@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from sdc.cache import columns, content, freshness
 from sdc.cache.blobs import Blobs
-from sdc.cache.duckdb_errors import first_line
 from sdc.cache.file import StoreFile, now
 from sdc.cache.key import SHORT, check_prefix, recipe_key
 from sdc.cache.migrations import KEYED_TABLES, ROW_TABLES
 from sdc.cache.replies import Replies, replies
-from sdc.errors import StoreError, UsageError
+from sdc.errors import StoreError, UsageError, first_line
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -87,7 +86,9 @@ class Store(StoreFile):
                 cursor = con.execute(statements[0])
                 return [column[0] for column in cursor.description or []], cursor.fetchall()
             except duckdb.Error as error:
-                raise UsageError(first_line(error), "sdc store sql", "see docs/store.md for tables") from error
+                raise UsageError(
+                    first_line(error, most=None), "sdc store sql", "see docs/store.md for tables"
+                ) from error
 
     def get(self, key: str) -> Artifact | None:
         """Returns the artifact with this full key, or None."""

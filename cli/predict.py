@@ -13,7 +13,7 @@ import typer
 
 from sdc.cache.counted import counted
 from sdc.cli import options, render
-from sdc.errors import DataError, UsageError
+from sdc.errors import DataError, UsageError, system_reason
 from sdc.pipelines import files
 from sdc.pipelines import predict as stage
 from sdc.pipelines.predict import Prediction, exported, formats, input, predictors
@@ -117,8 +117,8 @@ def _opened(file: str | None) -> AbstractContextManager[BinaryIO]:
             raise DataError("this is a pipe with a name", file, "pipe it into this command instead")
         stream = path.open("rb")
     except (OSError, ValueError) as error:
-        what = (getattr(error, "strerror", None) or str(error)).lower()
-        raise DataError(f"cannot read the file ({what})", file[:200], "check the path and its permissions") from error
+        what = f"cannot read the file ({system_reason(error)})"
+        raise DataError(what, file[:200], "check the path and its permissions") from error
     return stream
 
 

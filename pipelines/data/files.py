@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sdc.cache.counted import counted
-from sdc.errors import DataError, UsageError
+from sdc.errors import DataError, UsageError, system_reason
 from sdc.pipelines.data import json_records, parquet, tables, text
 from sdc.pipelines.data.parquet import Wanted
 from sdc.pipelines.data.tables import Dialect
@@ -172,8 +172,7 @@ def check(path: Path, form: Format | None = None, *, max_bytes: int = MAX_BYTES)
 
 
 def _unreadable(path: Path, error: Exception) -> DataError:
-    what = (getattr(error, "strerror", None) or str(error)).lower()
-    return DataError(f"cannot read the file ({what})", str(path), "check the path and its permissions")
+    return DataError(f"cannot read the file ({system_reason(error)})", str(path), "check the path and its permissions")
 
 
 def _limited(records: Sequence[Record], path: Path, max_rows: int) -> None:

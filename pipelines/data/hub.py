@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdc.cache import scratch
-from sdc.errors import DataError
+from sdc.errors import DataError, first_line
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.data import clone, columns, parquet, select
 from sdc.pipelines.data.files import Frame, Record
@@ -124,8 +124,8 @@ def load(source: HubSource, split: str, *, lang: str, folder: Path | None = None
                 arguments["keep_default_na"] = False  # else a text such as "None" or "NA" is lost
             dataset = datasets.load_dataset(**arguments, split=source.splits[split])
         except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-            reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
-            raise DataError(f"cannot get the {split} split ({reason})", where, _OTHERWISE) from error
+            what = f"cannot get the {split} split ({first_line(error, most=200)})"
+            raise DataError(what, where, _OTHERWISE) from error
         return _frame(dataset, source, where=where)
 
 

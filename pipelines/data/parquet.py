@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdc.cache.counted import counted
-from sdc.errors import DataError
+from sdc.errors import DataError, first_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,8 +42,8 @@ def read(path: Path, *, max_rows: int, wanted: Wanted) -> tuple[tuple[str, ...],
             columns = {name: _values(file, name) for name in chosen}
             num_rows = file.metadata.num_rows
     except (pa.ArrowException, OSError, ValueError, OverflowError, KeyError) as error:  # a broken footer is an OSError
-        reason = next(iter(str(error).splitlines()), type(error).__name__)[:120]
-        raise DataError(f"not a readable Parquet file ({reason})", str(path), "write it again") from error
+        what = f"not a readable Parquet file ({first_line(error, most=120)})"
+        raise DataError(what, str(path), "write it again") from error
     labels = class_labels(_features(schema))
     for name, values in columns.items():
         columns[name] = [plain(value, labels.get(name)) for value in values]

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sdc.errors import EngineError
+from sdc.errors import EngineError, first_line
 from sdc.pipelines.engines import hub, networks
 from sdc.pipelines.engines.models import Model
 
@@ -38,7 +38,7 @@ def merged(model: Model, network: Any) -> Any:
         try:
             wrapped: Any = PeftModel.from_pretrained(network, str(model.adapter), is_trainable=False)
         except Exception as error:  # peft and the files raise what they like
-            raise _unusable(model, networks.reason(error)) from error
+            raise _unusable(model, first_line(error)) from error
         _check(model, wrapped, tensors)
         wrapped.eval()
         try:  # a setting of the adapter may be found wrong only when it is used
@@ -46,7 +46,7 @@ def merged(model: Model, network: Any) -> Any:
             _untie(wrapped)
             done = wrapped.merge_and_unload()
         except Exception as error:
-            raise _unusable(model, networks.reason(error)) from error
+            raise _unusable(model, first_line(error)) from error
     difference = _difference(before_BTV, _outputs(done))
     kind = "float32" if str(next(done.parameters()).dtype) == "torch.float32" else "half"
     if not difference <= _ROUNDING[kind]:
@@ -68,7 +68,7 @@ def read(model: Model) -> dict[str, Any]:
     try:
         tensors = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise _unusable(model, networks.reason(error)) from error
+        raise _unusable(model, first_line(error)) from error
     networks.check_finite(model.name, tensors)
     for half, other in (("lora_A", "lora_B"), ("lora_B", "lora_A")):
         alone = {name for name in tensors if half in name and name.replace(half, other) not in tensors}

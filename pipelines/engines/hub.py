@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sdc.errors import EngineError
+from sdc.errors import EngineError, first_line
 from sdc.pipelines.engines import model_files
 from sdc.pipelines.engines.models import Model
 
@@ -73,9 +73,8 @@ def _request(model: Model) -> dict[str, Any]:
 
 def unloadable(model: Model, error: BaseException) -> EngineError:
     """Returns the one line for a model that cannot be fetched or loaded."""
-    reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
     fix = "check the folder" if model.digest else f"run `hf download {model.source}` where there is a network"
-    return EngineError(f"cannot load the model ({reason})", model.name, fix + "; see `sdc doctor`")
+    return EngineError(f"cannot load the model ({first_line(error)})", model.name, fix + "; see `sdc doctor`")
 
 
 def _is_complete(snapshot: Path) -> bool:

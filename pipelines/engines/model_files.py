@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sdc.errors import EngineError, UsageError
+from sdc.errors import EngineError, UsageError, first_line
 
 #: All that is read of a folder: weights, settings, templates, vocabularies; never a pickle.
 PARTS = (
@@ -108,8 +108,7 @@ def _json(path: Path, name: str) -> dict[str, Any] | None:
     try:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0][:120]
-        raise _unloadable(name, f"{path.name}: {reason}") from error
+        raise _unloadable(name, f"{path.name}: {first_line(error, most=120)}") from error
     if not isinstance(found, dict):
         raise _unloadable(name, f"{path.name} holds no settings")
     return found

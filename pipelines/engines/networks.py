@@ -128,12 +128,6 @@ def faults(missing: Collection[str], unknown: Collection[str], shapes: Collectio
     return "; ".join(f"{what} {listed(names)}" for what, names in kinds if names)
 
 
-def reason(error: BaseException) -> str:
-    """Returns the first line of an error, cut, or its kind where it says nothing."""
-    text = str(error).strip()
-    return text.splitlines()[0][:160] if text else type(error).__name__
-
-
 def _check_kind(model: Model, folder: Path, kind: str) -> None:
     """Refuses as a language model what is none: it would be filled up, or read a text from both ends."""
     about = json.loads((folder / "config.json").read_text("utf-8")) if (folder / "config.json").is_file() else {}

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from sdc.errors import EngineError
+from sdc.errors import EngineError, first_line
 
 _COMMIT, _SHORT_COMMIT = re.compile(r"[0-9a-f]{40}"), re.compile(r"[0-9a-f]{7,39}")
 _MAIN = "main"
@@ -113,8 +113,7 @@ def _asked(hub_id: str, revision: str, ref: Path | None) -> str:
     try:
         found = huggingface_hub.HfApi().model_info(hub_id, revision=revision, timeout=_TIMEOUT_S).sha
     except Exception as error:  # the hub's and the network's errors have no common class
-        text = str(error).strip()
-        raise _unknown(hub_id, revision, text.splitlines()[0][:160] if text else type(error).__name__) from error
+        raise _unknown(hub_id, revision, first_line(error)) from error
     if not found or not is_commit(found):
         raise _unknown(hub_id, revision, "the hub names no commit")
     with suppress(OSError):  # a cache that is read-only: then the hub is asked by each command
@@ -136,8 +135,7 @@ def _fetch(hub_id: str, commit: str, files: tuple[str, ...]) -> None:
             hub_id, revision=commit, allow_patterns=list(files), cache_dir=str(cache_folder())
         )
     except Exception as error:  # the hub's and the network's errors have no common class
-        text = str(error).strip()
-        raise _missing(hub_id, commit, text.splitlines()[0][:160] if text else type(error).__name__) from error
+        raise _missing(hub_id, commit, first_line(error)) from error
 
 
 def _missing(hub_id: str, commit: str, reason: str) -> EngineError:

@@ -6,7 +6,7 @@ Here: tokenizers and the template. Not here: padding, sampling (each engine).
 import re
 from typing import Any
 
-from sdc.errors import EngineError
+from sdc.errors import EngineError, first_line
 from sdc.pipelines.engines import thinking, tokenizers, turns
 from sdc.pipelines.engines.models import Model
 
@@ -59,6 +59,5 @@ def _check_template(tokenizer: Any) -> None:
 
 
 def _broken(tokenizer: Any, error: Exception) -> EngineError:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
     fix = "correct chat_template, or remove it for plain prompts"
-    return EngineError(f"the chat template cannot be used ({reason})", tokenizer.name_or_path, fix)
+    return EngineError(f"the chat template cannot be used ({first_line(error)})", tokenizer.name_or_path, fix)

@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sdc.cache import scratch
-from sdc.errors import StoreError, UsageError
+from sdc.errors import StoreError, UsageError, system_reason
 
 #: Only a folder with this file may be replaced: `--force --out ~` must not empty a home.
 _MARK = "sdc.json"
@@ -77,5 +77,5 @@ def _replace(temporary: Path, place: Path) -> None:
 
 
 def _unwritable(out: Path, error: Exception) -> StoreError:
-    what = (getattr(error, "strerror", None) or str(error)).lower()
-    return StoreError(f"cannot write the folder ({what})", str(out)[:200], "check the path, permissions and free space")
+    what = f"cannot write the folder ({system_reason(error)})"
+    return StoreError(what, str(out)[:200], "check the path, permissions and free space")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sdc.cache.counted import counted
-from sdc.errors import DataError, EngineError, UsageError
+from sdc.errors import DataError, EngineError, UsageError, first_line
 from sdc.pipelines.predict import weights
 from sdc.pipelines.readers import scores as scores_reader
 from sdc.pipelines.records.examples import rows_by_hash
@@ -154,8 +154,7 @@ def _convert(folder: Path) -> None:
             )
             program.save(str(folder / form.FILES["fp32"]), external_data=num_bytes > _ONE_FILE_BYTES)
     except Exception as error:  # torch.export raises what it likes for a network that it cannot trace
-        reason = str(error).strip().splitlines()[0][:160] if str(error).strip() else type(error).__name__
-        what = f"torch cannot convert this network to ONNX ({reason})"
+        what = f"torch cannot convert this network to ONNX ({first_line(error)})"
         raise EngineError(what, str(network.config.model_type), "export it without --onnx") from error
 
 

@@ -8,7 +8,32 @@
     `-- DataError            5   a data file, or the rows in it
 
 Every error is one line on stderr: what is wrong, where, what to do next. Any other exception is a bug and exits with 1.
+
+Here too: what an error of a library or of the system says, in few words, to stand in ours.
 """
+
+
+def first_line(error: BaseException | str, *, most: int | None = 160) -> str:
+    """Returns the first line of what somebody else's error says, or its class where it says nothing.
+
+    >>> first_line(ValueError("\\n no such model\\nTraceback ...")), first_line(KeyError())
+    ('no such model', 'KeyError')
+
+    Args:
+        error: The error, or its text.
+        most: Characters, at least 1; None cuts nothing off.
+    """
+    text = str(error).strip()
+    return text.splitlines()[0][:most] if text else type(error).__name__
+
+
+def system_reason(error: Exception) -> str:
+    """Returns why the system refuses a file, as a part of a sentence: `permission denied`.
+
+    >>> system_reason(FileNotFoundError(2, "No such file or directory", "a.csv")), system_reason(ValueError("A NUL"))
+    ('no such file or directory', 'a nul')
+    """
+    return str(getattr(error, "strerror", None) or error).lower()
 
 
 class SdcError(Exception):

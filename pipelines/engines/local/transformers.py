@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from sdc.errors import EngineError
+from sdc.errors import EngineError, first_line
 from sdc.pipelines.engines import adapters, answers, networks, thinking
 from sdc.pipelines.engines.local import choice_tree
 from sdc.pipelines.engines.models import Model
@@ -100,7 +100,7 @@ class TransformersEngine:
             except _ODD as error:
                 if not self._is_plain:
                     raise
-                what = f"the model cannot compute this ({networks.reason(error)})"
+                what = f"the model cannot compute this ({first_line(error)})"
                 raise EngineError(what, self.label, "try --engine vllm, or another model") from error
             yield dict(zip(indices, replies, strict=True))
 

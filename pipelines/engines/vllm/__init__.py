@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sdc.errors import EngineError
+from sdc.errors import EngineError, first_line
 from sdc.pipelines.engines import answers, hub
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.options import EngineOptions
@@ -136,8 +136,8 @@ class VllmEngine:
             fix = "use a smaller --engine-arg gpu_memory or max_model_len"
             raise EngineError("the GPU ran out of memory", self.label, fix) from error
         except RuntimeError as error:  # a kernel, or a worker that died
-            reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-            raise EngineError(f"vllm stopped ({reason})", self.label, "VLLM_LOGGING_LEVEL=INFO says more") from error
+            what, fix = f"vllm stopped ({first_line(error)})", "VLLM_LOGGING_LEVEL=INFO says more"
+            raise EngineError(what, self.label, fix) from error
         finally:
             torch.set_num_threads(threads)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sdc.errors import EngineError
+from sdc.errors import EngineError, first_line
 from sdc.pipelines.engines import answers, thinking
 from sdc.pipelines.engines.prompt_tokens import prompt_ids
 from sdc.pipelines.engines.protocol import Call, Reply
@@ -192,8 +192,8 @@ def refusals() -> tuple[type[Exception], ...]:
 
 def refused(label: str, error: Exception) -> EngineError:
     """Returns the one line for a call that vLLM refuses."""
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-    return EngineError(f"vllm refuses the call ({reason})", label, "change the setting, or use another --engine")
+    what = f"vllm refuses the call ({first_line(error, most=200)})"
+    return EngineError(what, label, "change the setting, or use another --engine")
 
 
 def _following(choices: Sequence[Sequence[int]]) -> dict[tuple[int, ...], list[int]]:

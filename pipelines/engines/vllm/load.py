@@ -17,7 +17,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from sdc.errors import EngineError
+from sdc.errors import EngineError, first_line
 from sdc.pipelines.engines import adapters, hub, networks
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.options import EngineOptions
@@ -217,7 +217,5 @@ def _unloadable(model: Model, error: Exception, options: EngineOptions) -> Engin
 
 def _reason(error: BaseException) -> str:
     """Returns the first line of an error that says something; pydantic's begin with a count."""
-    text = str(error).strip()
-    found = re.search(r"(?:Value|Assertion) error, (.+?)(?: \[type=|$)", text, re.DOTALL)
-    lines = (found.group(1) if found else text).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__
+    found = re.search(r"(?:Value|Assertion) error, (.+?)(?: \[type=|$)", str(error).strip(), re.DOTALL)
+    return first_line(found.group(1) if found else error, most=200)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sdc.errors import DataError, UsageError
+from sdc.errors import DataError, UsageError, system_reason
 from sdc.pipelines.judge.review import FORMAT, MAX_NAME_CHARS, REASONS, VERSION
 
 #: 10,000 rows, each with a long comment and a long corrected text, stay far below.
@@ -165,8 +165,8 @@ def _load(path: Path) -> Mapping[str, Any]:
             raise DataError(f"the file is too large for a review ({size})", where, "check that it is the right one")
         value = json.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError as error:
-        what = (error.strerror or str(error)).lower()
-        raise DataError(f"cannot read the review ({what})", where, "check the path and its permissions") from error
+        what = f"cannot read the review ({system_reason(error)})"
+        raise DataError(what, where, "check the path and its permissions") from error
     except (ValueError, RecursionError) as error:  # not UTF-8, not JSON, cut off; a path with a NUL
         raise DataError(f"the review was cut off, or is no JSON ({str(error)[:80]})", where, _AGAIN) from error
     if not isinstance(value, dict):

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sdc.errors import DataError, UsageError
+from sdc.errors import DataError, UsageError, system_reason
 from sdc.pipelines.judge.review import FORMAT, MAX_NAME_CHARS, REASONS, VERSION
 from sdc.pipelines.judge.review.sheet import Sheet, SheetRow, text_digest
 
@@ -79,8 +79,8 @@ def write(path: Path, text: str, *, force: bool = False) -> None:
 
 
 def _unwritable(path: Path, error: Exception) -> DataError:
-    what = (getattr(error, "strerror", None) or str(error)).lower()
-    return DataError(f"cannot write the sheet ({what})", str(path), "check the path and its permissions")
+    what = f"cannot write the sheet ({system_reason(error)})"
+    return DataError(what, str(path), "check the path and its permissions")
 
 
 def _is_page(path: Path) -> bool:

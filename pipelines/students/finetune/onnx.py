@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from sdc.errors import EngineError, UsageError
+from sdc.errors import EngineError, UsageError, first_line
 from sdc.pipelines.engines import tokenizers
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.students.protocol import Answers
@@ -59,8 +59,8 @@ def answers(folder: Path, *, precision: str, max_length: int) -> Answers:
     try:
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's errors have no common class
-        reason = str(error).splitlines()[0][:160]
-        raise EngineError(f"onnxruntime cannot load the model ({reason})", str(path), "export it again") from error
+        what = f"onnxruntime cannot load the model ({first_line(error)})"
+        raise EngineError(what, str(path), "export it again") from error
     model = Model(name=folder.name, source=str(folder), digest="-")
     tokenizer = tokenizers.load(model)
     limit = tokenizers.length_limit(model, tokenizer, max_length)

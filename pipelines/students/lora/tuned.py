@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from sdc.errors import EngineError
+from sdc.errors import EngineError, first_line
 from sdc.pipelines.engines import adapters as adapters_of
 from sdc.pipelines.engines import networks
 from sdc.pipelines.engines.local.transformers import TransformersEngine
@@ -195,10 +195,8 @@ def read_adapter(folder: Path, engine: TunedEngine) -> torch.Tensor:
                     raise ValueError(f"{name} is of another shape")
                 part.copy_(found)
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0][:160]
-        raise EngineError(
-            f"cannot read the adapter ({reason})", engine.label, "check its folder, and --base"
-        ) from error
+        what = f"cannot read the adapter ({first_line(error)})"
+        raise EngineError(what, engine.label, "check its folder, and --base") from error
     if tensors:
         raise EngineError(
             f"the adapter has other layers than {engine.label}", str(folder), "name its model with --base"
