@@ -9,6 +9,7 @@ from sdc.pipelines import cells
 from sdc.pipelines.data import profile as data_profile
 from sdc.pipelines.data.profile import Profile
 from sdc.pipelines.tasks import languages
+from sdc.pipelines.text import commas
 from sdc.pipelines.text.visible import as_json as json_text
 
 
@@ -57,7 +58,7 @@ def _ls_row(artifact: Artifact) -> dict[str, Any]:
 
 
 def _split(values: list[str] | None) -> list[str]:
-    parts = [part.strip() for value in values or [] for part in value.split(",") if part.strip()]
+    parts = commas.parts(values)
     return [] if "all" in parts else parts
 
 

@@ -12,6 +12,7 @@ from sdc.pipelines import presets
 from sdc.pipelines.icl import room
 from sdc.pipelines.records import lineage
 from sdc.pipelines.records.draws import Draw, check_source, draws_of
+from sdc.pipelines.text import commas
 
 
 def icl(
@@ -73,7 +74,7 @@ def icl(
         "exact_dev_rows": dev_rows is not None,
     }  # fmt: skip
     config = stage.configured(context.store, preset, no_think=no_think, **flags)
-    wanted = [part.strip() for part in (sizes or "").split(",") if part.strip()]
+    wanted = commas.parts(sizes)
     pairs = options.inputs(context, keys, lang, task, stages=("sample",))
     with incomplete.Cells("icl", total=len(pairs), as_json=as_json) as doing:
         for cell, artifact in pairs:
@@ -101,7 +102,7 @@ def icl(
 
 
 def _numbers(text: str) -> tuple[int, ...]:
-    parts = [part.strip() for part in text.split(",") if part.strip()]
+    parts = commas.parts(text)
     if not parts or not all(part.isascii() and part.isdecimal() and len(part) <= 3 for part in parts):
         raise UsageError(f"{text[:80]!r} are no numbers of shots", "--select", "give them as 0,2,5,10")
     return tuple(map(int, parts))

@@ -15,6 +15,7 @@ from sdc.pipelines.records import lineage
 from sdc.pipelines.report import audit as report_audit
 from sdc.pipelines.report import formats
 from sdc.pipelines.stage import Context
+from sdc.pipelines.text import commas
 
 
 class _KeysOrCommand(TyperGroup):
@@ -74,7 +75,7 @@ def report(
     if output not in stage.FORMATS:
         raise UsageError(f"unknown format {output!r}", "--format", f"use one of {', '.join(stage.FORMATS)}")
     context = options.context(store)
-    parts = tuple(part.strip() for part in (by or "").split(",") if part.strip())
+    parts = tuple(commas.parts(by))
     config = stage.ReportConfig(by=parts, metric=metric, generator=generator, reader=reader, everything=everything)
     evals = context.store.resolve_many(options.keys(keys), stages=("eval",)) if keys else []
     lineage.refuse_stale(context, evals)

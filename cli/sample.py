@@ -13,6 +13,7 @@ from sdc.pipelines.cells import Cell
 from sdc.pipelines.records import lineage
 from sdc.pipelines.sample.config import SampleConfig
 from sdc.pipelines.stage import Context, are_there
+from sdc.pipelines.text import commas
 
 
 def sample(
@@ -48,11 +49,11 @@ def sample(
     KEYs are judgements, generations or human train data. Without keys: the newest of --lang and --task.
     """
     context = options.context(store, force=force)
-    wanted = [part.strip() for item in source or [] for part in item.split(",") if part.strip()]
+    wanted = commas.parts(source)
     if per_label is not None and seeds_from != "human":
         raise UsageError("it says how many seeds are taken from human data", "--per-label", "add --seeds-from human")
     flags = {
-        "sizes": [part.strip() for part in sizes.split(",") if part.strip()] if sizes is not None else None,
+        "sizes": commas.parts(sizes) if sizes is not None else None,
         "exact": True if sizes is not None else None, "repeats": repeats, "strategy": strategy, "seed": seed,
         "seeds_from": seeds_from, "per_label": per_label,
     }  # fmt: skip

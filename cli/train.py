@@ -17,6 +17,7 @@ from sdc.pipelines.records import lineage
 from sdc.pipelines.records.draws import Draw, check_source, draws_of
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import FinetuneConfig
+from sdc.pipelines.text import commas
 from sdc.pipelines.train import TrainConfig, space, tune
 from sdc.pipelines.train.tune import Group, TuneConfig
 
@@ -123,7 +124,7 @@ def train(
     KEYs are samples; one run per draw. Without keys: the newest sample of each source for --lang and --task.
     """
     context = options.context(store, force=force)
-    sources = _split(source)
+    sources = commas.parts(source)
     for name in sources:
         check_source(name)
     flags = {"model": model, "epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size,
@@ -146,7 +147,7 @@ def train(
         for cell, samples in found:
             with doing.one(cell):
                 wanted.append(
-                    (cell, _draws(context, cell, samples, sources, sizes=_split([sizes or ""]), repeats=repeats))
+                    (cell, _draws(context, cell, samples, sources, sizes=commas.parts(sizes), repeats=repeats))
                 )
         parts = [(config, cell, draws) for cell, draws in wanted]
         if hpo is not None:
@@ -167,10 +168,6 @@ def train(
                 lost = f", {failed} failed" if failed else ""
                 render.note(f"train {cell}: {counted(len(made), 'run')} of {method}, {hits} already there{lost}")
                 doing.done(made)
-
-
-def _split(values: Sequence[str] | None) -> list[str]:
-    return [part.strip() for value in values or [] for part in value.split(",") if part.strip()]
 
 
 def _tuning(config: TrainConfig, method: str, trials: int, scope: str, flags: Mapping[str, Any]) -> TuneConfig:

@@ -12,6 +12,7 @@ from sdc.errors import UsageError
 from sdc.pipelines import tasks
 from sdc.pipelines.tasks import Task, languages
 from sdc.pipelines.tasks.languages import Language
+from sdc.pipelines.text import commas
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,8 +50,8 @@ def expand(store: Store, langs: Sequence[str], task_names: Sequence[str]) -> lis
     Raises:
         UsageError: Nothing given, or an unknown language or task.
     """
-    tags = [tag for item in _split(langs) for tag in (languages.paper_tags() if item == "all" else [item])]
-    names = [name for item in _split(task_names) for name in (tasks.builtin_names() if item == "all" else [item])]
+    tags = [tag for item in commas.parts(langs) for tag in (languages.paper_tags() if item == "all" else [item])]
+    names = [name for item in commas.parts(task_names) for name in (tasks.builtin_names() if item == "all" else [item])]
     if not tags or not names:
         raise UsageError(
             "say what to work on", fix="give --lang and --task, or artifact keys (`-` reads them from stdin)"
@@ -59,7 +60,7 @@ def expand(store: Store, langs: Sequence[str], task_names: Sequence[str]) -> lis
     loaded_tasks = {task.name: task for task in (load_task(store, name) for name in names)}
     cells = [Cell(language=lang, task=task) for task in loaded_tasks.values() for lang in loaded_languages.values()]
     # `all` must not ask for what cannot exist; who names a language may have data of their own.
-    asked = {language.tag for language in map(languages.load, (item for item in _split(langs) if item != "all"))}
+    asked = {language.tag for language in map(languages.load, (item for item in commas.parts(langs) if item != "all"))}
     return [cell for cell in cells if not cell.task.langs or cell.lang in {*cell.task.langs, *asked}]
 
 
@@ -68,7 +69,3 @@ def of_artifact(store: Store, artifact: Artifact) -> Cell:
     if artifact.lang is None or artifact.task is None:
         raise UsageError(f"artifact {artifact.short} belongs to no language and task", fix="see `sdc store show`")
     return Cell(language=languages.load(artifact.lang), task=load_task(store, artifact.task))
-
-
-def _split(values: Sequence[str]) -> list[str]:
-    return [part.strip() for value in values for part in value.split(",") if part.strip()]

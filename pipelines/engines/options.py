@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from sdc.errors import UsageError
+from sdc.pipelines.text import commas
 
 #: What `--engine` takes.
 NAMES = ("auto", "transformers", "vllm", "openai")
@@ -65,7 +66,7 @@ class EngineOptions:
     @property
     def served_names(self) -> tuple[str, ...]:
         """Names that a server may give the model beside its own."""
-        return tuple(name for name in map(str.strip, self.served_as.split(",")) if name)
+        return tuple(commas.parts(self.served_as))
 
     @classmethod
     def parse(

@@ -44,6 +44,7 @@ def parse(texts: Sequence[str]) -> tuple[Condition, ...]:
     Raises:
         UsageError: One cannot be read, or names no figure of the card.
     """
+    # Unlike `text.commas`: nothing between two commas is a condition that was forgotten.
     return tuple(_parse(part) for text in texts for part in text.split(","))
 
 
