@@ -136,6 +136,7 @@ def _estimates(
 ) -> tuple[Estimate, Estimate]:
     """Returns the AUC with its bootstrap interval, and what chance gives with its middle 95 %."""
     import numpy as np
+    from scipy.stats import rankdata
 
     draw = np.random.default_rng(seed)
     values, boots_B, chance_B = [], np.zeros(NUM_BOOTSTRAP), np.zeros(NUM_BOOTSTRAP)
@@ -149,7 +150,7 @@ def _estimates(
             for n in (len(ours_S), len(theirs_H))
         )
         boots_B += ((times_BS @ wins_SH) * times_BH).sum(axis=1) / wins_SH.size
-        ranks_N = _ranks(np.concatenate([ours_S, theirs_H]))
+        ranks_N = rankdata(np.concatenate([ours_S, theirs_H]))  # equal scores have the mean of their ranks
         taken_BS = draw.permuted(np.tile(ranks_N, (NUM_BOOTSTRAP, 1)), axis=1)[:, : len(ours_S)]
         chance_B += (taken_BS.sum(axis=1) - len(ours_S) * (len(ours_S) + 1) / 2) / wins_SH.size
     low, high = np.percentile(boots_B / _FOLDS, [2.5, 97.5])
@@ -165,12 +166,3 @@ def _wins(ours_S: Any, theirs_H: Any) -> "NDArray[Any]":
 
     difference_SH = np.asarray(ours_S)[:, None] - np.asarray(theirs_H)[None, :]
     return np.asarray((np.sign(difference_SH) + 1) / 2, dtype=np.float32)
-
-
-def _ranks(scores_N: "NDArray[Any]") -> "NDArray[Any]":
-    """Returns ranks from 1, equal scores with the mean of theirs."""
-    import numpy as np
-
-    _, place_N, times = np.unique(scores_N, return_inverse=True, return_counts=True)
-    last = np.cumsum(times)
-    return np.asarray((last - (times - 1) / 2)[place_N])
