@@ -15,6 +15,7 @@ from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines.ask import Asker
 from sdc.pipelines.engines.protocol import Call, Progress, Reply
 from sdc.pipelines.readers import strict, yes_no
+from sdc.pipelines.readers.softmax import softmax
 from sdc.pipelines.tasks import Task
 
 ANSWERS = ("yes", "no")
@@ -191,7 +192,7 @@ def _probabilities(
 ) -> list[float] | None:
     """Returns the probability of each choice: from scores where the engine gives some, else from the words."""
     if reply.scores:
-        shares = _softmax(reply.scores)
+        shares = softmax(reply.scores)
         if shares is None:
             return None
         together = [0.0] * num_choices
@@ -200,15 +201,6 @@ def _probabilities(
         return together
     choice = read(reply.text)
     return None if choice is None else [float(i == choice) for i in range(num_choices)]
-
-
-def _softmax(scores: Sequence[float]) -> list[float] | None:
-    """Returns the probabilities of choices among each other from their log-likelihoods; None if none is possible."""
-    top = max(scores)
-    if any(map(math.isnan, scores)) or not math.isfinite(top):
-        return None
-    weights = [math.exp(score - top) for score in scores]
-    return [weight / sum(weights) for weight in weights]
 
 
 def _shown(text: str) -> str:

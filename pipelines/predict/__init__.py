@@ -4,8 +4,7 @@ Here: batches, labels, probabilities, reasons. Not here: where texts come from (
 (`predictors.py`), how predictions are written (`formats.py`).
 """
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from sdc.pipelines import readers
 from sdc.pipelines.predict.input import Row
 from sdc.pipelines.predict.predictors import Predictor
+from sdc.pipelines.readers.softmax import softmax
 from sdc.pipelines.tasks import Task
 
 #: Rows that are read, classified and written together.
@@ -76,16 +76,3 @@ def _read(text: str, answer: dict[str, Any], task: Task) -> Prediction:
             reason = "a score is not finite" if whole else f"{len(scores)} scores for {len(task.labels)} labels"
         return Prediction(text=text, label=None, reply=reply, reason=reason)
     return Prediction(text=text, label=label, reply=reply, probabilities=softmax(scores) if scores else None)
-
-
-def softmax(scores: Sequence[float]) -> tuple[float, ...]:
-    """Returns probabilities that sum to 1; of log-probabilities these are the probabilities themselves.
-
-    A score that is not finite has probability 0.
-
-    >>> softmax([0.0, 0.0]), softmax([1000.0, float("-inf")])
-    ((0.5, 0.5), (1.0, 0.0))
-    """
-    most = max(score for score in scores if math.isfinite(score))
-    powers = [math.exp(score - most) if math.isfinite(score) else 0.0 for score in scores]
-    return tuple(power / sum(powers) for power in powers)

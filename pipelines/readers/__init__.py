@@ -1,6 +1,6 @@
 """Readers turn what a student said into a label id: one file each, chosen by name.
 
-Here: the registry and which reader a run gets. Not here: the readers themselves, metrics.
+Here: the registry and which reader a run gets. Not here: the readers themselves, probabilities (`softmax.py`), metrics.
 """
 
 from collections.abc import Callable, Mapping, Sequence

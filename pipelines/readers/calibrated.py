@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 from sdc.pipelines.readers import scores
+from sdc.pipelines.readers.softmax import softmax
 from sdc.pipelines.tasks import Task
 
 
@@ -29,7 +30,7 @@ def read(rows: Sequence[Sequence[float] | None], task: Task) -> list[int | None]
     >>> read([[-1.0, -3.0], [-1.0, -2.0]], load("sentiment"))  # the prompt prefers label 0, the second text less so
     [0, 1]
     """
-    shares = [_shares(row) if _is_whole(row, task) else None for row in rows]
+    shares = [softmax(row) if row is not None and _is_whole(row, task) else None for row in rows]
     known = [row for row in shares if row is not None]
     if not known:
         return [None if row is None else scores.read(row, task) for row in rows]
@@ -47,12 +48,5 @@ def read(rows: Sequence[Sequence[float] | None], task: Task) -> list[int | None]
     return found
 
 
-def _is_whole(row: Sequence[float] | None, task: Task) -> bool:
-    return row is not None and len(row) == len(task.labels) and all(v is not None and math.isfinite(v) for v in row)
-
-
-def _shares(row: Sequence[float] | None) -> list[float]:
-    assert row is not None
-    top = max(row)
-    parts = [math.exp(value - top) for value in row]
-    return [part / math.fsum(parts) for part in parts]
+def _is_whole(row: Sequence[float], task: Task) -> bool:
+    return len(row) == len(task.labels) and all(v is not None and math.isfinite(v) for v in row)

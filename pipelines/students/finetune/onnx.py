@@ -81,12 +81,11 @@ def answers(folder: Path, *, precision: str, max_length: int) -> Answers:
 def _scores(session: Any, rows: Sequence[Sequence[int]], pad_id: int) -> list[list[float]]:
     """Returns log-probabilities of a batch, padded on the right."""
     import numpy as np
+    from scipy.special import log_softmax
 
     longest = max(map(len, rows))
     ids_BT = np.array([[*row, *[pad_id] * (longest - len(row))] for row in rows], dtype=np.int64)
     mask_BT = np.array([[1] * len(row) + [0] * (longest - len(row)) for row in rows], dtype=np.int64)
     (logits_BL,) = session.run(None, {"input_ids": ids_BT, "attention_mask": mask_BT})
-    shifted_BL = logits_BL.astype(np.float64) - logits_BL.max(1, keepdims=True)
-    logp_BL = shifted_BL - np.log(np.exp(shifted_BL).sum(1, keepdims=True))
-    scores: list[list[float]] = logp_BL.tolist()
+    scores: list[list[float]] = log_softmax(logits_BL.astype(np.float64), axis=1).tolist()
     return scores

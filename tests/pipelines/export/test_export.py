@@ -25,7 +25,8 @@ from sdc.pipelines import export, tasks
 from sdc.pipelines.engines import models
 from sdc.pipelines.export import ExportConfig, card
 from sdc.pipelines.export import onnx as onnx_forms
-from sdc.pipelines.predict import exported, predictors, softmax
+from sdc.pipelines.predict import exported, predictors
+from sdc.pipelines.readers.softmax import softmax
 from sdc.pipelines.students import FinetuneConfig, LinearConfig, LoraConfig
 from sdc.pipelines.students.finetune import onnx as form
 
@@ -85,6 +86,7 @@ def _check_pipeline(run: Trained, out: Path, **options: Any) -> None:
     found = classify([text for text, _, _ in stored], truncation=True, **options)
     for (_, scores, _), row in zip(stored, found, strict=True):
         expected = softmax(scores)
+        assert expected is not None
         assert row[0]["label"] == names[scores.index(max(scores))]
         assert {item["label"]: item["score"] for item in row} == pytest.approx(
             dict(zip(names, expected, strict=True)), abs=1e-4
