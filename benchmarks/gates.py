@@ -39,6 +39,7 @@ from sdc.pipelines import gates, tasks
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.gates.reference import Reference
 from sdc.pipelines.tasks import languages
+from sdc.pipelines.text.folding import fold
 
 KINDS = {"synthetic": "train_full", "human": "train_human_parsed", "test": "test"}
 LEAST_BROKEN, MOST_HUMAN = 0.95, 0.01
@@ -167,11 +168,6 @@ def share(flag: Alone, texts: Sequence[str]) -> float:
     """Returns the share of texts that any gate flags."""
     flag.read_ahead(texts)
     return sum(bool(flag(text)) for text in texts) / len(texts)
-
-
-def fold(text: str) -> str:
-    """Returns `text` case-folded with white space folded: word for word the same."""
-    return " ".join(text.casefold().split())
 
 
 def measure(

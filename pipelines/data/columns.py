@@ -12,6 +12,7 @@ from sdc.pipelines.data import json_records
 from sdc.pipelines.data.files import Frame, Record
 from sdc.pipelines.data.labels import Labels, is_missing
 from sdc.pipelines.tasks import is_number, normalise
+from sdc.pipelines.text.folding import fold_name
 
 #: Tried in this order, without regard to case.
 TEXT_NAMES = (
@@ -180,7 +181,7 @@ def named(frame: Frame, name: str, flag: str) -> str:
         UsageError: There is none, or two.
     """
     found = [c for c in dict.fromkeys(frame.columns) if c == name] or [
-        c for c in dict.fromkeys(frame.columns) if c.strip().casefold() == name.strip().casefold()
+        c for c in dict.fromkeys(frame.columns) if fold_name(c) == fold_name(name)
     ]
     if not found:
         raise UsageError(f"no column {name!r} among {_list(frame)}", frame.where, f"correct {flag}")
@@ -208,8 +209,8 @@ def _by_name(frame: Frame, labels: Labels) -> str:
 
 def _like(columns: Sequence[str], names: Sequence[str]) -> list[str]:
     """Returns the columns that have one of the names, in the order of the names."""
-    wanted = [name.strip().casefold() for name in names]
-    return [c for name in wanted for c in dict.fromkeys(columns) if c.strip().casefold() == name]
+    wanted = list(map(fold_name, names))
+    return [c for name in wanted for c in dict.fromkeys(columns) if fold_name(c) == name]
 
 
 def _once(frame: Frame, name: str, flag: str) -> str:

@@ -18,6 +18,7 @@ from sdc.pipelines.data.columns import Columns
 from sdc.pipelines.data.config import DataConfig
 from sdc.pipelines.data.files import Frame
 from sdc.pipelines.data.labels import Labels
+from sdc.pipelines.text.folding import fold_name
 
 _LINES_SHOWN = 5
 
@@ -34,8 +35,8 @@ def read_file(path: Path, config: DataConfig) -> Frame:
     """Returns the frame of a file; of a file that can be read in part, the columns that may be needed."""
 
     def wanted(names: Sequence[str]) -> Sequence[str]:
-        asked = {name.casefold() for name in config.conditions}
-        others = [c for c in names if c.strip().casefold() in asked | set(select.LANGUAGE_NAMES)]
+        asked = {fold_name(name) for name in config.conditions}
+        others = [c for c in names if fold_name(c) in asked | set(select.LANGUAGE_NAMES)]
         return [*data_columns.candidates(names, text=config.text_column, label=config.label_column), *others]
 
     return files.read(path, config.form, wanted=wanted)

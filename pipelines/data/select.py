@@ -13,6 +13,7 @@ from sdc.pipelines.data.columns import Columns, named
 from sdc.pipelines.data.files import Frame, Record
 from sdc.pipelines.data.labels import Labels, is_missing
 from sdc.pipelines.tasks import languages
+from sdc.pipelines.text.folding import fold_name
 
 #: Columns that may say in which language a row is.
 LANGUAGE_NAMES = ("lang", "language", "locale", "lang_code", "language_code", "iso639")
@@ -69,7 +70,7 @@ def of_task(frame: Frame, columns: Columns, labels: Labels) -> tuple[Frame, int]
 
 def languages_of(frame: Frame) -> tuple[str, Counter[str]] | None:
     """Returns the column that says in which language each row is, and its values; None if there is none."""
-    for name in (c for c in dict.fromkeys(frame.columns) if c.strip().casefold() in LANGUAGE_NAMES):
+    for name in (c for c in dict.fromkeys(frame.columns) if fold_name(c) in LANGUAGE_NAMES):
         found = Counter(
             _text(value)
             for record in frame.records

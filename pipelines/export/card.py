@@ -18,6 +18,7 @@ from sdc.pipelines.metrics.interval import Estimate
 from sdc.pipelines.report.formats import escape_markdown as md
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import StudentConfig
+from sdc.pipelines.text.folding import one_line
 
 UNKNOWN = "unknown"
 #: Form of the hub's licence names; any other text is licence `other` with this name.
@@ -195,6 +196,6 @@ def _code(text: object) -> str:
     >>> _code("a b"), _code("`")
     ('`a b`', '`` ` ``')
     """
-    line = " ".join(str(text).split())
+    line = one_line(str(text))
     longest = max((len(run) for run in re.findall("`+", line)), default=0)
     return f"`{line}`" if longest == 0 else f"{'`' * (longest + 1)} {line} {'`' * (longest + 1)}"

@@ -4,12 +4,12 @@ Here: py3langid with what its scores need to be useful on short texts. Not here:
 what people's own rows are like (`usual.py`).
 """
 
-import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from sdc.pipelines.tasks.languages import paper_tags
+from sdc.pipelines.text.folding import unpointed
 
 #: So much more evidence is needed for a language that is none of the paper's: of 140, some fit any text by chance; ...
 _OTHERS = 2.0
@@ -25,10 +25,6 @@ _ALIASES = {"nb": "no", "fil": "tl"}
 _SAME = {"he": ("hbo",), "el": ("grc",), "no": ("nn",), "nn": ("no",), "uz": ("uzs",), "zh": ("wuu", "yue")}
 #: It stands for "no linguistic content".
 _NO_LANGUAGE = "zxx"
-#: Vowel points, which are optional in these scripts: Hebrew and Arabic. The identifier learned from texts without.
-_POINTS = dict.fromkeys(
-    (*range(0x591, 0x5BE), 0x5BF, 0x5C1, 0x5C2, 0x5C4, 0x5C5, 0x5C7, 0x640, *range(0x64B, 0x653), 0x670)
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +67,7 @@ class Identifier:
 
     def guess(self, text: str) -> Guess:
         """Returns the best other language for the letters of a text; one without evidence for a short text."""
-        text = plain(text)
+        text = unpointed(text)
         letters = [c for c in text if c.isalpha()]
         if len(letters) < LEAST_LETTERS:
             return Guess(tag=self.tag, evidence=0.0)
@@ -92,15 +88,6 @@ class Identifier:
         evidence, tag = max(((score - own) / num_bytes**0.5 / factor, tag) for factor, (score, tag) in best.items())
         margin = max(score for score, _ in best.values()) - own
         return Guess(tag=tag, evidence=evidence, margin=margin / num_bytes, num_bytes=num_bytes)
-
-
-def plain(text: str) -> str:
-    """Returns `text` in NFC and without optional vowel points.
-
-    >>> plain("שָׁלוֹם"), plain("سَلامٌ"), plain("Ko\\u0308ln")
-    ('שלום', 'سلام', 'Köln')
-    """
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).translate(_POINTS))
 
 
 def known(tag: str) -> str | None:

@@ -5,11 +5,11 @@ Here: the surprise of a text under it. Not here: how much surprise is too much (
 Shape letters: T texts, C letters of all texts with spaces, G different n-grams of one length, B their starts.
 """
 
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from sdc.pipelines.text.folding import fold_letters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,7 +65,7 @@ class Letters:
     def __init__(self, texts: Sequence[str]) -> None:
         import numpy as np
 
-        folded = list(map(fold, texts))
+        folded = list(map(fold_letters, texts))
         self._alphabet = np.unique(np.append(_codes("".join(folded)), _NONE))
         self._grams: list[_Grams] = []
         _, depth_C = _places(folded)
@@ -80,7 +80,7 @@ class Letters:
         """Returns the mean negative log-probability of a letter of each text, in nats, and the number of letters."""
         import numpy as np
 
-        read = self._read(list(map(fold, texts)))
+        read = self._read(list(map(fold_letters, texts)))
         return self._surprises(read, self._counts, np.ones(len(read.text_C), dtype=bool), num_texts=len(texts))
 
     def held_out(self, *, folds: int) -> list[tuple[float, int]]:
@@ -184,28 +184,3 @@ def _codes(text: str) -> "NDArray[Any]":
     import numpy as np
 
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.int64)
-
-
-def fold(text: str) -> str:
-    """Returns the words of `text` in small letters, each between spaces, Latin ones without accents: people drop them.
-
-    >>> fold("Trezește-mă la 7!"), fold("రేపు")
-    (' trezeste ma la ', ' రేపు ')
-    """
-    bare = "".join(_bare(c) for c in unicodedata.normalize("NFC", text).casefold())
-    return f" {' '.join(_words().findall(bare))} "
-
-
-@cache
-def _bare(character: str) -> str:
-    if character.isascii():
-        return character
-    first = unicodedata.normalize("NFD", character)[0]
-    return first if first.isascii() else character
-
-
-@cache
-def _words() -> Any:
-    import regex
-
-    return regex.compile(r"[\p{L}\p{M}]+")

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sdc.pipelines.gates.identifier import LEAST_LETTERS, Guess
-from sdc.pipelines.gates.letters import Letters, fold
+from sdc.pipelines.gates.letters import Letters
+from sdc.pipelines.text.folding import fold_letters
 
 #: From so many rows on there is something to say; ...
 _LEAST_ROWS = 15
@@ -128,7 +129,7 @@ def _different(texts: Sequence[str]) -> list[int]:
     found: list[int] = []
     kept: list[set[str]] = []
     for place, text in enumerate(texts):
-        folded = fold(text)
+        folded = fold_letters(text)
         grams = {folded[i : i + 4] for i in range(max(1, len(folded) - 3))}
         if all(_shared(grams, other) < _SAME for other in kept):
             found.append(place)

@@ -15,6 +15,7 @@ from sdc.pipelines.engines.ask import Asker
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.gen.split import unquoted
 from sdc.pipelines.tasks import Label, normalise
+from sdc.pipelines.text.folding import one_line
 
 _TRIES = 3
 _MAX_TOKENS = 60
@@ -100,7 +101,7 @@ def _phrase(answer: str) -> str:
     >>> _phrase('"Trips,\\n and hotels."'), _phrase('"Travel" and "hotels"'), _phrase("news of the U.S.")
     ('Trips, and hotels', '"Travel" and "hotels"', 'news of the U.S.')
     """
-    text = " ".join(answer.split())
+    text = one_line(answer)
     for _ in range(2):  # the stop may stand before or behind the quote
         *_, last = ["", *text.split()]
         text = unquoted(text.removesuffix(".") if last.count(".") == 1 else text)

@@ -14,7 +14,7 @@ from sdc.errors import DataError
 from sdc.pipelines import prompts
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.records.examples import Row
-from sdc.pipelines.text.similarity import normalise
+from sdc.pipelines.text.folding import fold
 
 STRATEGIES = ("balanced", "random", "nearest")
 OPTION_ORDERS = ("task", "shuffled")
@@ -119,7 +119,7 @@ def nearest_of(rows: Sequence[Row], *, num: int) -> Callable[[str], list[Row]]:
     """
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 5), sublinear_tf=True, preprocessor=normalise)
+    vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 5), sublinear_tf=True, preprocessor=fold)
     features_NF = vectorizer.fit_transform([text for _, text, _ in rows])
 
     def nearest(text: str) -> list[Row]:

@@ -17,6 +17,7 @@ from sdc.pipelines.engines.protocol import Call, Progress, Reply
 from sdc.pipelines.readers import strict, yes_no
 from sdc.pipelines.readers.softmax import softmax
 from sdc.pipelines.tasks import Task
+from sdc.pipelines.text.folding import one_line
 
 ANSWERS = ("yes", "no")
 #: How models write them. An answer's probability is that of all its spellings: one alone may be one in a thousand.
@@ -204,5 +205,5 @@ def _probabilities(
 
 
 def _shown(text: str) -> str:
-    line = " ".join(text.split())
+    line = one_line(text)
     return repr(line if len(line) <= _SHOWN_CHARS else line[:_SHOWN_CHARS] + "…")

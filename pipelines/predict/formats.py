@@ -9,6 +9,7 @@ from sdc.errors import UsageError
 from sdc.pipelines.predict import Prediction
 from sdc.pipelines.tasks import Task
 from sdc.pipelines.text import visible
+from sdc.pipelines.text.folding import one_line
 
 FORMATS = ("jsonl", "csv", "lines")
 _DIGITS = 6
@@ -34,7 +35,7 @@ def write(batches: Iterable[Sequence[Prediction]], task: Task, name: str, *, csv
     start = 0
     for batch in batches:
         if name == "lines":
-            yield "".join(" ".join((_label(row, task) or "").split()) + "\n" for row in batch)
+            yield "".join(one_line(_label(row, task) or "") + "\n" for row in batch)
         elif name == "csv":
             yield visible.as_csv([_cells(start + i, row, task) for i, row in enumerate(batch)], safe=csv_safe)
         else:

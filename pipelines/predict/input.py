@@ -16,6 +16,7 @@ from sdc.errors import DataError, UsageError
 from sdc.pipelines.data import tables
 from sdc.pipelines.data.columns import TEXT_NAMES
 from sdc.pipelines.data.rows import printable
+from sdc.pipelines.text.folding import fold_name
 
 #: A longer line is a row without a label; nothing of it is kept, so that memory stays bounded.
 MAX_LINE_BYTES = 2**24
@@ -187,7 +188,7 @@ def _column(names: Sequence[str], wanted: str | None, where: str) -> str:
     """Returns the column of the text: the one named, else the first that has one of the usual names."""
     shown = "the columns " + ", ".join(f"'{printable(name[:40])[0]}'" for name in names[:12])
     for name in [wanted] if wanted is not None else TEXT_NAMES:
-        found = [c for c in names if c == name] or [c for c in names if c.strip().casefold() == name.strip().casefold()]
+        found = [c for c in names if c == name] or [c for c in names if fold_name(c) == fold_name(name)]
         if len(found) > 1:
             raise UsageError(f"two columns are called {name!r}", where, "rename one")
         if found:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sdc.pipelines.tasks import Label, Task
 from sdc.pipelines.tasks.languages import Language
+from sdc.pipelines.text.folding import one_line
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -47,7 +48,7 @@ def gen(
         language=language.name,
         separator=SEPARATOR,
         label=named[label_style],
-        examples=[_one_line(text) for text in seed_texts],
+        examples=[one_line(text) for text in seed_texts],
         taboo=list(taboo),
     )
 
@@ -58,14 +59,14 @@ def explain(task: Task, language: Language, label: Label, *, seed_texts: Sequenc
         text_type=task.text_type,
         language=language.name,
         label=label.name,
-        examples=[_one_line(text) for text in seed_texts],
+        examples=[one_line(text) for text in seed_texts],
     )
 
 
 def judge(task: Task, language: Language, label: Label, *, text: str) -> str:
     """Returns the prompt that asks whether a synthetic text is acceptable (section 3, self-revision)."""
     return _template("judge").render(
-        text_type=task.text_type, options=task.options, language=language.name, label=label.name, text=_one_line(text)
+        text_type=task.text_type, options=task.options, language=language.name, label=label.name, text=one_line(text)
     )
 
 
@@ -76,13 +77,9 @@ def classify(task: Task, *, text: str, shots: Sequence[tuple[str, str]] = (), op
     """
     return _template("classify").render(
         instruction=task.instruction.replace("{options}", task.options if options is None else options),
-        shots=[{"text": _one_line(shot), "label": label} for shot, label in shots],
-        text=_one_line(text),
+        shots=[{"text": one_line(shot), "label": label} for shot, label in shots],
+        text=one_line(text),
     )
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
 
 
 def _source(name: str) -> str:

@@ -4,7 +4,8 @@ Here: reading one reply. Not here: the readers of labels, votes and thresholds (
 """
 
 import re
-import unicodedata
+
+from sdc.pipelines.text.folding import fold_compatible
 
 #: What may stand before an answer without changing it: punctuation, white space, markdown, tags such as `<answer>`.
 _BEFORE = re.compile(r"(?:<[^<>]{1,40}>|[\W_])*")
@@ -28,7 +29,7 @@ def read(reply: str) -> bool | None:
     >>> [read(reply) for reply in ("", "yes or no", "Yes, but it is odd", "It depends", "I say yes", "yesterday")]
     [None, None, None, None, None, None]
     """
-    text = unicodedata.normalize("NFKC", reply).casefold()
+    text = fold_compatible(reply)
     # As it stands first: `<yes>` is an answer in brackets and no tag.
     for before in (_PUNCTUATION, _BEFORE):
         start = before.match(text)

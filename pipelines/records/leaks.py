@@ -13,7 +13,8 @@ from sdc.cache.store import Store
 from sdc.pipelines.gates import leaked
 from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.stage import Context
-from sdc.pipelines.text.similarity import Index, normalise
+from sdc.pipelines.text.folding import fold
+from sdc.pipelines.text.similarity import Index
 
 #: Rows that a student may learn from or be tested on.
 USABLE = ("ok", "seed")
@@ -108,7 +109,7 @@ def find(rows: Sequence[Text], test: Sequence[Text], *, known: Index | None = No
     """
     known = index(test) if known is None else known
     pairs = [
-        Leak(row=idx, test=test[k][0], similarity=similarity, exact=normalise(text) == normalise(test[k][1]))
+        Leak(row=idx, test=test[k][0], similarity=similarity, exact=fold(text) == fold(test[k][1]))
         for idx, text in rows
         for k, similarity in known.near(text)
     ]

@@ -13,6 +13,7 @@ from sdc.pipelines.records import runs
 from sdc.pipelines.report.formats import Table
 from sdc.pipelines.stage import Context
 from sdc.pipelines.tasks import Task
+from sdc.pipelines.text.folding import one_line
 
 #: Characters of an example reply that a table shows.
 _EXAMPLE_CHARS = 40
@@ -90,7 +91,7 @@ def _disagreement(
     if not differing:
         return 0, "-"
     (reply, a, b), _ = min(differing.items(), key=lambda item: (-item[1], item[0][0]))
-    text = " ".join(reply.split())
+    text = one_line(reply)
     shown = text if len(text) <= _EXAMPLE_CHARS else f"{text[: _EXAMPLE_CHARS - 1]}…"
     names = ["unparsed" if label is None else task.label_names[label] for label in (a, b)]
     return differing.total(), f'"{shown}": {names[0]} / {names[1]}'

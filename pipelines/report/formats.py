@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from sdc.pipelines.report.rows import GENERATOR, Row
 from sdc.pipelines.text import visible
+from sdc.pipelines.text.folding import one_line
 
 _MINUS = "-"
 #: In Markdown and LaTeX alike, model and task names may hold anything.
@@ -181,7 +182,7 @@ def as_json(rows: Sequence[Mapping[str, object]]) -> str:
 
 
 def _one_line(text: str) -> str:
-    return visible.visible(" ".join(text.split()))
+    return visible.visible(one_line(text))
 
 
 def _numeric(table: Table) -> list[bool]:

@@ -1,15 +1,15 @@
 """When are two texts the same, or nearly so.
 
-Here: exact comparison after normalisation, and character 5-gram Jaccard, which also works for languages without spaces.
-Not here: shingles of many texts at once (`similarity_many.py`).
+Here: exact comparison of folded texts, and character 5-gram Jaccard, which also works for languages without spaces.
+Not here: folding (`folding.py`), shingles of many texts at once (`similarity_many.py`).
 """
 
 import math
-import unicodedata
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 
+from sdc.pipelines.text.folding import fold
 from sdc.pipelines.text.similarity_many import SLACK, Known
 
 _N = 5
@@ -17,18 +17,9 @@ _N = 5
 _MANY = 1000
 
 
-def normalise(text: str) -> str:
-    """Returns `text` as duplicates are compared: NFC, case-folded, white space folded.
-
-    >>> normalise("  Hello   World ")
-    'hello world'
-    """
-    return " ".join(unicodedata.normalize("NFC", text).casefold().split())
-
-
 def shingles(text: str) -> frozenset[str]:
-    """Returns the set of character 5-grams of the normalised text; the whole text if it is shorter."""
-    return _grams(normalise(text))
+    """Returns the set of character 5-grams of the folded text; the whole text if it is shorter."""
+    return _grams(fold(text))
 
 
 def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
@@ -43,12 +34,12 @@ def jaccard(a: frozenset[str], b: frozenset[str]) -> float:
 
 def frequencies(texts: Iterable[str]) -> Mapping[int, int]:
     """Returns in how many texts each shingle is, by its hash in this process; an `Index` is quicker with it."""
-    return dict(Counter(number for text in texts for number in _hashes(normalise(text))))
+    return dict(Counter(number for text in texts for number in _hashes(fold(text))))
 
 
 def known(texts: Iterable[str]) -> Known:
     """Returns texts that are known from the start, for one `Index` or several."""
-    return Known(map(normalise, texts))
+    return Known(map(fold, texts))
 
 
 class Index:
@@ -80,7 +71,7 @@ class Index:
 
     def add(self, text: str) -> None:
         """Remembers a text."""
-        folded, number = normalise(text), len(self._sets)
+        folded, number = fold(text), len(self._sets)
         self._later.setdefault(folded, len(self._known.folded) + number)
         found = _hashes(folded)
         self._sets.append(array("q", found))
@@ -89,7 +80,7 @@ class Index:
 
     def nearest(self, text: str) -> tuple[int, float] | None:
         """Returns (position, similarity) of an equal or the most similar near-duplicate text, or None if it is new."""
-        folded = normalise(text)
+        folded = fold(text)
         equal = self._known.first.get(folded, self._later.get(folded))
         if equal is not None:
             return equal, 1.0
@@ -100,7 +91,7 @@ class Index:
         """Returns (position, similarity) of every equal or near-duplicate text, by position; none above threshold 1."""
         if self._threshold > 1:
             return []
-        folded = normalise(text)
+        folded = fold(text)
         found = self._known.near(folded, self._threshold)
         return found + self._near_later(folded) if self._sets else found
 
@@ -157,12 +148,12 @@ def repeats(texts: Iterable[str], *, threshold: float = 0.8) -> dict[int, tuple[
 
 
 def num_equal(texts: Iterable[str]) -> int:
-    """Returns how many texts are equal to one before them after `normalise`.
+    """Returns how many texts are equal to one before them once folded.
 
     >>> num_equal(["Caf\u00e9", "cafe\u0301 ", "tea"])
     1
     """
-    folded = list(map(normalise, texts))
+    folded = list(map(fold, texts))
     return len(folded) - len(set(folded))
 
 

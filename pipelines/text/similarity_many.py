@@ -31,7 +31,7 @@ def numbered(folded: Sequence[str]) -> tuple["NDArray[Any]", "NDArray[Any]"]:
     [[0, 1, 0], [1, 2, 0]]
 
     Args:
-        folded: The texts, normalised.
+        folded: The texts, as `folding.fold` leaves them.
     """
     import numpy as np
 
@@ -54,7 +54,7 @@ class Known:
     """Texts that are known from the start; their shingles are read at the first question.
 
     Args:
-        folded: The texts, normalised.
+        folded: The texts, as `folding.fold` leaves them.
     """
 
     def __init__(self, folded: Iterable[str]) -> None:

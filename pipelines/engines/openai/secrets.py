@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from sdc.errors import UsageError
+from sdc.pipelines.text.folding import one_line
 
 _KEYS = ("SDC_API_KEY", "OPENAI_API_KEY")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
@@ -83,7 +84,7 @@ def scrub(text: str, *, most: int = _REASON_CHARS) -> str:
         text = _without(text, secrets, run=_REASON_RUN)
     text = _CREDENTIALS.sub(r"\1 ***", _USER.sub("***@", text))
     line = "".join(char if char.isprintable() else " " for char in text)
-    return " ".join(line.split())[:most]
+    return one_line(line)[:most]
 
 
 # -- what is secret -----------------------------------------------------------------------------------------------

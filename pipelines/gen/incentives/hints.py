@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from sdc.pipelines.gen.incentives.shown import Show, Shown, shuffled
-from sdc.pipelines.text.similarity import normalise
+from sdc.pipelines.text.folding import fold
 
 #: Shown in a call, drawn from the least similar texts.
 _NUM_HINTS, _POOL = 3, 10
@@ -42,5 +42,5 @@ def similarity_to_others(texts: Sequence[str]) -> list[float]:
 
 
 def _grams(text: str) -> frozenset[str]:
-    folded = normalise(text)
+    folded = fold(text)
     return frozenset(folded[i : i + _N] for i in range(max(1, len(folded) - _N + 1)))

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 from sdc.pipelines.gen.incentives.shown import Show, Shown, shuffled
-from sdc.pipelines.gen.incentives.words import fold, terms
+from sdc.pipelines.gen.incentives.words import terms
+from sdc.pipelines.text.folding import fold_case
 
 NEEDS = "a word that stands in several texts and is typical of the label"
 #: Few enough that the label can still be written about.
@@ -66,7 +67,7 @@ def _document_frequencies(
     for text in texts:
         by_form: dict[str, str] = {}
         for term in terms(text, known=known):
-            by_form.setdefault(fold(term), term)
+            by_form.setdefault(fold_case(term), term)
         frequencies.update(by_form.keys())
         for form, term in by_form.items():
             spellings.setdefault(form, Counter())[term] += 1

@@ -4,18 +4,14 @@ Scripts that put no spaces between words (Thai, Lao, Khmer, Burmese, Chinese, Ja
 dictionary; pieces of two to six written characters stand in for them.
 """
 
-import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 from typing import Any
 
+from sdc.pipelines.text.folding import fold_case
+
 #: In written characters (grapheme clusters): most Chinese words have two, many Thai words six.
 _SHORTEST, _LONGEST = 2, 6
-
-
-def fold(word: str) -> str:
-    """Returns a word as words are compared: NFC and case-folded."""
-    return unicodedata.normalize("NFC", word).casefold()
 
 
 def terms(text: str, *, known: Collection[str] = ()) -> Iterator[str]:
@@ -38,7 +34,7 @@ def terms(text: str, *, known: Collection[str] = ()) -> Iterator[str]:
         if unspaced.match(run):
             for part in _without(run, known):
                 yield from _pieces(cluster.findall(part))
-        elif sum(map(str.isalpha, run)) >= _SHORTEST and fold(run) not in known:
+        elif sum(map(str.isalpha, run)) >= _SHORTEST and fold_case(run) not in known:
             yield run
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from sdc.errors import DataError, UsageError, system_reason
 from sdc.pipelines.judge.review import FORMAT, MAX_NAME_CHARS, REASONS, VERSION
+from sdc.pipelines.text.folding import one_line
 
 #: 10,000 rows, each with a long comment and a long corrected text, stay far below.
 MAX_BYTES = 2**26
@@ -136,7 +137,7 @@ def check_name(name: str, where: str = "--reviewer") -> str:
     Raises:
         UsageError: It is empty, too long, or holds what cannot be seen.
     """
-    text = unicodedata.normalize("NFC", " ".join(name.split()))
+    text = unicodedata.normalize("NFC", one_line(name))
     if not text:
         raise UsageError("the review does not say who made it", where, "give --reviewer NAME")
     unseen = any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Cn") and c not in _JOINERS for c in text)

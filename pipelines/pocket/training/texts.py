@@ -21,6 +21,7 @@ from sdc.pipelines.tasks import load as load_task
 from sdc.pipelines.tasks.languages import Language
 from sdc.pipelines.tasks.languages import load as load_language
 from sdc.pipelines.text import similarity
+from sdc.pipelines.text.folding import one_line
 
 TASKS = ("intent", "topic")
 LANGUAGES = ("te", "sw", "az", "ro", "en", "de")
@@ -148,7 +149,7 @@ def _read(path: Path, task: Task, *, dev: bool) -> Iterator[tuple[str, str, int]
 
 def _clean(text: str) -> str:
     """Returns `text` on one line, with the doubled quotes that some files carry made single."""
-    return re.sub('"{2,}', '"', " ".join(text.split()))
+    return re.sub('"{2,}', '"', one_line(text))
 
 
 def recombine(first: str, second: str, rng: random.Random) -> str:

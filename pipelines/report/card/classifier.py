@@ -10,7 +10,7 @@ from sdc.cache.key import derive_seed
 from sdc.pipelines.metrics.interval import NUM_BOOTSTRAP, Estimate
 from sdc.pipelines.report.card.figure import LEAST_ROWS, Figure, Measured
 from sdc.pipelines.report.card.sides import Sides, shuffled, texts
-from sdc.pipelines.text.similarity import normalise
+from sdc.pipelines.text import folding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,10 +85,10 @@ def _folds(rows: Sequence[str], labels: Sequence[int], seed: int) -> list[int]:
     half = len(rows) // 2
     first: dict[str, tuple[int, int]] = {}  # text -> label and side of its first row
     for i, (text, label) in enumerate(zip(rows, labels, strict=True)):
-        first.setdefault(normalise(text), (label, int(i < half)))
+        first.setdefault(folding.fold(text), (label, int(i < half)))
     order = sorted(shuffled(list(first), seed, "folds"), key=first.__getitem__)
     fold = {text: position % _FOLDS for position, text in enumerate(order)}
-    return [fold[normalise(text)] for text in rows]
+    return [fold[folding.fold(text)] for text in rows]
 
 
 def _features(rows: Sequence[str]) -> tuple[Any, Any]:

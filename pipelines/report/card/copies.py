@@ -11,7 +11,8 @@ from sdc.cache.counted import counted
 from sdc.pipelines.report.card.figure import Figure, Measured, share
 from sdc.pipelines.report.card.neighbours import nearest
 from sdc.pipelines.report.card.sides import Sides, texts
-from sdc.pipelines.text.similarity import Index, normalise
+from sdc.pipelines.text.folding import fold
+from sdc.pipelines.text.similarity import Index
 
 NAMES = ("seed_copies", "human_copies", "leaks", "duplicates")
 _WHAT = {
@@ -69,7 +70,7 @@ def repeats(rows: Sequence[str]) -> list[Copy]:
 
 def _near(rows: Sequence[str], others: Sequence[str], found: Sequence[tuple[float, int]]) -> list[Copy]:
     return [
-        Copy(text=row, other=others[k], similarity=similarity, exact=normalise(row) == normalise(others[k]))
+        Copy(text=row, other=others[k], similarity=similarity, exact=fold(row) == fold(others[k]))
         for row, (similarity, k) in zip(rows, found, strict=True)
         if similarity >= THRESHOLD
     ]
@@ -86,7 +87,7 @@ def measure(sides: Sides) -> Measured:
     sample = texts(sides.some_human)[: len(ours)]
     seeds = sides.seeds or ()
     of_seeds = copies(ours, seeds)
-    known, done = set(map(normalise, seeds)), {copy.text for copy in of_seeds}
+    known, done = set(map(fold, seeds)), {copy.text for copy in of_seeds}
     shown = {k for k, text in enumerate(sides.reference.known_human.folded) if text in known}
     human_index = Index(sides.reference.known_human, threshold=THRESHOLD)
     test_index = Index(sides.reference.known_test, threshold=THRESHOLD)

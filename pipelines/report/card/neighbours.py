@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sdc.pipelines.report.card.figure import LEAST_ROWS, Figure, Measured, mean
 from sdc.pipelines.report.card.sides import Sides, texts
-from sdc.pipelines.text.similarity import normalise
+from sdc.pipelines.text.folding import fold
 from sdc.pipelines.text.similarity_many import numbered
 
 NAMES = ("nearest_human", "self_similarity")
@@ -37,7 +37,7 @@ def nearest(
 
     if not queries or (references is not None and not references):
         return [(0.0, -1)] * len(queries)
-    numbers_S, rows_S = numbered(list(map(normalise, [*queries, *(references or ())])))
+    numbers_S, rows_S = numbered(list(map(fold, [*queries, *(references or ())])))
     sizes_N = np.bincount(rows_S)
     asked = rows_S < len(queries)
     known = np.unique(numbers_S[asked])

@@ -6,7 +6,8 @@ import sys
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdc.pipelines.text.similarity import Index, jaccard, known, normalise, shingles
+from sdc.pipelines.text.folding import fold
+from sdc.pipelines.text.similarity import Index, jaccard, known, shingles
 from sdc.pipelines.text.similarity_many import numbered
 
 TEXTS = st.lists(st.text(alphabet="ab C", max_size=14), max_size=12)
@@ -15,7 +16,7 @@ TEXTS = st.lists(st.text(alphabet="ab C", max_size=14), max_size=12)
 def brute(texts: list[str], text: str, threshold: float) -> tuple[int, float] | None:
     """The first equal text, else the first of the most similar ones."""
     for number, other in enumerate(texts):
-        if normalise(other) == normalise(text):
+        if fold(other) == fold(text):
             return number, 1.0
     found = [(jaccard(shingles(text), shingles(other)), -number) for number, other in enumerate(texts)]
     best = max(found, default=(-1.0, 0))
@@ -42,7 +43,7 @@ def test_texts_added_later_are_found_beside_the_first(
 
 @given(st.lists(st.text(max_size=12), max_size=8))
 def test_numbers_of_shingles_are_as_many_as_shingles(texts: list[str]) -> None:
-    numbers, rows = numbered(list(map(normalise, texts)))
+    numbers, rows = numbered(list(map(fold, texts)))
     assert [int((rows == k).sum()) for k in range(len(texts))] == [len(shingles(text)) for text in texts]
     assert len(set(map(int, numbers))) == len(set().union(*map(shingles, texts)))
 
