@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 
 from sdc.pipelines.gen.incentives.shown import Show, Shown, shuffled
-from sdc.pipelines.gen.incentives.words import terms
 from sdc.pipelines.text.folding import fold_case
+from sdc.pipelines.text.words import terms
 
 NEEDS = "a word that stands in several texts and is typical of the label"
 #: Few enough that the label can still be written about.

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from sdc.pipelines.metrics.interval import Estimate, Z
 from sdc.pipelines.report.card.figure import LEAST_ROWS, Figure, Measured
 from sdc.pipelines.report.card.sides import Example, Sides, shuffled
-from sdc.pipelines.report.card.words import words
+from sdc.pipelines.text.words import words
 
 NAMES = ("distinct_1", "distinct_2", "distinct_3")
 #: Words that are looked at: distinct-n falls with the number of words, so it must be the same everywhere.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from sdc.pipelines.report.card.figure import Figure, Measured, share
 from sdc.pipelines.report.card.sides import Sides, texts
-from sdc.pipelines.report.card.words import opening
+from sdc.pipelines.text.words import opening
 
 NAMES = ("openings",)
 NUM_OPENINGS = 10

@@ -7,7 +7,7 @@ from itertools import chain
 from sdc.pipelines.metrics.interval import Estimate
 from sdc.pipelines.report.card.figure import LEAST_ROWS, Figure, Measured, too_few
 from sdc.pipelines.report.card.sides import Sides, shuffled
-from sdc.pipelines.report.card.words import words
+from sdc.pipelines.text.words import words
 
 NAMES = ("vocabulary_coverage", "vocabulary_overlap")
 _WHAT = {"vocabulary_coverage": "human words found", "vocabulary_overlap": "vocabulary shared (Jaccard)"}

@@ -18,8 +18,8 @@ from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.gen import incentives
 from sdc.pipelines.gen.incentives import chain, hints, taboo
 from sdc.pipelines.gen.incentives.schedule import SWITCH_BELOW, choose, round_size, window
-from sdc.pipelines.gen.incentives.words import terms
 from sdc.pipelines.gen.saturation import Unseen
+from sdc.pipelines.text.words import terms
 
 SEEDS = ("a seed", "another seed", "the third seed")
 THAI = ("ฉันชอบฟังเพลงทุกวัน", "เปิดเพลงให้ฉันหน่อย", "อยากฟังเพลงใหม่")
