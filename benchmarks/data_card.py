@@ -65,7 +65,7 @@ def import_libraries() -> None:
 
     assert all((numpy, regex, scipy, sklearn, threadpoolctl))
     with contextlib.suppress(ImportError):  # an older checkout reads it twice, and that counts
-        from sdc.pipelines.gates.identifier import model
+        from sdc.pipelines.text.identifier import model
 
         model()
 

@@ -3,7 +3,7 @@
 Here: the memory. Not here: measuring.
 """
 
-from sdc.pipelines.gates.identifier import Guess, Identifier
+from sdc.pipelines.text.identifier import Guess, Identifier
 
 
 def remember_guesses() -> None:

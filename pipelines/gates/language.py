@@ -10,9 +10,9 @@ import math
 from collections.abc import Sequence
 
 from sdc.pipelines.gates import writing
-from sdc.pipelines.gates.identifier import Guess, Identifier, known
 from sdc.pipelines.gates.reference import Reference
 from sdc.pipelines.gates.usual import Unlike
+from sdc.pipelines.text.identifier import Guess, Identifier, known
 
 #: The least evidence against the language without human rows: the other is e to the power of this times as probable.
 THRESHOLD = 3.5

@@ -11,9 +11,9 @@ Here: the measures and their limit. Not here: what else the gate `language` look
 from collections.abc import Sequence
 from typing import Any
 
-from sdc.pipelines.gates.identifier import LEAST_LETTERS, Guess
 from sdc.pipelines.gates.letters import Letters
 from sdc.pipelines.text.folding import fold_letters
+from sdc.pipelines.text.identifier import LEAST_LETTERS, Guess
 
 #: From so many rows on there is something to say; ...
 _LEAST_ROWS = 15

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from sdc.pipelines.gates.identifier import LEAST_LETTERS, known, model
 from sdc.pipelines.gates.writing import words
 from sdc.pipelines.report.card.figure import Figure, Measured, share
 from sdc.pipelines.report.card.sides import Sides, texts
+from sdc.pipelines.text.identifier import LEAST_LETTERS, known, model
 
 NAMES = ("language",)
 

@@ -9,11 +9,11 @@ from scripted import small_task
 
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.gates import GATES, language
-from sdc.pipelines.gates.identifier import Identifier, known
 from sdc.pipelines.gates.letters import Letters
 from sdc.pipelines.gates.reference import Reference
 from sdc.pipelines.gates.usual import Scale
 from sdc.pipelines.tasks import languages
+from sdc.pipelines.text.identifier import Identifier, known
 
 #: Rows of people: two labels, ten rows each.
 PEOPLE: dict[str, Sequence[str]] = {

@@ -13,9 +13,9 @@ from scripted import small_task, unlike_any
 from sdc.pipelines import gates
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.gates import GATES
-from sdc.pipelines.gates.identifier import Identifier, known
 from sdc.pipelines.gates.reference import Reference, far_out
 from sdc.pipelines.tasks import languages
+from sdc.pipelines.text.identifier import Identifier, known
 
 HUMAN = ["The old bridge over the river was closed for repairs last week."]
 #: Twenty rows of one or two sentences.

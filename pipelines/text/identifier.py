@@ -1,7 +1,7 @@
 """The language identifier: how much better any other language explains a text than the one asked for.
 
-Here: py3langid with what its scores need to be useful on short texts. Not here: limits and reasons (`language.py`),
-what people's own rows are like (`usual.py`).
+Here: py3langid with what its scores need to be useful on short texts. Not here: limits and reasons
+(`gates/language.py`), what people's own rows are like (`gates/usual.py`).
 """
 
 from dataclasses import dataclass
