@@ -4,14 +4,13 @@ Here: put, get, verify. Not here: which artifact owns a blob (table `blobs`).
 """
 
 import os
-import secrets
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sdc.cache import inside
+from sdc.cache import atomic, inside
 from sdc.cache.key import file_digest
 from sdc.errors import StoreError
 
@@ -45,28 +44,24 @@ class Blobs:
         return self._folder / digest[:2] / digest[2:]
 
     def put(self, source: Path) -> str:
-        """Copies a file in and returns its digest: temporary file, fsync, rename, so that no half blob has a name."""
+        """Copies a file in and returns its digest; no half blob has a name."""
         try:
             digest = file_digest(source)
             size = source.stat().st_size
         except OSError as error:
             raise StoreError(f"cannot read it ({error.strerror})", str(source), "check the file") from error
         target = self._own(digest)
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
         try:
             if target.exists() and self.fault(digest, size) is None:
                 os.utime(target)  # wanted again: `gc` leaves alone what is young, as its artifact may be on its way
                 return digest
             for folder in (*reversed(target.parent.parents), target.parent):
                 folder.mkdir(mode=0o700, exist_ok=True)
-            shutil.copyfile(source, temporary)
-            temporary.chmod(target.parent.stat().st_mode & 0o666)  # whoever may enter the folder
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-            temporary.replace(target)
+            with atomic.beside(target) as temporary:
+                shutil.copyfile(source, temporary)
+                temporary.chmod(target.parent.stat().st_mode & 0o666)  # whoever may enter the folder
+                atomic.put(temporary, target)
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
             raise StoreError(f"cannot keep a blob ({error.strerror})", str(target), "free some space") from error
         return digest
 
@@ -121,4 +116,4 @@ class Blobs:
 
     def temporary(self) -> list[Path]:
         """Returns what a killed process left half-written."""
-        return [path for path in self._folder.glob("??/.*.tmp") if path.is_file()]
+        return [path for path in self._folder.glob("??/.*") if atomic.is_hidden(path) and path.is_file()]

@@ -3,11 +3,11 @@
 Here: the copy that takes the file's place. Not here: what is removed before (`upkeep.py`).
 """
 
-import secrets
 import shutil
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import TYPE_CHECKING
 
+from sdc.cache import atomic
 from sdc.cache.duckdb_errors import raise_if_stopped
 from sdc.cache.engine import OPTIONS, quoted, seal
 from sdc.cache.store import Store
@@ -28,7 +28,6 @@ def compact(store: Store) -> int:
 
     path = store.path
     log = path.with_name(path.name + ".wal")
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
 
     def attach() -> "DuckDBPyConnection":
         con = duckdb.connect(":memory:", config=OPTIONS)
@@ -40,7 +39,7 @@ def compact(store: Store) -> int:
         return con
 
     try:
-        with closing(store.wait_turn(attach)) as con:
+        with atomic.beside(path) as fresh, closing(store.wait_turn(attach)) as con:
             if log.exists():  # a writer died in between: its log belongs to the old file, so the next gc may compact
                 return 0
             before = path.stat().st_size
@@ -52,13 +51,10 @@ def compact(store: Store) -> int:
             if fresh.stat().st_size >= before:
                 return 0
             freed = before - fresh.stat().st_size
-            fresh.replace(path)
+            fresh.replace(path)  # DuckDB has seen to it that all is on the disk
             return freed
     except (OSError, duckdb.Error, RuntimeError) as error:
         raise_if_stopped(error)
         raise StoreError(
             f"cannot compact the store ({error})", str(path), "the store is as it was; free some disk space"
         ) from error
-    finally:
-        with suppress(OSError):
-            fresh.unlink(missing_ok=True)

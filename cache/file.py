@@ -5,14 +5,13 @@ Here: everything between a path and a DuckDB connection. Not here: artifacts and
 """
 
 import os
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sdc.cache import engine, migrations
+from sdc.cache import atomic, engine, migrations
 from sdc.cache.duckdb_errors import is_damaged, is_locked, raise_if_stopped
 from sdc.cache.migrations import KEYED_TABLES, MIGRATIONS
 from sdc.cache.place import Place
@@ -191,31 +190,28 @@ class StoreFile:
         """Makes an empty store under another name first: a file that DuckDB has only half begun can never be opened."""
         import duckdb
 
-        temporary = self.path.with_name(f".{self.path.name}.{secrets.token_hex(4)}.tmp")
         try:
             self.place.make_home()
-            con = engine.attach(self.path, write=True, made_as=temporary)
-            try:
-                self._migrate(con, applied=0)
-                con.execute("checkpoint")  # all of it is in this file, before that has its name
-            except BaseException:
-                con.close()
-                raise
-            engine.detach(con, self.path)
-            temporary.chmod(0o600)
-            try:
-                os.link(temporary, self.path)  # unlike a rename, this never replaces what another process just made
-            except FileExistsError:
-                pass
-            except OSError:  # a file system without hard links
-                if not self.path.exists():
-                    temporary.replace(self.path)
+            with atomic.beside(self.path) as temporary:
+                con = engine.attach(self.path, write=True, made_as=temporary)
+                try:
+                    self._migrate(con, applied=0)
+                    con.execute("checkpoint")  # all of it is in this file, before that has its name
+                except BaseException:
+                    con.close()
+                    raise
+                engine.detach(con, self.path)
+                temporary.chmod(0o600)
+                try:
+                    os.link(temporary, self.path)  # unlike a rename, this never replaces what another just made
+                except FileExistsError:
+                    pass
+                except OSError:  # a file system without hard links
+                    if not self.path.exists():
+                        atomic.put(temporary, self.path)
         except (OSError, duckdb.Error, RuntimeError) as error:
             raise_if_stopped(error)
             raise self.unopened(str(error)) from error
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
     def unopened(self, message: str) -> StoreError:
         """Returns the error for a file that DuckDB would not open, from what it said."""

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from sdc.cache import atomic
 from sdc.errors import StoreError, UsageError
 
 
@@ -73,7 +74,7 @@ class Place:
 
 def _databases(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") and path.name.endswith(".tmp"):
+        if atomic.is_hidden(path):
             continue  # half a store, of a command that was killed
         with suppress(OSError):
             if path.is_file():

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from sdc.cache import atomic
+
 #: Ends the names of temporary folders: what a person calls `sdc-...` there is no leftover of ours.
 _SUFFIX = ".scratch"
 _NAME = re.compile(rf"sdc-[a-z]+-[0-9a-z_]+{re.escape(_SUFFIX)}")
@@ -39,7 +41,7 @@ def beside(place: Path, notes: Path | None) -> Iterator[Path]:
         OSError: It cannot be made.
     """
     token = secrets.token_hex(8)
-    made = place.with_name(f".{place.name}.{token}.tmp")
+    made = atomic.hidden(place, token)
     note = None if notes is None else notes / token
     if note is not None:
         try:
@@ -60,7 +62,7 @@ def beside(place: Path, notes: Path | None) -> Iterator[Path]:
 
 def left_beside(place: Path) -> list[Path]:
     """Returns what killed processes left of folders that were to become `place`."""
-    start = f".{place.name}."
+    start = atomic.start(place)
     found = (path for path in place.parent.iterdir() if path.name.startswith(start))
     return [
         path

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sdc.cache import again, earlier, inside, replies, scratch
+from sdc.cache import again, atomic, earlier, inside, replies, scratch
 from sdc.cache.counted import counted
 from sdc.cache.key import SHORT
 from sdc.cache.migrations import KEYED_TABLES
@@ -169,10 +169,7 @@ def blob_faults(rows: Iterable[tuple[str, str, str, int]]) -> dict[str, str]:
 
 def leftovers(store: Store) -> list[Path]:
     """Returns what killed commands left: files beside a store and in it, temporary folders, unfinished exports."""
-    start = f".{store.path.name}."
-    beside = (path for path in store.path.parent.iterdir() if path.name.startswith(start) and ".tmp" in path.name)
-    files = sorted([*(path for path in beside if path.is_file()), *store.blobs.temporary()])
-    return [*files, *scratch.left(store.place.exports)]
+    return [*sorted([*atomic.left(store.path), *store.blobs.temporary()]), *scratch.left(store.place.exports)]
 
 
 def unreferenced(store: Store, owned: set[str]) -> dict[str, int]:

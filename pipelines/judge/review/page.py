@@ -5,16 +5,15 @@ page does (`page.js`), how it looks (`page.css`).
 """
 
 import base64
-import contextlib
 import errno
 import hashlib
 import json
 import os
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from sdc.cache import atomic
 from sdc.errors import DataError, UsageError, system_reason
 from sdc.pipelines.judge.review import FORMAT, MAX_NAME_CHARS, REASONS, VERSION
 from sdc.pipelines.judge.review.sheet import Sheet, SheetRow, text_digest
@@ -61,21 +60,12 @@ def write(path: Path, text: str, *, force: bool = False) -> None:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if not force and path.exists() and not _is_page(path):
             raise UsageError("the file exists and is no review sheet", str(path), "choose another name, or --force")
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".tmp")
+        with atomic.beside(path) as temporary:
+            with temporary.open("x", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+            atomic.put(temporary, path)
     except (OSError, ValueError) as error:
         raise _unwritable(path, error) from error
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(temporary).chmod(0o666 & ~mask)  # mkstemp makes it the owner's alone, and this one is to be handed out
-        Path(temporary).replace(path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
-        with contextlib.suppress(OSError):  # it is gone where all went well
-            Path(temporary).unlink()
 
 
 def _unwritable(path: Path, error: Exception) -> DataError:
