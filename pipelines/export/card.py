@@ -24,8 +24,6 @@ UNKNOWN = "unknown"
 #: Form of the hub's licence names; any other text is licence `other` with this name.
 _HUB_LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]{1,40}")
 _MOST = 200
-#: What JSON leaves as it is and YAML takes for the end of a line, or for no text.
-_YAML_BREAKS = re.compile("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]")
 _HEADLINES = {"accuracy": "accuracy", "macro_f1": "f1"}
 
 
@@ -55,9 +53,8 @@ def render(
         measured: The ONNX forms.
     """
     record = facts.record
-    front = "\n".join(f"{key}: {_yaml(value)}" for key, value in _front_matter(facts, config, name, licence).items())
     text: str = _template().render(
-        front=front,
+        front=_front_matter(facts, config, name, licence),
         facts=facts,
         record=record,
         cell=record.cell,
@@ -76,41 +73,41 @@ def render(
     return text
 
 
-def _front_matter(facts: Facts, config: StudentConfig, name: str, licence: str | None) -> dict[str, Any]:
+def _front_matter(facts: Facts, config: StudentConfig, name: str, licence: str | None) -> str:
+    from huggingface_hub import EvalResult, ModelCardData  # 0.3 s: only where a card is written
+
     record = facts.record
-    front: dict[str, Any] = {"language": [record.cell.lang.partition("-")[0]]}
     known = licence is None or _HUB_LICENCE.fullmatch(licence)
-    front["license"] = (licence or UNKNOWN) if known else "other"
-    if not known:
-        front["license_name"] = licence
-    front["pipeline_tag"] = "text-classification"
-    front["library_name"] = config.library
-    front["tags"] = [
-        "sdc",
-        record.method,
-        record.cell.task.name,
-        *(["synthetic"] if facts.rows.get("synthetic") else []),
-    ]
-    identity = record.artifact.config.get("model")
-    if identity and "model" in identity and not str(identity["model"]).startswith("api:"):
-        front["base_model"] = identity["model"]
-    front["metrics"] = ["accuracy", "f1"]
+    identity = record.artifact.config.get("model") or {}
+    base = str(identity.get("model", ""))
     results = [
-        {"type": hub_name, "name": key, "value": round(facts.metrics[key].value, 4)}
-        for key, hub_name in _HEADLINES.items() if key in facts.metrics
-    ]  # fmt: skip
-    if results:
-        cell = str(record.cell)
-        dataset = {"type": record.test_key[:12], "name": f"{cell} test rows {record.test_key[:12]}", "split": "test"}
-        task = {"type": "text-classification", "name": record.cell.task.name}
-        front["model-index"] = [{"name": name, "results": [{"task": task, "dataset": dataset, "metrics": results}]}]
-    return front
-
-
-def _yaml(value: Any) -> str:
-    """Returns a value as JSON, which YAML reads as it is: nothing in it can end the front matter."""
-    text = json.dumps(value, ensure_ascii=False)
-    return _YAML_BREAKS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
+        EvalResult(
+            task_type="text-classification",
+            task_name=record.cell.task.name,
+            dataset_type=record.test_key[:12],
+            dataset_name=f"{record.cell} test rows {record.test_key[:12]}",
+            dataset_split="test",
+            metric_type=hub_name,
+            metric_name=key,
+            metric_value=round(facts.metrics[key].value, 4),
+        )
+        for key, hub_name in _HEADLINES.items()
+        if key in facts.metrics
+    ]
+    synthetic = ["synthetic"] if facts.rows.get("synthetic") else []
+    data = ModelCardData(
+        language=[record.cell.lang.partition("-")[0]],
+        license=(licence or UNKNOWN) if known else "other",
+        license_name=None if known else licence,
+        pipeline_tag="text-classification",
+        library_name=config.library,
+        tags=["sdc", record.method, record.cell.task.name, *synthetic],
+        base_model=base if base and not base.startswith("api:") else None,
+        metrics=["accuracy", "f1"],
+        eval_results=results or None,
+        model_name=name if results else None,
+    )
+    return data.to_yaml()
 
 
 def _ancestor(artifact: Artifact) -> dict[str, str]:

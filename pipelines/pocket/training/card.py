@@ -7,10 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 _HEAD = """---
-language: [te, sw, az, ro, en, de]
-license: cc-by-sa-4.0
-pipeline_tag: text-generation
-library_name: transformers
+{front}
 ---
 
 # sdc pocket {name}
@@ -69,9 +66,17 @@ _COLUMNS = {
 
 def write_card(folder: Path, rows: Sequence[Mapping[str, object]], *, fields: Mapping[str, object]) -> None:
     """Writes `README.md` of one model: `fields` fill the text, `rows` are those that the benchmark printed."""
+    from huggingface_hub import ModelCardData
+
+    front = ModelCardData(
+        language=["te", "sw", "az", "ro", "en", "de"], license="cc-by-sa-4.0", pipeline_tag="text-generation",
+        library_name="transformers",
+    )  # fmt: skip
     lines = [_line("task", "language", *_COLUMNS.values()), "|---" * (len(_COLUMNS) + 2) + "|"]
     lines += [_line(row["task"], row["lang"], *(row[name] for name in _COLUMNS)) for row in rows]
-    folder.joinpath("README.md").write_text(_HEAD.format(**fields) + "\n".join(lines) + "\n", "utf-8")
+    folder.joinpath("README.md").write_text(
+        _HEAD.format(front=front.to_yaml(), **fields) + "\n".join(lines) + "\n", "utf-8"
+    )
 
 
 def _line(*cells: object) -> str:
