@@ -8,11 +8,13 @@ import typer
 from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
+from sdc.cli.groups import Common, grouped
 from sdc.pipelines import eval as stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.stage import Context, Outcome, are_there
 
 
+@grouped
 def evaluate(
     keys: options.KeysArgument = None,
     lang: options.LangOption = None,
@@ -21,22 +23,20 @@ def evaluate(
         str, typer.Option(help="How answers are read: auto (scores, else strict), strict, paper-code or scores.")
     ] = "auto",
     everything: options.AllOption = False,
-    store: options.StoreOption = None,
-    force: options.ForceOption = False,
-    dry_run: options.DryRunOption = False,
-    as_json: options.JsonOption = False,
+    *,
+    common: Common,
 ) -> None:
     """Read the answers of runs and compute accuracy, macro-F1, intervals, unparsed and majority rates.
 
     KEYs are runs (of train or icl). Without keys: the runs on the newest samples of --lang and --task, and zero-shot.
     """
-    context = options.context(store, force=force)
+    context = common.context()
     config = stage.EvalConfig(reader=reader)
     runs: dict[str, tuple[Cell, list[Artifact]]] = {}  # those of a cell together: it may be hundreds
     for cell, artifact in options.inputs(context, keys, lang, task, stages=("train", "icl")):
         runs.setdefault(str(cell), (cell, []))[1].extend([artifact] if artifact else [])
     outcomes: list[Outcome] = []
-    with incomplete.Cells("eval", total=len(runs), as_json=as_json) as doing:
+    with incomplete.Cells("eval", total=len(runs), as_json=common.as_json) as doing:
         for cell, given in runs.values():
             with doing.one(cell):
                 found = given or stage.find_runs(context, cell, everything=everything)
@@ -44,8 +44,8 @@ def evaluate(
                     which = "of all samples and tests" if everything else "on the newest samples and zero-shot"
                     render.note(f"eval {cell}: {counted(len(found), 'run')} {which}")
                 pairs = [(cell, run) for run in found]
-                if dry_run:
-                    _show_plan(context, config, pairs, as_json=as_json)
+                if common.dry_run:
+                    _show_plan(context, config, pairs, as_json=common.as_json)
                     continue
                 made = stage.run(context, config, pairs)
                 doing.done(made)
@@ -53,7 +53,7 @@ def evaluate(
         hits = sum(outcome.hit for outcome in outcomes)
         failed = sum(bool(outcome.summary.get("failed_run")) for outcome in outcomes)
         lost = f", {failed} failed or below chance" if failed else ""
-        if not dry_run and outcomes:
+        if not common.dry_run and outcomes:
             render.note(f"eval: {counted(len(outcomes), 'run')}, {hits} already there{lost}")
 
 

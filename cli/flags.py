@@ -125,7 +125,20 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
 
 
 class Command(TyperCommand):
-    """A command that runs only with flags that can all be used."""
+    """A command that runs only with flags that can all be used, and whose help has them in groups."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Writes arguments and options, those of a group below its heading; the command's own come first."""
+        found: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                own = "Arguments" if parameter.param_type_name == "argument" else "Options"
+                found.setdefault(getattr(parameter, "rich_help_panel", None) or own, []).append(record)
+        for heading, records in found.items():
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command."""

@@ -7,6 +7,7 @@ import typer
 from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
+from sdc.cli.groups import Asking, Common, grouped
 from sdc.errors import UsageError
 from sdc.pipelines import gen as stage
 from sdc.pipelines import judge, presets
@@ -19,15 +20,12 @@ from sdc.pipelines.run.until_accepted import Round
 from sdc.pipelines.stage import Context, Outcome
 
 
+@grouped
 def gen(
     keys: options.KeysArgument = None,
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     model: Annotated[str | None, typer.Option(help="Alias, hub id or folder of the generator.")] = None,
-    no_think: options.NoThinkOption = False,
-    engine: options.EngineOption = "auto",
-    server: options.ServerOption = None,
-    engine_arg: options.EngineArgOption = None,
     quota: Annotated[
         int | None, typer.Option(min=1, max=1_000_000, help="New texts per label. Default: the task's.")
     ] = None,
@@ -58,26 +56,17 @@ def gen(
     judge_model: Annotated[
         str | None, typer.Option(help="The judge of --until-accepted. Default: the generator.")
     ] = None,
-    batch_size: options.BatchSizeOption = None,
-    max_calls: options.MaxCallsOption = None,
-    max_tokens: options.MaxTokensOption = None,
-    max_cost: options.MaxCostOption = None,
-    prices: options.PricesOption = None,
-    store: options.StoreOption = None,
+    *,
+    asking: Asking,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
-    force: options.ForceOption = False,
-    dry_run: options.DryRunOption = False,
-    as_json: options.JsonOption = False,
+    common: Common,
 ) -> None:
     """Write synthetic examples with an LLM, from a few human examples per label.
 
     KEYs are human train data, or judgements to top up. Without keys: the newest train data of --lang and --task.
     """
-    how = options.how(engine, server, engine_arg, batch_size)
-    context = options.context(
-        store, force=force, engine=how, budget=options.budget(max_calls, max_tokens, max_cost, prices)
-    )
+    context = common.context(asking)
     flags = {
         "model": model, "quota": quota, "num_texts": num_texts, "num_seeds": num_seeds, "temperature": temperature,
         "top_p": top_p, "repetition_penalty": repetition_penalty, "max_tokens": reply_tokens,
@@ -86,17 +75,17 @@ def gen(
     }  # fmt: skip
     judging = judge.configured(context.store, preset, model=judge_model, seed=seed)
     pairs = options.inputs(context, keys, lang, task, stages=("data", "judge"))
-    with incomplete.Cells("gen", total=len(pairs), as_json=as_json) as doing:
+    with incomplete.Cells("gen", total=len(pairs), as_json=common.as_json) as doing:
         for cell, artifact in pairs:
             with doing.one(cell):
-                config = stage.configured(context.store, preset, no_think=no_think, **flags)
+                config = stage.configured(context.store, preset, no_think=asking.no_think, **flags)
                 data, judgement = _inputs(context, cell, artifact, top_up=top_up)
                 if num_seeds is not None:
                     stage.check_seeds(context, config, cell, data=data)
-                if dry_run:
+                if common.dry_run:
                     planned = stage.plan(context, config, cell, data=data, judgement=judgement)
                     asked = stage.expected(context, config, cell, data=data, judgement=judgement)
-                    render.plan_line(planned, cell, asked, as_json=as_json)
+                    render.plan_line(planned, cell, asked, as_json=common.as_json)
                 elif until_accepted:
                     most = rounds or turns.MOST_ROUNDS
                     doing.done([_until_accepted(context, config, judging, cell, data, judgement, most=most)])

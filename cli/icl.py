@@ -6,6 +6,7 @@ import typer
 
 from sdc.cache.counted import counted
 from sdc.cli import incomplete, options, render
+from sdc.cli.groups import Asking, Common, grouped
 from sdc.errors import UsageError
 from sdc.pipelines import icl as stage
 from sdc.pipelines import presets
@@ -15,15 +16,12 @@ from sdc.pipelines.records.draws import Draw, check_source, draws_of
 from sdc.pipelines.text import commas
 
 
+@grouped
 def icl(
     keys: options.KeysArgument = None,
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     model: Annotated[str | None, typer.Option(help="Alias, hub id or folder of the LLM.")] = None,
-    no_think: options.NoThinkOption = False,
-    engine: options.EngineOption = "auto",
-    server: options.ServerOption = None,
-    engine_arg: options.EngineArgOption = None,
     shots: Annotated[
         int | None, typer.Option(min=0, max=100, help="Examples per label in the prompt; 0 needs none.")
     ] = None,
@@ -46,26 +44,17 @@ def icl(
     decoding: Annotated[str | None, typer.Option(help="scores (likelihood of each label) or generate.")] = None,
     reply_tokens: Annotated[int | None, typer.Option(min=1, help="The most tokens of a generated answer.")] = None,
     test: Annotated[str | None, typer.Option(help="Key of the test data. Default: the newest of the cell.")] = None,
-    batch_size: options.BatchSizeOption = None,
-    max_calls: options.MaxCallsOption = None,
-    max_tokens: options.MaxTokensOption = None,
-    max_cost: options.MaxCostOption = None,
-    prices: options.PricesOption = None,
-    store: options.StoreOption = None,
+    *,
+    asking: Asking,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
-    force: options.ForceOption = False,
-    dry_run: options.DryRunOption = False,
-    as_json: options.JsonOption = False,
+    common: Common,
 ) -> None:
     """Let an LLM classify the test rows with examples in the prompt, or zero-shot.
 
     KEYs are samples; one run per draw. Without keys: the newest sample of --source for --lang and --task.
     """
-    how = options.how(engine, server, engine_arg, batch_size)
-    context = options.context(
-        store, force=force, engine=how, budget=options.budget(max_calls, max_tokens, max_cost, prices)
-    )
+    context = common.context(asking)
     check_source(source)
     flags = {
         "model": model, "shots": shots, "decoding": decoding, "max_tokens": reply_tokens, "seed": seed,
@@ -73,10 +62,10 @@ def icl(
         "select": _numbers(select) if select else None, "exact": shots is not None or bool(select),
         "exact_dev_rows": dev_rows is not None,
     }  # fmt: skip
-    config = stage.configured(context.store, preset, no_think=no_think, **flags)
+    config = stage.configured(context.store, preset, no_think=asking.no_think, **flags)
     wanted = commas.parts(sizes)
     pairs = options.inputs(context, keys, lang, task, stages=("sample",))
-    with incomplete.Cells("icl", total=len(pairs), as_json=as_json) as doing:
+    with incomplete.Cells("icl", total=len(pairs), as_json=common.as_json) as doing:
         for cell, artifact in pairs:
             with doing.one(cell):
                 test_data = lineage.test_data(context, cell, test)
@@ -88,9 +77,9 @@ def icl(
                         doing.lacks(cell, error)
                     if not draws:
                         continue
-                if dry_run:
+                if common.dry_run:
                     for planned, expected in stage.estimates(context, config, cell, draws=draws, test=test_data):
-                        render.plan_line(planned, cell, expected, as_json=as_json)
+                        render.plan_line(planned, cell, expected, as_json=common.as_json)
                     continue
                 found = stage.run(context, config, cell, draws=draws, test=test_data)
                 hits = sum(outcome.hit for outcome in found)

@@ -8,6 +8,7 @@ import typer
 
 from sdc.cache.counted import counted
 from sdc.cli import incomplete, options, render, review
+from sdc.cli.groups import Asking, Common, grouped
 from sdc.pipelines import judge as stage
 from sdc.pipelines import presets
 from sdc.pipelines.cells import Cell
@@ -18,15 +19,12 @@ from sdc.pipelines.stage import Outcome
 _SIDES = {"gates_llm": "gates and LLM", "label_yes": "label check and yes or no"}
 
 
+@grouped
 def judge(
     keys: options.KeysArgument = None,
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     model: Annotated[str | None, typer.Option(help="The judge. Default: the model that wrote the texts.")] = None,
-    no_think: options.NoThinkOption = False,
-    engine: options.EngineOption = "auto",
-    server: options.ServerOption = None,
-    engine_arg: options.EngineArgOption = None,
     gates: Annotated[
         bool | None, typer.Option("--gates/--no-gates", help="Deterministic gates before the LLM.")
     ] = None,
@@ -42,11 +40,6 @@ def judge(
     judge_all: Annotated[
         bool, typer.Option("--judge-all", help="Ask the LLM about every text, to see how far it and the gates agree.")
     ] = False,
-    batch_size: options.BatchSizeOption = None,
-    max_calls: options.MaxCallsOption = None,
-    max_tokens: options.MaxTokensOption = None,
-    max_cost: options.MaxCostOption = None,
-    prices: options.PricesOption = None,
     review_sheet: Annotated[
         Path | None,
         typer.Option(metavar="OUT.html", help="Ask no model: write a page on which people review a sample of texts."),
@@ -59,12 +52,11 @@ def judge(
         str | None, typer.Option(help="The name on the page; or in place of the one in the file.")
     ] = None,
     sample_size: Annotated[int | None, typer.Option(min=1, help="Texts per label on the page. Default: 20.")] = None,
-    store: options.StoreOption = None,
+    *,
+    asking: Asking,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
-    force: options.ForceOption = False,
-    dry_run: options.DryRunOption = False,
-    as_json: options.JsonOption = False,
+    common: Common,
 ) -> None:
     """Accept or reject synthetic examples, with a reason for each rejection.
 
@@ -74,28 +66,27 @@ def judge(
     if review_sheet is not None or review_import:
         review.command(
             keys, lang, task, sheet=review_sheet, files=review_import, reviewer=reviewer, sample_size=sample_size,
-            store=store, seed=seed, force=force, dry_run=dry_run, as_json=as_json,
+            store=common.store, seed=seed, force=common.force, dry_run=common.dry_run, as_json=common.as_json,
         )  # fmt: skip
         return
-    how = options.how(engine, server, engine_arg, batch_size)
-    context = options.context(
-        store, force=force, engine=how, budget=options.budget(max_calls, max_tokens, max_cost, prices)
-    )
+    context = common.context(asking)
     config = stage.configured(
-        context.store, preset, no_think=no_think, model=model, gates=True if gates_only else gates,
+        context.store, preset, no_think=asking.no_think, model=model, gates=True if gates_only else gates,
         llm=False if gates_only else None, threshold=threshold, label_threshold=label_threshold, votes=votes,
         temperature=temperature, seed=seed, judge_all=judge_all,
     )  # fmt: skip
     pairs = options.inputs(context, keys, lang, task, stages=("gen",))
-    with incomplete.Cells("judge", total=len(pairs), as_json=as_json) as doing:
+    with incomplete.Cells("judge", total=len(pairs), as_json=common.as_json) as doing:
         for cell, artifact in pairs:
             with doing.one(cell):
                 generation = artifact or lineage.newest_generation(context, cell)
                 if artifact is None:
                     render.note(f"{cell}: judges generation {generation.short}")
-                if dry_run:
+                if common.dry_run:
                     planned = stage.plan(context, config, cell, generation)
-                    render.plan_line(planned, cell, stage.expected(context, config, cell, generation), as_json=as_json)
+                    render.plan_line(
+                        planned, cell, stage.expected(context, config, cell, generation), as_json=common.as_json
+                    )
                     continue
                 outcome = stage.run(context, config, cell, generation=generation)
                 _report(cell, outcome)

@@ -23,6 +23,9 @@ from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.records import lineage
 from sdc.pipelines.stage import Context
 
+#: Headings of the help.
+_MODELS, _LIMITS, _ALL = "How models are run", "Limits on what is asked", "Common to all stages"
+
 LangOption = Annotated[
     list[str] | None, typer.Option("--lang", "-l", help="BCP-47 tag; repeat it, separate by commas, or `all`.")
 ]
@@ -30,13 +33,22 @@ TaskOption = Annotated[
     list[str] | None, typer.Option("--task", "-t", help="topic, intent, sentiment, sarcasm, or a TOML file; as --lang.")
 ]
 StoreOption = Annotated[
-    Path | None, typer.Option("--store", help="The store file. Default: $SDC_STORE, else .sdc/store.duckdb.")
+    Path | None,
+    typer.Option("--store", help="The store file. Default: $SDC_STORE, else .sdc/store.duckdb.", rich_help_panel=_ALL),
 ]
-PresetOption = Annotated[str, typer.Option("--preset", help="Defaults to use: paper, code or sdc.")]
-SeedOption = Annotated[int, typer.Option("--seed", help="Root of all random choices.", min=0)]
-ForceOption = Annotated[bool, typer.Option("--force", help="Compute again, even if the artifact is there.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would run and what is cached; run nothing.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object per artifact on stdout, not just its key.")]
+PresetOption = Annotated[
+    str, typer.Option("--preset", help="Defaults to use: paper, code or sdc.", rich_help_panel=_ALL)
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="Root of all random choices.", min=0, rich_help_panel=_ALL)]
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Compute again, even if the artifact is there.", rich_help_panel=_ALL)
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would run and what is cached; run nothing.", rich_help_panel=_ALL)
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="One JSON object per artifact on stdout, not just its key.", rich_help_panel=_ALL)
+]
 AllOption = Annotated[
     bool, typer.Option("--all", help="Also runs on older samples, on other tests and of older versions of sdc.")
 ]
@@ -46,30 +58,57 @@ CsvSafeOption = Annotated[
 KeysArgument = Annotated[
     list[str] | None, typer.Argument(metavar="[KEY]...", help="Artifact keys to work on; `-` reads them from stdin.")
 ]
-EngineOption = Annotated[str, typer.Option("--engine", help="How models are run: auto, transformers, vllm or openai.")]
+EngineOption = Annotated[
+    str,
+    typer.Option("--engine", help="How models are run: auto, transformers, vllm or openai.", rich_help_panel=_MODELS),
+]
 ServerOption = Annotated[
     str | None,
-    typer.Option("--server", help="URL of an OpenAI-compatible server, with /v1. Default: $SDC_SERVER."),
+    typer.Option(
+        "--server", help="URL of an OpenAI-compatible server, with /v1. Default: $SDC_SERVER.", rich_help_panel=_MODELS
+    ),
 ]
 EngineArgOption = Annotated[
     list[str] | None,
-    typer.Option("--engine-arg", metavar="NAME=VALUE", help="A setting of the engine, as concurrency=32."),
+    typer.Option(
+        "--engine-arg",
+        metavar="NAME=VALUE",
+        help="A setting of the engine, as concurrency=32.",
+        rich_help_panel=_MODELS,
+    ),
 ]
 NoThinkOption = Annotated[
-    bool, typer.Option("--no-think", help="Ask the model not to reason first, where its template or server can.")
+    bool,
+    typer.Option(
+        "--no-think",
+        help="Ask the model not to reason first, where its template or server can.",
+        rich_help_panel=_MODELS,
+    ),
 ]
-BatchSizeOption = Annotated[int | None, typer.Option("--batch-size", min=1, help="Calls per batch. Default: by stage.")]
+BatchSizeOption = Annotated[
+    int | None, typer.Option("--batch-size", min=1, help="Calls per batch. Default: by stage.", rich_help_panel=_MODELS)
+]
 MaxCallsOption = Annotated[
-    int | None, typer.Option("--max-calls", min=0, help="Stop after so many new LLM calls; all is kept.")
+    int | None,
+    typer.Option("--max-calls", min=0, help="Stop after so many new LLM calls; all is kept.", rich_help_panel=_LIMITS),
 ]
 MaxTokensOption = Annotated[
-    int | None, typer.Option("--max-tokens", min=0, help="Stop when new calls took so many tokens; all is kept.")
+    int | None,
+    typer.Option(
+        "--max-tokens", min=0, help="Stop when new calls took so many tokens; all is kept.", rich_help_panel=_LIMITS
+    ),
 ]
 MaxCostOption = Annotated[
-    float | None, typer.Option("--max-cost", min=0, help="Stop when new calls cost so much; needs --prices.")
+    float | None,
+    typer.Option(
+        "--max-cost", min=0, help="Stop when new calls cost so much; needs --prices.", rich_help_panel=_LIMITS
+    ),
 ]
 PricesOption = Annotated[
-    Path | None, typer.Option("--prices", help="TOML file with the prices of models. Default: $SDC_PRICES.")
+    Path | None,
+    typer.Option(
+        "--prices", help="TOML file with the prices of models. Default: $SDC_PRICES.", rich_help_panel=_LIMITS
+    ),
 ]
 
 

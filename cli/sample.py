@@ -6,6 +6,7 @@ import typer
 
 from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
+from sdc.cli.groups import Common, grouped
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import presets
 from sdc.pipelines import sample as stage
@@ -16,6 +17,7 @@ from sdc.pipelines.stage import Context, are_there
 from sdc.pipelines.text import commas
 
 
+@grouped
 def sample(
     keys: options.KeysArgument = None,
     lang: options.LangOption = None,
@@ -37,18 +39,16 @@ def sample(
     ] = None,
     repeats: Annotated[int | None, typer.Option(min=1, help="Draws per size.")] = None,
     strategy: Annotated[str | None, typer.Option(help="balanced or random.")] = None,
-    store: options.StoreOption = None,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
-    force: options.ForceOption = False,
-    dry_run: options.DryRunOption = False,
-    as_json: options.JsonOption = False,
+    *,
+    common: Common,
 ) -> None:
     """Draw training sets of several sizes, balanced and nested, from accepted synthetic or from human examples.
 
     KEYs are judgements, generations or human train data. Without keys: the newest of --lang and --task.
     """
-    context = options.context(store, force=force)
+    context = common.context()
     wanted = commas.parts(source)
     if per_label is not None and seeds_from != "human":
         raise UsageError("it says how many seeds are taken from human data", "--per-label", "add --seeds-from human")
@@ -63,16 +63,16 @@ def sample(
         for name in wanted or ["human" if artifact is not None and artifact.stage == "data" else "synthetic"]
     ]
     drawn = False
-    with incomplete.Cells("sample", total=len(work), as_json=as_json) as doing:
+    with incomplete.Cells("sample", total=len(work), as_json=common.as_json) as doing:
         for cell, artifact, name in work:
             with doing.one(f"{cell} {name}"):
                 config = stage.configured(context.store, preset, task=cell.task.name, source=name, **flags)
                 examples, human = _inputs(context, config, cell, artifact)
-                if dry_run:
+                if common.dry_run:
                     planned = stage.plan(config, cell, examples, human=human)
                     row = {"key": planned.short, "stage": "sample", "cell": str(cell), "source": name,
                            "cached": bool(are_there(context, [planned.key]))}  # fmt: skip
-                    render.plan_lines([row], as_json=as_json)
+                    render.plan_lines([row], as_json=common.as_json)
                     continue
                 outcome = stage.run(context, config, cell, examples=examples, human=human)
                 real = ", ".join(f"{size}={rows}" for size, rows in outcome.summary["real_sizes"].items())

@@ -9,6 +9,7 @@ import typer
 from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
+from sdc.cli.groups import Common, grouped
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import presets, students
 from sdc.pipelines import train as stage
@@ -24,6 +25,7 @@ from sdc.pipelines.train.tune import Group, TuneConfig
 _MOST_SEED = 2**31 - 1  # as of the seeds that are derived
 
 
+@grouped
 def train(
     keys: options.KeysArgument = None,
     lang: options.LangOption = None,
@@ -112,18 +114,16 @@ def train(
     keep_weights: Annotated[
         bool, typer.Option("--keep-weights", help="Keep the fitted weights beside the store.")
     ] = False,
-    store: options.StoreOption = None,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
-    force: options.ForceOption = False,
-    dry_run: options.DryRunOption = False,
-    as_json: options.JsonOption = False,
+    *,
+    common: Common,
 ) -> None:
     """Fit a small model on every draw and keep what it says about the test rows.
 
     KEYs are samples; one run per draw. Without keys: the newest sample of each source for --lang and --task.
     """
-    context = options.context(store, force=force)
+    context = common.context()
     sources = commas.parts(source)
     for name in sources:
         check_source(name)
@@ -142,7 +142,7 @@ def train(
         retry_failed=retry_failed,
     )
     found = _samples(context, keys, lang, task, sources=sources)
-    with incomplete.Cells("train", total=len(found), as_json=as_json) as doing:
+    with incomplete.Cells("train", total=len(found), as_json=common.as_json) as doing:
         wanted: list[tuple[Cell, list[Draw]]] = []
         for cell, samples in found:
             with doing.one(cell):
@@ -153,14 +153,14 @@ def train(
         if hpo is not None:
             tuning = _tuning(config, method, hpo, hpo_scope, flags)
             groups = [group for cell, draws in wanted for group in tune.groups(cell, draws)]
-            if dry_run and not _show_searches(context, tuning, groups, as_json=as_json):
+            if common.dry_run and not _show_searches(context, tuning, groups, as_json=common.as_json):
                 return
             parts = _tuned(context, config, tuning, groups)
         for config, cell, draws in parts:
             with doing.part(cell):
                 test_data = lineage.test_data(context, cell, test)
-                if dry_run:
-                    _show_plan(context, config, cell, draws, test_data, as_json=as_json)
+                if common.dry_run:
+                    _show_plan(context, config, cell, draws, test_data, as_json=common.as_json)
                     continue
                 made = stage.run(context, config, cell, draws=draws, test=test_data)
                 hits = sum(outcome.hit for outcome in made)

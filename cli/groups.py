@@ -1,0 +1,83 @@
+"""Flags that belong together, declared once: a command takes the group, and the command line has its flags.
+
+Here: how that is done, and the groups that several commands share. Not here: single flags (`options.py`).
+"""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any, get_type_hints
+
+from sdc.cli import options
+from sdc.pipelines.engines.options import EngineOptions
+from sdc.pipelines.stage import Context
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """How models are run, and how much may be asked of them."""
+
+    no_think: options.NoThinkOption = False
+    engine: options.EngineOption = "auto"
+    server: options.ServerOption = None
+    engine_arg: options.EngineArgOption = None
+    batch_size: options.BatchSizeOption = None
+    max_calls: options.MaxCallsOption = None
+    max_tokens: options.MaxTokensOption = None
+    max_cost: options.MaxCostOption = None
+    prices: options.PricesOption = None
+
+    @property
+    def how(self) -> EngineOptions:
+        """How models are run."""
+        return options.how(self.engine, self.server, self.engine_arg, self.batch_size)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """Where results are kept, whether they are made, and how they are told."""
+
+    store: options.StoreOption = None
+    force: options.ForceOption = False
+    dry_run: options.DryRunOption = False
+    as_json: options.JsonOption = False
+
+    def context(self, asking: Asking | None = None) -> Context:
+        """Returns what stages run in."""
+        if asking is None:
+            return options.context(self.store, force=self.force)
+        budget = options.budget(asking.max_calls, asking.max_tokens, asking.max_cost, asking.prices)
+        return options.context(self.store, force=self.force, engine=asking.how, budget=budget)
+
+
+def grouped(command: Callable[..., None]) -> Callable[..., None]:
+    """Returns a command whose flags are those of its parameters, and of the fields of parameters that are dataclasses.
+
+    A field is declared as a parameter of a command is: its annotation holds the option, and it has a default.
+    """
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, Any] = {}
+    flags: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command).parameters.values():
+        kind = hints[parameter.name]
+        if not is_dataclass(kind):
+            flags.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
+            continue
+        groups[parameter.name] = kind
+        of_group = get_type_hints(kind, include_extras=True)
+        flags += [
+            inspect.Parameter(
+                field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=of_group[field.name]
+            )
+            for field in fields(kind)
+        ]
+
+    def run(**given: Any) -> None:
+        for name, kind in groups.items():
+            given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
+        command(**given)
+
+    run.__name__, run.__doc__, run.__module__ = command.__name__, command.__doc__, command.__module__
+    run.__signature__ = inspect.Signature(flags)  # type: ignore[attr-defined]
+    run.__annotations__ = {flag.name: flag.annotation for flag in flags}
+    return run
