@@ -1,5 +1,6 @@
 """`sdc gen`: its flags."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -20,29 +21,37 @@ from sdc.pipelines.run.until_accepted import Round
 from sdc.pipelines.stage import Context, Outcome
 
 
+@dataclass(frozen=True, kw_only=True)
+class Writing:
+    """How texts are written."""
+
+    model: Annotated[str | None, typer.Option(help="Alias, hub id or folder of the generator.")] = None
+    quota: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="New texts per label. Default: the task's.")
+    ] = None
+    num_texts: Annotated[int | None, typer.Option(min=1, help="Texts asked for in one call.")] = None
+    num_seeds: Annotated[int | None, typer.Option(min=0, help="Human examples per label that it is shown.")] = None
+    temperature: Annotated[float | None, typer.Option(min=0, help="Sampling temperature; 0 is greedy.")] = None
+    top_p: Annotated[float | None, typer.Option(help="Nucleus of sampling, in (0, 1].")] = None
+    repetition_penalty: Annotated[float | None, typer.Option(help="1 is none.")] = None
+    reply_tokens: Annotated[int | None, typer.Option(min=1, help="The most tokens of one reply.")] = None
+    label_style: Annotated[str | None, typer.Option(help="Name labels by: name, explanation or both.")] = None
+    near_duplicate: Annotated[float | None, typer.Option(help="5-gram Jaccard of a copy; above 1: equal only.")] = None
+    gates: Annotated[
+        bool | None, typer.Option("--gates/--no-gates", help="Only texts that pass the gates count for the quota.")
+    ] = None
+    incentive: Annotated[
+        str | None, typer.Option(help="Diversity: none, taboo, hints, chain, or auto (the next when novelty falls).")
+    ] = None
+
+
 @grouped
 def gen(
     keys: options.KeysArgument = None,
     lang: options.LangOption = None,
     task: options.TaskOption = None,
-    model: Annotated[str | None, typer.Option(help="Alias, hub id or folder of the generator.")] = None,
-    quota: Annotated[
-        int | None, typer.Option(min=1, max=1_000_000, help="New texts per label. Default: the task's.")
-    ] = None,
-    num_texts: Annotated[int | None, typer.Option(min=1, help="Texts asked for in one call.")] = None,
-    num_seeds: Annotated[int | None, typer.Option(min=0, help="Human examples per label that it is shown.")] = None,
-    temperature: Annotated[float | None, typer.Option(min=0, help="Sampling temperature; 0 is greedy.")] = None,
-    top_p: Annotated[float | None, typer.Option(help="Nucleus of sampling, in (0, 1].")] = None,
-    repetition_penalty: Annotated[float | None, typer.Option(help="1 is none.")] = None,
-    reply_tokens: Annotated[int | None, typer.Option(min=1, help="The most tokens of one reply.")] = None,
-    label_style: Annotated[str | None, typer.Option(help="Name labels by: name, explanation or both.")] = None,
-    near_duplicate: Annotated[float | None, typer.Option(help="5-gram Jaccard of a copy; above 1: equal only.")] = None,
-    gates: Annotated[
-        bool | None, typer.Option("--gates/--no-gates", help="Only texts that pass the gates count for the quota.")
-    ] = None,
-    incentive: Annotated[
-        str | None, typer.Option(help="Diversity: none, taboo, hints, chain, or auto (the next when novelty falls).")
-    ] = None,
+    *,
+    writing: Writing,
     top_up: Annotated[
         bool, typer.Option("--top-up", help="Keep what the newest judgement accepted; write what is short.")
     ] = False,
@@ -56,7 +65,6 @@ def gen(
     judge_model: Annotated[
         str | None, typer.Option(help="The judge of --until-accepted. Default: the generator.")
     ] = None,
-    *,
     asking: Asking,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
@@ -67,12 +75,8 @@ def gen(
     KEYs are human train data, or judgements to top up. Without keys: the newest train data of --lang and --task.
     """
     context = common.context(asking)
-    flags = {
-        "model": model, "quota": quota, "num_texts": num_texts, "num_seeds": num_seeds, "temperature": temperature,
-        "top_p": top_p, "repetition_penalty": repetition_penalty, "max_tokens": reply_tokens,
-        "label_style": label_style, "near_duplicate": near_duplicate, "gates": gates, "incentive": incentive,
-        "seed": seed,
-    }  # fmt: skip
+    flags = {**vars(writing), "seed": seed}
+    flags["max_tokens"] = flags.pop("reply_tokens")
     judging = judge.configured(context.store, preset, model=judge_model, seed=seed)
     pairs = options.inputs(context, keys, lang, task, stages=("data", "judge"))
     with incomplete.Cells("gen", total=len(pairs), as_json=common.as_json) as doing:
@@ -80,7 +84,7 @@ def gen(
             with doing.one(cell):
                 config = stage.configured(context.store, preset, no_think=asking.no_think, **flags)
                 data, judgement = _inputs(context, cell, artifact, top_up=top_up)
-                if num_seeds is not None:
+                if writing.num_seeds is not None:
                     stage.check_seeds(context, config, cell, data=data)
                 if common.dry_run:
                     planned = stage.plan(context, config, cell, data=data, judgement=judgement)

@@ -1,5 +1,6 @@
 """`sdc icl`: its flags."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import typer
@@ -16,35 +17,42 @@ from sdc.pipelines.records.draws import Draw, check_source, draws_of
 from sdc.pipelines.text import commas
 
 
+@dataclass(frozen=True, kw_only=True)
+class Prompting:
+    """What the model is asked."""
+
+    model: Annotated[str | None, typer.Option(help="Alias, hub id or folder of the LLM.")] = None
+    shots: Annotated[
+        int | None, typer.Option(min=0, max=100, help="Examples per label in the prompt; 0 needs none.")
+    ] = None
+    shot_strategy: Annotated[
+        str | None,
+        typer.Option(help="balanced, random (labels ignored), or nearest: those most like each test row."),
+    ] = None
+    option_order: Annotated[
+        str | None, typer.Option(help="How the prompt lists the labels: task, or shuffled by the seed of the shots.")
+    ] = None
+    select: Annotated[
+        str | None,
+        typer.Option(help="Choose --shots among these on rows of the draw that are held out: 0,2,5,10."),
+    ] = None
+    dev_rows: Annotated[int | None, typer.Option(min=1, help="The most rows that --select holds out.")] = None
+    decoding: Annotated[str | None, typer.Option(help="scores (likelihood of each label) or generate.")] = None
+    reply_tokens: Annotated[int | None, typer.Option(min=1, help="The most tokens of a generated answer.")] = None
+
+
 @grouped
 def icl(
     keys: options.KeysArgument = None,
     lang: options.LangOption = None,
     task: options.TaskOption = None,
-    model: Annotated[str | None, typer.Option(help="Alias, hub id or folder of the LLM.")] = None,
-    shots: Annotated[
-        int | None, typer.Option(min=0, max=100, help="Examples per label in the prompt; 0 needs none.")
-    ] = None,
-    shot_strategy: Annotated[
-        str | None,
-        typer.Option(help="balanced, random (labels ignored), or nearest: those most like each test row."),
-    ] = None,
-    option_order: Annotated[
-        str | None, typer.Option(help="How the prompt lists the labels: task, or shuffled by the seed of the shots.")
-    ] = None,
-    select: Annotated[
-        str | None,
-        typer.Option(help="Choose --shots among these on rows of the draw that are held out: 0,2,5,10."),
-    ] = None,
-    dev_rows: Annotated[int | None, typer.Option(min=1, help="The most rows that --select holds out.")] = None,
+    *,
+    prompting: Prompting,
     source: Annotated[
         str, typer.Option(help="Where shots come from: synthetic, human, seeds, seeds+synthetic.")
     ] = "synthetic",
     sizes: Annotated[str | None, typer.Option(help="Only draws of these nominal sizes: 10,100,all.")] = None,
-    decoding: Annotated[str | None, typer.Option(help="scores (likelihood of each label) or generate.")] = None,
-    reply_tokens: Annotated[int | None, typer.Option(min=1, help="The most tokens of a generated answer.")] = None,
     test: Annotated[str | None, typer.Option(help="Key of the test data. Default: the newest of the cell.")] = None,
-    *,
     asking: Asking,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
@@ -56,12 +64,10 @@ def icl(
     """
     context = common.context(asking)
     check_source(source)
-    flags = {
-        "model": model, "shots": shots, "decoding": decoding, "max_tokens": reply_tokens, "seed": seed,
-        "shot_strategy": shot_strategy, "option_order": option_order, "dev_rows": dev_rows,
-        "select": _numbers(select) if select else None, "exact": shots is not None or bool(select),
-        "exact_dev_rows": dev_rows is not None,
-    }  # fmt: skip
+    flags = {**vars(prompting), "seed": seed, "exact_dev_rows": prompting.dev_rows is not None}
+    flags["max_tokens"] = flags.pop("reply_tokens")
+    flags["exact"] = prompting.shots is not None or bool(prompting.select)
+    flags["select"] = _numbers(prompting.select) if prompting.select else None
     config = stage.configured(context.store, preset, no_think=asking.no_think, **flags)
     wanted = commas.parts(sizes)
     pairs = options.inputs(context, keys, lang, task, stages=("sample",))

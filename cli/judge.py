@@ -1,6 +1,7 @@
 """`sdc judge`: its flags."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,27 +20,33 @@ from sdc.pipelines.stage import Outcome
 _SIDES = {"gates_llm": "gates and LLM", "label_yes": "label check and yes or no"}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Judging:
+    """How texts are judged."""
+
+    model: Annotated[str | None, typer.Option(help="The judge. Default: the model that wrote the texts.")] = None
+    gates: Annotated[bool | None, typer.Option("--gates/--no-gates", help="Deterministic gates before the LLM.")] = None
+    gates_only: Annotated[bool, typer.Option("--gates-only", help="Only the gates; needs no model.")] = False
+    threshold: Annotated[float | None, typer.Option(help="The least probability of yes that accepts.")] = None
+    label_threshold: Annotated[
+        float | None, typer.Option(help="The least probability of its label when the LLM classifies it; 0: not asked.")
+    ] = None
+    votes: Annotated[
+        int | None, typer.Option(min=1, help="How often the LLM is asked each question; odd. 1 asks greedily, once.")
+    ] = None
+    temperature: Annotated[float | None, typer.Option(help="Sampling of several votes.")] = None
+    judge_all: Annotated[
+        bool, typer.Option("--judge-all", help="Ask the LLM about every text, to see how far it and the gates agree.")
+    ] = False
+
+
 @grouped
 def judge(
     keys: options.KeysArgument = None,
     lang: options.LangOption = None,
     task: options.TaskOption = None,
-    model: Annotated[str | None, typer.Option(help="The judge. Default: the model that wrote the texts.")] = None,
-    gates: Annotated[
-        bool | None, typer.Option("--gates/--no-gates", help="Deterministic gates before the LLM.")
-    ] = None,
-    gates_only: Annotated[bool, typer.Option("--gates-only", help="Only the gates; needs no model.")] = False,
-    threshold: Annotated[float | None, typer.Option(help="The least probability of yes that accepts.")] = None,
-    label_threshold: Annotated[
-        float | None, typer.Option(help="The least probability of its label when the LLM classifies it; 0: not asked.")
-    ] = None,
-    votes: Annotated[
-        int | None, typer.Option(min=1, help="How often the LLM is asked each question; odd. 1 asks greedily, once.")
-    ] = None,
-    temperature: Annotated[float | None, typer.Option(help="Sampling of several votes.")] = None,
-    judge_all: Annotated[
-        bool, typer.Option("--judge-all", help="Ask the LLM about every text, to see how far it and the gates agree.")
-    ] = False,
+    *,
+    judging: Judging,
     review_sheet: Annotated[
         Path | None,
         typer.Option(metavar="OUT.html", help="Ask no model: write a page on which people review a sample of texts."),
@@ -52,7 +59,6 @@ def judge(
         str | None, typer.Option(help="The name on the page; or in place of the one in the file.")
     ] = None,
     sample_size: Annotated[int | None, typer.Option(min=1, help="Texts per label on the page. Default: 20.")] = None,
-    *,
     asking: Asking,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
@@ -70,11 +76,10 @@ def judge(
         )  # fmt: skip
         return
     context = common.context(asking)
-    config = stage.configured(
-        context.store, preset, no_think=asking.no_think, model=model, gates=True if gates_only else gates,
-        llm=False if gates_only else None, threshold=threshold, label_threshold=label_threshold, votes=votes,
-        temperature=temperature, seed=seed, judge_all=judge_all,
-    )  # fmt: skip
+    flags = vars(judging) | {"seed": seed}
+    if flags.pop("gates_only"):
+        flags |= {"gates": True, "llm": False}
+    config = stage.configured(context.store, preset, no_think=asking.no_think, **flags)
     pairs = options.inputs(context, keys, lang, task, stages=("gen",))
     with incomplete.Cells("judge", total=len(pairs), as_json=common.as_json) as doing:
         for cell, artifact in pairs:

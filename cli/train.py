@@ -10,6 +10,7 @@ from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
 from sdc.cli.groups import Common, grouped
+from sdc.cli.train_settings import Settings
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import presets, students
 from sdc.pipelines import train as stage
@@ -31,9 +32,8 @@ def train(
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     method: Annotated[str, typer.Option(help="linear, probe, finetune or lora.")] = "linear",
-    model: Annotated[
-        str | None, typer.Option(help="probe, finetune, lora: alias, hub id or folder of the model.")
-    ] = None,
+    *,
+    settings: Settings,
     source: Annotated[
         list[str] | None,
         typer.Option(help="Only these: synthetic, human, seeds, seeds+synthetic, human+synthetic; as --lang."),
@@ -47,59 +47,6 @@ def train(
     ] = None,
     order_seed: Annotated[
         int | None, typer.Option(min=0, max=_MOST_SEED, help="Seed of row order and dropout in every run. As above.")
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="finetune: most passes over the draw.")] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="lora: most training steps, at every size.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="finetune, lora: peak rate of AdamW.")] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="finetune, lora: rows per step. Default: finetune by size, lora 4.")
-    ] = None,
-    dropout: Annotated[
-        float | None, typer.Option(help="finetune: before the head; lora: before the adapters; in [0, 1).")
-    ] = None,
-    warmup: Annotated[float | None, typer.Option(help="finetune: share of steps with a rising rate.")] = None,
-    max_length: Annotated[int | None, typer.Option(min=2, help="Not linear: tokens that a text is cut to.")] = None,
-    early_stopping: Annotated[
-        bool | None,
-        typer.Option("--early-stopping/--no-early-stopping", help="finetune, lora: on held-out rows of the draw."),
-    ] = None,
-    patience: Annotated[
-        int | None, typer.Option(min=1, help="Epochs (finetune) or measurements (lora) without a better held-out loss.")
-    ] = None,
-    precision: Annotated[
-        str | None, typer.Option(help="finetune: bf16 or fp32 products. Default: bf16 where the machine is fast in it.")
-    ] = None,
-    prefix: Annotated[
-        str | None, typer.Option(help="probe: what stands before every text. Default: what the encoder wants.")
-    ] = None,
-    pooling: Annotated[str | None, typer.Option(help="probe: mean or cls. Default: mean of all tokens.")] = None,
-    warmup_steps: Annotated[int | None, typer.Option(min=0, help="lora: steps with a rising rate.")] = None,
-    eval_steps: Annotated[
-        int | None, typer.Option(min=1, help="lora: steps between two measurements of the held-out rows.")
-    ] = None,
-    rank: Annotated[int | None, typer.Option(min=1, help="lora: rank of the adapters.")] = None,
-    alpha: Annotated[
-        int | None, typer.Option(min=1, help="lora: their output is multiplied with alpha / rank.")
-    ] = None,
-    optimizer: Annotated[
-        str | None, typer.Option(help="lora: adamw, or paged_adamw_8bit (needs bitsandbytes and a GPU).")
-    ] = None,
-    decoding: Annotated[
-        str | None, typer.Option(help="lora: scores (likelihood of each label) or generate (up to 20 tokens).")
-    ] = None,
-    quantize: Annotated[
-        str | None, typer.Option(help="lora: 4bit trains over a base in 4 bits (needs bitsandbytes and a GPU).")
-    ] = None,
-    pack: Annotated[
-        int | None,
-        typer.Option(min=1, help="lora: most runs that train at once. Default: as many as fit; on a CPU 1."),
-    ] = None,
-    keep_head: Annotated[
-        bool | None,
-        typer.Option("--keep-head/--no-keep-head", help="finetune: start from the model's own classification head."),
-    ] = None,
-    checkpointing: Annotated[
-        bool | None, typer.Option("--checkpointing/--no-checkpointing", help="lora: less memory, a third more work.")
     ] = None,
     hpo: Annotated[
         int | None,
@@ -116,7 +63,6 @@ def train(
     ] = False,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
-    *,
     common: Common,
 ) -> None:
     """Fit a small model on every draw and keep what it says about the test rows.
@@ -127,12 +73,7 @@ def train(
     sources = commas.parts(source)
     for name in sources:
         check_source(name)
-    flags = {"model": model, "epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size,
-             "dropout": dropout, "warmup": warmup, "max_length": max_length, "early_stopping": early_stopping,
-             "patience": patience, "precision": precision,
-             "steps": steps, "warmup_steps": warmup_steps, "eval_steps": eval_steps, "rank": rank,
-             "alpha": alpha, "optimizer": optimizer, "decoding": decoding, "quantize": quantize, "pack": pack,
-             "checkpointing": checkpointing, "keep_head": keep_head, "prefix": prefix, "pooling": pooling}  # fmt: skip
+    flags = vars(settings)
     config = TrainConfig(
         student=students.configured(context.store, method, preset=preset, flags=flags),
         seed=seed,
