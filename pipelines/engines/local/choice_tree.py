@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sdc.pipelines.engines.forks import forks
+
 if TYPE_CHECKING:
     import torch
 
@@ -42,10 +44,7 @@ def build(choices: Sequence[Sequence[int]]) -> ChoiceTree:
     >>> tree.steps[1]
     ((-1, 5), (0, 6), (1, 9))
     """
-    nodes: dict[tuple[int, ...], int] = {(): -1}
-    for choice in choices:
-        for end in range(1, len(choice)):
-            nodes.setdefault(tuple(choice[:end]), len(nodes) - 1)
+    nodes = {start: number for number, start in enumerate(forks(choices), start=-1)}  # the prompt is the first
     starts = [start for start in nodes if start]
     return ChoiceTree(
         tokens=tuple(start[-1] for start in starts),

@@ -5,11 +5,12 @@ scored. Not here: what is done where neither works (`scores.py`).
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sdc.pipelines.engines import answers, hub, thinking, turns
+from sdc.pipelines.engines.forks import forks
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.openai.chat import answered_by, first_choice
 from sdc.pipelines.engines.openai.faults import Rejected, TryFailed
@@ -100,7 +101,7 @@ class Exact:
         scored themselves do not.
         """
         found: dict[tuple[int, ...], float] = {}
-        for part in _packed(_forks(choices)):
+        for part in _packed(forks(choices).items()):
             several = await self._post(
                 server,
                 [[*prompt, *start] for start, _ in part],
@@ -158,20 +159,7 @@ def _sound(value: Any) -> float:
     return found
 
 
-def _forks(choices: Sequence[Sequence[int]]) -> list[_Fork]:
-    """Returns the beginnings of choices, each with the tokens that follow it in one of them.
-
-    >>> _forks([[5, 9], [5, 6, 9]])
-    [((), [5]), ((5,), [9, 6]), ((5, 6), [9])]
-    """
-    following: dict[tuple[int, ...], dict[int, None]] = {}
-    for choice in choices:
-        for i, token in enumerate(choice):
-            following.setdefault(tuple(choice[:i]), {})[token] = None
-    return [(start, list(several)) for start, several in following.items()]
-
-
-def _packed(forks: Sequence[_Fork], most: int = _MOST_TOKENS) -> Iterator[list[_Fork]]:
+def _packed(several: Iterable[_Fork], most: int = _MOST_TOKENS) -> Iterator[list[_Fork]]:
     """Yields the forks in parts that have no more than `most` different tokens between them.
 
     >>> list(_packed([((), [5, 6, 7]), ((5,), [6])], most=2))
@@ -179,7 +167,7 @@ def _packed(forks: Sequence[_Fork], most: int = _MOST_TOKENS) -> Iterator[list[_
     """
     part: list[_Fork] = []
     known: set[int] = set()
-    for start, following in forks:
+    for start, following in several:
         for i in range(0, len(following), most):
             some = following[i : i + most]
             if len(known | set(some)) > most:

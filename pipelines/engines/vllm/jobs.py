@@ -11,6 +11,7 @@ from typing import Any
 
 from sdc.errors import EngineError, first_line
 from sdc.pipelines.engines import answers, thinking
+from sdc.pipelines.engines.forks import forks
 from sdc.pipelines.engines.prompt_tokens import prompt_ids
 from sdc.pipelines.engines.protocol import Call, Reply
 
@@ -118,7 +119,7 @@ class Jobs:
         room = self._checked(ids, max(map(len, choices)))
         requests = [
             Request(ids=[*ids, *start], params=_score_params(tokens[i : i + _TOKENS_PER_REQUEST]))
-            for start, tokens in _following(choices).items()
+            for start, tokens in forks(choices).items()
             for i in range(0, len(tokens), _TOKENS_PER_REQUEST)
         ]
         return Job(position=position, call=call, num_prompt=len(ids), room=room, requests=requests, read=self._scored)
@@ -194,21 +195,6 @@ def refused(label: str, error: Exception) -> EngineError:
     """Returns the one line for a call that vLLM refuses."""
     what = f"vllm refuses the call ({first_line(error, most=200)})"
     return EngineError(what, label, "change the setting, or use another --engine")
-
-
-def _following(choices: Sequence[Sequence[int]]) -> dict[tuple[int, ...], list[int]]:
-    """Returns the tokens that may follow each beginning of a choice, in order.
-
-    >>> _following([[5, 9], [5, 6, 9]])
-    {(): [5], (5,): [9, 6], (5, 6): [9]}
-    """
-    following: dict[tuple[int, ...], list[int]] = {}
-    for choice in choices:
-        for i, token in enumerate(choice):
-            tokens = following.setdefault(tuple(choice[:i]), [])
-            if token not in tokens:
-                tokens.append(token)
-    return following
 
 
 def _score_params(tokens: Sequence[int]) -> Any:
