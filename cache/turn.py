@@ -2,6 +2,9 @@
 
 Here: waiting fairly. Those who wait try for the lock of a folder; who has that is next, and alone looks whether the
 file is free, which costs microseconds where opening it in vain costs milliseconds. Not here: opening it (`file.py`).
+
+Our own although filelock locks files: the lock on the store is DuckDB's, which no other can stand for, and filelock
+knows neither who has one nor whose turn is next.
 """
 
 import os

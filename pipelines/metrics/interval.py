@@ -2,6 +2,9 @@
 
 Here: Wilson's interval for shares, percentiles of a bootstrap, Student's interval for a mean over repeats. Not here:
 which metric uses which.
+
+Our own although scipy has all three: its `stats` takes most of a second to load, for two formulas and a table, and
+`report` shows results without it.
 """
 
 import math

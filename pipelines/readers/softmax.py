@@ -1,7 +1,7 @@
 """Probabilities of a few choices from their scores, for readers and for whoever else must weigh them.
 
-scipy has it too, for arrays: of a short list it takes longer to load than to compute, and rounds otherwise than what is
-stored of earlier judgements.
+Our own although scipy has it: that is for arrays, takes longer to load than a short list to compute, and rounds
+otherwise than what is stored of earlier judgements.
 """
 
 import math

@@ -1,6 +1,9 @@
 """How a report is written: cells of a table for people, and md, csv, json and LaTeX.
 
 Here: text. Not here: what stands in it (`rows.py`), the terminal (`cli/render.py`).
+
+Our own although tabulate and pandas write tables: neither escapes names of models and tasks for both Markdown and
+LaTeX, and what is left without that is joining cells.
 """
 
 from collections.abc import Callable, Mapping, Sequence

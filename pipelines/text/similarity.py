@@ -2,6 +2,9 @@
 
 Here: exact comparison of folded texts, and character 5-gram Jaccard, which also works for languages without spaces.
 Not here: folding (`folding.py`), shingles of many texts at once (`similarity_many.py`).
+
+Our own although datasketch and others find near duplicates: MinHash only estimates the similarity, and a verdict on a
+row must be exact and the same in every process.
 """
 
 import math
