@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sdc.errors import EngineError
-from sdc.pipelines.engines import answers
+from sdc.pipelines.engines import answers, forks
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.prompt_tokens import load_tokenizer
 from sdc.pipelines.engines.protocol import Call
@@ -28,7 +28,7 @@ def test_room_is_what_is_left_in_whole_blocks(num_prompt: int, limit: int | None
     assert answers.room(Call(prompt="", max_tokens=100), num_prompt=num_prompt, limit=limit) == expected
 
 
-@pytest.mark.parametrize("module", [answers, jobs])
+@pytest.mark.parametrize("module", [answers, forks, jobs])
 def test_doctests(module: Any) -> None:
     assert doctest.testmod(module).failed == 0
 

@@ -31,7 +31,7 @@ def small(tmp_path: Path) -> World:
     return world(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["words", "taboo", "hints", "schedule"])
+@pytest.mark.parametrize("name", ["taboo", "hints", "schedule"])
 def test_the_examples_in_the_docstrings(name: str) -> None:
     assert doctest.testmod(import_module(f"sdc.pipelines.gen.incentives.{name}")).failed == 0
 
