@@ -1,6 +1,7 @@
 """`sdc data add | fetch`: their flags, and what they print. `ls` and `show` are in `data_show.py`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ import typer
 
 from sdc.cache.counted import counted
 from sdc.cli import data_show, options, render
+from sdc.cli.groups import grouped
 from sdc.errors import UsageError
 from sdc.pipelines import cells
 from sdc.pipelines import data as stage
@@ -24,7 +26,28 @@ DropLeaksOption = Annotated[
 app = typer.Typer(help="Take in labelled examples, and see what is in them.", no_args_is_help=True)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How a file is laid out."""
+
+    delimiter: Annotated[
+        str | None, typer.Option(help="What separates cells: tab, comma, semicolon, pipe, or any character.")
+    ] = None
+    header: Annotated[
+        bool | None,
+        typer.Option("--header/--no-header", help="Whether the first row has names; without, columns are 1, 2 ..."),
+    ] = None
+    quoting: Annotated[
+        str, typer.Option(help="minimal: cells may stand in quotes; none: quotes are part of the text.")
+    ] = "minimal"
+    encoding: Annotated[str, typer.Option(help="Of text files: utf-8, utf-16, latin-1, cp1252 ...")] = "utf-8"
+    records: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Where a JSON object has the list of rows: data.items")
+    ] = None
+
+
 @app.command("add")
+@grouped
 def add(
     files: Annotated[
         list[Path] | None,
@@ -54,45 +77,21 @@ def add(
         str | None, typer.Option(metavar="KEY", help="Add the rows to this data of the split; or: newest.")
     ] = None,
     drop_leaks: DropLeaksOption = False,
-    delimiter: Annotated[
-        str | None, typer.Option(help="What separates cells: tab, comma, semicolon, pipe, or any character.")
-    ] = None,
-    header: Annotated[
-        bool | None,
-        typer.Option("--header/--no-header", help="Whether the first row has names; without, columns are 1, 2 ..."),
-    ] = None,
-    quoting: Annotated[
-        str, typer.Option(help="minimal: cells may stand in quotes; none: quotes are part of the text.")
-    ] = "minimal",
-    encoding: Annotated[str, typer.Option(help="Of text files: utf-8, utf-16, latin-1, cp1252 ...")] = "utf-8",
-    records: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Where a JSON object has the list of rows: data.items")
-    ] = None,
     paper: Annotated[Path | None, typer.Option(help="Take a whole folder in the layout of the paper's data.")] = None,
+    *,
+    layout: Layout,
     store: options.StoreOption = None,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
     """Take in files of labelled examples, or the paper's whole data folder."""
     context = options.context(store, force=force)
-    form = Format(
-        delimiter=None if delimiter is None else tables.named(delimiter),
-        quoting=quoting,
-        header=header,
-        encoding=encoding,
-        records=records,
-    )
+    delimiter = None if layout.delimiter is None else tables.named(layout.delimiter)
+    form = Format(**{**vars(layout), "delimiter": delimiter})
     config = stage.DataConfig(
-        split=split or "train",
-        source=source,
-        text_column=text_column,
-        label_column=label_column,
-        label_map=tuple(label_map or ()),
-        first_label=first_label,
-        where=tuple(where or ()),
-        subset=subset,
-        form=form,
-    )
+        split=split or "train", source=source, text_column=text_column, label_column=label_column,
+        label_map=tuple(label_map or ()), first_label=first_label, where=tuple(where or ()), subset=subset, form=form,
+    )  # fmt: skip
     if paper is not None:
         if files or lang or task or split or append or drop_leaks or config != stage.DataConfig():
             raise UsageError("--paper takes a whole folder", "sdc data add", "leave FILE and the other flags out")

@@ -59,10 +59,9 @@ def predict(
     engine_arg: options.EngineArgOption = None,
     store: options.StoreOption = None,
 ) -> None:
-    """Classify texts with a run, one row out for every row in.
+    """Classify texts with a run, one row out for every row in, written as soon as its batch is read.
 
-    Labels and probabilities are written to stdout as soon as a batch is read, so that a pipe of any length takes no
-    more memory. A row without a usable text has no label, and the reason.
+    A pipe of any length takes no more memory. A row without a usable text has no label, and the reason.
     """
     formats.check(output)
     if (run is None) == (model is None):
@@ -74,9 +73,8 @@ def predict(
         stream = stack.enter_context(_opened(file))
         rows = input.rows(stream, kind=kind, where=where, text_column=text_column)
         first = list(islice(rows, 1))  # a wrong column or a binary file is told before weights are made
-        predictor = stack.enter_context(
-            _predictor(context, run, model, onnx=onnx, base=base, keep_weights=keep_weights)
-        )
+        opened = _predictor(context, run, model, onnx=onnx, base=base, keep_weights=keep_weights)
+        predictor = stack.enter_context(opened)
         seen: Counter[str | None] = Counter()
         batches = _counted(stage.run(predictor, chain(first, rows), batch_rows=batch_rows), seen)
         for text in formats.write(batches, predictor.task, output, csv_safe=csv_safe):

@@ -69,19 +69,21 @@ def sample(
                 config = stage.configured(context.store, preset, task=cell.task.name, source=name, **flags)
                 examples, human = _inputs(context, config, cell, artifact)
                 if common.dry_run:
-                    planned = stage.plan(config, cell, examples, human=human)
-                    row = {"key": planned.short, "stage": "sample", "cell": str(cell), "source": name,
-                           "cached": bool(are_there(context, [planned.key]))}  # fmt: skip
-                    render.plan_lines([row], as_json=common.as_json)
+                    _show_plan(context, stage.plan(config, cell, examples, human=human), cell, name, common)
                     continue
                 outcome = stage.run(context, config, cell, examples=examples, human=human)
                 real = ", ".join(f"{size}={rows}" for size, rows in outcome.summary["real_sizes"].items())
                 render.summary(f"sample {cell} {name}", outcome, f"{outcome.summary['repeats']} x rows {real}")
                 doing.done([outcome])
                 drawn = True
-        untested = lineage.without_test(context, [cell for cell, _, _ in work]) if drawn else None
-        if untested:
+        if drawn and (untested := lineage.without_test(context, [cell for cell, _, _ in work])):
             render.note(untested)
+
+
+def _show_plan(context: Context, planned: Artifact, cell: Cell, source: str, common: Common) -> None:
+    row = {"key": planned.short, "stage": "sample", "cell": str(cell), "source": source,
+           "cached": bool(are_there(context, [planned.key]))}  # fmt: skip
+    render.plan_lines([row], as_json=common.as_json)
 
 
 def _inputs(

@@ -1,7 +1,7 @@
 """`sdc train`: its flags."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import typer
@@ -17,13 +17,26 @@ from sdc.pipelines import train as stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.records import lineage
 from sdc.pipelines.records.draws import Draw, check_source, draws_of
-from sdc.pipelines.stage import Context
+from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.students import FinetuneConfig
 from sdc.pipelines.text import commas
 from sdc.pipelines.train import TrainConfig, space, tune
 from sdc.pipelines.train.tune import Group, TuneConfig
 
 _MOST_SEED = 2**31 - 1  # as of the seeds that are derived
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """Which draws a student is fitted on, and the rows that it is tested on."""
+
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these: synthetic, human, seeds, seeds+synthetic, human+synthetic; as --lang."),
+    ] = None
+    sizes: Annotated[str | None, typer.Option(help="Only draws of these nominal sizes: 10,100,all.")] = None
+    repeats: Annotated[int | None, typer.Option(min=1, help="Only the first repeats of each size.")] = None
+    test: Annotated[str | None, typer.Option(help="Key of the test data. Default: the newest of the cell.")] = None
 
 
 @grouped
@@ -33,14 +46,8 @@ def train(
     task: options.TaskOption = None,
     method: Annotated[str, typer.Option(help="linear, probe, finetune or lora.")] = "linear",
     *,
+    chosen: Chosen,
     settings: Settings,
-    source: Annotated[
-        list[str] | None,
-        typer.Option(help="Only these: synthetic, human, seeds, seeds+synthetic, human+synthetic; as --lang."),
-    ] = None,
-    sizes: Annotated[str | None, typer.Option(help="Only draws of these nominal sizes: 10,100,all.")] = None,
-    repeats: Annotated[int | None, typer.Option(min=1, help="Only the first repeats of each size.")] = None,
-    test: Annotated[str | None, typer.Option(help="Key of the test data. Default: the newest of the cell.")] = None,
     init_seed: Annotated[
         int | None,
         typer.Option(min=0, max=_MOST_SEED, help="Seed of untrained weights in every run. Default: --seed and repeat."),
@@ -70,45 +77,55 @@ def train(
     KEYs are samples; one run per draw. Without keys: the newest sample of each source for --lang and --task.
     """
     context = common.context()
-    sources = commas.parts(source)
+    sources, flags = commas.parts(chosen.source), vars(settings)
     for name in sources:
         check_source(name)
-    flags = vars(settings)
+    student = students.configured(context.store, method, preset=preset, flags=flags)
     config = TrainConfig(
-        student=students.configured(context.store, method, preset=preset, flags=flags),
-        seed=seed,
-        init_seed=init_seed,
-        order_seed=order_seed,
-        keep_weights=keep_weights,
+        student=student, seed=seed, init_seed=init_seed, order_seed=order_seed, keep_weights=keep_weights,
         retry_failed=retry_failed,
-    )
+    )  # fmt: skip
     found = _samples(context, keys, lang, task, sources=sources)
     with incomplete.Cells("train", total=len(found), as_json=common.as_json) as doing:
         wanted: list[tuple[Cell, list[Draw]]] = []
         for cell, samples in found:
             with doing.one(cell):
-                wanted.append(
-                    (cell, _draws(context, cell, samples, sources, sizes=commas.parts(sizes), repeats=repeats))
-                )
-        parts = [(config, cell, draws) for cell, draws in wanted]
+                sizes = commas.parts(chosen.sizes)
+                wanted.append((cell, _draws(context, cell, samples, sources, sizes=sizes, repeats=chosen.repeats)))
+        parts: list[tuple[TrainConfig, Cell, list[Draw]]] = [(config, cell, draws) for cell, draws in wanted]
         if hpo is not None:
-            tuning = _tuning(config, method, hpo, hpo_scope, flags)
-            groups = [group for cell, draws in wanted for group in tune.groups(cell, draws)]
-            if common.dry_run and not _show_searches(context, tuning, groups, as_json=common.as_json):
-                return
-            parts = _tuned(context, config, tuning, groups)
-        for config, cell, draws in parts:
+            parts = _searched(context, config, _tuning(config, method, hpo, hpo_scope, flags), wanted, common)
+        for each, cell, draws in parts:
             with doing.part(cell):
-                test_data = lineage.test_data(context, cell, test)
-                if common.dry_run:
-                    _show_plan(context, config, cell, draws, test_data, as_json=common.as_json)
-                    continue
-                made = stage.run(context, config, cell, draws=draws, test=test_data)
-                hits = sum(outcome.hit for outcome in made)
-                failed = sum(outcome.summary.get("status") == "failed" for outcome in made)
-                lost = f", {failed} failed" if failed else ""
-                render.note(f"train {cell}: {counted(len(made), 'run')} of {method}, {hits} already there{lost}")
-                doing.done(made)
+                made = _fit(context, each, cell, draws, lineage.test_data(context, cell, chosen.test), common)
+                if made:
+                    doing.done(made)
+
+
+def _fit(
+    context: Context, config: TrainConfig, cell: Cell, draws: Sequence[Draw], test: Artifact, common: Common
+) -> list[Outcome]:
+    """Returns the runs on some draws; none in a dry run, which shows them instead."""
+    if common.dry_run:
+        _show_plan(context, config, cell, draws, test, as_json=common.as_json)
+        return []
+    made = stage.run(context, config, cell, draws=draws, test=test)
+    hits = sum(outcome.hit for outcome in made)
+    failed = sum(outcome.summary.get("status") == "failed" for outcome in made)
+    lost = f", {failed} failed" if failed else ""
+    method = config.student.method
+    render.note(f"train {cell}: {counted(len(made), 'run')} of {method}, {hits} already there{lost}")
+    return made
+
+
+def _searched(
+    context: Context, config: TrainConfig, tuning: TuneConfig, wanted: Sequence[tuple[Cell, list[Draw]]], common: Common
+) -> list[tuple[TrainConfig, Cell, list[Draw]]]:
+    """Returns what is fitted with which settings; nothing in a dry run of searches that are not there yet."""
+    groups = [group for cell, draws in wanted for group in tune.groups(cell, draws)]
+    if common.dry_run and not _show_searches(context, tuning, groups, as_json=common.as_json):
+        return []
+    return _tuned(context, config, tuning, groups)
 
 
 def _tuning(config: TrainConfig, method: str, trials: int, scope: str, flags: Mapping[str, Any]) -> TuneConfig:

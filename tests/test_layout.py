@@ -103,3 +103,11 @@ def test_the_page_on_the_architecture_names_every_room_and_no_other() -> None:
     assert named == there
     for path in re.findall(r"`((?:cli|pipelines|cache|docs)/[\w./-]+)`", page):
         assert "NAME" in path or path.endswith("/X.py") or "/X/" in path or (ROOT / path).exists(), path
+
+
+def test_commands_are_short() -> None:
+    """Flags included: what is longer belongs into pipelines, or into a group of flags."""
+    for path in (ROOT / "cli").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 60, f"{path.name}: {node.name}"

@@ -1,14 +1,17 @@
 """Keys from arguments and stdin, and the store that a command works on."""
 
+import inspect
 import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sdc.cache.store import Artifact, Store
 from sdc.cli import options
+from sdc.cli.groups import Common, grouped
 from sdc.errors import UsageError
 from sdc.pipelines.stage import Context
 
@@ -62,3 +65,29 @@ def test_lang_and_task_keep_the_matching_keys(
     assert found(None, ["topic"]) == ["te/topic", "sw/topic"]
     with pytest.raises(UsageError, match="none of the keys fits"):
         found(["en"], None)
+
+
+def test_help_has_the_flags_that_commands_share_below_headings(invoke: Callable[..., Any]) -> None:
+    """They stood between those of the command, 30 of them in one list."""
+    shown = invoke("icl", "--help").stdout
+    headings = [line for line in shown.splitlines() if line.endswith(":") and not line.startswith(" ")]
+    assert headings == [
+        "Arguments:", "Options:", "How models are run:", "Limits on what is asked:", "Common to all stages:",
+    ]  # fmt: skip
+    own, _, rest = shown.partition("How models are run:")
+    assert "--shots" in own and "--engine" not in own
+    assert all(flag in rest for flag in ("--engine", "--max-calls", "--store", "--json"))
+
+
+def test_a_group_of_flags_reaches_the_command_as_one_object() -> None:
+    seen = []
+
+    def command(name: str = "x", *, common: Common) -> None:
+        """Says so."""
+        seen.append((name, common))
+
+    grouped(command)(name="y", store=None, force=True, dry_run=False, as_json=True)
+    assert seen == [("y", Common(force=True, as_json=True))]
+    flags = inspect.signature(grouped(command)).parameters
+    assert list(flags) == ["name", "store", "force", "dry_run", "as_json"]
+    assert flags["force"].default is False
