@@ -1,5 +1,6 @@
 """`sdc demo`: its flags."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -7,11 +8,17 @@ import typer
 
 from sdc.cli import options, render
 from sdc.cli.report import report as show_report
-from sdc.pipelines import cells, presets
+from sdc.pipelines import cells, presets, report
+from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models
+from sdc.pipelines.report import ReportConfig, formats
+from sdc.pipelines.report.rows import Row
 from sdc.pipelines.run import demo as chain
 from sdc.pipelines.run.demo import DemoConfig
 
+_COLUMNS = ("method", "source", "rows", "shots", "mean ± std", "vs generator")
+#: What the rows of a source are, for the line that says what they are good for.
+_SOURCES = {"seeds": "human seeds alone:", "synthetic": "synthetic rows alone:", "seeds+synthetic": "both:"}
 _STORE = Path(".sdc-demo/store.duckdb")
 
 
@@ -38,5 +45,19 @@ def demo(
         render.note("The bundled pocket models are for trying and testing; real work names a real --model.")
     config = DemoConfig(model=model, student=student, quota=quota, preset=preset, seed=seed)
     outcomes = chain.run(context, config, cell)
-    show_report(keys=[outcome.key for outcome in outcomes], output=output, store=path)
-    render.note(f"Everything is in {path}; look with: sdc store ls --store {path}")
+    keys = [outcome.key for outcome in outcomes]
+    if output == "table":
+        _show(cell, report.run(context, ReportConfig(), evals=context.store.resolve_many(keys)))
+    else:
+        show_report(keys=keys, output=output, store=path)
+    render.note(f"Everything is in {path}: sdc store ls --store {path}, sdc report --store {path}")
+
+
+def _show(cell: Cell, rows: Sequence[Row]) -> None:
+    """Draws what fits 80 columns, and says what the human rows do alone: more text is not always better."""
+    table = formats.narrow(formats.for_people(rows, aggregated=False), _COLUMNS)
+    render.table(table.columns, table.rows, title=f"{cell}, {table.title}")
+    scored = sorted((row for row in rows if row.source and row.mean is not None), key=lambda row: row.mean or 0)
+    best = {row.source: f"{100 * (row.mean or 0):.1f} % by {row.method} ({row.rows})" for row in scored}
+    shown = "; ".join(f"{words} {best[source]}" for source, words in _SOURCES.items() if source in best)
+    render.note(f"The best from {shown}")

@@ -80,6 +80,13 @@ def for_people(rows: Sequence[Row], *, aggregated: bool) -> Table:
     return Table(columns=tuple(shown), rows=cells, title=_title(rows, aggregated=aggregated))
 
 
+def narrow(table: Table, columns: Sequence[str]) -> Table:
+    """Returns the table with only these of its columns, in its order."""
+    at = [i for i, name in enumerate(table.columns) if name in columns]
+    rows = tuple(tuple(row[i] for i in at) for row in table.rows)
+    return Table(columns=tuple(table.columns[i] for i in at), rows=rows, title=table.title)
+
+
 def _plain(name: str) -> Callable[[Row], str]:
     def text(row: Row) -> str:
         value = getattr(row, name)

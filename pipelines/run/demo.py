@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
-from sdc.errors import DataError
+from sdc.errors import DataError, EngineError
 from sdc.pipelines import data, gen, icl, judge, sample, students, train
 from sdc.pipelines import eval as evaluation
 from sdc.pipelines.cells import Cell
@@ -35,7 +35,7 @@ class DemoConfig:
         student: The small model that is fine-tuned and prompted.
         quota: Synthetic texts per label.
         sizes: Sizes of the synthetic draws beside all rows.
-        repeats: Draws per size for the linear student; the costly students take the first.
+        repeats: Draws per size for the linear student and the probe; the costly students take the first.
         shots: Examples per label in a prompt.
         preset: Defaults of all stages.
         seed: Root of all random choices.
@@ -66,6 +66,7 @@ def run(context: Context, config: DemoConfig, cell: Cell) -> list[Outcome]:
     }
     runs = [
         *_train(context, config, cell, "linear", list(samples.values()), test),
+        *_probe(context, config, cell, list(samples.values()), test),
         *_train(context, config, cell, "finetune", [samples["synthetic"], samples["seeds+synthetic"]], test),
         *_icl(context, config, cell, config.student, config.shots, samples["synthetic"], test),
         *_icl(context, config, cell, config.model, 0, samples["synthetic"], test),
@@ -112,7 +113,7 @@ def _train(
     flags = {"model": config.student} if method == "finetune" else {}
     student = students.configured(context.store, method, preset=config.preset, flags=flags)
     settings = TrainConfig(student=student, seed=config.seed)
-    costly = method != "linear"
+    costly = method == "finetune"
     draws = [
         draw
         for drawn in samples
@@ -121,6 +122,16 @@ def _train(
     outcomes = train.run(context, settings, cell, draws=draws, test=test)
     context.say(f"{cell}: {counted(len(outcomes), f'{method} run')}")
     return outcomes
+
+
+def _probe(context: Context, config: DemoConfig, cell: Cell, samples: list[Artifact], test: Artifact) -> list[Outcome]:
+    """Returns the runs of the probe; none where the encoder that needs no download is not installed."""
+    try:
+        models.resolve(context.store, models.ENCODER)
+    except EngineError as error:
+        context.say(f"{cell}: without the probe, a real encoder: {error.what}; {error.fix.partition(',')[0]}")
+        return []
+    return _train(context, config, cell, "probe", samples, test)
 
 
 def _icl(
