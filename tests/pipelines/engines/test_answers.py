@@ -11,7 +11,6 @@ from sdc.pipelines.engines import answers, forks
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.prompt_tokens import load_tokenizer
 from sdc.pipelines.engines.protocol import Call
-from sdc.pipelines.engines.vllm import jobs
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +27,7 @@ def test_room_is_what_is_left_in_whole_blocks(num_prompt: int, limit: int | None
     assert answers.room(Call(prompt="", max_tokens=100), num_prompt=num_prompt, limit=limit) == expected
 
 
-@pytest.mark.parametrize("module", [answers, forks, jobs])
+@pytest.mark.parametrize("module", [answers, forks])
 def test_doctests(module: Any) -> None:
     assert doctest.testmod(module).failed == 0
 
