@@ -25,5 +25,5 @@ class Alone:
     def read_ahead(self, texts: Sequence[str]) -> None:
         """Tells that these texts are asked for later."""
         check = self._checks["language"]
-        assert isinstance(check, language.Language)
+        assert isinstance(check, language.LanguageCheck)
         check.read_ahead(texts)

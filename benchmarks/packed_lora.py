@@ -30,7 +30,7 @@ from sdc.pipelines import tasks
 from sdc.pipelines.engines import models
 from sdc.pipelines.students.lora import LoraConfig
 from sdc.pipelines.students.lora import size as pack_size
-from sdc.pipelines.students.lora.instruct import Instructions, Row
+from sdc.pipelines.students.lora.instruct import Instructions, TokenRow
 from sdc.pipelines.students.lora.layers import Adapters
 from sdc.pipelines.students.lora.pack import Pack
 from sdc.pipelines.students.lora.passes import Passes
@@ -84,7 +84,7 @@ class Bench:
         embedded = decoder.get_input_embeddings().weight
         self.layer_parameters = sum(p.numel() for p in decoder.parameters() if p is not embedded)
 
-    def _demo_rows(self, engine: TunedEngine) -> list[tuple[Row, int]]:
+    def _demo_rows(self, engine: TunedEngine) -> list[tuple[TokenRow, int]]:
         task = tasks.load("topic")
         instructions = Instructions(
             engine.tokenizer, engine.prompt_ids, task, limit=self.config.max_length, model="pocket-student"
@@ -95,13 +95,13 @@ class Bench:
         return [(instructions.row(row["text"], label), label) for row, label in zip(found, labels, strict=True)]
 
     @staticmethod
-    def _made_up_rows(vocabulary: int) -> list[tuple[Row, int]]:
+    def _made_up_rows(vocabulary: int) -> list[tuple[TokenRow, int]]:
         choice = random.Random(1)
         rows = []
         for i in range(100):
             length = choice.randint(*LENGTHS)
             ids = tuple(choice.randrange(5, vocabulary) for _ in range(length))
-            rows.append((Row(ids=ids, num_prompt=length - 3), i % LABELS))
+            rows.append((TokenRow(ids=ids, num_prompt=length - 3), i % LABELS))
         return rows
 
     def runs(self, num_runs: int) -> list[PackedRun]:

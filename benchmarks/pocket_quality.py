@@ -28,7 +28,7 @@ import sdc.pipelines.pocket
 from sdc.pipelines import prompts
 from sdc.pipelines.pocket.training.build import SAMPLING
 from sdc.pipelines.pocket.training.corpus import BAD_KINDS, Corpus
-from sdc.pipelines.pocket.training.texts import LANGUAGES, TASKS, Pool, load_pools
+from sdc.pipelines.pocket.training.texts import LANGUAGES, TASKS, TextPool, load_pools
 from sdc.pipelines.tasks import Task
 
 NUM_SEEDS = 10
@@ -123,7 +123,7 @@ def read(path: Path, task: Task) -> list[tuple[str, int]]:
 
 
 def generated(
-    teacher: Pocket, pool: Pool, *, per_label: int, rng: random.Random, sampling: dict[str, Any]
+    teacher: Pocket, pool: TextPool, *, per_label: int, rng: random.Random, sampling: dict[str, Any]
 ) -> list[tuple[str, int]]:
     """Returns (text, label id) as the teacher wrote them, `per_label` / 10 calls per label with the same ten seeds."""
     asked, labels = [], []
@@ -141,7 +141,9 @@ def generated(
     return [(text.strip(), i) for reply, i in pairs for text in reply.split("\n---\n") if text.strip()]
 
 
-def generation(teacher: Pocket, pool: Pool, options: argparse.Namespace, sampling: dict[str, Any]) -> dict[str, float]:
+def generation(
+    teacher: Pocket, pool: TextPool, options: argparse.Namespace, sampling: dict[str, Any]
+) -> dict[str, float]:
     """Returns the figures of generation for one task and language."""
     tag, task = pool.language.tag, pool.task
     human = read(options.data / task.name / f"{tag}-train_human_parsed.csv", task)
@@ -178,7 +180,7 @@ def generation(teacher: Pocket, pool: Pool, options: argparse.Namespace, samplin
     return out
 
 
-def classification(model: Pocket, pool: Pool, options: argparse.Namespace) -> dict[str, float]:
+def classification(model: Pocket, pool: TextPool, options: argparse.Namespace) -> dict[str, float]:
     """Returns the accuracy without examples and with two per label, on the test or the held-out rows."""
     task, tag = pool.task, pool.language.tag
     rows = [(text, label.id) for text, label in options.dev[task.name, tag].rows]
@@ -196,7 +198,7 @@ def classification(model: Pocket, pool: Pool, options: argparse.Namespace) -> di
     return out
 
 
-def judging(model: Pocket, dev: Sequence[Pool], options: argparse.Namespace) -> dict[str, float]:
+def judging(model: Pocket, dev: Sequence[TextPool], options: argparse.Namespace) -> dict[str, float]:
     """Returns the judge's accuracy on held-out rows, good and spoilt, by kind."""
     corpus, rng = Corpus(dev, shares={"judge": 1}), random.Random(options.seed)
     out = {}

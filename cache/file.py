@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sdc.cache import atomic, engine, migrations
 from sdc.cache.duckdb_errors import is_damaged, is_locked, raise_if_stopped
 from sdc.cache.migrations import KEYED_TABLES, MIGRATIONS
-from sdc.cache.place import Place
+from sdc.cache.place import StorePlace
 from sdc.cache.turn import Turn, Waited
 from sdc.errors import StoreError, UsageError, first_line
 
@@ -35,7 +35,7 @@ class StoreFile:
     """
 
     def __init__(self, path: Path, *, lock_timeout_s: float | None = None) -> None:
-        self.place = Place(path)
+        self.place = StorePlace(path)
         self.path = self.place.file
         self.lock_timeout_s = _lock_timeout_s() if lock_timeout_s is None else lock_timeout_s
         self._seen = 0  # migrations that the file is known to have had

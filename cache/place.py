@@ -17,7 +17,7 @@ from sdc.cache import atomic
 from sdc.errors import StoreError, UsageError
 
 
-class Place:
+class StorePlace:
     """The paths of one store.
 
     Args:

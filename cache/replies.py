@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from sdc.cache import inside, reply_rows
-from sdc.cache.reply_rows import Unreadable
+from sdc.cache.reply_rows import UnreadableReply
 from sdc.errors import StoreError
 
 _REPAIR = "`sdc store verify` says what is damaged, and `sdc store gc` removes it"
 #: What a reply lacks to be one, or None: said by who knows what a reply is.
-Check = Callable[[Any], str | None]
+ReplyCheck = Callable[[Any], str | None]
 
 
 class Replies:
@@ -61,7 +61,7 @@ class Replies:
             for key in keys:
                 try:
                     value = self._cache.get(key, default=absent)
-                except Unreadable as fault:
+                except UnreadableReply as fault:
                     self.unreadable[key] = str(fault)
                 else:
                     if value is not absent:
@@ -112,7 +112,7 @@ def _earlier(folder: Path, keys: Sequence[str]) -> dict[str, Any]:
     if keys and (folder / reply_rows.FILE).is_file():
         with suppress(sqlite3.Error, OSError, StoreError), reply_rows.opened(folder) as con:
             for key in keys:
-                with suppress(Unreadable):
+                with suppress(UnreadableReply):
                     value = reply_rows.find(con, folder, key)
                     if value is not None:
                         found[key] = value
@@ -141,7 +141,7 @@ def _open(folder: Path) -> Any:
         def get(self, key: Any, raw: bool) -> Any:
             try:
                 return reply_rows.key(raw, key)
-            except Unreadable as fault:
+            except UnreadableReply as fault:
                 raise StoreError(f"a key of the reply cache cannot be read ({fault})", str(folder), _REPAIR) from fault
 
         def remove(self, file_path: str) -> None:
@@ -181,7 +181,7 @@ def _refuse_foreign(folder: Path) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Condition:
+class ReplyInspection:
     """What `inspect` found: the number of good replies, and the damaged rows with what is wrong with each."""
 
     num_replies: int = 0
@@ -189,8 +189,8 @@ class Condition:
     fatal: str = ""
 
 
-def inspect(folder: Path, check: Check | None = None) -> Condition:
-    """Returns the condition of the reply cache, having read every key and value as JSON; nothing is written.
+def inspect(folder: Path, check: ReplyCheck | None = None) -> ReplyInspection:
+    """Returns what a reply cache holds, having read every key and value as JSON; nothing is written.
 
     Args:
         folder: Where it is; there need be none.
@@ -200,13 +200,13 @@ def inspect(folder: Path, check: Check | None = None) -> Condition:
 
     database = folder / reply_rows.FILE
     if not database.is_file():
-        return Condition(fatal=f"{database.name} is no file" if os.path.lexists(database) else "")
+        return ReplyInspection(fatal=f"{database.name} is no file" if os.path.lexists(database) else "")
     num_replies, damaged = 0, {}
     try:
         with reply_rows.opened(folder) as con:
             (state,) = con.execute("pragma integrity_check(1)").fetchone()
         if state != "ok":
-            return Condition(fatal=str(state))
+            return ReplyInspection(fatal=str(state))
         for rowid, _, value, fault in reply_rows.rows(folder):
             lack = fault or (check or _is_object)(value)
             if lack:
@@ -214,10 +214,10 @@ def inspect(folder: Path, check: Check | None = None) -> Condition:
             else:
                 num_replies += 1
     except (OSError, sqlite3.Error) as error:
-        return Condition(fatal=str(error))
+        return ReplyInspection(fatal=str(error))
     except StoreError as error:
-        return Condition(fatal=error.what)
-    return Condition(num_replies=num_replies, damaged=damaged)
+        return ReplyInspection(fatal=error.what)
+    return ReplyInspection(num_replies=num_replies, damaged=damaged)
 
 
 def _is_object(value: Any) -> str | None:

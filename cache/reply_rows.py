@@ -31,7 +31,7 @@ _MADE = {
 }
 
 
-class Unreadable(Exception):
+class UnreadableReply(Exception):
     """A row of the cache that holds no reply: `str()` says why, as `it is not JSON`."""
 
 
@@ -39,19 +39,19 @@ def value(folder: Path, mode: object, filename: object, stored: object) -> Any:
     """Returns the JSON value of a row.
 
     Raises:
-        Unreadable: It is a pickle, is no JSON, or its file is missing or outside the folder.
+        UnreadableReply: It is a pickle, is no JSON, or its file is missing or outside the folder.
     """
     if mode == _MODE_PICKLE:
-        raise Unreadable("it is a pickle")
+        raise UnreadableReply("it is a pickle")
     if mode not in (_MODE_RAW, _MODE_BINARY):
-        raise Unreadable(f"it has the unknown mode {str(mode)[:20]}")
+        raise UnreadableReply(f"it has the unknown mode {str(mode)[:20]}")
     if filename is not None:
         try:
             stored = inside.old_file(folder, str(filename).replace("\\", "/")).read_bytes()
         except StoreError as error:
-            raise Unreadable(error.what) from error
+            raise UnreadableReply(error.what) from error
         except (OSError, ValueError) as error:
-            raise Unreadable(f"its file {str(filename)[:80]} cannot be read") from error
+            raise UnreadableReply(f"its file {str(filename)[:80]} cannot be read") from error
     return _json(stored)
 
 
@@ -59,13 +59,13 @@ def key(raw: object, stored: object) -> str:
     """Returns the key of a row.
 
     Raises:
-        Unreadable: It is a pickle, or no text.
+        UnreadableReply: It is a pickle, or no text.
     """
     if not raw:
-        raise Unreadable("its key is a pickle")
+        raise UnreadableReply("its key is a pickle")
     found = _json(stored)
     if not isinstance(found, str):
-        raise Unreadable("its key is no text")
+        raise UnreadableReply("its key is no text")
     return found
 
 
@@ -82,7 +82,7 @@ def rows(folder: Path) -> Iterator[tuple[int, str, Any, str]]:
         ):
             try:
                 yield rowid, key(raw, name), value(folder, mode, filename, stored), ""
-            except Unreadable as fault:
+            except UnreadableReply as fault:
                 yield rowid, "", None, str(fault)
 
 
@@ -90,7 +90,7 @@ def find(con: "sqlite3.Connection", folder: Path, name: str) -> Any:
     """Returns the value under a key, or None.
 
     Raises:
-        Unreadable: It cannot be read.
+        UnreadableReply: It cannot be read.
     """
     sql = "select mode, filename, value from Cache where key = ? and raw = 1"
     found = con.execute(sql, [zlib.compress(json.dumps(name).encode(), 1)]).fetchone()  # as diskcache writes it
@@ -145,9 +145,9 @@ def _json(stored: object) -> Any:
         unpacker = zlib.decompressobj()
         text = unpacker.decompress(stored, _MOST_BYTES)  # type: ignore[arg-type]
         if unpacker.unconsumed_tail:
-            raise Unreadable("it is too long")
+            raise UnreadableReply("it is too long")
         if not unpacker.eof:
-            raise Unreadable("it is cut off")
+            raise UnreadableReply("it is cut off")
         return json.loads(text)
     except (zlib.error, ValueError, TypeError, RecursionError) as error:
-        raise Unreadable("it is not JSON") from error
+        raise UnreadableReply("it is not JSON") from error

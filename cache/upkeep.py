@@ -66,7 +66,7 @@ class Merged:
 
 
 def gc(
-    store: Store, *, dry_run: bool = False, grace_s: float = GRACE_S, check: replies.Check | None = None
+    store: Store, *, dry_run: bool = False, grace_s: float = GRACE_S, check: replies.ReplyCheck | None = None
 ) -> Collected:
     """Removes what no artifact owns (rows, blobs, temporary files, unreadable replies) and compacts the file.
 

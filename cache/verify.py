@@ -98,7 +98,7 @@ class Verdict:
     notes: tuple[str, ...]
 
 
-def verify(store: Store, *, check: replies.Check | None = None) -> Verdict:
+def verify(store: Store, *, check: replies.ReplyCheck | None = None) -> Verdict:
     """Returns everything that is wrong in a store, with its blobs and its reply cache.
 
     Args:
@@ -131,11 +131,11 @@ def verify(store: Store, *, check: replies.Check | None = None) -> Verdict:
             break
     num_replies = 0
     for folder in (store.replies_folder, *store.place.before("replies")):
-        condition = replies.inspect(folder, check)
-        num_replies += condition.num_replies
-        if condition.fatal:
-            faults.append(f"the reply cache {folder} cannot be read ({condition.fatal}); move that folder away")
-        faults += [f"reply {row} in {folder}: {what}; {_GC} it" for row, what in condition.damaged.items()]
+        inspection = replies.inspect(folder, check)
+        num_replies += inspection.num_replies
+        if inspection.fatal:
+            faults.append(f"the reply cache {folder} cannot be read ({inspection.fatal}); move that folder away")
+        faults += [f"reply {row} in {folder}: {what}; {_GC} it" for row, what in inspection.damaged.items()]
     notes += [f"{path} was left by a process that was killed; {_GC} it" for path in leftovers(store)]
     notes += earlier.notes(store)
     unowned = unreferenced(store, {digest for _, _, digest, _ in owned})

@@ -28,7 +28,7 @@ _SURROUNDINGS = (
 )  # fmt: skip
 
 
-class Group(TyperGroup):
+class ErrorBoundary(TyperGroup):
     """The error boundary: every SdcError, and what typer says about flags, becomes one line and its exit code."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:

@@ -15,7 +15,7 @@ from sdc.pipelines import cells
 from sdc.pipelines import data as stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.data import tables
-from sdc.pipelines.data.files import Format
+from sdc.pipelines.data.files import FileFormat
 from sdc.pipelines.records import lineage
 from sdc.pipelines.stage import Context, Outcome
 
@@ -87,7 +87,7 @@ def add(
     """Take in files of labelled examples, or the paper's whole data folder."""
     context = options.context(store, force=force)
     delimiter = None if layout.delimiter is None else tables.named(layout.delimiter)
-    form = Format(**{**vars(layout), "delimiter": delimiter})
+    form = FileFormat(**{**vars(layout), "delimiter": delimiter})
     config = stage.DataConfig(
         split=split or "train", source=source, text_column=text_column, label_column=label_column,
         label_map=tuple(label_map or ()), first_label=first_label, where=tuple(where or ()), subset=subset, form=form,

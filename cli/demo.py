@@ -12,7 +12,7 @@ from sdc.pipelines import cells, presets, report
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models
 from sdc.pipelines.report import ReportConfig, formats
-from sdc.pipelines.report.rows import Row
+from sdc.pipelines.report.rows import ResultRow
 from sdc.pipelines.run import demo as chain
 from sdc.pipelines.run.demo import DemoConfig
 
@@ -53,7 +53,7 @@ def demo(
     render.note(f"Everything is in {path}: sdc store ls --store {path}, sdc report --store {path}")
 
 
-def _show(cell: Cell, rows: Sequence[Row]) -> None:
+def _show(cell: Cell, rows: Sequence[ResultRow]) -> None:
     """Draws what fits 80 columns, and says what the human rows do alone: more text is not always better."""
     table = formats.narrow(formats.for_people(rows, aggregated=False), _COLUMNS)
     render.table(table.columns, table.rows, title=f"{cell}, {table.title}")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import typer
 
-from sdc.cli.boundary import Group
+from sdc.cli.boundary import ErrorBoundary
 from sdc.cli.flags import Command
 from sdc.cli.render import bug
 
@@ -40,7 +40,7 @@ def application(words: Sequence[str] | None = None) -> typer.Typer:
     """Returns the program with what it needs of its commands for these arguments; with all of them by default."""
     app = typer.Typer(
         name="sdc",
-        cls=Group,
+        cls=ErrorBoundary,
         help="Turn a large language model into a small text classifier for a language with almost no labelled data.",
         epilog="Start with `sdc demo`. The stages, in order: data, gen, judge, sample, train, icl, eval, report.",
         no_args_is_help=True,

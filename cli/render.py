@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdc.cache.key import SHORT
 from sdc.cache.store import Artifact
-from sdc.pipelines.engines.estimate import Estimate
+from sdc.pipelines.engines.estimate import CallEstimate
 from sdc.pipelines.stage import Outcome
 from sdc.pipelines.text.visible import as_json as json_text
 from sdc.pipelines.text.visible import visible
@@ -84,7 +84,7 @@ def summary(what: str, outcome: Outcome, text: str = "") -> None:
     note(f"{what}: {state}, {outcome.key[:SHORT]}{'  ' + text if text else ''}")
 
 
-def plan_line(planned: Artifact, cell: object, expected: Estimate | None, *, as_json: bool) -> None:
+def plan_line(planned: Artifact, cell: object, expected: CallEstimate | None, *, as_json: bool) -> None:
     """Writes one artifact that would be made to stdout, with what an LLM would be asked for it.
 
     Args:
@@ -94,7 +94,7 @@ def plan_line(planned: Artifact, cell: object, expected: Estimate | None, *, as_
         as_json: As a JSON object, with null for what is not known.
     """
     row: dict[str, Any] = {"key": planned.short, "stage": planned.stage, "cell": str(cell), "cached": expected is None}
-    asked = (expected or Estimate(calls=0, prompt_tokens=0, completion_tokens=0, seconds=0.0)).as_json()
+    asked = (expected or CallEstimate(calls=0, prompt_tokens=0, completion_tokens=0, seconds=0.0)).as_json()
     row |= {"cached_calls" if name == "cached" else name: value for name, value in asked.items()}
     plan_lines([row], as_json=as_json)
 

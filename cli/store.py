@@ -23,7 +23,7 @@ app = typer.Typer(help="Look into the store, check it, shrink it, join stores.",
 _STAGES = ("data", "gen", "judge", "sample", "tune", "train", "icl", "eval")
 
 
-class Format(StrEnum):
+class SqlFormat(StrEnum):
     """How `sdc store sql` writes its rows."""
 
     table = "table"
@@ -120,16 +120,16 @@ def show(
 @app.command("sql")
 def sql(
     statement: Annotated[str, typer.Argument(metavar="SELECT", help="One select; docs/store.md lists the tables.")],
-    form: Annotated[Format, typer.Option("--format", help="How the rows are written.")] = Format.table,
+    form: Annotated[SqlFormat, typer.Option("--format", help="How the rows are written.")] = SqlFormat.table,
     csv_safe: options.CsvSafeOption = False,
     store: options.StoreOption = None,
 ) -> None:
     """Query the store; nothing can be written."""
     names, rows = options.store(store).query_with_names(statement)
-    if form is Format.json:
+    if form is SqlFormat.json:
         records = [{name: _plain(value) for name, value in zip(names, row, strict=True)} for row in rows]
         render.data(as_json(records) + "\n")
-    elif form is Format.csv:
+    elif form is SqlFormat.csv:
         render.data(as_csv([names, *([_cell(value) for value in row] for row in rows)], safe=csv_safe))
     else:
         render.table(names, [["NULL" if value is None else _cell(value) for value in row] for row in rows])

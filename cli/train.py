@@ -21,7 +21,7 @@ from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.students import FinetuneConfig
 from sdc.pipelines.text import commas
 from sdc.pipelines.train import TrainConfig, space, tune
-from sdc.pipelines.train.tune import Group, TuneConfig
+from sdc.pipelines.train.tune import DrawGroup, TuneConfig
 
 _MOST_SEED = 2**31 - 1  # as of the seeds that are derived
 
@@ -136,7 +136,7 @@ def _tuning(config: TrainConfig, method: str, trials: int, scope: str, flags: Ma
 
 
 def _tuned(
-    context: Context, config: TrainConfig, tuning: TuneConfig, groups: Sequence[Group]
+    context: Context, config: TrainConfig, tuning: TuneConfig, groups: Sequence[DrawGroup]
 ) -> list[tuple[TrainConfig, Cell, list[Draw]]]:
     """Returns the draws of each group with the settings that a search on them chose."""
     parts = []
@@ -149,7 +149,7 @@ def _tuned(
     return parts
 
 
-def _show_searches(context: Context, tuning: TuneConfig, groups: Sequence[Group], *, as_json: bool) -> bool:
+def _show_searches(context: Context, tuning: TuneConfig, groups: Sequence[DrawGroup], *, as_json: bool) -> bool:
     """Shows the searches that are to do; returns whether all are there, so that the runs are known."""
     planned = {artifact.key: artifact for artifact in tune.plan(context, tuning, groups)}
     known = context.store.get_many(list(planned))

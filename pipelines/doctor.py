@@ -175,18 +175,18 @@ def _writable(store: Store, folder: Path) -> Finding:
 
 
 def _replies(store: Store) -> list[Finding]:
-    condition = replies.inspect(store.replies_folder, Reply.fault)
+    inspection = replies.inspect(store.replies_folder, Reply.fault)
     where = str(store.replies_folder)
     error: StoreError | None = None
-    if condition.fatal:
-        error = StoreError(f"the reply cache cannot be read ({condition.fatal})", where, "move that folder away")
-    elif condition.damaged:
+    if inspection.fatal:
+        error = StoreError(f"the reply cache cannot be read ({inspection.fatal})", where, "move that folder away")
+    elif inspection.damaged:
         error = StoreError(
-            f"{counted(len(condition.damaged), 'reply is', 'replies are')} damaged",
+            f"{counted(len(inspection.damaged), 'reply is', 'replies are')} damaged",
             where,
             "`sdc store gc` removes them",
         )
-    value = "cannot be read" if condition.fatal else counted(condition.num_replies, "reply", "replies")
+    value = "cannot be read" if inspection.fatal else counted(inspection.num_replies, "reply", "replies")
     return [Finding(group="store", name="reply cache", value=value, fix=error.fix if error else "", error=error)]
 
 

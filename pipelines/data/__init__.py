@@ -24,7 +24,7 @@ from sdc.pipelines.data import files as data_files
 from sdc.pipelines.data import hub, sets
 from sdc.pipelines.data import reading as data_reading
 from sdc.pipelines.data.config import DataConfig
-from sdc.pipelines.data.reading import Found
+from sdc.pipelines.data.reading import LoadedRows
 from sdc.pipelines.data.sets import Ready
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.tasks import languages
@@ -207,7 +207,7 @@ def _fetch_one(
 def _ready(
     context: Context,
     cell: Cell,
-    found: Found,
+    found: LoadedRows,
     config: DataConfig,
     about: Mapping[str, Any],
     *,

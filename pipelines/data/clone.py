@@ -31,8 +31,8 @@ _SHOWN = 10
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
-    """Where the rows of one language stand in a local copy.
+class LanguageFiles:
+    """The files of a local copy that hold the rows of one language.
 
     Args:
         folder: What to read.
@@ -45,8 +45,8 @@ class Place:
     files: tuple[Path, ...] = ()
 
 
-def place(root: Path, *, lang: str, split: str, config: str | None) -> Place:
-    """Returns where the rows of a language stand: by the dataset card, a folder, or the names of files.
+def locate(root: Path, *, lang: str, split: str, config: str | None) -> LanguageFiles:
+    """Returns where the rows of a language stand, found by the dataset card, a folder, or the names of files.
 
     Args:
         root: The copy.
@@ -60,12 +60,14 @@ def place(root: Path, *, lang: str, split: str, config: str | None) -> Place:
     folders = _folders(root)
     if config is not None and config in folders:
         # A copy of one language is enough; with the card, `datasets` would want the files of all of them.
-        return Place(folder=folders[config])
+        return LanguageFiles(folder=folders[config])
     configs = _CONFIG.findall(_card(root))
     if configs and (config in configs or any(map(languages.named, configs))):
-        return Place(folder=root, config=config if config in configs else _only(lang, configs, root, "configurations"))
+        return LanguageFiles(
+            folder=root, config=config if config in configs else _only(lang, configs, root, "configurations")
+        )
     if any(languages.named(path.name) for path in folders.values()):
-        return Place(folder=folders[_only(lang, folders, root, "folders")])
+        return LanguageFiles(folder=folders[_only(lang, folders, root, "folders")])
     return _by_files(root, lang=lang, split=split)
 
 
@@ -125,7 +127,7 @@ def _only(lang: str, names: Iterable[str], root: Path, what: str) -> str:
     raise DataError(f"nothing in {lang} is there; the {what} are {shown}", str(root), "correct --lang or --from")
 
 
-def _by_files(root: Path, *, lang: str, split: str) -> Place:
+def _by_files(root: Path, *, lang: str, split: str) -> LanguageFiles:
     """Returns the files of a split in a language, where names of files say languages; else the whole folder."""
     of: dict[str, list[Path]] = {}
     files = list(_files(root))
@@ -133,14 +135,14 @@ def _by_files(root: Path, *, lang: str, split: str) -> Place:
         for name in _languages_in(path.relative_to(root)):
             of.setdefault(name, []).append(path)
     if not of or (len(of) == 1 and len(next(iter(of.values()))) < len(files)):
-        return Place(folder=root)  # a word in one of the names, such as `my`, is no sign of a language
+        return LanguageFiles(folder=root)  # a word in one of the names, such as `my`, is no sign of a language
     own = of[_only(lang, of, root, "languages in its file names")]
     words = _SPLIT_WORDS.get(split, (split,))
     fitting = tuple(path for path in own if any(word in words for word in _words(path.relative_to(root))))
     if not fitting:
         shown = ", ".join(str(path.relative_to(root)) for path in own[:_SHOWN])
         raise DataError(f"no {split} file in {lang} is there; it has {shown}", str(root), "use `sdc data add`")
-    return Place(folder=root, files=fitting)
+    return LanguageFiles(folder=root, files=fitting)
 
 
 def _words(path: Path) -> list[str]:
@@ -159,8 +161,8 @@ def _languages_in(path: Path) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def load_arguments(found: Place, *, split: str) -> Mapping[str, object]:
-    """Returns what `datasets.load_dataset` takes for a place."""
+def load_arguments(found: LanguageFiles, *, split: str) -> Mapping[str, object]:
+    """Returns what `datasets.load_dataset` takes for these files."""
     arguments: dict[str, object] = {"path": str(found.folder)}
     if found.config is not None:
         arguments["name"] = found.config

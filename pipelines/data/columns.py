@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from sdc.errors import UsageError
 from sdc.pipelines.data import json_records
-from sdc.pipelines.data.files import Frame, Record
+from sdc.pipelines.data.files import FileRow, Frame
 from sdc.pipelines.data.labels import Labels, is_missing
 from sdc.pipelines.tasks import is_number, normalise
 from sdc.pipelines.text.folding import fold_name
@@ -119,11 +119,11 @@ def without_header(frame: Frame, labels: Labels) -> Frame:
     numbers = _numbers(len(frame.columns))
     rename = dict(zip(frame.columns, numbers, strict=True))
 
-    def renamed(record: Record) -> Record:
+    def renamed(record: FileRow) -> FileRow:
         lines = tuple({rename[name]: value for name, value in line.items()} for line in record.lines)
         return replace(record, cells={rename[name]: value for name, value in record.cells.items()}, lines=lines)
 
-    first = Record(line=1, cells=dict(zip(numbers, frame.first, strict=True)))
+    first = FileRow(line=1, cells=dict(zip(numbers, frame.first, strict=True)))
     return replace(frame, columns=numbers, first=(), records=(first, *map(renamed, frame.records)))
 
 

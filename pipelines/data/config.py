@@ -6,7 +6,7 @@ Here: the settings and their check. Not here: what is done with them (`data.py`)
 from dataclasses import dataclass, field
 
 from sdc.errors import UsageError
-from sdc.pipelines.data.files import Format
+from sdc.pipelines.data.files import FileFormat
 
 SPLITS = ("train", "test", "dev")
 SOURCES = ("human", "synthetic")
@@ -41,7 +41,7 @@ class DataConfig:
     first_label: bool = False
     where: tuple[str, ...] = ()
     subset: bool = False
-    form: Format = field(default_factory=Format)
+    form: FileFormat = field(default_factory=FileFormat)
     most_unusable: float = 0.2
 
     def __post_init__(self) -> None:

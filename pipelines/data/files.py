@@ -29,7 +29,7 @@ _KINDS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Format:
+class FileFormat:
     """How a file is read where its name does not tell.
 
     Args:
@@ -52,7 +52,7 @@ class Format:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Record:
+class FileRow:
     """One row of a file.
 
     Args:
@@ -85,7 +85,7 @@ class Frame:
 
     where: str
     columns: tuple[str, ...]
-    records: tuple[Record, ...]
+    records: tuple[FileRow, ...]
     first: tuple[str, ...] = ()
 
 
@@ -95,7 +95,7 @@ def _all(names: Sequence[str]) -> Sequence[str]:
 
 def read(
     path: Path,
-    form: Format | None = None,
+    form: FileFormat | None = None,
     *,
     wanted: Wanted = _all,
     max_bytes: int = MAX_BYTES,
@@ -114,12 +114,12 @@ def read(
         DataError: No such file, no regular file, an unknown kind of file, one that is empty, too large, not in its
             encoding or broken beyond its rows.
     """
-    form = form or Format()
+    form = form or FileFormat()
     kind = check(path, form, max_bytes=max_bytes)
     try:
         if kind == "parquet":
             names, rows = parquet.read(path, max_rows=max_rows, wanted=wanted)
-            records = tuple(Record(line=i, cells=row) for i, row in enumerate(rows, start=1))
+            records = tuple(FileRow(line=i, cells=row) for i, row in enumerate(rows, start=1))
             frame = Frame(where=str(path), columns=names, records=records)
         else:
             text.check(path, form.encoding)
@@ -133,13 +133,13 @@ def read(
     return frame
 
 
-def check(path: Path, form: Format | None = None, *, max_bytes: int = MAX_BYTES) -> str:
+def check(path: Path, form: FileFormat | None = None, *, max_bytes: int = MAX_BYTES) -> str:
     """Returns the kind of a file: `table`, `json` or `parquet`.
 
     Raises:
         DataError: It is not there, is no regular file of a known kind, is empty or too large, or cannot be opened.
     """
-    form = form or Format()
+    form = form or FileFormat()
     try:
         status = path.stat()
         if stat.S_ISREG(status.st_mode):  # opening a pipe would wait for its writer
@@ -175,18 +175,18 @@ def _unreadable(path: Path, error: Exception) -> DataError:
     return DataError(f"cannot read the file ({system_reason(error)})", str(path), "check the path and its permissions")
 
 
-def _limited(records: Sequence[Record], path: Path, max_rows: int) -> None:
+def _limited(records: Sequence[FileRow], path: Path, max_rows: int) -> None:
     if len(records) > max_rows:
         raise DataError(
             f"the file has more than {counted(max_rows, 'row', commas=True)}", str(path), "take a sample of it"
         )
 
 
-def _table(path: Path, form: Format, max_rows: int) -> Frame:
+def _table(path: Path, form: FileFormat, max_rows: int) -> Frame:
     dialect = Dialect(delimiter=form.delimiter or _delimiter(path, form), quoting=form.quoting)
     header: tuple[str, ...] | None = None
     first: tuple[str, ...] = ()
-    records: list[Record] = []
+    records: list[FileRow] = []
     # Without quotes a carriage return is a character of the text: only line feeds end a row.
     with path.open(encoding=text.codec(form.encoding), newline="\n" if form.quoting == "none" else "") as file:
         for row in tables.rows(file, dialect, where=str(path)):
@@ -197,12 +197,14 @@ def _table(path: Path, form: Format, max_rows: int) -> Frame:
                     continue
             cells = dict(zip(header, row.cells, strict=True)) if row.broken is None else {}
             lines = tuple(dict(zip(header, line, strict=True)) for line in row.lines)
-            records.append(Record(line=row.line, cells=cells, broken=row.broken, raw=row.raw, odd=row.odd, lines=lines))
+            records.append(
+                FileRow(line=row.line, cells=cells, broken=row.broken, raw=row.raw, odd=row.odd, lines=lines)
+            )
             _limited(records, path, max_rows)
     return Frame(where=str(path), columns=header or (), records=tuple(records), first=first)
 
 
-def _delimiter(path: Path, form: Format) -> str:
+def _delimiter(path: Path, form: FileFormat) -> str:
     """Returns the delimiter of a file whose suffix says it; of a .txt file a tab, if all its first lines have one."""
     if path.suffix.lower() != ".txt":
         return "\t" if path.suffix.lower() == ".tsv" else ","
@@ -213,13 +215,13 @@ def _delimiter(path: Path, form: Format) -> str:
     raise DataError("nothing says what separates the cells", str(path), 'name it: --delimiter tab, ";", "|" or ","')
 
 
-def _json(path: Path, form: Format, max_rows: int) -> Frame:
+def _json(path: Path, form: FileFormat, max_rows: int) -> Frame:
     columns: dict[str, None] = {}
-    records: list[Record] = []
+    records: list[FileRow] = []
     with path.open(encoding=text.codec(form.encoding), newline="\n") as file:
         for item in json_records.items(file, where=str(path), records=form.records):
             columns.update(dict.fromkeys(item.cells))
-            records.append(Record(line=item.line, cells=item.cells, broken=item.broken, raw=item.raw))
+            records.append(FileRow(line=item.line, cells=item.cells, broken=item.broken, raw=item.raw))
             _limited(records, path, max_rows)
     if records and not columns:
         reason = records[0].broken or f"line {records[0].line}: an empty object"

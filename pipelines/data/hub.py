@@ -17,7 +17,7 @@ from sdc.cache import scratch
 from sdc.errors import DataError, first_line
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.data import clone, columns, parquet, select
-from sdc.pipelines.data.files import Frame, Record
+from sdc.pipelines.data.files import FileRow, Frame
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -152,8 +152,8 @@ def _local(folder: Path, source: HubSource, *, split: str, lang: str) -> dict[st
     """Returns what load_dataset takes for a local copy: of the language that is asked for, and no other."""
     name = source.repo.split("/")[-1]
     root = next((path for path in (folder / source.repo, folder / name) if path.is_dir()), folder)
-    place = clone.place(root, lang=lang, split=split, config=source.config)
-    return dict(clone.load_arguments(place, split=split))
+    files = clone.locate(root, lang=lang, split=split, config=source.config)
+    return dict(clone.load_arguments(files, split=split))
 
 
 def _frame(dataset: "Dataset", source: HubSource, *, where: str) -> Frame:
@@ -167,7 +167,7 @@ def _frame(dataset: "Dataset", source: HubSource, *, where: str) -> Frame:
     if not len(dataset):
         raise DataError("the set has no rows", where, _OTHERWISE)
     records = tuple(
-        Record(line=i, cells={name: parquet.plain(value, labels.get(name)) for name, value in row.items()})
+        FileRow(line=i, cells={name: parquet.plain(value, labels.get(name)) for name, value in row.items()})
         for i, row in enumerate(rows, start=1)
     )
     return Frame(where=where, columns=tuple(names), records=records)

@@ -24,7 +24,7 @@ _LINES_SHOWN = 5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class LoadedRows:
     """The rows of a data set, and what its summary says of the way they were read."""
 
     rows: list[dict[str, Any]]
@@ -42,7 +42,7 @@ def read_file(path: Path, config: DataConfig) -> Frame:
     return files.read(path, config.form, wanted=wanted)
 
 
-def read(cell: Cell, frames: Sequence[Frame], config: DataConfig, *, only: bool = False) -> Found:
+def read(cell: Cell, frames: Sequence[Frame], config: DataConfig, *, only: bool = False) -> LoadedRows:
     """Returns the rows of all frames, as one data set.
 
     Args:
@@ -88,7 +88,7 @@ def read(cell: Cell, frames: Sequence[Frame], config: DataConfig, *, only: bool 
     data_rows.check_usable(rows, cell.task, where=where, most=config.most_unusable)
     about = {**left, **_odd([frame for frame, _ in chosen])}
     bare = [Path(frame.where).name for frame, whole in zip(frames, wholes, strict=True) if frame is not whole]
-    return Found(rows=rows, about=about | ({"no_header": bare} if bare else {}))
+    return LoadedRows(rows=rows, about=about | ({"no_header": bare} if bare else {}))
 
 
 def _with_header(frame: Frame, config: DataConfig, labels: Labels) -> Frame:

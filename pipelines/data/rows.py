@@ -12,7 +12,7 @@ from typing import Any
 from sdc.cache.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines.data.columns import Columns
-from sdc.pipelines.data.files import Frame, Record
+from sdc.pipelines.data.files import FileRow, Frame
 from sdc.pipelines.data.labels import Labels, is_missing
 from sdc.pipelines.tasks import Task
 
@@ -60,7 +60,7 @@ def examples(
     return rows
 
 
-def _read(record: Record, columns: Columns, labels: Labels) -> tuple[str, int | None, str, str | None]:
+def _read(record: FileRow, columns: Columns, labels: Labels) -> tuple[str, int | None, str, str | None]:
     """Returns text, label id, status and reason of a record."""
     if record.broken is not None:
         return printable(record.raw)[0], None, "broken", record.broken

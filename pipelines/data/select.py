@@ -10,7 +10,7 @@ from dataclasses import replace
 from sdc.cache.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines.data.columns import Columns, named
-from sdc.pipelines.data.files import Frame, Record
+from sdc.pipelines.data.files import FileRow, Frame
 from sdc.pipelines.data.labels import Labels, is_missing
 from sdc.pipelines.tasks import languages
 from sdc.pipelines.text.folding import fold_name
@@ -59,7 +59,7 @@ def of_task(frame: Frame, columns: Columns, labels: Labels) -> tuple[Frame, int]
     if not any(labels.id(record.cells.get(columns.label)) is not None for record in frame.records):
         raise DataError(f"no row has a label of task {labels.task.name}", frame.where, "check the set")
 
-    def is_other(record: Record) -> bool:
+    def is_other(record: FileRow) -> bool:
         value = record.cells.get(columns.label)
         is_known = is_missing(value) or labels.id(value) is not None or labels.is_skipped(value)
         return record.broken is None and not is_known

@@ -22,7 +22,7 @@ _SAMPLE = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class Estimate:
+class CallEstimate:
     """What asking would take. Tokens, seconds and money are of the new calls alone.
 
     Args:
@@ -48,7 +48,7 @@ class Estimate:
         return asdict(self)
 
 
-def estimate(store: Store, model: Model, calls: Sequence[Call], *, stage: str, prices: Prices) -> Estimate:
+def estimate(store: Store, model: Model, calls: Sequence[Call], *, stage: str, prices: Prices) -> CallEstimate:
     """Returns what `calls` would take.
 
     Args:
@@ -63,7 +63,7 @@ def estimate(store: Store, model: Model, calls: Sequence[Call], *, stage: str, p
     known = _cached(store, list(unique))
     new = [call for key, call in unique.items() if key not in known]
     if not new:
-        return Estimate(calls=len(unique), cached=len(known), prompt_tokens=0, completion_tokens=0, seconds=0.0)
+        return CallEstimate(calls=len(unique), cached=len(known), prompt_tokens=0, completion_tokens=0, seconds=0.0)
     prompt_tokens = _prompt_tokens(model, new)
     completion_rate, seconds_rate = _rates(store, model, stage)
     completion = None if completion_rate is None else round(completion_rate * len(new))
@@ -71,7 +71,7 @@ def estimate(store: Store, model: Model, calls: Sequence[Call], *, stage: str, p
     cost = None
     if prompt_tokens is not None and completion is not None and seconds is not None:
         cost = prices.cost(model, prompt_tokens=prompt_tokens, completion_tokens=completion, seconds=seconds)
-    return Estimate(
+    return CallEstimate(
         calls=len(unique),
         cached=len(known),
         prompt_tokens=prompt_tokens,

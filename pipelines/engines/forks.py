@@ -1,7 +1,7 @@
 """Where choices go on or part: all that has to be asked of a model to know how likely each is as the whole answer.
 
 Here: the beginnings that choices share, from their tokens. Not here: which tokens a choice is (`answers.py`), asking
-for all of them in one pass (`local/choice_tree.py`) or one by one (`vllm/jobs.py`, `openai/exact.py`).
+for all of them in one pass (`local/choice_tree.py`) or one by one (`vllm/calls.py`, `openai/exact.py`).
 """
 
 from collections.abc import Sequence

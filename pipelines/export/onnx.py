@@ -40,7 +40,7 @@ _ONE_FILE_BYTES = 1_500_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class OnnxComparison:
     """An ONNX form against what the store keeps of the run.
 
     Args:
@@ -87,7 +87,7 @@ def check(record: RunRecord) -> None:
     form.require_libraries("--onnx")
 
 
-def export(context: Context, record: RunRecord, folder: Path) -> list[Measured]:
+def export(context: Context, record: RunRecord, folder: Path) -> list[OnnxComparison]:
     """Writes both forms into an exported folder, with `onnx/measured.json`, and returns how good they are.
 
     Raises:
@@ -206,7 +206,7 @@ def _labels(record: RunRecord, folder: Path, texts: Sequence[str], precision: st
     return [scores_reader.read(row, record.cell.task) for row in _scores(record, folder, texts, precision)]
 
 
-def _measure(record: RunRecord, folder: Path, test: _TestRows, precision: str, *, how: str) -> Measured:
+def _measure(record: RunRecord, folder: Path, test: _TestRows, precision: str, *, how: str) -> OnnxComparison:
     task = record.cell.task
     scores = _scores(record, folder, test.texts, precision)
     now = [scores_reader.read(row, task) for row in scores]
@@ -217,7 +217,7 @@ def _measure(record: RunRecord, folder: Path, test: _TestRows, precision: str, *
         return sum(labels[i] == test.gold[i] for i in labelled) / len(labelled)
 
     path = folder / form.FILES[precision]
-    return Measured(
+    return OnnxComparison(
         precision=precision,
         file=form.FILES[precision],
         bytes=sum(part.stat().st_size for part in path.parent.glob(f"{path.name}*")),

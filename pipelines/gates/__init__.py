@@ -33,7 +33,7 @@ from sdc.pipelines.gates.reference import Reference
 #: they say about a text: a new gate, another sign or limit.
 VERSION = 4
 
-Check = Callable[[str], str | None]
+GateCheck = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ class Gate:
 
     name: str
     threshold: float
-    build: Callable[[Reference, float], Check]
+    build: Callable[[Reference, float], GateCheck]
     compares: bool = False
 
 
@@ -64,7 +64,7 @@ GATES: dict[str, Gate] = {
         Gate(name="glued", threshold=glued.THRESHOLD, build=glued.build),
         Gate(name="length", threshold=length.THRESHOLD, build=length.build),
         Gate(name="script", threshold=script.THRESHOLD, build=script.build),
-        Gate(name="language", threshold=language.THRESHOLD, build=language.Language),
+        Gate(name="language", threshold=language.THRESHOLD, build=language.LanguageCheck),
         Gate(name="copy", threshold=copies.THRESHOLD, build=copies.build, compares=True),
         Gate(name="test", threshold=leaked.THRESHOLD, build=leaked.build, compares=True),
         Gate(name="duplicate", threshold=duplicate.THRESHOLD, build=duplicate.build, compares=True),
@@ -85,9 +85,9 @@ class Gates:
         if unknown:
             raise ValueError(f"there is no gate {', '.join(sorted(unknown))}")
         self._reference, self._thresholds = reference, thresholds
-        self._checks: dict[str, Check] = {name: self._built(name) for name in GATES}
+        self._checks: dict[str, GateCheck] = {name: self._built(name) for name in GATES}
 
-    def _built(self, name: str) -> Check:
+    def _built(self, name: str) -> GateCheck:
         return GATES[name].build(self._reference, self._thresholds.get(name, GATES[name].threshold))
 
     def anew(self) -> "Gates":
@@ -114,7 +114,7 @@ class Gates:
     def read_ahead(self, texts: Sequence[str]) -> None:
         """Tells that these texts are asked for later: many at once are read sooner than one by one."""
         for check in self._checks.values():
-            if isinstance(check, language.Language):
+            if isinstance(check, language.LanguageCheck):
                 check.read_ahead(texts)
 
     def accept(self, text: str) -> None:

@@ -35,7 +35,7 @@ _LONG, _AT_ONCE = 2000, 1000
 _ODD_SHARE = 0.003
 
 
-class Language:
+class LanguageCheck:
     """A check of the language of a text.
 
     If the identifier does not know the language, only a text unlike all human rows is refused.

@@ -13,11 +13,11 @@ from sdc.errors import DataError
 from sdc.pipelines import gates, presets, prompts, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models
-from sdc.pipelines.engines.estimate import Estimate, estimate
+from sdc.pipelines.engines.estimate import CallEstimate, estimate
 from sdc.pipelines.engines.protocol import Call
 from sdc.pipelines.gen.config import GenConfig
+from sdc.pipelines.gen.label import describe
 from sdc.pipelines.gen.loop import Generation
-from sdc.pipelines.gen.progress import describe
 from sdc.pipelines.records import lineage
 from sdc.pipelines.stage import Computed, Context, Outcome
 
@@ -114,7 +114,7 @@ def first_calls(
 
 def expected(
     context: Context, config: GenConfig, cell: Cell, *, data: Artifact | None, judgement: Artifact | None
-) -> Estimate | None:
+) -> CallEstimate | None:
     """Returns what `run` would ask at least, as if every text were new; None if the texts are there already."""
     planned = plan(context, config, cell, data=data, judgement=judgement)
     if stage.are_there(context, [planned.key]):

@@ -1,8 +1,8 @@
 """The loop of gen: asks for texts, label by label and call by call, until each label has its quota or is saturated.
 
 Here: seed examples, what is carried over from a judgement, rounds of calls, the summary. Not here: settings and keys
-(gen), what becomes of a text (gen_rows), what is known of a label (gen_progress), when a label ends (saturation), what
-a prompt shows beside the seeds (incentives).
+(`gen`), what becomes of a text (`rows.py`), what is known of a label (`label.py`), when a label ends
+(`saturation.py`), what a prompt shows beside the seeds (`incentives/`).
 """
 
 import math
@@ -25,8 +25,8 @@ from sdc.pipelines.gen.explanations import Explanation
 from sdc.pipelines.gen.incentives import INCENTIVES, NONE
 from sdc.pipelines.gen.incentives.schedule import round_size
 from sdc.pipelines.gen.incentives.shown import Show, Shown, shuffled
-from sdc.pipelines.gen.progress import Progress
-from sdc.pipelines.gen.rows import Check, GenRows
+from sdc.pipelines.gen.label import LabelState
+from sdc.pipelines.gen.rows import GenRows, RejectedBy
 from sdc.pipelines.stage import Computed, Context
 
 #: The emergency brake, times the calls that would do if all texts were new; the estimate of the unseen ends it before.
@@ -45,7 +45,7 @@ class Generation:
         self.most_calls = _CALLS_PER_QUOTA * math.ceil(quota / config.num_texts)
         self.rows = GenRows(cell, near_duplicate=config.near_duplicate, check=self._check)
         self.labels = [
-            Progress(label=label, seeds=seeds, quota=quota)
+            LabelState(label=label, seeds=seeds, quota=quota)
             for label, seeds in zip(cell.task.labels, self._choose_seeds(), strict=True)
         ]
         if self.salt:
@@ -113,7 +113,7 @@ class Generation:
         return self._gates(text)
 
     @cached_property
-    def _gates(self) -> Check:
+    def _gates(self) -> RejectedBy:
         """The gates, built on the first text: a dry run needs none."""
         if not self.config.gates:
             return lambda text: None
@@ -155,9 +155,9 @@ class Generation:
 
     # -- the loop -----------------------------------------------------------------------------------------------------
 
-    def _plan_round(self) -> list[tuple[Progress, str, Call]]:
+    def _plan_round(self) -> list[tuple[LabelState, str, Call]]:
         """Returns the next calls of all open labels, with their incentives; none when all labels have ended."""
-        planned: list[tuple[Progress, str, Call]] = []
+        planned: list[tuple[LabelState, str, Call]] = []
         for item in self.labels:
             name, show = self._next_incentive(item)
             if name is not None:
@@ -165,7 +165,7 @@ class Generation:
                 planned += [(item, name, self._call(item, number, show)) for number in numbers]
         return planned
 
-    def _next_incentive(self, item: Progress) -> tuple[str | None, Show | None]:
+    def _next_incentive(self, item: LabelState) -> tuple[str | None, Show | None]:
         """Returns the incentive of a label's next calls and what it shows; None if the label has ended."""
         offered = set(INCENTIVES)
         while True:
@@ -185,7 +185,7 @@ class Generation:
             offered.remove(name)
             item.lacking.add(name)
 
-    def _calls_wanted(self, item: Progress, name: str) -> int:
+    def _calls_wanted(self, item: LabelState, name: str) -> int:
         """Returns how many calls should fill the quota at the rate of new texts so far, as far as one round goes."""
         samples, asked = item.samples.get(name, []), self.config.num_texts
         recent = samples[-_RECENT:]
@@ -193,7 +193,7 @@ class Generation:
         wanted = min(math.ceil(item.missing / rate), self.most_calls - item.calls)
         return round_size(self.config.incentive, name, wanted=wanted, calls=len(samples), asked=asked)
 
-    def _round(self, asker: Asker, planned: Sequence[tuple[Progress, str, Call]]) -> None:
+    def _round(self, asker: Asker, planned: Sequence[tuple[LabelState, str, Call]]) -> None:
         calls = [call for _, _, call in planned]
         answers = asker.ask(calls, what=f"write {self.cell}", progress=self.context.progress)
         for (item, name, _), reply in zip(planned, answers, strict=True):
@@ -204,7 +204,7 @@ class Generation:
             item.written[name] += item.accepted - before
             item.calls += 1
 
-    def _call(self, item: Progress, number: int, show: Show | None) -> Call:
+    def _call(self, item: LabelState, number: int, show: Show | None) -> Call:
         seed = derive_seed(self.config.seed, "gen", self.salt, item.label.name, number)
         draw = random.Random(seed)
         shown = show(draw) if show else Shown(examples=shuffled(tuple(item.seeds), draw))

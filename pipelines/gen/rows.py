@@ -1,6 +1,6 @@
 """What becomes of every text in gen: a row with a status and a reason, whatever it is.
 
-Here: copies, gates, the quota, replies without text. Not here: which calls are made (gen_loop), the gates themselves.
+Here: copies, gates, the quota, replies without text. Not here: which calls are made (`loop.py`), the gates themselves.
 
 Statuses: `seed` (shown to the generator), `ok`, `surplus` (as good, but the quota was full), `duplicate`,
 `near_duplicate`, `seed_copy`, `rejected` (by a gate), `truncated`; and without a text `empty`, `refused`, `failed`.
@@ -13,14 +13,14 @@ from typing import Any
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines.protocol import Reply
 from sdc.pipelines.gen import split
-from sdc.pipelines.gen.progress import Progress
+from sdc.pipelines.gen.label import LabelState
 from sdc.pipelines.gen.saturation import Sample
 from sdc.pipelines.gen.split import Texts
 from sdc.pipelines.tasks import Label
 from sdc.pipelines.text.similarity import Index
 
 #: Gives (gate, reason) of the gate that rejects a text, or None.
-Check = Callable[[str], tuple[str, str] | None]
+RejectedBy = Callable[[str], tuple[str, str] | None]
 
 
 class GenRows:
@@ -32,7 +32,7 @@ class GenRows:
         check: The gates.
     """
 
-    def __init__(self, cell: Cell, *, near_duplicate: float, check: Check) -> None:
+    def __init__(self, cell: Cell, *, near_duplicate: float, check: RejectedBy) -> None:
         self.rows: list[dict[str, Any]] = []
         #: Type (position in the index) -> calls that saw it, and one more if it was known before.
         self.sightings: Counter[int] = Counter()
@@ -46,7 +46,7 @@ class GenRows:
         self._add(text, label, source="human", status="seed", origin=origin)
         self._seeds.add(self._remember(text))
 
-    def add_judged(self, text: str, item: Progress, *, accepted: bool, origin: str) -> None:
+    def add_judged(self, text: str, item: LabelState, *, accepted: bool, origin: str) -> None:
         """Adds a text that a judgement accepted; one that it rejected only does not come back."""
         self.sightings[self._remember(text)] += 1
         if accepted:
@@ -55,7 +55,7 @@ class GenRows:
             item.texts.append(text)
             self._add(text, item.label, status="ok", origin=origin)
 
-    def add_text(self, text: str, item: Progress, *, origin: str) -> tuple[str, int | None]:
+    def add_text(self, text: str, item: LabelState, *, origin: str) -> tuple[str, int | None]:
         """Adds the row of one text; returns its status, and its type if it is acceptable, or like one that is."""
         status, reason, type_ = self._status(text, item)
         if status in ("ok", "surplus"):
@@ -64,7 +64,7 @@ class GenRows:
         self._add(text, item.label, status=status, reason=reason, origin=origin)
         return status, type_
 
-    def add_reply(self, reply: Reply, item: Progress, *, origin: str, asked: int) -> Sample:
+    def add_reply(self, reply: Reply, item: LabelState, *, origin: str, asked: int) -> Sample:
         """Adds the rows of a reply, or one that says why there is no text, and returns what the call brought.
 
         Args:
@@ -90,7 +90,7 @@ class GenRows:
         new = statuses["ok"] + statuses["surplus"]
         return Sample(texts=len(found), new=new, rejected=statuses["rejected"], types=types)
 
-    def _status(self, text: str, item: Progress) -> tuple[str, str | None, int | None]:
+    def _status(self, text: str, item: LabelState) -> tuple[str, str | None, int | None]:
         near = self._index.nearest(text)
         if near is not None:
             if near[0] in self._seeds:

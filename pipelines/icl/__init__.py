@@ -17,7 +17,7 @@ from sdc.pipelines import presets, prompts, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import answers, models
 from sdc.pipelines.engines.ask import Asker
-from sdc.pipelines.engines.estimate import Estimate, estimate
+from sdc.pipelines.engines.estimate import CallEstimate, estimate
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.icl import asking, room
 from sdc.pipelines.icl import select as icl_select
@@ -25,7 +25,7 @@ from sdc.pipelines.icl import shots as icl_shots
 from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.records import leaks, lineage
 from sdc.pipelines.records.draws import Draw
-from sdc.pipelines.records.examples import Row, label_counts, rows_of, test_rows
+from sdc.pipelines.records.examples import ExampleRow, label_counts, rows_of, test_rows
 from sdc.pipelines.records.leaks import Leaks
 from sdc.pipelines.stage import Computed, Context, Outcome
 
@@ -55,12 +55,12 @@ def plan(context: Context, config: IclConfig, cell: Cell, *, draws: Sequence[Dra
 
 def estimates(
     context: Context, config: IclConfig, cell: Cell, *, draws: Sequence[Draw], test: Artifact
-) -> list[tuple[Artifact, Estimate | None]]:
+) -> list[tuple[Artifact, CallEstimate | None]]:
     """Returns the artifacts that `run` would make, each with what it would ask; None for those that are there."""
     items = _plan(context, config, cell, draws, test)
     there = stage.are_there(context, [item.planned.key for item in items])
     model = models.resolve(context.store, config.model)
-    found: list[tuple[Artifact, Estimate | None]] = []
+    found: list[tuple[Artifact, CallEstimate | None]] = []
     rows, pools = test_rows(context, test), _pools(context, [item for item in items if item.planned.key not in there])
     for item in items:
         expected = None
@@ -133,7 +133,7 @@ def _computation(
     cell: Cell,
     asker: Asker,
     item: _Run,
-    pool: Sequence[Row],
+    pool: Sequence[ExampleRow],
     rows: list[tuple[int, str]],
     test: Artifact,
     leaked: Mapping[str, Leaks],
@@ -184,7 +184,7 @@ def _computation(
 
 
 def _select(
-    context: Context, config: IclConfig, cell: Cell, asker: Asker, item: _Run, pool: Sequence[Row]
+    context: Context, config: IclConfig, cell: Cell, asker: Asker, item: _Run, pool: Sequence[ExampleRow]
 ) -> icl_select.Selection | None:
     """Returns how many shots are best on rows of the draw that no shot is taken from; None if that is not asked for."""
     if not config.select or item.shot_seed is None:
@@ -202,7 +202,7 @@ def _select(
 
 
 def _expected(
-    config: IclConfig, cell: Cell, item: _Run, pool: Sequence[Row], rows: Sequence[tuple[int, str]]
+    config: IclConfig, cell: Cell, item: _Run, pool: Sequence[ExampleRow], rows: Sequence[tuple[int, str]]
 ) -> list[Call]:
     """Returns the calls of a run; where shots are chosen, those of all choices, and the test with the most shots."""
     texts = [text for _, text in rows]
@@ -225,7 +225,7 @@ def _render(
     config: IclConfig,
     cell: Cell,
     texts: Sequence[str],
-    pool: Sequence[Row],
+    pool: Sequence[ExampleRow],
     item: _Run,
     *,
     num_shots: int,
@@ -241,7 +241,7 @@ def _render(
     )
 
 
-def _pools(context: Context, items: Sequence[_Run]) -> dict[str, list[Row]]:
+def _pools(context: Context, items: Sequence[_Run]) -> dict[str, list[ExampleRow]]:
     """Returns what the shots of each run are taken from: the rows of its draw by idx, none without one; by its key."""
     rows = rows_of(context, [item.draw for item in items if item.draw])
     return {item.planned.key: sorted(rows[item.draw.draw]) if item.draw else [] for item in items}

@@ -14,7 +14,7 @@ from sdc.errors import DataError
 from sdc.pipelines import metrics, readers
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines.protocol import Reply
-from sdc.pipelines.records.examples import Row
+from sdc.pipelines.records.examples import ExampleRow
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,8 +48,8 @@ def most_shots(counts: Sequence[int], num_labels: int, *, most: int) -> int:
 
 
 def hold_out(
-    cell: Cell, rows: Sequence[Row], *, most: int, seed: int, candidates: Sequence[int]
-) -> tuple[list[Row], list[Row], list[int]]:
+    cell: Cell, rows: Sequence[ExampleRow], *, most: int, seed: int, candidates: Sequence[int]
+) -> tuple[list[ExampleRow], list[ExampleRow], list[int]]:
     """Returns the rows that shots are taken from, those that are held out, and the numbers of shots that are possible.
 
     As many of every label are held out: half of the rarest label's rows at most, and `most` in all
@@ -74,7 +74,7 @@ def hold_out(
 
 
 def select(
-    cell: Cell, held: Sequence[Row], candidates: Sequence[int], *, ask: Callable[[int], Sequence[Reply]]
+    cell: Cell, held: Sequence[ExampleRow], candidates: Sequence[int], *, ask: Callable[[int], Sequence[Reply]]
 ) -> Selection:
     """Returns the best number of shots on the rows that are held out.
 

@@ -13,7 +13,7 @@ from sdc.cache.counted import counted
 from sdc.errors import DataError
 from sdc.pipelines import prompts
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.records.examples import Row
+from sdc.pipelines.records.examples import ExampleRow
 from sdc.pipelines.text.folding import fold
 
 STRATEGIES = ("balanced", "random", "nearest")
@@ -53,7 +53,7 @@ def options_text(names: Sequence[str]) -> str:
 def render(
     cell: Cell,
     texts: Sequence[str],
-    rows: Sequence[Row],
+    rows: Sequence[ExampleRow],
     *,
     num_shots: int,
     strategy: str,
@@ -82,7 +82,7 @@ def render(
     def prompt(text: str, shots: Sequence[tuple[str, str]]) -> str:
         return prompts.classify(cell.task, text=text, shots=shots, options=options)
 
-    def named(chosen: Sequence[Row]) -> list[tuple[str, str]]:
+    def named(chosen: Sequence[ExampleRow]) -> list[tuple[str, str]]:
         return [(text, cell.task.label_names[label]) for _, text, label in chosen]
 
     if strategy == "nearest" and num_shots:
@@ -94,12 +94,14 @@ def render(
     return Prompts(texts=[prompt(text, shots) for text in texts], shots=shots, nearest=None, options=names)
 
 
-def _chosen(cell: Cell, rows: Sequence[Row], *, num_shots: int, strategy: str, seed: int | None) -> list[Row]:
+def _chosen(
+    cell: Cell, rows: Sequence[ExampleRow], *, num_shots: int, strategy: str, seed: int | None
+) -> list[ExampleRow]:
     choice = random.Random(seed)
     if strategy == "random":
         num = min(num_shots * len(cell.task.labels), len(rows))
         return choice.sample(list(rows), num)
-    shots: list[Row] = []
+    shots: list[ExampleRow] = []
     for label in cell.task.labels:
         own = [row for row in rows if row[2] == label.id]
         if not own:
@@ -111,7 +113,7 @@ def _chosen(cell: Cell, rows: Sequence[Row], *, num_shots: int, strategy: str, s
     return shots
 
 
-def nearest_of(rows: Sequence[Row], *, num: int) -> Callable[[str], list[Row]]:
+def nearest_of(rows: Sequence[ExampleRow], *, num: int) -> Callable[[str], list[ExampleRow]]:
     """Returns what finds the rows most similar to a text, the most similar one last: next to the text in the prompt.
 
     Similar is the cosine of TF-IDF weights of character n-grams (1 to 5, inside words), as the linear student counts
@@ -122,7 +124,7 @@ def nearest_of(rows: Sequence[Row], *, num: int) -> Callable[[str], list[Row]]:
     vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 5), sublinear_tf=True, preprocessor=fold)
     features_NF = vectorizer.fit_transform([text for _, text, _ in rows])
 
-    def nearest(text: str) -> list[Row]:
+    def nearest(text: str) -> list[ExampleRow]:
         similar_N = (features_NF @ vectorizer.transform([text]).T).toarray()[:, 0]
         order = sorted(range(len(rows)), key=lambda i: (-round(float(similar_N[i]), 9), rows[i][0]))
         return [rows[i] for i in order[:num]][::-1]

@@ -16,13 +16,13 @@ from sdc.errors import DataError, EngineError
 from sdc.pipelines import gates, presets, prompts, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models
-from sdc.pipelines.engines.estimate import Estimate, estimate
+from sdc.pipelines.engines.estimate import CallEstimate, estimate
 from sdc.pipelines.judge.config import JudgeConfig
-from sdc.pipelines.judge.llm import Row, which_label, will_do
+from sdc.pipelines.judge.llm import Candidate, which_label, will_do
 from sdc.pipelines.judge.verdicts import (
     NO_ANSWER,
     NOBODY,
-    Found,
+    Evidence,
     agreement,
     label_holds,
     nobody_answered,
@@ -103,19 +103,19 @@ def run(
         rows = _rows(context, generation)
         if not rows:
             raise DataError(f"generation {generation.short} has no text to judge", fix="see `sdc store show`")
-        found = {row.idx: Found() for row in rows}
+        evidence = {row.idx: Evidence() for row in rows}
         if config.gates:
             check = _gates(context, cell, planned.inputs[1:])
             check.read_ahead([row.text for row in rows])
             for number, row in enumerate(rows):
-                found[row.idx].gate = check(row.text)
-                if found[row.idx].gate is None:
+                evidence[row.idx].gate = check(row.text)
+                if evidence[row.idx].gate is None:
                     check.accept(row.text)
                 context.progress(f"gates {cell}", number + 1, len(rows))
-        usage = _ask(context, config, cell, generation, rows, found) if config.llm else {}
-        of_rows = [verdict(config, cell.task, row, found[row.idx]) for row in rows]
+        usage = _ask(context, config, cell, generation, rows, evidence) if config.llm else {}
+        of_rows = [verdict(config, cell.task, row, evidence[row.idx]) for row in rows]
         about = summary(of_rows, rows, cell.task) | {"usage": usage}
-        if config.judge_all and (tables := agreement(config, rows, found)):
+        if config.judge_all and (tables := agreement(config, rows, evidence)):
             about["agreement"] = tables
         verdicts = [{**said, "example_key": generation.key} for said in of_rows]
         return Computed(rows={"verdicts": verdicts}, summary=about)
@@ -131,12 +131,12 @@ def run(
     return outcome
 
 
-def expected(context: Context, config: JudgeConfig, cell: Cell, generation: Artifact) -> Estimate | None:
+def expected(context: Context, config: JudgeConfig, cell: Cell, generation: Artifact) -> CallEstimate | None:
     """Returns what `run` would ask at the most, as if nothing were rejected; None if the verdicts are there already."""
     if stage.are_there(context, [plan(context, config, cell, generation).key]):
         return None
     if not config.llm:
-        return Estimate(calls=0, prompt_tokens=0, completion_tokens=0, seconds=0.0)
+        return CallEstimate(calls=0, prompt_tokens=0, completion_tokens=0, seconds=0.0)
     rows = _rows(context, generation)
     calls = [*will_do(cell, rows, votes=config.voting).calls]
     if config.label_threshold:
@@ -145,21 +145,26 @@ def expected(context: Context, config: JudgeConfig, cell: Cell, generation: Arti
     return estimate(context.store, model, calls, stage="judge", prices=context.budget.prices)
 
 
-def _rows(context: Context, generation: Artifact) -> list[Row]:
+def _rows(context: Context, generation: Artifact) -> list[Candidate]:
     found = context.store.query(
         """select idx, text, label from examples
         where key = ? and source = 'synthetic' and status = 'ok' order by idx""",
         [generation.key],
     )
-    return [Row(idx=idx, text=text, label=label) for idx, text, label in found]
+    return [Candidate(idx=idx, text=text, label=label) for idx, text, label in found]
 
 
 def _ask(
-    context: Context, config: JudgeConfig, cell: Cell, generation: Artifact, rows: list[Row], found: dict[int, Found]
+    context: Context,
+    config: JudgeConfig,
+    cell: Cell,
+    generation: Artifact,
+    rows: list[Candidate],
+    evidence: dict[int, Evidence],
 ) -> dict[str, Any]:
     """Asks the LLM about the texts that are still open, or about all, and returns what it cost."""
     if not config.judge_all:
-        rows = [row for row in rows if found[row.idx].gate is None]
+        rows = [row for row in rows if evidence[row.idx].gate is None]
     if not rows:
         return {}
     model = models.resolve(context.store, judge_name(config, generation))
@@ -167,12 +172,12 @@ def _ask(
         if config.label_threshold:
             labels = which_label(cell, rows, votes=config.voting).ask(asker, progress=context.progress)
             for row, opinion in zip(rows, labels, strict=True):
-                found[row.idx].label = opinion
+                evidence[row.idx].label = opinion
             if not config.judge_all:
-                rows = [row for row in rows if label_holds(config, row, found[row.idx])]
+                rows = [row for row in rows if label_holds(config, row, evidence[row.idx])]
         answers = will_do(cell, rows, votes=config.voting).ask(asker, progress=context.progress)
         for row, opinion in zip(rows, answers, strict=True):
-            found[row.idx].answer = opinion
+            evidence[row.idx].answer = opinion
         return asker.usage.as_json()
 
 

@@ -43,7 +43,7 @@ class Votes:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class Candidate:
     """A text to judge: its position in the generation and the label it was written for."""
 
     idx: int
@@ -96,7 +96,7 @@ class Question:
         return [_opinion(of_row, self.readers, meanings, num_choices=self.num_choices) for of_row in votes]
 
 
-def which_label(cell: Cell, rows: Sequence[Row], *, votes: Votes) -> Question:
+def which_label(cell: Cell, rows: Sequence[Candidate], *, votes: Votes) -> Question:
     """Returns the question which label each text has; choices are the labels by id."""
     orders = _orders(cell.task, votes)
     shown = [_reordered(cell.task, order) for order in orders]
@@ -118,7 +118,7 @@ def which_label(cell: Cell, rows: Sequence[Row], *, votes: Votes) -> Question:
     return Question(what=f"label {cell}", calls=calls, readers=readers, num_choices=len(names))
 
 
-def will_do(cell: Cell, rows: Sequence[Row], *, votes: Votes) -> Question:
+def will_do(cell: Cell, rows: Sequence[Candidate], *, votes: Votes) -> Question:
     """Returns the question whether each text is acceptable; choices are yes and no."""
     shown = [_reordered(cell.task, order) for order in _orders(cell.task, votes)]
     labels = cell.task.labels
@@ -152,7 +152,7 @@ def _reordered(task: Task, order: Sequence[int]) -> Task:
     return replace(task, labels=tuple(replace(task.labels[label], id=i) for i, label in enumerate(order)))
 
 
-def _call(prompt: str, choices: tuple[str, ...], votes: Votes, number: int, row: Row) -> Call:
+def _call(prompt: str, choices: tuple[str, ...], votes: Votes, number: int, row: Candidate) -> Call:
     if votes.num == 1:
         return Call(prompt=prompt, choices=choices)
     # The text and not its position: a top-up moves texts, and its votes are in the reply cache.

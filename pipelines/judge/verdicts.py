@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sdc.pipelines.judge.config import JudgeConfig
-from sdc.pipelines.judge.llm import Opinion, Row
+from sdc.pipelines.judge.llm import Candidate, Opinion
 from sdc.pipelines.metrics import kappa
 from sdc.pipelines.tasks import Task
 
@@ -20,7 +20,7 @@ NO_ANSWER = "no answer: "
 
 
 @dataclass(kw_only=True)
-class Found:
+class Evidence:
     """What is known about one text; None is not looked at.
 
     Args:
@@ -34,41 +34,41 @@ class Found:
     answer: Opinion | None = None
 
 
-def label_holds(config: JudgeConfig, row: Row, found: Found) -> bool | None:
+def label_holds(config: JudgeConfig, row: Candidate, evidence: Evidence) -> bool | None:
     """Returns whether the LLM gives the text its label; None if it was not asked, or its answer says nothing."""
-    shares = found.label.shares if found.label else ()
+    shares = evidence.label.shares if evidence.label else ()
     return shares[row.label] >= config.label_threshold if shares else None
 
 
-def says_yes(config: JudgeConfig, found: Found) -> bool | None:
+def says_yes(config: JudgeConfig, evidence: Evidence) -> bool | None:
     """Returns whether the LLM says yes; None if it was not asked, or its answer says nothing."""
-    shares = found.answer.shares if found.answer else ()
+    shares = evidence.answer.shares if evidence.answer else ()
     return shares[0] >= config.threshold if shares else None
 
 
-def verdict(config: JudgeConfig, task: Task, row: Row, found: Found) -> dict[str, Any]:
+def verdict(config: JudgeConfig, task: Task, row: Candidate, evidence: Evidence) -> dict[str, Any]:
     """Returns the verdict on one text: that of the first to reject it, in the order gates, label, yes or no.
 
     `probability` is that of its label where the label decided, else that of yes; None if the LLM was not asked.
     """
     judged_by, reason, probability = "gate:all", None, None
-    if found.answer and found.answer.shares:
-        probability = found.answer.shares[0]
-    if found.gate:
-        judged_by, reason = f"gate:{found.gate[0]}", found.gate[1]
-    elif found.label and not found.label.shares:
-        judged_by, reason = _said_nothing(found.label, "label")
+    if evidence.answer and evidence.answer.shares:
+        probability = evidence.answer.shares[0]
+    if evidence.gate:
+        judged_by, reason = f"gate:{evidence.gate[0]}", evidence.gate[1]
+    elif evidence.label and not evidence.label.shares:
+        judged_by, reason = _said_nothing(evidence.label, "label")
         probability = None
-    elif found.label and not label_holds(config, row, found):
-        best, share = max(enumerate(found.label.shares), key=lambda item: item[1])
-        judged_by, reason = "label", f"it reads as {task.labels[best].name} ({share:.2f}{_votes(found.label)})"
-        probability = found.label.shares[row.label]
-    elif found.answer and not found.answer.shares:
-        judged_by, reason = _said_nothing(found.answer, "llm")
-    elif found.answer:
+    elif evidence.label and not label_holds(config, row, evidence):
+        best, share = max(enumerate(evidence.label.shares), key=lambda item: item[1])
+        judged_by, reason = "label", f"it reads as {task.labels[best].name} ({share:.2f}{_votes(evidence.label)})"
+        probability = evidence.label.shares[row.label]
+    elif evidence.answer and not evidence.answer.shares:
+        judged_by, reason = _said_nothing(evidence.answer, "llm")
+    elif evidence.answer:
         judged_by = "llm"
-        if not says_yes(config, found):
-            reason = f"the judge says no ({1 - found.answer.shares[0]:.2f}{_votes(found.answer)})"
+        if not says_yes(config, evidence):
+            reason = f"the judge says no ({1 - evidence.answer.shares[0]:.2f}{_votes(evidence.answer)})"
     return {
         "idx": row.idx,
         "accepted": reason is None,
@@ -88,7 +88,7 @@ def _votes(opinion: Opinion) -> str:
     return f", {opinion.num_votes} votes" if opinion.num_votes > 1 else ""
 
 
-def summary(verdicts: Sequence[Mapping[str, Any]], rows: Sequence[Row], task: Task) -> dict[str, Any]:
+def summary(verdicts: Sequence[Mapping[str, Any]], rows: Sequence[Candidate], task: Task) -> dict[str, Any]:
     """Returns counts: texts, accepted ones in all and by label, rejected ones by who rejected them, unanswered ones."""
     accepted = Counter(row.label for row, said in zip(rows, verdicts, strict=True) if said["accepted"])
     rejected = Counter(said["judged_by"] for said in verdicts if not said["accepted"])
@@ -107,14 +107,14 @@ def nobody_answered(summary: Mapping[str, Any]) -> bool:
     return bool(summary["unanswered"] and not summary["accepted"] and not {"llm", "label"} & {*summary["rejected"]})
 
 
-def agreement(config: JudgeConfig, rows: Sequence[Row], found: Mapping[int, Found]) -> dict[str, Any]:
+def agreement(config: JudgeConfig, rows: Sequence[Candidate], evidence: Mapping[int, Evidence]) -> dict[str, Any]:
     """Returns two-by-two tables with Cohen's kappa: of gates and LLM, and of the label check and yes or no.
 
     A text counts where both sides said something.
     """
     with_gates, of_llm = [], []
     for row in rows:
-        about = found[row.idx]
+        about = evidence[row.idx]
         holds, yes = label_holds(config, row, about), says_yes(config, about)
         if config.label_threshold and holds is not None and yes is not None:
             of_llm.append((holds, yes))

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Any
 
 from sdc.pipelines import readers
-from sdc.pipelines.predict.input import Row
+from sdc.pipelines.predict.input import InputRow
 from sdc.pipelines.predict.predictors import Predictor
 from sdc.pipelines.readers.softmax import softmax
 from sdc.pipelines.tasks import Task
@@ -38,7 +38,7 @@ class Prediction:
     reason: str | None = None
 
 
-def run(predictor: Predictor, rows: Iterable[Row], *, batch_rows: int = BATCH_ROWS) -> Iterator[list[Prediction]]:
+def run(predictor: Predictor, rows: Iterable[InputRow], *, batch_rows: int = BATCH_ROWS) -> Iterator[list[Prediction]]:
     """Yields the predictions of one batch after another; the input is read no further than that.
 
     Args:

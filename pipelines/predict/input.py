@@ -27,7 +27,7 @@ _TO_UTF8 = "save it as UTF-8, for example with `iconv -f UTF-16 -t UTF-8 OLD > N
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
+class InputRow:
     """One text to classify.
 
     Args:
@@ -59,7 +59,7 @@ def kind(name: str | None, wanted: str | None) -> str:
     return _SUFFIXES[suffix]
 
 
-def rows(stream: BinaryIO, *, kind: str, where: str, text_column: str | None = None) -> Iterator[Row]:
+def rows(stream: BinaryIO, *, kind: str, where: str, text_column: str | None = None) -> Iterator[InputRow]:
     """Yields the rows of a stream in order, each as soon as it has been read.
 
     Args:
@@ -107,25 +107,25 @@ def _check(line: bytes, begin: bytes, where: str) -> None:
         raise DataError("the input is binary or UTF-16 (there is a NUL in it)", where, _TO_UTF8)
 
 
-def _row(value: object) -> Row:
+def _row(value: object) -> InputRow:
     """Returns the row of a cell; a text that is empty or no text has a reason."""
     text, reason = printable(value)
     if reason is not None and isinstance(value, str) and any("\udc80" <= c <= "\udcff" for c in value):
         reason = "the text is not UTF-8"
     if reason is None and not text.strip():
         reason = "the text is empty"
-    return Row(text=text, reason=reason)
+    return InputRow(text=text, reason=reason)
 
 
-_TOO_LONG = Row(text="", reason=f"the line is longer than {MAX_LINE_BYTES // 2**20} MiB")
+_TOO_LONG = InputRow(text="", reason=f"the line is longer than {MAX_LINE_BYTES // 2**20} MiB")
 
 
-def _plain(lines: Iterable[str | None], where: str, text_column: str | None) -> Iterator[Row]:
+def _plain(lines: Iterable[str | None], where: str, text_column: str | None) -> Iterator[InputRow]:
     for line in lines:
         yield _TOO_LONG if line is None else _row(line.removesuffix("\n").removesuffix("\r"))
 
 
-def _json_lines(lines: Iterable[str | None], where: str, text_column: str | None) -> Iterator[Row]:
+def _json_lines(lines: Iterable[str | None], where: str, text_column: str | None) -> Iterator[InputRow]:
     column = text_column
     for number, line in enumerate(lines, start=1):
         if line is None:
@@ -140,36 +140,36 @@ def _json_lines(lines: Iterable[str | None], where: str, text_column: str | None
         try:
             value = json.loads(line)
         except (ValueError, RecursionError) as error:
-            yield Row(text=shown, reason=f"line {number}: not JSON ({error})")
+            yield InputRow(text=shown, reason=f"line {number}: not JSON ({error})")
             continue
         if isinstance(value, str):  # a list of texts, one a line
             yield _row(value)
         elif not isinstance(value, dict):
-            yield Row(text=shown, reason=f"line {number}: {type(value).__name__} where an object belongs")
+            yield InputRow(text=shown, reason=f"line {number}: {type(value).__name__} where an object belongs")
         else:
             if column is None:
                 column = _column(list(value), None, where)
             if column in value:
                 yield _row(value[column])
             else:
-                yield Row(text=shown, reason=f"line {number}: no field {column!r}")
+                yield InputRow(text=shown, reason=f"line {number}: no field {column!r}")
 
 
-def _delimited(delimiter: str) -> Callable[[Iterable[str | None], str, str | None], Iterator[Row]]:
+def _delimited(delimiter: str) -> Callable[[Iterable[str | None], str, str | None], Iterator[InputRow]]:
     dialect = tables.Dialect(delimiter=delimiter)
 
-    def read(lines: Iterable[str | None], where: str, text_column: str | None) -> Iterator[Row]:
+    def read(lines: Iterable[str | None], where: str, text_column: str | None) -> Iterator[InputRow]:
         position: int | None = None
         fix = "close the quote there, and double quotes inside quoted text"
         for row in tables.rows(_present(lines, where), dialect, where=where, most_chars=MAX_LINE_BYTES, fix=fix):
             if position is None:
                 position = row.cells.index(_column(row.cells, text_column, where))
             elif row.broken is not None:
-                yield Row(text=printable(row.raw[:1000])[0], reason=row.broken)
+                yield InputRow(text=printable(row.raw[:1000])[0], reason=row.broken)
             elif row.lines and delimiter == "\t":  # commas and line breaks are also in texts, tabs are not
                 last = row.line + len(row.lines) - 1
                 why = f"lines {row.line} to {last}: a quote swallowed whole rows"
-                yield Row(text=printable(row.raw[:1000])[0], reason=why)
+                yield InputRow(text=printable(row.raw[:1000])[0], reason=why)
             else:
                 yield _row(row.cells[position])
 
@@ -199,7 +199,7 @@ def _column(names: Sequence[str], wanted: str | None, where: str) -> str:
 
 
 #: What `--input-format` takes.
-READERS: Mapping[str, Callable[[Iterable[str | None], str, str | None], Iterator[Row]]] = {
+READERS: Mapping[str, Callable[[Iterable[str | None], str, str | None], Iterator[InputRow]]] = {
     "csv": _delimited(","),
     "tsv": _delimited("\t"),
     "jsonl": _json_lines,

@@ -15,7 +15,7 @@ from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.stage import Context
 
 #: idx, text, label id. In a draw with rows of two artifacts, human row 0 is -1, row 1 is -2: no two rows share an idx.
-Row = tuple[int, str, int]
+ExampleRow = tuple[int, str, int]
 
 
 def mark(text: str, label: int) -> str:
@@ -42,7 +42,7 @@ def test_rows(context: Context, test: Artifact) -> list[tuple[int, str]]:
     return [(idx, text) for idx, text in rows]
 
 
-def rows_of(context: Context, draws: Sequence[Draw]) -> dict[str, list[Row]]:
+def rows_of(context: Context, draws: Sequence[Draw]) -> dict[str, list[ExampleRow]]:
     """Returns the rows of every draw, in the order of its members, by the draw's content hash.
 
     Raises:
@@ -88,7 +88,7 @@ _Pools = dict[str, dict[int, tuple[str, int]]]
 
 def _members(
     pools: _Pools, key: str, members: Sequence[int], human_key: str | None, human_members: Sequence[int]
-) -> list[Row]:
+) -> list[ExampleRow]:
     """Returns those rows of a draw that are there, in its order."""
     own = pools[key]
     human = pools[human_key] if human_key else {}
@@ -96,7 +96,7 @@ def _members(
     return [*found, *((idx, *own[idx]) for idx in members if idx in own)]
 
 
-def rows_by_hash(context: Context, draw: str) -> list[Row]:
+def rows_by_hash(context: Context, draw: str) -> list[ExampleRow]:
     """Returns the rows of a draw of which only the content hash is known; any sample that drew them will do.
 
     Raises:

@@ -133,7 +133,7 @@ def between(store: Store, *, rows: str, test: str) -> Leaks:
 def of_draw(store: Store, draw: Draw, test: str) -> Leaks:
     """Returns which usable rows of the test data with key `test` stand in the rows of a draw.
 
-    A draw with rows of two artifacts has the pairs of both, human rows under the `idx` of `examples.Row`.
+    A draw with rows of two artifacts has the pairs of both, human rows under the `idx` of `examples.ExampleRow`.
     """
     found = between(store, rows=draw.example_key, test=test).among(draw.members)
     if draw.human_key is None:

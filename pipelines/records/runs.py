@@ -27,8 +27,8 @@ NEWEST_SAMPLES = """
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
-    """The runs of some cells.
+class RunSelection:
+    """The runs of some cells that count.
 
     Args:
         keys: Those that count, in a fixed order.
@@ -50,7 +50,7 @@ class Found:
             context.say(f"{who}: {number} left out ({why}); --all takes them, too")
 
 
-def find(store: Store, cells: Sequence[tuple[str, str]] | None = None, *, everything: bool = False) -> Found:
+def find(store: Store, cells: Sequence[tuple[str, str]] | None = None, *, everything: bool = False) -> RunSelection:
     """Returns the runs that count now.
 
     These are the runs on a draw of the newest samples of their cell, and the zero-shot runs, which have no draw; both
@@ -88,9 +88,9 @@ def find(store: Store, cells: Sequence[tuple[str, str]] | None = None, *, everyt
         [cells is None, [f"{lang}/{task}" for lang, task in cells or []]],
     )
     if everything:
-        return Found(keys=[key for key, reason in found if reason != _STALE], hidden={})
+        return RunSelection(keys=[key for key, reason in found if reason != _STALE], hidden={})
     hidden = Counter(reason for _, reason in found if reason is not None)
-    return Found(
+    return RunSelection(
         keys=[key for key, reason in found if reason is None],
         hidden=dict(sorted(hidden.items())),
         stale=_stale_samples(store, cells),

@@ -1,6 +1,6 @@
 """report: what the evaluated runs say, beside what they must be held against. It stores nothing.
 
-Here: which evals are reported. Not here: what the store knows of them (`records.py`), means and references
+Here: which evals are reported. Not here: what the store knows of them (`run_results.py`), means and references
 (`rows.py`, `by.py`), formats (`formats.py`), what readers disagree about (`audit.py`).
 """
 
@@ -13,9 +13,9 @@ from sdc.cache.store import Artifact
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import metrics, readers
 from sdc.pipelines.records import runs
-from sdc.pipelines.report import records as report_records
+from sdc.pipelines.report import run_results
 from sdc.pipelines.report.by import CELL_PARTS, RESULT_PARTS, aggregate
-from sdc.pipelines.report.rows import Record, Row, build
+from sdc.pipelines.report.rows import ResultRow, RunResult, build
 from sdc.pipelines.stage import Context
 from sdc.pipelines.tasks import languages
 
@@ -59,7 +59,7 @@ def run(
     *,
     evals: Sequence[Artifact] = (),
     wanted: Sequence[tuple[str, str]] | None = None,
-) -> list[Row]:
+) -> list[ResultRow]:
     """Returns the rows of a report.
 
     Args:
@@ -74,8 +74,8 @@ def run(
     in_question = sorted({(str(e.lang), str(e.task)) for e in evals}) if evals else wanted
     # Keys may name runs of any age: what they are held against may be as old.
     current = runs.find(context.store, in_question, everything=config.everything or bool(evals))
-    found = report_records.evaluated(context, current.keys, [e.key for e in evals])
-    default = report_records.read_as(found, config.reader)
+    found = run_results.evaluated(context, current.keys, [e.key for e in evals])
+    default = run_results.read_as(found, config.reader)
     shown = {e.key for e in evals} or {row["eval_key"] for row in default}
     kept = {row["eval_key"]: row for row in found if row["eval_key"] in shown} | {
         row["eval_key"]: row for row in default
@@ -87,9 +87,9 @@ def run(
     if not evals:
         _say_missing(context, current.keys, found)
     newest = not config.everything and not evals
-    records = report_records.records(context, list(kept.values()), metric=config.metric, newest=newest)
-    rows = build(records, shown, generator=config.generator)
-    _say_no_generator(context, config, rows, records)
+    results = run_results.run_results(context, list(kept.values()), metric=config.metric, newest=newest)
+    rows = build(results, shown, generator=config.generator)
+    _say_no_generator(context, config, rows, results)
     _say_failed(context, rows)
     _say_leaks(context, rows)
     return aggregate(rows, config.by) if config.by else rows
@@ -149,7 +149,7 @@ def _num_stale(context: Context, runs_: Collection[str]) -> int:
     return int(context.store.query(sql, [list(runs_)])[0][0])
 
 
-def _say_failed(context: Context, rows: Sequence[Row]) -> None:
+def _say_failed(context: Context, rows: Sequence[ResultRow]) -> None:
     """Names every result with runs that broke off or collapsed: a mean alone would hide them."""
     bad = [row for row in rows if row.failed or row.below_chance]
     for row in bad[:_MOST_NAMED]:
@@ -162,7 +162,7 @@ def _say_failed(context: Context, rows: Sequence[Row]) -> None:
         )
 
 
-def _say_leaks(context: Context, rows: Sequence[Row]) -> None:
+def _say_leaks(context: Context, rows: Sequence[ResultRow]) -> None:
     """Tells the user which results have seen the test: a column alone may be overlooked."""
     bad = [row for row in rows if row.leaked]
     for row in bad[:_MOST_NAMED]:
@@ -175,10 +175,12 @@ def _say_leaks(context: Context, rows: Sequence[Row]) -> None:
         )
 
 
-def _say_no_generator(context: Context, config: ReportConfig, rows: Sequence[Row], records: Sequence[Record]) -> None:
+def _say_no_generator(
+    context: Context, config: ReportConfig, rows: Sequence[ResultRow], results: Sequence[RunResult]
+) -> None:
     if all(row.reference is not None for row in rows if "synthetic" in (row.source or "")):
         return
-    models = [config.generator] if config.generator else sorted({name for r in records for name, _ in r.authors})
+    models = [config.generator] if config.generator else sorted({name for r in results for name, _ in r.authors})
     if models:
         fix = f"run `sdc icl --model {models[0]} --shots 0`, then `sdc eval`"
         context.say(f"report: no zero-shot run of {models[0]} to compare with; {fix}")

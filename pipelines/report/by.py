@@ -7,14 +7,14 @@ import statistics
 from collections.abc import Sequence
 
 from sdc.pipelines.report.result import OF_ONE_CELL, PARTS, mixed, of_parts
-from sdc.pipelines.report.rows import Row, order, size_order
+from sdc.pipelines.report.rows import ResultRow, order, size_order
 
 #: What `--by` takes: parts of a cell, and parts of a result.
 CELL_PARTS = ("task", "lang", "group")
 RESULT_PARTS = ("method", "source", "size")
 
 
-def aggregate(rows: Sequence[Row], by: Sequence[str]) -> list[Row]:
+def aggregate(rows: Sequence[ResultRow], by: Sequence[str]) -> list[ResultRow]:
     """Returns rows averaged over cells: first within each cell, then over cells, each cell counting once.
 
     Args:
@@ -23,14 +23,14 @@ def aggregate(rows: Sequence[Row], by: Sequence[str]) -> list[Row]:
     """
     cell_parts = [part for part in CELL_PARTS if part in by]
     result_parts = [part for part in RESULT_PARTS if part in by] or list(RESULT_PARTS)
-    groups: dict[tuple[object, ...], list[Row]] = {}
+    groups: dict[tuple[object, ...], list[ResultRow]] = {}
     for row in rows:
         sizes = row.size.split(",") if row.size and "size" in result_parts else [None]
         for size in sizes:
             what = (*(getattr(row, part) for part in cell_parts), row.role, *of_parts(row, result_parts), size)
             groups.setdefault(what, []).append(row)
     merged: dict[tuple[object, ...], list[str]] = {}
-    members_of: dict[tuple[object, ...], list[Row]] = {}
+    members_of: dict[tuple[object, ...], list[ResultRow]] = {}
     for what, members in groups.items():
         # Nominal sizes that are the same rows in every cell are one point here too (B10).
         same = (*what[:-1], tuple(map(id, members)))
@@ -40,7 +40,9 @@ def aggregate(rows: Sequence[Row], by: Sequence[str]) -> list[Row]:
     return sorted(found, key=order)
 
 
-def _mean_row(members: Sequence[Row], cell_parts: Sequence[str], parts: Sequence[str], *, sizes: Sequence[str]) -> Row:
+def _mean_row(
+    members: Sequence[ResultRow], cell_parts: Sequence[str], parts: Sequence[str], *, sizes: Sequence[str]
+) -> ResultRow:
     first = members[0]
     scored = [row for row in members if row.mean is not None]
     means = _per_cell(scored, "mean")
@@ -52,7 +54,7 @@ def _mean_row(members: Sequence[Row], cell_parts: Sequence[str], parts: Sequence
     in_one_cell = {
         name: getattr(first, name) for name in OF_ONE_CELL if len({getattr(row, name) for row in members}) == 1
     }
-    return Row(
+    return ResultRow(
         **kept | in_one_cell,
         group=first.group if {"group", "lang"} & set(cell_parts) else None,
         role=first.role,
@@ -74,7 +76,7 @@ def _mean_row(members: Sequence[Row], cell_parts: Sequence[str], parts: Sequence
     )
 
 
-def _per_cell(rows: Sequence[Row], field: str) -> list[float]:
+def _per_cell(rows: Sequence[ResultRow], field: str) -> list[float]:
     cells: dict[tuple[str | None, str | None], list[float]] = {}
     for row in rows:
         value = getattr(row, field)

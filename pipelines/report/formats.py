@@ -9,7 +9,7 @@ LaTeX, and what is left without that is joining cells.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from sdc.pipelines.report.rows import GENERATOR, Row
+from sdc.pipelines.report.rows import GENERATOR, ResultRow
 from sdc.pipelines.text import visible
 from sdc.pipelines.text.folding import one_line
 
@@ -41,12 +41,12 @@ _IF_NEEDED = ("test", "generation", "judgement", "data", "draw", "model_version"
               "definition", "generator_setting", "judge_setting", "recipe")  # fmt: skip
 
 
-def for_people(rows: Sequence[Row], *, aggregated: bool) -> Table:
+def for_people(rows: Sequence[ResultRow], *, aggregated: bool) -> Table:
     """Returns the table that a terminal, Markdown and LaTeX show: scores in %, differences in points.
 
     Columns that no row needs are left out; what makes a result another one stands there where it tells rows apart.
     """
-    columns: dict[str, Callable[[Row], str]] = {
+    columns: dict[str, Callable[[ResultRow], str]] = {
         "task": lambda r: r.task or _MINUS,
         "lang": lambda r: r.lang or _MINUS,
         "group": lambda r: r.group or _MINUS,
@@ -87,15 +87,15 @@ def narrow(table: Table, columns: Sequence[str]) -> Table:
     return Table(columns=tuple(table.columns[i] for i in at), rows=rows, title=table.title)
 
 
-def _plain(name: str) -> Callable[[Row], str]:
-    def text(row: Row) -> str:
+def _plain(name: str) -> Callable[[ResultRow], str]:
+    def text(row: ResultRow) -> str:
         value = getattr(row, name)
         return _MINUS if value is None else str(value)
 
     return text
 
 
-def _hidden(rows: Sequence[Row], *, aggregated: bool) -> set[str]:
+def _hidden(rows: Sequence[ResultRow], *, aggregated: bool) -> set[str]:
     hidden = {"95 %"} if aggregated else {"cells", "group"}
     if len({row.metric for row in rows}) == 1:
         hidden.add("metric")  # the title says it
@@ -121,7 +121,7 @@ def _hidden(rows: Sequence[Row], *, aggregated: bool) -> set[str]:
     return hidden
 
 
-def _title(rows: Sequence[Row], *, aggregated: bool) -> str:
+def _title(rows: Sequence[ResultRow], *, aggregated: bool) -> str:
     metrics = {row.metric for row in rows}
     what = f"{next(iter(metrics))} in %" if len(metrics) == 1 else "scores in %"
     over = "mean and std over cells" if aggregated else "mean ± std over n runs"
@@ -138,7 +138,7 @@ _FIRST = ("task", "lang", "group", "role", "method", "model", "source", "size", 
           "below_chance")  # fmt: skip
 
 
-def records(rows: Sequence[Row]) -> list[dict[str, object]]:
+def records(rows: Sequence[ResultRow]) -> list[dict[str, object]]:
     """Returns the rows for programs, with every column: scores are shares from 0 to 1, the difference is in points."""
     found = []
     for row in rows:

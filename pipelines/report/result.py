@@ -1,7 +1,7 @@
 """What makes a result another one: the fields of `Result`, which the report, its means and its formats share.
 
 The view `results` of the store holds the same as its column `result`. Here: the fields, and how they nest. Not here:
-reading them from the store (`records.py`), means and references (`rows.py`, `by.py`).
+reading them from the store (`run_results.py`), means and references (`rows.py`, `by.py`).
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """The rows of a report: repeats become a mean, and every row gets what it must be held against.
 
 Here: grouping, means, references (generator, majority, linear). Not here: what makes a result another one
-(`result.py`), reading the store (`records.py`), means over cells (`by.py`), drawing
+(`result.py`), reading the store (`run_results.py`), means over cells (`by.py`), drawing
 (`formats.py`).
 """
 
@@ -17,7 +17,7 @@ MAJORITY, GENERATOR = "majority", "generator"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record(Result):
+class RunResult(Result):
     """One run as one reader read it. `value` is None for a run that broke off; shares are 0 to 1.
 
     `model_identity` is the run's model as its key has it, and `authors` says who wrote its rows: two models can have
@@ -38,7 +38,7 @@ class Record(Result):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row(Result):
+class ResultRow(Result):
     """One row of a report. Scores are shares, 0 to 1; None is "does not apply".
 
     Args:
@@ -72,22 +72,22 @@ class Row(Result):
     leaked: float | None = None
 
 
-_Pair = tuple[Row, list[Record]]
+_Pair = tuple[ResultRow, list[RunResult]]
 
 
-def build(records: Sequence[Record], shown: Iterable[str], *, generator: str | None = None) -> list[Row]:
+def build(results: Sequence[RunResult], shown: Iterable[str], *, generator: str | None = None) -> list[ResultRow]:
     """Returns one row per distinct result, majority and generator first, then by method, source and rows.
 
     Args:
-        records: The runs to show and those that serve as references.
+        results: The runs to show and those that serve as references.
         shown: Keys of the evals to show.
         generator: The model that wrote the synthetic rows; None takes it from the draws.
     """
     wanted = set(shown)
     tests: dict[tuple[str | None, str | None, str | None], list[_Pair]] = {}
-    for row, members in _group(records):
+    for row, members in _group(results):
         tests.setdefault((row.task, row.lang, row.test), []).append((row, members))
-    rows: list[Row] = []
+    rows: list[ResultRow] = []
     for pairs in tests.values():  # only what was tested on the same rows can be held against each other
         kept = [pair for pair in pairs if any(member.eval_key in wanted for member in pair[1])]
         if kept:
@@ -95,10 +95,10 @@ def build(records: Sequence[Record], shown: Iterable[str], *, generator: str | N
     return sorted(rows, key=order)
 
 
-def _group(records: Sequence[Record]) -> list[_Pair]:
-    groups: dict[tuple[object, ...], list[Record]] = {}
+def _group(results: Sequence[RunResult]) -> list[_Pair]:
+    groups: dict[tuple[object, ...], list[RunResult]] = {}
     # A run that broke off has nothing to read: it is counted with those of its kind, whatever reader they have.
-    for r in sorted(records, key=lambda record: record.value is None):
+    for r in sorted(results, key=lambda result: result.value is None):
         what = identity(r)
         if r.value is None:
             alike = (
@@ -109,14 +109,14 @@ def _group(records: Sequence[Record]) -> list[_Pair]:
     return [(_row(members), members) for members in groups.values()]
 
 
-def _row(members: Sequence[Record]) -> Row:
+def _row(members: Sequence[RunResult]) -> ResultRow:
     first = members[0]
     values = [member.value for member in members if member.value is not None]
     interval = mean_interval(values)
     if len(values) == 1:  # one run: its interval over test rows
         only = next(member for member in members if member.value is not None)
         interval = None if only.low is None or only.high is None else (only.low, only.high)
-    return Row(
+    return ResultRow(
         **{name: getattr(first, name) for name in NAMES},
         group=group_of(str(first.lang)),
         size=",".join(sorted({size for member in members for size in member.sizes}, key=size_order)) or None,
@@ -131,12 +131,12 @@ def _row(members: Sequence[Record]) -> Row:
     )
 
 
-def _with_references(kept: Sequence[_Pair], pairs: Sequence[_Pair], generator: str | None) -> list[Row]:
+def _with_references(kept: Sequence[_Pair], pairs: Sequence[_Pair], generator: str | None) -> list[ResultRow]:
     """Returns the rows of one cell and one test with the majority's first, each beside what it is held against."""
     majority = next((m.majority for _, ms in pairs for m in ms if m.majority is not None), None)
     first = kept[0][0]
     found = [
-        Row(
+        ResultRow(
             task=first.task,
             lang=first.lang,
             test=first.test,
@@ -177,14 +177,14 @@ def _with_references(kept: Sequence[_Pair], pairs: Sequence[_Pair], generator: s
     return found
 
 
-def _is_zero_shot(row: Row) -> bool:
+def _is_zero_shot(row: ResultRow) -> bool:
     return row.method == "icl" and row.shots == 0
 
 
-def _is_by(record: Record, authors: Iterable[Author]) -> bool:
+def _is_by(result: RunResult, authors: Iterable[Author]) -> bool:
     """Returns whether a run's model is one of `authors`: the very same one, where both say which it is."""
     return any(
-        record.model == name and (not version or not record.model_identity or record.model_identity == version)
+        result.model == name and (not version or not result.model_identity or result.model_identity == version)
         for name, version in authors
     )
 
@@ -193,7 +193,7 @@ def _is_by(record: Record, authors: Iterable[Author]) -> bool:
 _OF_ROWS = ("source", "rows", "strategy", "seeds", "generation", "judgement", "data")
 
 
-def _same_rows(one: Row, other: Row) -> bool:
+def _same_rows(one: ResultRow, other: ResultRow) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in _OF_ROWS)
 
 
@@ -205,7 +205,7 @@ def size_order(size: str) -> tuple[bool, int, str]:
 _ROLES: Mapping[str, int] = {MAJORITY: 0, GENERATOR: 1, "": 2}
 
 
-def order(row: Row) -> tuple[object, ...]:
+def order(row: ResultRow) -> tuple[object, ...]:
     """Returns the sort key of a report's rows: majority and generator first, then by method, source and rows."""
     rows = row.rows if isinstance(row.rows, int) else int(row.rows.split("-")[0]) if row.rows else -1
     return (

@@ -13,7 +13,7 @@ from sdc.errors import UsageError
 from sdc.pipelines import gen, judge
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.gen.config import GenConfig
-from sdc.pipelines.gen.progress import QUOTA
+from sdc.pipelines.gen.label import QUOTA
 from sdc.pipelines.gen.saturation import LEAST_GAIN, count_at_most
 from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.records import lineage

@@ -15,10 +15,10 @@ from sdc.pipelines import presets, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.records import leaks, lineage
 from sdc.pipelines.records.draws import Draw
-from sdc.pipelines.records.examples import Row, draw_hash, mark
+from sdc.pipelines.records.examples import ExampleRow, draw_hash, mark
 from sdc.pipelines.sample import rows as sample_rows
 from sdc.pipelines.sample.config import ALL, SampleConfig
-from sdc.pipelines.sample.rows import Pool, more
+from sdc.pipelines.sample.rows import SamplePool, more
 from sdc.pipelines.sample.strategies import STRATEGIES
 from sdc.pipelines.stage import Computed, Context, Outcome
 
@@ -78,7 +78,7 @@ def run(
     return stage.produce(context, planned, compute)
 
 
-def _draws(config: SampleConfig, cell: Cell, pool: Pool, sizes: Sequence[str]) -> list[dict[str, Any]]:
+def _draws(config: SampleConfig, cell: Cell, pool: SamplePool, sizes: Sequence[str]) -> list[dict[str, Any]]:
     numbers = [int(size) for size in sizes if size != ALL]
     labels = [label for _, _, label in pool.rows]
     marks = {row: mark(row[1], row[2]) for row in {*pool.human, *pool.always, *pool.rows}}
@@ -109,7 +109,7 @@ def _draws(config: SampleConfig, cell: Cell, pool: Pool, sizes: Sequence[str]) -
     return draws
 
 
-def _sizes(config: SampleConfig, cell: Cell, rows: Sequence[Row], examples: Artifact) -> list[str]:
+def _sizes(config: SampleConfig, cell: Cell, rows: Sequence[ExampleRow], examples: Artifact) -> list[str]:
     """Returns the sizes that are drawn: all that were ordered, or those of a grid that make sense here."""
     if config.source == "seeds" and not config.exact:
         return [ALL]
@@ -142,7 +142,7 @@ def _say_leaks(context: Context, cell: Cell, draws: Sequence[dict[str, Any]]) ->
         leaks.of_draws(context, f"sample {cell}", [draw], test.key)
 
 
-def _summary(config: SampleConfig, pool: Pool, draws: list[dict[str, Any]]) -> dict[str, Any]:
+def _summary(config: SampleConfig, pool: SamplePool, draws: list[dict[str, Any]]) -> dict[str, Any]:
     """Returns what people see; sizes count synthetic rows, real sizes all rows."""
     seeds = {"seeds_from": "human", "seeds": str(config.per_label)} if config.seeds_from == "human" else {}
     return {

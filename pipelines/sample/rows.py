@@ -13,13 +13,13 @@ from sdc.cache.key import derive_seed
 from sdc.cache.store import Artifact
 from sdc.errors import DataError
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.records.examples import Row
+from sdc.pipelines.records.examples import ExampleRow
 from sdc.pipelines.sample.config import SampleConfig
 from sdc.pipelines.stage import Context
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pool:
+class SamplePool:
     """What a sample draws from.
 
     Args:
@@ -31,13 +31,13 @@ class Pool:
     """
 
     example_key: str
-    rows: Sequence[Row]
-    always: Sequence[Row] = ()
+    rows: Sequence[ExampleRow]
+    always: Sequence[ExampleRow] = ()
     human_key: str | None = None
-    human: Sequence[Row] = ()
+    human: Sequence[ExampleRow] = ()
 
 
-def pool(context: Context, config: SampleConfig, cell: Cell, examples: Artifact, human: Artifact | None) -> Pool:
+def pool(context: Context, config: SampleConfig, cell: Cell, examples: Artifact, human: Artifact | None) -> SamplePool:
     """Returns the rows of a source.
 
     Args:
@@ -52,26 +52,26 @@ def pool(context: Context, config: SampleConfig, cell: Cell, examples: Artifact,
     """
     generation_key = examples.inputs[0] if examples.stage == "judge" else examples.key
     if config.source == "human" or (config.source == "seeds" and examples.stage == "data"):
-        found = Pool(example_key=examples.key, rows=_human(context, examples))
+        found = SamplePool(example_key=examples.key, rows=_human(context, examples))
         if config.source == "seeds":
-            found = Pool(example_key=examples.key, rows=_seeds_from(config, cell, examples, found.rows))
+            found = SamplePool(example_key=examples.key, rows=_seeds_from(config, cell, examples, found.rows))
     elif config.source == "seeds":
-        found = Pool(example_key=generation_key, rows=_seeds(context, generation_key))
+        found = SamplePool(example_key=generation_key, rows=_seeds(context, generation_key))
     else:
         rows = _accepted(context, examples) if examples.stage == "judge" else _synthetic(context, examples)
-        found = Pool(example_key=generation_key, rows=rows)
+        found = SamplePool(example_key=generation_key, rows=rows)
         if human is not None:
             chosen = _human(context, human)
             if config.source == "seeds+synthetic":
                 chosen = _seeds_from(config, cell, human, chosen)
-            found = Pool(example_key=generation_key, rows=rows, human_key=human.key, human=chosen)
+            found = SamplePool(example_key=generation_key, rows=rows, human_key=human.key, human=chosen)
         elif config.source == "seeds+synthetic":
-            found = Pool(example_key=generation_key, rows=rows, always=_seeds(context, generation_key))
+            found = SamplePool(example_key=generation_key, rows=rows, always=_seeds(context, generation_key))
     _refuse_nothing(config, cell, examples, found)
     return found
 
 
-def _refuse_nothing(config: SampleConfig, cell: Cell, examples: Artifact, found: Pool) -> None:
+def _refuse_nothing(config: SampleConfig, cell: Cell, examples: Artifact, found: SamplePool) -> None:
     where = f"{examples.stage} {examples.short}"
     if not found.rows and examples.stage == "judge" and not examples.summary.get("accepted", 1):
         rejected = examples.summary.get("rejected") or {}
@@ -104,19 +104,19 @@ def more(source: str, examples: Artifact) -> str:
     return "top up with `sdc gen --top-up`"
 
 
-def _human(context: Context, data: Artifact) -> list[Row]:
+def _human(context: Context, data: Artifact) -> list[ExampleRow]:
     return _select(context, data.key, "source = 'human' and status = 'ok'")
 
 
-def _synthetic(context: Context, generation: Artifact) -> list[Row]:
+def _synthetic(context: Context, generation: Artifact) -> list[ExampleRow]:
     return _select(context, generation.key, "source = 'synthetic' and status = 'ok'")
 
 
-def _seeds(context: Context, key: str) -> list[Row]:
+def _seeds(context: Context, key: str) -> list[ExampleRow]:
     return _select(context, key, "status = 'seed'")
 
 
-def _accepted(context: Context, judgement: Artifact) -> list[Row]:
+def _accepted(context: Context, judgement: Artifact) -> list[ExampleRow]:
     return [
         (idx, text, label)
         for idx, text, label in context.store.query(
@@ -127,9 +127,9 @@ def _accepted(context: Context, judgement: Artifact) -> list[Row]:
     ]
 
 
-def _seeds_from(config: SampleConfig, cell: Cell, data: Artifact, rows: Sequence[Row]) -> list[Row]:
+def _seeds_from(config: SampleConfig, cell: Cell, data: Artifact, rows: Sequence[ExampleRow]) -> list[ExampleRow]:
     """Returns as many human examples of each label, chosen as `gen` chooses the ones that it shows a generator."""
-    chosen: list[Row] = []
+    chosen: list[ExampleRow] = []
     for label in cell.task.labels:
         own = list({row[1]: row for row in reversed(rows) if row[2] == label.id}.values())[::-1]
         if len(own) < config.per_label:
@@ -139,7 +139,7 @@ def _seeds_from(config: SampleConfig, cell: Cell, data: Artifact, rows: Sequence
     return chosen
 
 
-def _select(context: Context, key: str, condition: str) -> list[Row]:
+def _select(context: Context, key: str, condition: str) -> list[ExampleRow]:
     # `condition` is one of the constants above, never a user's text.
     sql = f"select idx, text, label from examples where key = ? and {condition} order by idx"  # noqa: S608
     return [(idx, text, label) for idx, text, label in context.store.query(sql, [key])]

@@ -172,7 +172,7 @@ class Student(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
+class FitJob:
     """One of several fits: rows, their label ids, and seeds."""
 
     texts: Sequence[str]
@@ -182,10 +182,10 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """What became of a job.
+    """What became of a fit.
 
     Args:
-        job: Its position.
+        job: The position of its `FitJob`.
         result: The fitted student, or why there is none.
         seconds: Its share of the time that the fits took together.
         more: How many that were fitted together with it are still to come. All of them are kept, or none: one that is
@@ -204,7 +204,7 @@ class FitsMany(Protocol):
 
     def fit_many(
         self,
-        jobs: Sequence[Job],
+        jobs: Sequence[FitJob],
         *,
         num_labels: int,
         progress: Callable[[int, int], None],

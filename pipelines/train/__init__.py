@@ -21,11 +21,11 @@ from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines.energy import Meter
 from sdc.pipelines.records import leaks, lineage
 from sdc.pipelines.records.draws import Draw
-from sdc.pipelines.records.examples import Row, rows_of, test_rows
+from sdc.pipelines.records.examples import ExampleRow, rows_of, test_rows
 from sdc.pipelines.records.leaks import Leaks
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.students import LinearConfig, StudentConfig
-from sdc.pipelines.students.protocol import Finished, FitFailed, FitsMany, Fitted, Job, Seeds, Student
+from sdc.pipelines.students.protocol import Finished, FitFailed, FitJob, FitsMany, Fitted, Seeds, Student
 from sdc.pipelines.students.tested import Tested, tested_on
 from sdc.pipelines.train.keep import keeping
 
@@ -220,13 +220,13 @@ def _fits(
     student: Student,
     runs: Sequence[Run],
     missing: Sequence[int],
-    rows: Mapping[str, Sequence[Row]],
+    rows: Mapping[str, Sequence[ExampleRow]],
 ) -> Iterator[Finished]:
     """Yields the missing runs as they are fitted: one after another, or several at once where the student can do so."""
 
-    def job(number: int) -> Job:
+    def job(number: int) -> FitJob:
         _, texts, labels = zip(*rows[runs[number].draw.draw], strict=True)
-        return Job(texts=texts, labels=labels, seeds=runs[number].seeds)
+        return FitJob(texts=texts, labels=labels, seeds=runs[number].seeds)
 
     num_labels = len(cell.task.labels)
     if isinstance(student, FitsMany):

@@ -22,7 +22,7 @@ from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models
 from sdc.pipelines.metrics import METRICS
 from sdc.pipelines.records.draws import Draw
-from sdc.pipelines.records.examples import Row, rows_of
+from sdc.pipelines.records.examples import ExampleRow, rows_of
 from sdc.pipelines.stage import Computed, Context, Outcome
 from sdc.pipelines.students.finetune import FinetuneConfig, FinetuneStudent
 from sdc.pipelines.students.protocol import FitFailed, Seeds
@@ -65,7 +65,7 @@ class TuneConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
+class DrawGroup:
     """The draws of one source and real size in a cell, by repeat: what gets one set of settings."""
 
     cell: Cell
@@ -83,29 +83,29 @@ class Tuned:
     student: FinetuneConfig
 
 
-def groups(cell: Cell, draws: Sequence[Draw]) -> list[Group]:
+def groups(cell: Cell, draws: Sequence[Draw]) -> list[DrawGroup]:
     """Returns draws by source, what they were drawn from and real number of rows, in the order of their first ones."""
     found: dict[tuple[str, str, int], list[Draw]] = {}
     for draw in draws:
         found.setdefault((draw.source, draw.example_key, draw.num_rows), []).append(draw)
-    return [Group(cell=cell, draws=sorted(alike, key=lambda draw: draw.repeat)) for alike in found.values()]
+    return [DrawGroup(cell=cell, draws=sorted(alike, key=lambda draw: draw.repeat)) for alike in found.values()]
 
 
-def plan(context: Context, config: TuneConfig, found: Sequence[Group]) -> list[Artifact]:
+def plan(context: Context, config: TuneConfig, found: Sequence[DrawGroup]) -> list[Artifact]:
     """Returns the choice that `run` would make for each group; the same one for all under the scope `all`."""
     searches = [found] if config.scope == "all" else [[group] for group in found]
     planned = {id(group): _choice(context, config, search) for search in searches for group in search}
     return [planned[id(group)] for group in found]
 
 
-def run(context: Context, config: TuneConfig, found: Sequence[Group]) -> list[Tuned]:
+def run(context: Context, config: TuneConfig, found: Sequence[DrawGroup]) -> list[Tuned]:
     """Searches, or returns the choices that are there, in the order of the groups.
 
     Raises:
         DataError: A draw cannot spare a row for measuring.
         EngineError: Optuna is not installed, or every trial failed.
     """
-    by_key: dict[str, list[Group]] = {}
+    by_key: dict[str, list[DrawGroup]] = {}
     planned = plan(context, config, found)
     for group, artifact in zip(found, planned, strict=True):
         by_key.setdefault(artifact.key, []).append(group)
@@ -122,13 +122,13 @@ def _student(context: Context, config: TuneConfig) -> FinetuneStudent:
     return FinetuneStudent(config.student, models.resolve(context.store, config.student.model))
 
 
-def _seen(config: TuneConfig, search: Sequence[Group]) -> list[tuple[Cell, Draw]]:
+def _seen(config: TuneConfig, search: Sequence[DrawGroup]) -> list[tuple[Cell, Draw]]:
     """Returns the draws that a search fits, each once."""
     pairs = [(group.cell, draw) for group in search for draw in group.draws[: config.repeats]]
     return list({(str(cell), draw.draw, draw.repeat): (cell, draw) for cell, draw in pairs}.values())
 
 
-def _choice(context: Context, config: TuneConfig, search: Sequence[Group]) -> Artifact:
+def _choice(context: Context, config: TuneConfig, search: Sequence[DrawGroup]) -> Artifact:
     cells = {(group.cell.lang, group.cell.task.name) for group in search}
     lang, task = next(iter(cells)) if len(cells) == 1 else (None, None)
     settings = {
@@ -145,7 +145,7 @@ def _choice(context: Context, config: TuneConfig, search: Sequence[Group]) -> Ar
     return stage.plan(stage="tune", version=VERSION, config=settings, inputs=[], lang=lang, task=task)
 
 
-def _search(context: Context, config: TuneConfig, search: Sequence[Group]) -> Computed:
+def _search(context: Context, config: TuneConfig, search: Sequence[DrawGroup]) -> Computed:
     try:
         import optuna
     except ImportError as error:
@@ -192,7 +192,7 @@ _BROKEN = 1e6
 
 
 def _trial(
-    context: Context, config: TuneConfig, cell: Cell, draw: Draw, student: FinetuneStudent, rows: Sequence[Row]
+    context: Context, config: TuneConfig, cell: Cell, draw: Draw, student: FinetuneStudent, rows: Sequence[ExampleRow]
 ) -> Outcome:
     """Fits one set of settings on a part of one draw and measures it on the rest, or returns what is there."""
     seeds = {part: derive_seed(config.seed, f"tune-{part}", draw.repeat) for part in ("init", "order", "dev")}

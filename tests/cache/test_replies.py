@@ -124,8 +124,8 @@ def test_a_reply_that_cannot_be_read_is_noted_and_can_be_kept_again_or_removed(
     with replies(folder) as cache:
         assert cache.get_many(["k2", "k1", "k3"]) == {"k2": {"text": ""}}
         assert cache.unreadable == {"k1": what}
-    condition = inspect(folder)
-    assert (list(condition.damaged.values()), condition.num_replies) == ([what], 1)
+    inspection = inspect(folder)
+    assert (list(inspection.damaged.values()), inspection.num_replies) == ([what], 1)
     with replies(folder) as cache:
         cache.put_many({"k1": {"text": "again"}})
         assert cache.get_many(["k1"]) == {"k1": {"text": "again"}}

@@ -15,7 +15,7 @@ import transformers
 from torch.nn import functional
 
 from sdc.pipelines.students.lora import LoraConfig
-from sdc.pipelines.students.lora.instruct import Row
+from sdc.pipelines.students.lora.instruct import TokenRow
 from sdc.pipelines.students.lora.layers import Adapters, kept_inputs
 from sdc.pipelines.students.lora.run import PackedRun
 
@@ -53,7 +53,7 @@ def train_alone(
         task_type="CAUSAL_LM",
     )  # fmt: skip
     model: Any = peft.get_peft_model(base, how)
-    layers = [model.get_submodule(f"base_model.model.{place.name}") for place in adapters.places]
+    layers = [model.get_submodule(f"base_model.model.{adapted.name}") for adapted in adapters.layers]
     first = adapters.split(adapters.initial(run.init_seed)[None])
     for number, (layer, (a_RKH, b_ROK)) in enumerate(zip(layers, first, strict=True)):
         layer.lora_A["default"].weight.data.copy_(a_RKH[0])
@@ -95,7 +95,7 @@ def train_alone(
     return found
 
 
-def _loss(model: Any, rows: Sequence[Row]) -> Any:
+def _loss(model: Any, rows: Sequence[TokenRow]) -> Any:
     """Returns the model's own loss, which it computes in fp32, or the same in fp64."""
     batch = _batch(rows)
     if model.dtype != torch.float64:
@@ -104,7 +104,7 @@ def _loss(model: Any, rows: Sequence[Row]) -> Any:
     return functional.cross_entropy(logits_BTV[:, :-1].flatten(0, 1), batch["labels"][:, 1:].flatten())
 
 
-def _batch(rows: Sequence[Row]) -> dict[str, torch.Tensor]:
+def _batch(rows: Sequence[TokenRow]) -> dict[str, torch.Tensor]:
     longest = max(len(row.ids) for row in rows)
     ids, mask, labels = [], [], []
     for row in rows:
@@ -119,9 +119,9 @@ def _batch(rows: Sequence[Row]) -> dict[str, torch.Tensor]:
 
 def _weights(adapters: Adapters, layers: Sequence[Any]) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
     return {
-        place.name: (
+        adapted.name: (
             layer.lora_A["default"].weight.detach().clone(),
             layer.lora_B["default"].weight.detach().clone(),
         )
-        for place, layer in zip(adapters.places, layers, strict=True)
+        for adapted, layer in zip(adapters.layers, layers, strict=True)
     }

@@ -24,7 +24,7 @@ from sdc.pipelines.engines.openai.tries import Backoff, Tries
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.engines.protocol import Call, Reply
 
-Group = Mapping[int, Reply]
+RepliesByPosition = Mapping[int, Reply]
 
 #: The most characters of each part of an error; names of models and their like are among them.
 _ERROR_CHARS = 600
@@ -75,7 +75,7 @@ class OpenaiEngine:
         self._chat: Chat | None = None
         self._exact: Exact | None = None
 
-    def answer(self, calls: Sequence[Call]) -> Generator[Group]:
+    def answer(self, calls: Sequence[Call]) -> Generator[RepliesByPosition]:
         """Yields replies as they arrive, those of a batch job together.
 
         Raises:
@@ -85,7 +85,7 @@ class OpenaiEngine:
             return
         from anyio.from_thread import start_blocking_portal
 
-        inbox: SimpleQueue[Group | None] = SimpleQueue()
+        inbox: SimpleQueue[RepliesByPosition | None] = SimpleQueue()
         # Leaving the block by an exception, GeneratorExit and Ctrl-C among them, cancels what is in flight.
         with start_blocking_portal() as portal:
             work = portal.start_task_soon(self._work, calls, inbox.put)
@@ -96,7 +96,7 @@ class OpenaiEngine:
             except EngineError as error:  # servers and hosts are quoted in many places: here all of it passes
                 raise type(error)(*(scrub(part, most=_ERROR_CHARS) for part in error.args)) from None
 
-    async def _work(self, calls: Sequence[Call], emit: Callable[[Group], None]) -> None:
+    async def _work(self, calls: Sequence[Call], emit: Callable[[RepliesByPosition], None]) -> None:
         async with Server(self._url, timeout_s=self.options.timeout_s) as server:
             if self._chat is None:
                 served = await openai_served.find(server, self.model, self._tries)
@@ -104,11 +104,13 @@ class OpenaiEngine:
                     replace(served, also=self.options.served_names), where=self.where, think=self.model.think
                 )
             if self.options.batch_api:
-                await batch.Jobs(server, self._chat, self._tries).run(calls, emit, poll_s=self._poll_s)
+                await batch.BatchJobs(server, self._chat, self._tries).run(calls, emit, poll_s=self._poll_s)
             else:
                 await self._ask_all(server, self._chat, calls, emit)
 
-    async def _ask_all(self, server: Server, chat: Chat, calls: Sequence[Call], emit: Callable[[Group], None]) -> None:
+    async def _ask_all(
+        self, server: Server, chat: Chat, calls: Sequence[Call], emit: Callable[[RepliesByPosition], None]
+    ) -> None:
         import anyio
 
         positions, at_once = iter(range(len(calls))), min(self.options.concurrency, len(calls))
@@ -160,7 +162,7 @@ class OpenaiEngine:
         return scores.chat_reply(chat, await chat.ask(server, call, optional=optional), call)
 
 
-def _groups(inbox: "SimpleQueue[Group | None]") -> Iterator[Group]:
+def _groups(inbox: "SimpleQueue[RepliesByPosition | None]") -> Iterator[RepliesByPosition]:
     """Yields what is in the inbox, all that is there at a time, until None ends it."""
     is_open = True
     while is_open:

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sdc.errors import EngineError
-from sdc.pipelines.engines.openai.batch_files import Answers, Part, ask, cut
+from sdc.pipelines.engines.openai.batch_files import BatchReplies, Part, ask, cut
 from sdc.pipelines.engines.openai.chat import PATH, Chat
 from sdc.pipelines.engines.openai.faults import Rejected, TryFailed
 from sdc.pipelines.engines.openai.http import Server
@@ -26,7 +26,7 @@ _TAG = "sdc"
 _AGAIN = "run this again: a job that was made goes on, and is found again"
 
 
-class Jobs:
+class BatchJobs:
     """Batch jobs at one server.
 
     Args:
@@ -142,7 +142,7 @@ class Jobs:
         """Returns the replies in a file of the job by custom id; none if the file is gone."""
         path = f"/files/{quote(file, safe='')}/content"
         most = max(self._chat.most_bytes(calls[several[0]]) for several in part.positions.values())
-        answers = Answers(self._chat, calls, part)
+        answers = BatchReplies(self._chat, calls, part)
 
         async def read() -> dict[str, Reply]:
             await self._server.lines(path, answers.take, num=len(part.positions), most_line=most)

@@ -74,7 +74,7 @@ def cut(chat: Chat, calls: Sequence[Call], which: Sequence[int]) -> Iterator[Par
         yield _part(chat, positions, lines)
 
 
-class Answers:
+class BatchReplies:
     """The replies in a file of a job, read line by line: `take` is handed each.
 
     Args:

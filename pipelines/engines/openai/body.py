@@ -14,7 +14,7 @@ _PACKED = ("gzip", "x-gzip", "deflate")
 _CHUNK_BYTES = 65_536
 
 
-class Unreadable(Exception):
+class UnreadableBody(Exception):
     """The body is longer than it may be, packed otherwise than asked for, or ends too early."""
 
 
@@ -26,7 +26,7 @@ async def read(response: Any, *, most: int) -> bytes:
         most: The most bytes that it may have, unpacked.
 
     Raises:
-        Unreadable: It is longer, or cannot be unpacked.
+        UnreadableBody: It is longer, or cannot be unpacked.
     """
     content = bytearray()
     async for piece in _pieces(response, most=most):
@@ -40,7 +40,7 @@ async def beginning(response: Any, *, most: int) -> bytes:
     try:
         async for piece in _pieces(response, most=most):
             content += piece
-    except Unreadable:
+    except UnreadableBody:
         pass
     return bytes(content[:most])
 
@@ -49,7 +49,7 @@ async def lines(response: Any, *, most: int, most_line: int) -> AsyncIterator[by
     """Yields the lines of the body; one of more than `most_line` bytes is left out.
 
     Raises:
-        Unreadable: All together are longer than `most` bytes, or cannot be unpacked.
+        UnreadableBody: All together are longer than `most` bytes, or cannot be unpacked.
     """
     rest, is_skipping = bytearray(), False
     async for piece in _pieces(response, most=most):
@@ -70,7 +70,7 @@ async def _pieces(response: Any, *, most: int) -> AsyncIterator[bytes]:
     """Yields the body unpacked; whatever the pieces are, no more than a little over `most` is ever in memory."""
     encoding = response.headers.get("content-encoding", "").strip().lower()
     if encoding not in ("", "identity", *_PACKED):
-        raise Unreadable(f"the answer is packed as {encoding!r}, which nobody asked for")
+        raise UnreadableBody(f"the answer is packed as {encoding!r}, which nobody asked for")
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32) if encoding in _PACKED else None
     left = most
     async for chunk in response.aiter_raw(_CHUNK_BYTES):
@@ -78,10 +78,10 @@ async def _pieces(response: Any, *, most: int) -> AsyncIterator[bytes]:
         try:
             piece = unpacker.decompress(chunk, left + 1) if unpacker else chunk
         except zlib.error:
-            raise Unreadable("the answer cannot be unpacked") from None
+            raise UnreadableBody("the answer cannot be unpacked") from None
         yield piece[:left]
         left -= len(piece)
         if left < 0:
-            raise Unreadable(f"the answer has more than {most:,} bytes, which is more than its tokens can take")
+            raise UnreadableBody(f"the answer has more than {most:,} bytes, which is more than its tokens can take")
     if unpacker is not None and not unpacker.eof and left < most:
-        raise Unreadable("the answer ends in the middle")
+        raise UnreadableBody("the answer ends in the middle")

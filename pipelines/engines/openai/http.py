@@ -128,7 +128,7 @@ class Server:
         except (TimeoutError, httpx2.TimeoutException):
             through = proxy_of(self._base)
             raise TryFailed(f"{late}{f', through the proxy {through}' if through else ''}") from None
-        except openai_body.Unreadable as error:
+        except openai_body.UnreadableBody as error:
             raise TryFailed(str(error)) from None
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, OSError, ValueError, RuntimeError) as error:
             through = proxy_of(self._base)

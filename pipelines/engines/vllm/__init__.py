@@ -1,7 +1,7 @@
 """The vLLM engine: one model in this process, many calls at once, shared beginnings of prompts computed once.
 
 Here: vLLM's scheduler, replies as they finish, the end of an engine. Not here: loading (`load.py`), what is asked
-and understood (`jobs.py`).
+and understood (`calls.py`).
 """
 
 import gc
@@ -20,9 +20,9 @@ from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.engines.prompt_tokens import load_tokenizer
 from sdc.pipelines.engines.protocol import Call, Reply
-from sdc.pipelines.engines.vllm import jobs as vllm_jobs
+from sdc.pipelines.engines.vllm import calls as vllm_calls
 from sdc.pipelines.engines.vllm import load
-from sdc.pipelines.engines.vllm.jobs import Job, Request
+from sdc.pipelines.engines.vllm.calls import PendingCall, Request
 
 
 class VllmEngine:
@@ -46,7 +46,7 @@ class VllmEngine:
         tokenizer = load_tokenizer(model)
         ends = answers.end_ids(tokenizer, settings.model_config.try_get_generation_config().get("eos_token_id"))
         limit = int(settings.model_config.max_model_len)
-        self._jobs = vllm_jobs.Jobs(tokenizer, label=self.label, limit=limit, ends=ends)
+        self._builder = vllm_calls.RequestBuilder(tokenizer, label=self.label, limit=limit, ends=ends)
         self._lora = load.lora_request(model)
         self._num_threads = load.num_threads(Path(hub.folder(model)))
         self._most_open = 2 * int(settings.scheduler_config.max_num_seqs)
@@ -63,7 +63,7 @@ class VllmEngine:
         Raises:
             EngineError: Memory ran out, or vLLM refuses a setting.
         """
-        return self._run(self._jobs.answer, calls)
+        return self._run(self._builder.answer, calls)
 
     def choose(self, calls: Sequence[Call]) -> Generator[Mapping[int, Reply]]:
         """Yields a reply with one of the call's choices as its text, written under that constraint.
@@ -77,38 +77,38 @@ class VllmEngine:
         """
         if not all(call.choices for call in calls):
             raise ValueError("only calls with choices can be held to them")
-        return self._run(self._jobs.choose, calls)
+        return self._run(self._builder.choose, calls)
 
-    def _run(self, make: Callable[[int, Call], Job], calls: Sequence[Call]) -> Generator[Mapping[int, Reply]]:
+    def _run(self, make: Callable[[int, Call], PendingCall], calls: Sequence[Call]) -> Generator[Mapping[int, Reply]]:
         """Yields the replies to the calls; keeps as many requests open as vLLM can batch, and a reserve."""
         if not self._held:
             raise EngineError("the engine is closed", self.label)
-        jobs, unfit = [], {}
+        ready, unfit = [], {}
         for i, call in enumerate(calls):
             try:
-                jobs.append(make(i, call))
-            except vllm_jobs.Unfit as error:
+                ready.append(make(i, call))
+            except vllm_calls.Unfit as error:
                 unfit[i] = error.reply
         if unfit:
             yield unfit
-        waiting = deque(jobs)
-        opened: dict[str, tuple[Job, int]] = {}
+        waiting = deque(ready)
+        opened: dict[str, tuple[PendingCall, int]] = {}
         last = time.perf_counter()
         try:
             while waiting or opened:
                 while waiting and len(opened) < self._most_open:
-                    job = waiting.popleft()
-                    for number, request in enumerate(job.requests):
-                        opened[self._open(request)] = (job, number)
+                    pending = waiting.popleft()
+                    for number, request in enumerate(pending.requests):
+                        opened[self._open(request)] = (pending, number)
                 done = []
                 for output in self._step():
-                    job, number = opened.pop(output.request_id)
-                    job.outputs[number] = output
-                    if job.is_done:
-                        done.append(job)
+                    pending, number = opened.pop(output.request_id)
+                    pending.outputs[number] = output
+                    if pending.is_done:
+                        done.append(pending)
                 if done:
                     seconds = (time.perf_counter() - last) / len(done)
-                    yield {job.position: replace(job.reply(), seconds=seconds) for job in done}
+                    yield {pending.position: replace(pending.reply(), seconds=seconds) for pending in done}
                     last = time.perf_counter()
         finally:
             if opened and self._held:
@@ -120,8 +120,8 @@ class VllmEngine:
         name = str(next(self._numbers))
         try:
             self._held[0].add_request(name, tokens_input(request.ids), request.params, lora_request=self._lora)
-        except vllm_jobs.refusals() as error:
-            raise vllm_jobs.refused(self.label, error) from error
+        except vllm_calls.refusals() as error:
+            raise vllm_calls.refused(self.label, error) from error
         return name
 
     def _step(self) -> list[Any]:

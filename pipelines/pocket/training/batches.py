@@ -16,7 +16,7 @@ from sdc.pipelines.pocket.training.corpus import Conversation, Corpus, Piece
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class TreeRow:
     """A tree as one sequence: token ids, positions, branch numbers (0 for the prefix), weights, the skill, the blur.
 
     `weights[i]` is what predicting `ids[i]` counts in the loss, and `parents[i]` is the index that predicts it.
@@ -44,9 +44,11 @@ class Batch:
     skills: list[str]
 
 
-def encode(conversation: Conversation, tokenizer: PreTrainedTokenizerBase) -> Row:
+def encode(conversation: Conversation, tokenizer: PreTrainedTokenizerBase) -> TreeRow:
     """Returns the conversation as one row; a branch goes on at the position where the prefix ends."""
-    row = Row(ids=[], positions=[], branch=[], parents=[], weights=[], skill=conversation.skill, blur=conversation.blur)
+    row = TreeRow(
+        ids=[], positions=[], branch=[], parents=[], weights=[], skill=conversation.skill, blur=conversation.blur
+    )
     _append(row, conversation.prefix, number=0, start=0, tokenizer=tokenizer)
     length = len(row.ids)
     for number, branch in enumerate(conversation.branches, 1):
@@ -54,7 +56,9 @@ def encode(conversation: Conversation, tokenizer: PreTrainedTokenizerBase) -> Ro
     return row
 
 
-def _append(row: Row, pieces: Sequence[Piece], *, number: int, start: int, tokenizer: PreTrainedTokenizerBase) -> None:
+def _append(
+    row: TreeRow, pieces: Sequence[Piece], *, number: int, start: int, tokenizer: PreTrainedTokenizerBase
+) -> None:
     previous, position = start - 1, start
     for text, weight in pieces:
         for token in tokenizer(text, add_special_tokens=False)["input_ids"]:
@@ -66,7 +70,7 @@ def _append(row: Row, pieces: Sequence[Piece], *, number: int, start: int, token
             previous, position = len(row.ids) - 1, position + 1
 
 
-def collate(rows: Sequence[Row], *, pad: int, vocabulary: int = 0, rng: random.Random | None = None) -> Batch:
+def collate(rows: Sequence[TreeRow], *, pad: int, vocabulary: int = 0, rng: random.Random | None = None) -> Batch:
     """Returns `rows` as one batch; with `rng`, learnt input tokens are at times replaced by random ones."""
     size = max(len(row.ids) for row in rows)
     ids = torch.full((len(rows), size), pad)
@@ -116,7 +120,7 @@ def stream(
     rng = random.Random(seed)
     rows = [encode(corpus.conversation(rng, progress=progress), tokenizer) for _ in range(pool)]
     rows = sorted((row for row in rows if len(row.ids) <= tokens), key=lambda row: len(row.ids))
-    groups: list[list[Row]] = [[]]
+    groups: list[list[TreeRow]] = [[]]
     for row in rows:
         if len(row.ids) * (len(groups[-1]) + 1) > tokens:
             groups.append([])

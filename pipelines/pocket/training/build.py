@@ -22,19 +22,19 @@ from sdc.pipelines.pocket.training import tokenizer as tokens
 from sdc.pipelines.pocket.training.batches import Batch, collate, encode
 from sdc.pipelines.pocket.training.corpus import Corpus
 from sdc.pipelines.pocket.training.embeddings import embeddings
-from sdc.pipelines.pocket.training.texts import Pool, load_documents, load_pools, with_own
-from sdc.pipelines.pocket.training.trainer import TrainConfig, describe, new_model, train
+from sdc.pipelines.pocket.training.texts import TextPool, load_documents, load_pools, with_own
+from sdc.pipelines.pocket.training.trainer import PocketConfig, describe, new_model, train
 
 log = logging.getLogger(__name__)
 
 #: The sampling that the quality figures were measured with.
 SAMPLING = {"temperature": 0.9, "top_p": 0.95, "repetition_penalty": 1.0}
 CONFIGS = {
-    "teacher": TrainConfig(
+    "teacher": PocketConfig(
         width=192, layers=4, inner=512, minutes=52.0, rate=2e-3, dropout=0.07,
         shares={"generate": 45, "classify": 30, "judge": 22, "explain": 3},
     ),
-    "student": TrainConfig(
+    "student": PocketConfig(
         width=192, layers=2, inner=512, minutes=8.0,
         shares={"generate": 8, "classify": 76, "judge": 14, "explain": 2},
     ),
@@ -81,10 +81,10 @@ def _worker(rank: int, options: argparse.Namespace, store: str) -> None:
 
 def build(
     name: str,
-    config: TrainConfig,
+    config: PocketConfig,
     *,
-    pools: list[Pool],
-    dev: list[Pool],
+    pools: list[TextPool],
+    dev: list[TextPool],
     tokenizer: PreTrainedTokenizerFast,
     options: argparse.Namespace,
 ) -> None:
@@ -137,7 +137,7 @@ def write(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, folder: P
     (folder / "model.safetensors").chmod(0o644)
 
 
-def _tokenizer_texts(pools: list[Pool]) -> list[str]:
+def _tokenizer_texts(pools: list[TextPool]) -> list[str]:
     """Returns the texts for the vocabulary: all rows, and of each task the prompts in every language."""
     texts = [text for pool in pools for text, _ in pool.rows]
     for pool in pools:

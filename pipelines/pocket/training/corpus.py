@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from sdc.pipelines import prompts
-from sdc.pipelines.pocket.training.texts import Pool, chatter, garble, join, leftover, recombine, words_of
+from sdc.pipelines.pocket.training.texts import TextPool, chatter, garble, join, leftover, recombine, words_of
 from sdc.pipelines.pocket.training.tokenizer import ASSISTANT, BOS, BREAK, END, USER
 from sdc.pipelines.tasks import Label
 
@@ -63,14 +63,14 @@ class Corpus:
         shares: Skill -> how often it is drawn, any scale: `generate`, `classify`, `judge`, `explain`.
     """
 
-    def __init__(self, pools: Sequence[Pool], *, shares: dict[str, float]) -> None:
-        self._by_task: dict[str, list[Pool]] = {}
+    def __init__(self, pools: Sequence[TextPool], *, shares: dict[str, float]) -> None:
+        self._by_task: dict[str, list[TextPool]] = {}
         for pool in pools:
             self._by_task.setdefault(pool.task.name, []).append(pool)
         self._has_own = any(pool.own for pool in pools)
         self._skills = list(shares)
         self._weights = list(shares.values())
-        self._draw: dict[str, Callable[[Pool, random.Random, float], Conversation]] = {
+        self._draw: dict[str, Callable[[TextPool, random.Random, float], Conversation]] = {
             "generate": self.generate,
             "classify": self.classify,
             "judge": self.judge,
@@ -89,7 +89,7 @@ class Corpus:
         shares = [1.0 if self._has_own else _LANGUAGE_SHARES.get(pool.language.tag, 1.2) for pool in pools]
         return self._draw[skill](rng.choices(pools, shares)[0], rng, progress)
 
-    def generate(self, pool: Pool, rng: random.Random, progress: float) -> Conversation:
+    def generate(self, pool: TextPool, rng: random.Random, progress: float) -> Conversation:
         """Returns a generation prompt with several answers, none of which holds a seed text."""
         label = rng.choice(pool.task.labels)
         texts = pool.by_label[label.id]
@@ -138,7 +138,7 @@ class Corpus:
         return recombine(text, rng.choice(rest), rng)
 
     def _taboo(
-        self, pool: Pool, label: Label, rest: list[str], rng: random.Random
+        self, pool: TextPool, label: Label, rest: list[str], rng: random.Random
     ) -> tuple[tuple[str, ...], list[str]]:
         """Returns words to forbid, of the label's most characteristic ones, and the texts without any of them."""
         words = _characteristic(pool, label.id)
@@ -146,7 +146,7 @@ class Corpus:
         left = [text for text in rest if not _holds_any(text, taboo)]
         return (taboo, left) if len(left) > 4 else ((), rest)
 
-    def explain(self, pool: Pool, rng: random.Random, progress: float) -> Conversation:
+    def explain(self, pool: TextPool, rng: random.Random, progress: float) -> Conversation:
         """Returns a prompt that asks for the description of a label."""
         label = rng.choice(pool.task.labels)
         texts = pool.by_label[label.id]
@@ -155,7 +155,7 @@ class Corpus:
         answer = ((label.description, _EXPLAIN_WEIGHT), (END, 1.0))
         return Conversation(skill="explain", prefix=_question(prompt), branches=(answer,))
 
-    def classify(self, pool: Pool, rng: random.Random, progress: float) -> Conversation:
+    def classify(self, pool: TextPool, rng: random.Random, progress: float) -> Conversation:
         """Returns a classification prompt, half of them with shots, and several sentences as its branches.
 
         The labels of the shots are learnt as well: each one is a decision about the sentence before it.
@@ -179,7 +179,7 @@ class Corpus:
                 prefix.append((start + line, 0.0))
         return Conversation(skill="classify", prefix=tuple(prefix), branches=tuple(branches))
 
-    def judge(self, pool: Pool, rng: random.Random, progress: float) -> Conversation:
+    def judge(self, pool: TextPool, rng: random.Random, progress: float) -> Conversation:
         """Returns a judge prompt with several texts as its branches, half of them good."""
         branches: list[tuple[Piece, ...]] = []
         head = ""
@@ -195,7 +195,7 @@ class Corpus:
             branches.append(((split + tail + END + ASSISTANT, 0.0), (answer, _JUDGE_WEIGHT), (END, 1.0)))
         return Conversation(skill="judge", prefix=((BOS + USER + head, 0.0),), branches=tuple(branches))
 
-    def bad(self, pool: Pool, text: str, label: Label, *, kind: str, rng: random.Random) -> tuple[str, Label]:
+    def bad(self, pool: TextPool, text: str, label: Label, *, kind: str, rng: random.Random) -> tuple[str, Label]:
         """Returns the text and label of a row that the judge must refuse, made from a good row; see `BAD_KINDS`."""
         if kind == "label":
             return text, rng.choice([other for other in pool.task.labels if other.id != label.id])
@@ -207,7 +207,7 @@ class Corpus:
         spoil = {"garbled": garble, "chatter": chatter, "leftover": leftover}[kind]
         return spoil(text, rng), label
 
-    def _labelled(self, pool: Pool, rng: random.Random) -> tuple[str, Label]:
+    def _labelled(self, pool: TextPool, rng: random.Random) -> tuple[str, Label]:
         label = rng.choice([label for label in pool.task.labels if pool.by_label[label.id]])
         texts = pool.by_label[label.id]
         text = rng.choice(texts)
@@ -217,7 +217,7 @@ class Corpus:
 
 
 @cache
-def _characteristic(pool: Pool, label_id: int) -> tuple[str, ...]:
+def _characteristic(pool: TextPool, label_id: int) -> tuple[str, ...]:
     """Returns the thirty words that a label's texts have most beyond their share of all texts."""
     counts = {name: Counter(words_of(" ".join(texts))) for name, texts in pool.by_label.items()}
     total: Counter[str] = sum(counts.values(), Counter())

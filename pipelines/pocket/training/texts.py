@@ -40,7 +40,7 @@ _LEFTOVERS = ("--- {}", "{} ---", "-- {}", "{} <|end|", "- {}", '" token: {}')
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Pool:
+class TextPool:
     """The texts of one task in one language, by label id; `own` are texts that the model wrote itself."""
 
     task: Task
@@ -59,7 +59,7 @@ def held_out(task: str, row_id: str) -> bool:
     return int(hashlib.sha256(f"{task}:{row_id}".encode()).hexdigest(), 16) % 100 < DEV_PERCENT
 
 
-def load_pools(data: Path, *, dev: bool) -> list[Pool]:
+def load_pools(data: Path, *, dev: bool) -> list[TextPool]:
     """Returns one pool per task and language from the human train files under `data`.
 
     Args:
@@ -72,7 +72,7 @@ def load_pools(data: Path, *, dev: bool) -> list[Pool]:
     return [_load_pool(data, task=task, tag=tag, dev=dev) for task in TASKS for tag in LANGUAGES]
 
 
-def with_own(pools: Sequence[Pool], path: Path) -> list[Pool]:
+def with_own(pools: Sequence[TextPool], path: Path) -> list[TextPool]:
     """Returns the pools with the texts that a pocket teacher wrote and `sdc judge` accepted.
 
     Texts with a word that no human text of the language has are left out, for a small model invents many; so are texts
@@ -124,13 +124,13 @@ def load_documents(data: Path) -> list[list[str]]:
     return list(documents.values())
 
 
-def _load_pool(data: Path, *, task: str, tag: str, dev: bool) -> Pool:
+def _load_pool(data: Path, *, task: str, tag: str, dev: bool) -> TextPool:
     spec = load_task(task)
     texts: dict[int, list[str]] = {label.id: [] for label in spec.labels}
     for _, text, label in _read(data / task / f"{tag}-train_human_parsed.csv", spec, dev=dev):
         texts[label].append(text)
     by_label = {label: tuple(dict.fromkeys(items)) for label, items in texts.items()}
-    return Pool(task=spec, language=load_language(tag), by_label=by_label)
+    return TextPool(task=spec, language=load_language(tag), by_label=by_label)
 
 
 def _read(path: Path, task: Task, *, dev: bool) -> Iterator[tuple[str, str, int]]:

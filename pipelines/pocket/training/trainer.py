@@ -30,7 +30,7 @@ _LONGEST_STEP_S = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainConfig:
+class PocketConfig:
     """The shape of a model and how it is trained.
 
     Args:
@@ -60,7 +60,7 @@ class TrainConfig:
     seed: int = 0
 
 
-def new_model(config: TrainConfig, tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
+def new_model(config: PocketConfig, tokenizer: PreTrainedTokenizerBase) -> LlamaForCausalLM:
     """Returns an untrained model with dropout hooks."""
     torch.manual_seed(config.seed)
     heads = config.width // HEAD_DIM
@@ -98,7 +98,7 @@ def train(
     dev: Sequence[Batch],
     *,
     tokenizer: PreTrainedTokenizerBase,
-    config: TrainConfig,
+    config: PocketConfig,
     folder: Path,
 ) -> dict[str, float]:
     """Trains `model` in place for the configured time and returns the last dev figures.
@@ -225,7 +225,7 @@ def _schedule(progress: float, *, step: int) -> float:
     return min(1.0, (step + 1) / 60) * min(1.0, max(0.02, (1 - progress) / 0.45))
 
 
-def _optimiser(model: LlamaForCausalLM, config: TrainConfig) -> torch.optim.AdamW:
+def _optimiser(model: LlamaForCausalLM, config: PocketConfig) -> torch.optim.AdamW:
     matrices = [p for p in model.parameters() if p.ndim > 1]
     rest = [p for p in model.parameters() if p.ndim < 2]
     groups = [{"params": matrices, "weight_decay": config.decay}, {"params": rest, "weight_decay": 0.0}]
@@ -256,6 +256,6 @@ def _restore(model: LlamaForCausalLM, optimiser: torch.optim.AdamW, folder: Path
     return state
 
 
-def describe(config: TrainConfig) -> str:
+def describe(config: PocketConfig) -> str:
     """Returns the configuration as one line of JSON, for logs and model cards."""
     return json.dumps(asdict(config))

@@ -22,11 +22,11 @@ from sdc.pipelines.report.card import (
     script,
     vocabulary,
 )
-from sdc.pipelines.report.card.figure import Figure, Measured
+from sdc.pipelines.report.card.figure import Figure, Measurement
 from sdc.pipelines.report.card.sides import Sides, counts
 
 #: Measure -> the names of its figures, and what measures them; in the order of the card.
-MEASURES: Mapping[str, tuple[tuple[str, ...], Callable[[Sides], Measured]]] = {
+MEASURES: Mapping[str, tuple[tuple[str, ...], Callable[[Sides], Measurement]]] = {
     "classifier": (classifier.NAMES, classifier.measure),
     "distinct": (distinct.NAMES, distinct.measure),
     "neighbours": (neighbours.NAMES, neighbours.measure),
@@ -92,7 +92,7 @@ def build(sides: Sides, *, about: Mapping[str, str], done: Callable[[int], None]
         about: Where they come from.
         done: Called with the number of measures that are finished.
     """
-    measured: dict[str, Measured] = {}
+    measured: dict[str, Measurement] = {}
     for number, (measure, (_, function)) in enumerate(MEASURES.items(), start=1):
         measured[measure] = function(sides)
         done(number)

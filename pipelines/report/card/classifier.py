@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdc.cache.key import derive_seed
 from sdc.pipelines.metrics.interval import NUM_BOOTSTRAP, Estimate
-from sdc.pipelines.report.card.figure import LEAST_ROWS, Figure, Measured
+from sdc.pipelines.report.card.figure import LEAST_ROWS, Figure, Measurement
 from sdc.pipelines.report.card.sides import Sides, shuffled, texts
 from sdc.pipelines.text import folding
 
@@ -36,7 +36,7 @@ def auc(synthetic: Sequence[float], human: Sequence[float]) -> float:
     return float(_wins(synthetic, human).mean())
 
 
-def measure(sides: Sides) -> Measured:
+def measure(sides: Sides) -> Measurement:
     """Returns the AUC of a classifier of character n-grams, cross-validated on equally many rows of each label.
 
     Five folds, and the AUC is the mean over them, each within its own scores. The same text on both sides is in one
@@ -73,11 +73,11 @@ def measure(sides: Sides) -> Measured:
         name="auc", what=_WHAT, unit="score", synthetic=found, human=by_chance, note=note,
         details={"rows": len(pair.synthetic)},
     )  # fmt: skip
-    return Measured(figures=(figure,), examples=giveaways)
+    return Measurement(figures=(figure,), examples=giveaways)
 
 
-def _not_told(note: str) -> Measured:
-    return Measured(figures=(Figure(name="auc", what=_WHAT, unit="score", synthetic=None, note=note),))
+def _not_told(note: str) -> Measurement:
+    return Measurement(figures=(Figure(name="auc", what=_WHAT, unit="score", synthetic=None, note=note),))
 
 
 def _folds(rows: Sequence[str], labels: Sequence[int], seed: int) -> list[int]:

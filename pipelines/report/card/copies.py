@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sdc.cache.counted import counted
-from sdc.pipelines.report.card.figure import Figure, Measured, share
+from sdc.pipelines.report.card.figure import Figure, Measurement, share
 from sdc.pipelines.report.card.neighbours import nearest
 from sdc.pipelines.report.card.sides import Sides, texts
 from sdc.pipelines.text.folding import fold
@@ -76,7 +76,7 @@ def _near(rows: Sequence[str], others: Sequence[str], found: Sequence[tuple[floa
     ]
 
 
-def measure(sides: Sides) -> Measured:
+def measure(sides: Sides) -> Measurement:
     """Returns the share of synthetic rows that are copies, of each kind.
 
     A copy of a seed example is not counted again as one of other human rows; seeds of rows that were made elsewhere are
@@ -127,7 +127,7 @@ def measure(sides: Sides) -> Measured:
                 details={"rows": len(rows), "exact": exact} if rows is not None else {},
             )
         )
-    return Measured(figures=tuple(figures), examples=_examples(found))
+    return Measurement(figures=tuple(figures), examples=_examples(found))
 
 
 def _examples(found: dict[str, list[Copy] | None]) -> list[dict[str, object]]:

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Sequence
 
 from sdc.pipelines.metrics.interval import Estimate, Z
-from sdc.pipelines.report.card.figure import LEAST_ROWS, Figure, Measured
+from sdc.pipelines.report.card.figure import LEAST_ROWS, Figure, Measurement
 from sdc.pipelines.report.card.sides import Example, Sides, shuffled
 from sdc.pipelines.text.words import words
 
@@ -48,7 +48,7 @@ def distinct(rows: _Rows, n: int, *, num_words: int | None = None) -> float:
     return len(seen) / total if total else 1.0
 
 
-def measure(sides: Sides) -> Measured:
+def measure(sides: Sides) -> Measurement:
     """Returns distinct-n of 2,000 words of each side; of fewer if the synthetic rows have fewer.
 
     The interval is that of a delete-d jackknife over rows: the orders' spread, made larger by the share of the words
@@ -77,7 +77,7 @@ def measure(sides: Sides) -> Measured:
                 details={"words": num_words},
             )
         )
-    return Measured(figures=tuple(figures))
+    return Measurement(figures=tuple(figures))
 
 
 def _split(rows: Sequence[Example]) -> list[list[str]]:

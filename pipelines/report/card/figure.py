@@ -38,7 +38,7 @@ class Figure:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Measured:
+class Measurement:
     """What one measure found.
 
     Args:

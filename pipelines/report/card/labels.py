@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from sdc.cache.counted import counted
 from sdc.pipelines.metrics.interval import Estimate
-from sdc.pipelines.report.card.figure import Figure, Measured
+from sdc.pipelines.report.card.figure import Figure, Measurement
 from sdc.pipelines.report.card.sides import Sides, counts
 
 NAMES = ("label_balance", "quota")
@@ -37,7 +37,7 @@ def filled(rows: Mapping[int, int], quotas: Mapping[int, int]) -> float:
     return sum(min(rows.get(label, 0), quota) for label, quota in quotas.items()) / asked if asked else 1.0
 
 
-def measure(sides: Sides) -> Measured:
+def measure(sides: Sides) -> Measurement:
     """Returns balance and quota of the rows that are judged; rejected ones count as not there."""
     labels = sides.cell.task.labels
     ours, theirs = counts(sides.synthetic), counts(sides.human)
@@ -49,10 +49,10 @@ def measure(sides: Sides) -> Measured:
         note=f"rarest: {rarest.name}, {counted(ours[rarest.id], 'row')}",
     )  # fmt: skip
     if not sides.quotas:
-        return Measured(figures=(even, Figure(name="quota", what="quota reached", synthetic=None, note="no quota")))
+        return Measurement(figures=(even, Figure(name="quota", what="quota reached", synthetic=None, note="no quota")))
     short = sum(ours[label] < quota for label, quota in sides.quotas.items())
     reached = Figure(
         name="quota", what="quota reached", synthetic=Estimate(value=filled(ours, sides.quotas)),
         note=f"{short} of {len(labels)} labels are short" if short else "", details={"short": short},
     )  # fmt: skip
-    return Measured(figures=(even, reached))
+    return Measurement(figures=(even, reached))

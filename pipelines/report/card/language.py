@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 from sdc.pipelines.gates.writing import words
-from sdc.pipelines.report.card.figure import Figure, Measured, share
+from sdc.pipelines.report.card.figure import Figure, Measurement, share
 from sdc.pipelines.report.card.sides import Sides, texts
 from sdc.pipelines.text.identifier import LEAST_LETTERS, known, model
 
 NAMES = ("language",)
 
 
-def measure(sides: Sides) -> Measured:
+def measure(sides: Sides) -> Measurement:
     """Returns the share of rows whose most probable language, among all that py3langid knows, is the right one.
 
     Addresses and names of users are left out, and texts with fewer than 12 letters. Range: 0 to 1. It is lower than the
@@ -25,7 +25,7 @@ def measure(sides: Sides) -> Measured:
     what = f"rows that read as {tag or sides.cell.lang}"
     if tag is None:
         note = f"the identifier does not know {sides.cell.lang}"
-        return Measured(figures=(Figure(name="language", what=what, synthetic=None, note=note),))
+        return Measurement(figures=(Figure(name="language", what=what, synthetic=None, note=note),))
     ours, theirs = (_found(texts(rows)) for rows in (sides.some_synthetic, sides.some_human))
     others: dict[str, int] = {}
     for name in ours:
@@ -40,7 +40,7 @@ def measure(sides: Sides) -> Measured:
         name="language", what=what, synthetic=share(ours.count(tag), len(ours)),
         human=share(theirs.count(tag), len(theirs)), note=note, details={"rows": len(ours)},
     )  # fmt: skip
-    return Measured(figures=(figure,))
+    return Measurement(figures=(figure,))
 
 
 def _found(rows: Sequence[str]) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdc.cache.key import derive_seed
 from sdc.pipelines.metrics.interval import NUM_BOOTSTRAP, Estimate
-from sdc.pipelines.report.card.figure import Figure, Measured, too_few
+from sdc.pipelines.report.card.figure import Figure, Measurement, too_few
 from sdc.pipelines.report.card.sides import Sides, texts
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def _described(lengths_L: "NDArray[Any]", times_L: "NDArray[Any]") -> tuple[floa
     return float(middle), float(high - low), std / mean if mean else 0.0
 
 
-def measure(sides: Sides) -> Measured:
+def measure(sides: Sides) -> Measurement:
     """Returns the three numbers over all rows of a side, and the ratio of the medians.
 
     Labels are mixed as they come on each side. Intervals are bootstraps over rows.
@@ -76,7 +76,7 @@ def measure(sides: Sides) -> Measured:
         _interval(ours[0][:, 0] / theirs[0][:, 0], ours[1][0].value / theirs[1][0].value) if ours and theirs else None
     )
     figures.append(Figure(name="length_ratio", what=_RATIO, unit="ratio", synthetic=ratio, note=few))
-    return Measured(figures=tuple(figures), series=dict(zip(("synthetic", "human"), lengths, strict=True)))
+    return Measurement(figures=tuple(figures), series=dict(zip(("synthetic", "human"), lengths, strict=True)))
 
 
 def _estimates(lengths: Sequence[int], seed: int) -> tuple["NDArray[Any]", list[Estimate]]:

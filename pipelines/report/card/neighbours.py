@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sdc.pipelines.report.card.figure import LEAST_ROWS, Figure, Measured, mean
+from sdc.pipelines.report.card.figure import LEAST_ROWS, Figure, Measurement, mean
 from sdc.pipelines.report.card.sides import Sides, texts
 from sdc.pipelines.text.folding import fold
 from sdc.pipelines.text.similarity_many import numbered
@@ -60,7 +60,7 @@ def nearest(
     return found_
 
 
-def measure(sides: Sides) -> Measured:
+def measure(sides: Sides) -> Measurement:
     """Returns both similarities, averaged over equally many rows of each label, and as series for a picture.
 
     `nearest_human` beside what it is among human rows: above it, the synthetic rows keep closer to the human ones than
@@ -70,7 +70,7 @@ def measure(sides: Sides) -> Measured:
     pair = sides.pair
     few = sides.too_few(LEAST_ROWS)
     if few:
-        return Measured(
+        return Measurement(
             figures=tuple(Figure(name=n, what=_WHAT[n], unit="score", synthetic=None, note=few) for n in NAMES)
         )
     ours, theirs = texts(pair.synthetic), texts(pair.human)
@@ -81,7 +81,7 @@ def measure(sides: Sides) -> Measured:
     }
     among_human = mean(series["human to human"])
     chosen = dict(zip(NAMES, ("synthetic to human", "synthetic to synthetic"), strict=True))
-    return Measured(
+    return Measurement(
         figures=tuple(
             Figure(
                 name=name, what=_WHAT[name], unit="score", synthetic=mean(series[chosen[name]]), human=among_human,

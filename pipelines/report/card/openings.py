@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from sdc.pipelines.report.card.figure import Figure, Measured, share
+from sdc.pipelines.report.card.figure import Figure, Measurement, share
 from sdc.pipelines.report.card.sides import Sides, texts
 from sdc.pipelines.text.words import opening
 
@@ -25,7 +25,7 @@ def commonest(rows: Sequence[str]) -> list[tuple[tuple[str, ...], int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:NUM_OPENINGS]
 
 
-def measure(sides: Sides) -> Measured:
+def measure(sides: Sides) -> Measurement:
     """Returns the share of rows that begin with one of the ten commonest openings of their side.
 
     Range: 10 / rows (all differ) to 1. It falls with the number of rows, so equally many of each label are taken; if
@@ -50,4 +50,4 @@ def measure(sides: Sides) -> Measured:
         for side, top in zip(("synthetic", "human"), tops, strict=True)
         for words, count in top
     ]
-    return Measured(figures=(figure,), examples=examples)
+    return Measurement(figures=(figure,), examples=examples)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 from sdc.cache.counted import counted
 from sdc.pipelines import gates
-from sdc.pipelines.report.card.figure import Figure, Measured, share
+from sdc.pipelines.report.card.figure import Figure, Measurement, share
 from sdc.pipelines.report.card.sides import Sides, texts
 
 NAMES = ("rejected",)
@@ -17,7 +17,7 @@ _MOST_HUMAN = 1000
 IN_SAMPLE = "human rows set the gates' limits themselves: without a test split their share is lower than it would be"
 
 
-def measure(sides: Sides) -> Measured:
+def measure(sides: Sides) -> Measurement:
     """Returns the share of all new rows that were rejected, and of human rows that the gates would reject.
 
     The human column has the deterministic gates only, without those for copies and test rows. Its rows are those of the
@@ -55,7 +55,7 @@ def measure(sides: Sides) -> Measured:
         }
         for name, number in stopped.most_common()
     ]
-    return Measured(figures=(figure,), examples=examples)
+    return Measurement(figures=(figure,), examples=examples)
 
 
 def _known(without: Collection[str]) -> list[str]:

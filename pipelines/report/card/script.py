@@ -2,13 +2,13 @@
 
 from sdc.cache.counted import counted
 from sdc.pipelines.gates import writing
-from sdc.pipelines.report.card.figure import Figure, Measured, mean
+from sdc.pipelines.report.card.figure import Figure, Measurement, mean
 from sdc.pipelines.report.card.sides import Sides, texts
 
 NAMES = ("script",)
 
 
-def measure(sides: Sides) -> Measured:
+def measure(sides: Sides) -> Measurement:
     """Returns the mean share per row of letters in the scripts of the cell, and how many rows have others.
 
     Scripts of the cell, as for the judge's gate: those of its language, and what people themselves write it in.
@@ -22,7 +22,7 @@ def measure(sides: Sides) -> Measured:
     own = writing.of(sides.reference)
     if own is None:
         note = f"the script of {sides.cell.lang} is not known"
-        return Measured(figures=(Figure(name="script", what=what, synthetic=None, note=note),))
+        return Measurement(figures=(Figure(name="script", what=what, synthetic=None, note=note),))
     ours, theirs = ([own.share(row) for row in texts(rows)] for rows in (sides.some_synthetic, sides.some_human))
     mixed = sum(value < 1 for value in ours)
     figure = Figure(
@@ -30,4 +30,4 @@ def measure(sides: Sides) -> Measured:
         note=f"{counted(mixed, 'row')} with other letters" if mixed else "",
         details={"rows": len(ours), "mixed": mixed},
     )  # fmt: skip
-    return Measured(figures=(figure,))
+    return Measurement(figures=(figure,))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 from sdc.pipelines.metrics.interval import Estimate
-from sdc.pipelines.report.card.figure import LEAST_ROWS, Figure, Measured, too_few
+from sdc.pipelines.report.card.figure import LEAST_ROWS, Figure, Measurement, too_few
 from sdc.pipelines.report.card.sides import Sides, shuffled
 from sdc.pipelines.text.words import words
 
@@ -45,7 +45,7 @@ def overlap(a: Sequence[str], b: Sequence[str]) -> float:
     return len(set(a) & set(b)) / len(either) if either else 1.0
 
 
-def measure(sides: Sides) -> Measured:
+def measure(sides: Sides) -> Measurement:
     """Returns both figures against one half of the human rows; the human column is the other half in their place.
 
     Equally many words of each, and the mean over 20 random splits. Rows are equally many of each label.
@@ -56,7 +56,7 @@ def measure(sides: Sides) -> Measured:
         sum(map(len, ours)), sum(map(len, theirs)) // 2, least=LEAST_WORDS, what="words in a half"
     )
     if note:
-        return Measured(figures=tuple(Figure(name=n, what=_WHAT[n], synthetic=None, note=note) for n in NAMES))
+        return Measurement(figures=tuple(Figure(name=n, what=_WHAT[n], synthetic=None, note=note) for n in NAMES))
     found: list[tuple[float, float, float, float, int]] = []
     for number in range(_SPLITS):
         mixed = shuffled(theirs, sides.seed, "vocabulary", number)
@@ -66,7 +66,7 @@ def measure(sides: Sides) -> Measured:
         half, other, own = (part[:num_words] for part in parts)
         found.append((coverage(half, own), coverage(half, other), overlap(half, own), overlap(half, other), num_words))
     values = [statistics.fmean(column) for column in zip(*found, strict=True)]
-    return Measured(
+    return Measurement(
         figures=tuple(
             Figure(
                 name=name, what=_WHAT[name], synthetic=Estimate(value=values[2 * i]),

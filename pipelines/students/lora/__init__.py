@@ -15,7 +15,7 @@ from sdc.pipelines import prompts
 from sdc.pipelines.engines import models
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.students.lora.settings import LoraSettings
-from sdc.pipelines.students.protocol import Answers, Finished, FitFailed, Job, Seeds, Student, check_length
+from sdc.pipelines.students.protocol import Answers, Finished, FitFailed, FitJob, Seeds, Student, check_length
 from sdc.pipelines.tasks import Task
 
 if TYPE_CHECKING:
@@ -82,14 +82,14 @@ class LoraStudent:
 
     def fit(self, texts: Sequence[str], labels: Sequence[int], *, num_labels: int, seeds: Seeds) -> "FittedAdapter":
         """Trains one adapter on these rows; the same as `fit_many` with one job."""
-        (finished,) = self.fit_many([Job(texts=texts, labels=labels, seeds=seeds)], num_labels=num_labels)
+        (finished,) = self.fit_many([FitJob(texts=texts, labels=labels, seeds=seeds)], num_labels=num_labels)
         if isinstance(finished.result, FitFailed):
             raise finished.result
         return finished.result  # type: ignore[return-value]
 
     def fit_many(
         self,
-        jobs: Sequence[Job],
+        jobs: Sequence[FitJob],
         *,
         num_labels: int,
         progress: Callable[[int, int], None] = lambda done, total: None,
@@ -147,7 +147,7 @@ class LoraStudent:
             model=self.model,
         )
 
-    def _pack_size(self, passes: "Passes", instructions: "Instructions", jobs: Sequence[Job]) -> int:
+    def _pack_size(self, passes: "Passes", instructions: "Instructions", jobs: Sequence[FitJob]) -> int:
         from sdc.pipelines.students.lora import size
 
         if self.config.pack is not None:

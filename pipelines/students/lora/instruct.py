@@ -18,7 +18,7 @@ ANSWER_TOKENS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class TokenRow:
     """One training row: the tokens of prompt and answer, of which the answer alone is learnt."""
 
     ids: tuple[int, ...]
@@ -70,10 +70,10 @@ class Instructions:
         """Drops the prompts that are remembered."""
         self._prompts.clear()
 
-    def row(self, text: str, label: int) -> Row:
+    def row(self, text: str, label: int) -> TokenRow:
         """Returns the training row of an example."""
         prompt = self._prompt_ids(self.prompt(text))
-        return Row(ids=(*prompt, *self._answers[label]), num_prompt=len(prompt))
+        return TokenRow(ids=(*prompt, *self._answers[label]), num_prompt=len(prompt))
 
     def _whole(self, text: str) -> str:
         return prompts.classify(self._task, text=text)

@@ -23,7 +23,7 @@ _MASK_64 = 2**64 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Place:
+class AdaptedLayer:
     """A layer with adapters: its name in the network, its size, and where its numbers begin in a row of P."""
 
     name: str
@@ -109,10 +109,10 @@ class Stack:
 
 
 class Adapters:
-    """The places of a network that have adapters, and the stack that is in use.
+    """The layers of a network that have adapters, and the stack that is in use.
 
     Args:
-        network: Its linear layers at these places are replaced; everything is frozen.
+        network: Its linear layers of these names are replaced; everything is frozen.
         targets: Last parts of the layers' names.
         rank: K, at least 1.
         alpha: The adapters' output is multiplied with alpha / rank.
@@ -137,14 +137,14 @@ class Adapters:
         if missing:
             fix = "use a model of the Llama, Qwen, Gemma or Mistral kind"
             raise EngineError(f"the model has no layers {', '.join(missing)} to put LoRA on", model, fix)
-        self.places: list[Place] = []
+        self.layers: list[AdaptedLayer] = []
         start = 0
         for name, layer in found:
-            place = Place(name=name, inputs=layer.in_features, outputs=layer.out_features, start=start)
+            adapted = AdaptedLayer(name=name, inputs=layer.in_features, outputs=layer.out_features, start=start)
             parent, _, last = name.rpartition(".")
-            setattr(network.get_submodule(parent), last, PackedLinear(layer, self, len(self.places)))
-            self.places.append(place)
-            start += rank * (place.inputs + place.outputs)
+            setattr(network.get_submodule(parent), last, PackedLinear(layer, self, len(self.layers)))
+            self.layers.append(adapted)
+            start += rank * (adapted.inputs + adapted.outputs)
         self.num_parameters = start
         # Masters in fp32 whatever the base is in: steps of 3e-5 are lost in bf16.
         kind = next(p.dtype for p in network.parameters() if p.dtype.is_floating_point)
@@ -156,13 +156,13 @@ class Adapters:
         self.target_modules = rf"{re.escape(inside)}.*\.({parts})" if outside else list(targets)
 
     def split(self, values_RP: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]]:
-        """Returns (A_RKH, B_ROK) of every place, as views."""
+        """Returns (A_RKH, B_ROK) of every layer, as views."""
         num_runs, found = len(values_RP), []
-        for place in self.places:
-            middle = place.start + self.rank * place.inputs
-            end = middle + self.rank * place.outputs
-            a_RKH = values_RP[:, place.start : middle].view(num_runs, self.rank, place.inputs)
-            b_ROK = values_RP[:, middle:end].view(num_runs, place.outputs, self.rank)
+        for adapted in self.layers:
+            middle = adapted.start + self.rank * adapted.inputs
+            end = middle + self.rank * adapted.outputs
+            a_RKH = values_RP[:, adapted.start : middle].view(num_runs, self.rank, adapted.inputs)
+            b_ROK = values_RP[:, middle:end].view(num_runs, adapted.outputs, self.rank)
             found.append((a_RKH, b_ROK))
         return found
 
@@ -173,8 +173,8 @@ class Adapters:
         """
         generator = torch.Generator().manual_seed(seed)
         values_P = torch.zeros(self.num_parameters)
-        for place, (a_RKH, _) in zip(self.places, self.split(values_P[None]), strict=True):
-            bound = 1 / math.sqrt(place.inputs)
+        for adapted, (a_RKH, _) in zip(self.layers, self.split(values_P[None]), strict=True):
+            bound = 1 / math.sqrt(adapted.inputs)
             a_RKH.uniform_(-bound, bound, generator=generator)
         return values_P.to(self.dtype)
 

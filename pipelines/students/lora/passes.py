@@ -14,7 +14,7 @@ import torch
 from torch.nn import functional
 
 from sdc.errors import EngineError
-from sdc.pipelines.students.lora.instruct import Row
+from sdc.pipelines.students.lora.instruct import TokenRow
 from sdc.pipelines.students.lora.layers import Adapters, Dropout, Stack
 
 #: Tensor cores like multiples of this many tokens.
@@ -56,7 +56,7 @@ class Passes:
             network.activation_checkpointing_enable()
             network.disable_input_require_grads()  # only another kind of checkpointing needs these
 
-    def gradients(self, stack: Stack, batches: Sequence[Sequence[Row]], seeds: Sequence[int]) -> torch.Tensor:
+    def gradients(self, stack: Stack, batches: Sequence[Sequence[TokenRow]], seeds: Sequence[int]) -> torch.Tensor:
         """Returns losses_R of a step, and leaves the gradients in the stack.
 
         Args:
@@ -73,7 +73,7 @@ class Passes:
             stack.backward(losses_R.sum())  # a run's loss depends on its own adapter only: the sum mixes nothing
         return losses_R.detach()
 
-    def losses(self, batches: Sequence[Sequence[Row]]) -> tuple[torch.Tensor, list[int]]:
+    def losses(self, batches: Sequence[Sequence[TokenRow]]) -> tuple[torch.Tensor, list[int]]:
         """Returns the mean loss over answer tokens of each run's batch, losses_R in float32, and how many these are.
 
         Rows are padded on the right: no token sees what comes after it, so padding needs no mask and changes nothing.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdc.cache.key import derive_seed
 from sdc.pipelines.students import schedule
-from sdc.pipelines.students.lora.instruct import Row
+from sdc.pipelines.students.lora.instruct import TokenRow
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +33,7 @@ class PackedRun:
     def __init__(
         self,
         number: int,
-        rows: Sequence[Row],
+        rows: Sequence[TokenRow],
         labels: Sequence[int],
         *,
         config: "LoraSettings",
@@ -59,13 +59,13 @@ class PackedRun:
         self._best_step = 0
         self._batches = self._endless()
 
-    def next_batch(self) -> list[Row]:
+    def next_batch(self) -> list[TokenRow]:
         """Returns the rows of the next step."""
         batch = next(self._batches)
         self.tokens += sum(len(row.ids) for row in batch)
         return batch
 
-    def _endless(self) -> Iterator[list[Row]]:
+    def _endless(self) -> Iterator[list[TokenRow]]:
         """Yields the batches of one epoch after the other; the last one of an epoch may be smaller."""
         choice = random.Random(derive_seed(self._order_seed, "order"))
         size = self._config.batch_size

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 import torch
 
-from sdc.pipelines.students.lora.instruct import Row
+from sdc.pipelines.students.lora.instruct import TokenRow
 from sdc.pipelines.students.lora.layers import Stack
 from sdc.pipelines.students.lora.passes import Passes
 
@@ -22,7 +22,7 @@ _SHARE = 0.8
 _COPIES = 4
 
 
-def choose(passes: Passes, rows: Iterable[Row], *, rows_per_run: int) -> int:
+def choose(passes: Passes, rows: Iterable[TokenRow], *, rows_per_run: int) -> int:
     """Returns how many runs to train at once, a power of two.
 
     One step of a single run with the longest rows is tried, and its memory is taken for that of every run. A power of
@@ -57,7 +57,7 @@ def _free_bytes() -> int:
     return free + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
 
 
-def _bytes_per_run(passes: Passes, longest: Sequence[Row]) -> int:
+def _bytes_per_run(passes: Passes, longest: Sequence[TokenRow]) -> int:
     before = torch.cuda.memory_allocated()
     torch.cuda.reset_peak_memory_stats()
     adapters = passes.adapters

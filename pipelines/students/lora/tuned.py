@@ -127,8 +127,8 @@ class FittedAdapter:
 
         adapters = self._engine.adapters
         tensors = {}
-        for place, (a_RKH, b_ROK) in zip(adapters.places, adapters.split(self._values_P[None]), strict=True):
-            name = f"base_model.model.{place.name}"
+        for layer, (a_RKH, b_ROK) in zip(adapters.layers, adapters.split(self._values_P[None]), strict=True):
+            name = f"base_model.model.{layer.name}"
             tensors[f"{name}.lora_A.weight"] = a_RKH[0].contiguous()
             tensors[f"{name}.lora_B.weight"] = b_ROK[0].contiguous()
         save_file(tensors, folder / "adapter_model.safetensors", metadata={"format": "pt"})
@@ -187,9 +187,9 @@ def read_adapter(folder: Path, engine: TunedEngine) -> torch.Tensor:
     try:
         tensors = load_file(folder / adapters_of.WEIGHTS)
         networks.check_finite(engine.label, tensors)
-        for place, (a_RKH, b_ROK) in zip(adapters.places, adapters.split(values_P[None]), strict=True):
+        for layer, (a_RKH, b_ROK) in zip(adapters.layers, adapters.split(values_P[None]), strict=True):
             for part, half in ((a_RKH[0], "lora_A"), (b_ROK[0], "lora_B")):
-                name = f"base_model.model.{place.name}.{half}.weight"
+                name = f"base_model.model.{layer.name}.{half}.weight"
                 found = tensors.pop(name)
                 if found.shape != part.shape:  # one that is broadcast would fit
                     raise ValueError(f"{name} is of another shape")

@@ -9,7 +9,7 @@ from sdc.pipelines import tasks
 from sdc.pipelines.data import columns as data_columns
 from sdc.pipelines.data import rows as data_rows
 from sdc.pipelines.data.columns import Columns
-from sdc.pipelines.data.files import Frame, Record
+from sdc.pipelines.data.files import FileRow, Frame
 from sdc.pipelines.data.labels import Labels
 
 TOPIC = tasks.load("topic")
@@ -18,7 +18,7 @@ TOPIC = tasks.load("topic")
 def _frame(*rows: dict[str, Any]) -> Frame:
     columns = tuple(dict.fromkeys(name for row in rows for name in row))
     return Frame(
-        where="x.csv", columns=columns, records=tuple(Record(line=i, cells=row) for i, row in enumerate(rows, 2))
+        where="x.csv", columns=columns, records=tuple(FileRow(line=i, cells=row) for i, row in enumerate(rows, 2))
     )
 
 
@@ -63,7 +63,7 @@ def test_a_text_that_is_none_is_broken_and_can_be_stored(text: object, said: str
 
 def test_broken_records_keep_their_place() -> None:
     frame = _frame({"text": "a", "label": 1}, {"text": "b", "label": 2})
-    broken = Record(line=3, cells={}, broken="line 3: 1 cells", raw="a,b")
+    broken = FileRow(line=3, cells={}, broken="line 3: 1 cells", raw="a,b")
     rows = _examples(Frame(where="x", columns=frame.columns, records=(frame.records[0], broken, frame.records[1])))
     assert [(row["idx"], row["status"], row["text"]) for row in rows] == [
         (0, "ok", "a"),
@@ -111,7 +111,7 @@ def test_what_cannot_be_told_is_asked(row: dict[str, Any], flags: dict[str, str]
 
 def test_two_columns_of_one_name_are_refused() -> None:
     frame = Frame(
-        where="x", columns=("text", "label", "label"), records=(Record(line=2, cells={"text": "a", "label": 1}),)
+        where="x", columns=("text", "label", "label"), records=(FileRow(line=2, cells={"text": "a", "label": 1}),)
     )
     with pytest.raises(UsageError, match="two columns are called 'label'"):
         data_columns.choose(frame, Labels(TOPIC))

@@ -11,7 +11,7 @@ from sdc.errors import DataError, SdcError, UsageError
 from sdc.pipelines import data
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.data import DataConfig
-from sdc.pipelines.data.files import Format
+from sdc.pipelines.data.files import FileFormat
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.tasks import languages, load
 
@@ -25,8 +25,8 @@ def context(tmp_path: Path) -> Context:
     return Context(store=Store(tmp_path / "store.duckdb"))
 
 
-def _add(context: Context, path: Path, form: Format | None = None, **config: Any) -> Outcome:
-    return data.add(context, CELL, path, DataConfig(form=form or Format(), **config))
+def _add(context: Context, path: Path, form: FileFormat | None = None, **config: Any) -> Outcome:
+    return data.add(context, CELL, path, DataConfig(form=form or FileFormat(), **config))
 
 
 def _rows(context: Context, outcome: Outcome) -> list[tuple[Any, ...]]:
@@ -46,20 +46,22 @@ def _file(folder: Path, name: str, content: str | bytes) -> Path:
 @pytest.mark.parametrize(
     ("name", "content", "form"),
     [
-        ("x.csv", "text;label\none;0\ntwo;1\nthree;0\n", Format(delimiter=";")),
-        ("x.txt", "text|label\none|0\ntwo|1\nthree|0\n", Format(delimiter="|")),
-        ("x.txt", "text\tlabel\none\t0\ntwo\t1\nthree\t0\n", Format()),
-        ("x.data", "text\tlabel\none\t0\ntwo\t1\nthree\t0\n", Format(delimiter="\t")),
-        ("x.txt", "label ||| text\n0 ||| one\n1 ||| two\n0 ||| three\n", Format(delimiter=" ||| ", quoting="none")),
-        ("x.csv", "one,0\ntwo,1\nthree,0\n", Format(header=False)),
-        ("x.csv", "negative,one\npositive,two\nnegative,three\n", Format(header=False)),
-        ("x.csv", "one,0\ntwo,1\nthree,0\n", Format()),
-        ("x.txt", "one\tnegative\ntwo\tpositive\nthree\tnegative\n", Format()),
-        ("x.csv", "text,label\none,0\ntwo,1\nthree,0\n".encode("utf-16"), Format(encoding="utf-16")),
-        ("x.csv", "text,label\r\none,0\r\ntwo,1\r\nthree,0\r\n", Format(quoting="none")),
+        ("x.csv", "text;label\none;0\ntwo;1\nthree;0\n", FileFormat(delimiter=";")),
+        ("x.txt", "text|label\none|0\ntwo|1\nthree|0\n", FileFormat(delimiter="|")),
+        ("x.txt", "text\tlabel\none\t0\ntwo\t1\nthree\t0\n", FileFormat()),
+        ("x.data", "text\tlabel\none\t0\ntwo\t1\nthree\t0\n", FileFormat(delimiter="\t")),
+        ("x.txt", "label ||| text\n0 ||| one\n1 ||| two\n0 ||| three\n", FileFormat(delimiter=" ||| ", quoting="none")),
+        ("x.csv", "one,0\ntwo,1\nthree,0\n", FileFormat(header=False)),
+        ("x.csv", "negative,one\npositive,two\nnegative,three\n", FileFormat(header=False)),
+        ("x.csv", "one,0\ntwo,1\nthree,0\n", FileFormat()),
+        ("x.txt", "one\tnegative\ntwo\tpositive\nthree\tnegative\n", FileFormat()),
+        ("x.csv", "text,label\none,0\ntwo,1\nthree,0\n".encode("utf-16"), FileFormat(encoding="utf-16")),
+        ("x.csv", "text,label\r\none,0\r\ntwo,1\r\nthree,0\r\n", FileFormat(quoting="none")),
     ],
 )
-def test_tables_of_all_kinds(context: Context, tmp_path: Path, name: str, content: str | bytes, form: Format) -> None:
+def test_tables_of_all_kinds(
+    context: Context, tmp_path: Path, name: str, content: str | bytes, form: FileFormat
+) -> None:
     assert _rows(context, _add(context, _file(tmp_path, name, content), form)) == WANTED
 
 
@@ -68,7 +70,7 @@ def test_tables_of_all_kinds(context: Context, tmp_path: Path, name: str, conten
 )
 def test_encodings(context: Context, tmp_path: Path, encoding: str, text: str) -> None:
     path = _file(tmp_path, "x.csv", f"text,label\n{text},0\n".encode(encoding))
-    assert _rows(context, _add(context, path, Format(encoding=encoding)))[0][0] == text
+    assert _rows(context, _add(context, path, FileFormat(encoding=encoding)))[0][0] == text
     with pytest.raises(DataError, match="--encoding"):
         _add(context, path)
 
@@ -84,9 +86,9 @@ def test_a_file_without_a_header_loses_no_row(context: Context, tmp_path: Path) 
         UsageError, match=r"first row has 1 '7', 2 'one', 3 'negative'; .*--text-column N --label-column 3"
     ):
         _add(context, path)
-    assert _rows(context, _add(context, path, Format(header=False), text_column="2")) == WANTED
-    assert _rows(context, _add(context, path, Format(header=False), text_column="2", label_column="3")) == WANTED
-    assert _add(context, path, Format(header=True), text_column="one", label_column="negative").summary["rows"] == 2
+    assert _rows(context, _add(context, path, FileFormat(header=False), text_column="2")) == WANTED
+    assert _rows(context, _add(context, path, FileFormat(header=False), text_column="2", label_column="3")) == WANTED
+    assert _add(context, path, FileFormat(header=True), text_column="one", label_column="negative").summary["rows"] == 2
 
 
 def test_a_header_that_is_one_is_kept(context: Context, tmp_path: Path) -> None:
@@ -100,7 +102,7 @@ def test_quotes_that_are_characters(context: Context, tmp_path: Path) -> None:
     content = 'text\tlabel\n"one" he said\t0\n"two\t1\n5" three\t0\n'
     with pytest.raises(SdcError):
         _add(context, _file(tmp_path, "x.tsv", content))
-    rows = _rows(context, _add(context, tmp_path / "x.tsv", Format(quoting="none")))
+    rows = _rows(context, _add(context, tmp_path / "x.tsv", FileFormat(quoting="none")))
     assert [row[0] for row in rows] == ['"one" he said', '"two', '5" three']
 
 
@@ -150,13 +152,13 @@ def test_one_list_of_records(context: Context, tmp_path: Path, name: str, indent
 def test_a_list_in_an_object(context: Context, tmp_path: Path, indent: int | None) -> None:
     value = {"version": 1, "data": {"items": RECORDS, "other": [{"text": "no", "label": 0}]}, "names": ["a"]}
     path = _file(tmp_path, "x.json", json.dumps(value, indent=indent))
-    assert _rows(context, _add(context, path, Format(records="data.items"))) == WANTED
+    assert _rows(context, _add(context, path, FileFormat(records="data.items"))) == WANTED
     for records, said in (
         ("data", "is a dict, not a list"), ("items", "no 'items' in the file; it has the lists data.items, data.other"),
         ("data.items.x", "there is a list"), ("version.x", "there is a int"),
     ):  # fmt: skip
         with pytest.raises(UsageError, match=said):
-            _add(context, path, Format(records=records))
+            _add(context, path, FileFormat(records=records))
 
 
 def test_an_object_over_many_lines_asks_for_its_records(context: Context, tmp_path: Path) -> None:

@@ -138,13 +138,13 @@ def test_other_texts_of_the_same_people_pass(lang: str, text: str) -> None:
 def test_rows_that_are_one_sentence_with_other_fillings_are_no_norm(times: int) -> None:
     """Reviews called "good film number 1" to 10: 98 % of other people's English was said to read like no English."""
     filled = [f"Včeraj je bil {word} film številka {i} zelo lep" for word in ("dober", "slab") for i in range(10)]
-    check = language.Language(Reference(cell=cell("sl"), human=filled * times), language.THRESHOLD)
+    check = language.LanguageCheck(Reference(cell=cell("sl"), human=filled * times), language.THRESHOLD)
     assert [text for text in (*PEOPLE["sl"], *MORE["sl"]) if check(text)] == []
     assert check("Yesterday we went to the sea with the children, and it was wonderful.")
 
 
 def test_letters_that_people_do_not_write_are_evidence_and_those_they_write_are_against_it() -> None:
-    check = language.Language(Reference(cell=cell("sl"), human=PEOPLE["sl"]), language.THRESHOLD)
+    check = language.LanguageCheck(Reference(cell=cell("sl"), human=PEOPLE["sl"]), language.THRESHOLD)
     (_, own), (_, other) = (check._read(text) for text in (MORE["sl"][0], CLOSE[0][1]))
     assert own is not None and other is not None
     for guess, letters, refused in ((own, 0.0, False), (other, 2.0, True), (other, -2.0, False)):
@@ -157,7 +157,7 @@ def test_letters_that_people_do_not_write_are_evidence_and_those_they_write_are_
 
 def test_another_genre_of_the_same_language_is_no_other_language() -> None:
     """Of a hundred Telugu commands a third of news was said to read like no Telugu."""
-    check = language.Language(Reference(cell=cell("he"), human=PEOPLE["he"]), language.THRESHOLD)
+    check = language.LanguageCheck(Reference(cell=cell("he"), human=PEOPLE["he"]), language.THRESHOLD)
     guess = check._read(PEOPLE["he"][0])[1]
     assert guess is not None and guess.evidence < -language.THRESHOLD
     assert check._reason(guess, 2.9, True) is None and check._reason(guess, 3.1, True)
@@ -167,7 +167,7 @@ def test_another_genre_of_the_same_language_is_no_other_language() -> None:
 
 def test_texts_that_are_read_ahead_have_the_reason_that_they_have_alone() -> None:
     texts = [*PEOPLE["sl"], *MORE["sl"], *(text for lang, text in CLOSE), "", "?"]
-    one, many = (language.Language(Reference(cell=cell("sl"), human=PEOPLE["sl"]), 3.5) for _ in range(2))
+    one, many = (language.LanguageCheck(Reference(cell=cell("sl"), human=PEOPLE["sl"]), 3.5) for _ in range(2))
     many.read_ahead(texts)
     assert many._ahead == {text: one(text) for text in texts} and any(many._ahead.values())
 

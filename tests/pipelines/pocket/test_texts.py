@@ -10,7 +10,7 @@ from scripted import World, add_import, small_task, world
 from sdc.errors import DataError
 from sdc.pipelines.pocket.training import texts
 from sdc.pipelines.pocket.training.corpus import Corpus
-from sdc.pipelines.pocket.training.texts import Pool
+from sdc.pipelines.pocket.training.texts import TextPool
 
 HUMAN: dict[int, tuple[str, ...]] = {
     0: ("rain falls on the old town", "the wind is cold"),
@@ -23,8 +23,8 @@ def small(tmp_path: Path) -> World:
     return world(tmp_path / "world", task=small_task(2))
 
 
-def _pool(small: World) -> Pool:
-    return Pool(task=small.cell.task, language=small.cell.language, by_label=HUMAN)
+def _pool(small: World) -> TextPool:
+    return TextPool(task=small.cell.task, language=small.cell.language, by_label=HUMAN)
 
 
 def test_its_own_texts_are_accepted_of_known_words_and_no_copies(small: World) -> None:
@@ -44,7 +44,7 @@ def test_its_own_texts_are_accepted_of_known_words_and_no_copies(small: World) -
 
 def test_they_are_learnt_as_answers_and_never_shown_as_seeds(small: World) -> None:
     own: dict[int, tuple[str, ...]] = {label: tuple(f"own {label} {i}" for i in range(20)) for label in (0, 1)}
-    pool = Pool(task=small.cell.task, language=small.cell.language, by_label=HUMAN, own=own)
+    pool = TextPool(task=small.cell.task, language=small.cell.language, by_label=HUMAN, own=own)
     corpus = Corpus([pool], shares={"generate": 1})
     rng = random.Random(0)
     learnt, shown = set[bool](), set[bool]()

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from sdc.errors import DataError, SdcError, UsageError
 from sdc.pipelines.predict import input
-from sdc.pipelines.predict.input import Row, kind, rows
+from sdc.pipelines.predict.input import InputRow, kind, rows
 
 LONG = b"x" * (input.MAX_LINE_BYTES + 5)
 
 
-def _read(content: bytes, how: str, column: str | None = None) -> list[Row]:
+def _read(content: bytes, how: str, column: str | None = None) -> list[InputRow]:
     return list(rows(io.BufferedReader(io.BytesIO(content)), kind=how, where="here", text_column=column))
 
 
@@ -114,7 +114,7 @@ def test_rows_come_before_the_input_ends() -> None:
             return b"text %d\n" % self.lines
 
     stream = Endless()
-    found: Iterator[Row] = rows(stream, kind="lines", where="here")  # type: ignore[arg-type]
+    found: Iterator[InputRow] = rows(stream, kind="lines", where="here")  # type: ignore[arg-type]
     assert [next(found).text for _ in range(3)] == ["text 1", "text 2", "text 3"]
     assert stream.lines == 3
 

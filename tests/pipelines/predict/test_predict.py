@@ -17,7 +17,7 @@ from sdc.pipelines import icl, predict, sample
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.predict import Prediction, predictors
-from sdc.pipelines.predict.input import Row
+from sdc.pipelines.predict.input import InputRow
 from sdc.pipelines.predict.predictors import Predictor
 from sdc.pipelines.records import run_record
 from sdc.pipelines.records.draws import draws_of
@@ -275,7 +275,12 @@ def _said(scores: list[float]) -> Predictor:
 
 
 def test_rows_keep_their_order_and_bad_ones_their_place() -> None:
-    rows = [Row(text="a"), Row(text="", reason="the text is empty"), Row(text="b"), Row(text="?", reason="no")]
+    rows = [
+        InputRow(text="a"),
+        InputRow(text="", reason="the text is empty"),
+        InputRow(text="b"),
+        InputRow(text="?", reason="no"),
+    ]
     found = [row for batch in predict.run(_said([-1.0, -2.0]), rows, batch_rows=3) for row in batch]
     assert [(row.text, row.label, row.reason) for row in found] == [
         ("a", 0, None), ("", None, "the text is empty"), ("b", 0, None), ("?", None, "no"),
@@ -298,7 +303,7 @@ def test_an_answer_that_is_no_label_is_a_row_with_a_reason(
     answer: dict[str, Any], label: int | None, reason: str | None
 ) -> None:
     predictor = Predictor(name="x", task=small_task(2), answers=lambda texts: [answer])
-    ((found,),) = predict.run(predictor, [Row(text="t")])
+    ((found,),) = predict.run(predictor, [InputRow(text="t")])
     assert (found.label, found.reason) == (label, reason)
 
 
@@ -306,11 +311,11 @@ def test_ten_thousand_rows_stream(linear: Trained) -> None:
     """After each batch, no more of the input was taken than the batches need, and nothing of it is remembered."""
     taken = 0
 
-    def source() -> Iterator[Row]:
+    def source() -> Iterator[InputRow]:
         nonlocal taken
         for number in range(10_000):
             taken += 1
-            yield Row(text=f"{unlike_any(number % 500)} {number}")
+            yield InputRow(text=f"{unlike_any(number % 500)} {number}")
 
     context = linear.world.context
     with predictors.of_run(context, linear.run, base=None, keep_weights=False) as predictor:

@@ -22,7 +22,7 @@ from sdc.pipelines import eval as eval_stage
 from sdc.pipelines.eval import EvalConfig
 from sdc.pipelines.report import ReportConfig, audit, by, formats
 from sdc.pipelines.report import rows as report_rows
-from sdc.pipelines.report.rows import Record, Row
+from sdc.pipelines.report.rows import ResultRow, RunResult
 from sdc.pipelines.stage import Context
 
 GOLDEN = Path(__file__).parent.parent.parent / "golden"
@@ -167,7 +167,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Context:
     return context
 
 
-def only(rows: Sequence[Row], /, **wanted: Any) -> Row:
+def only(rows: Sequence[ResultRow], /, **wanted: Any) -> ResultRow:
     found = [row for row in rows if all(getattr(row, name) == value for name, value in wanted.items())]
     assert len(found) == 1, found
     return found[0]
@@ -227,8 +227,8 @@ def test_b10_sizes_with_the_same_rows_are_one_row(filled: Context) -> None:
     assert [(r.size, r.rows) for r in by_size if r.method == "finetune"] == [("10,20", 14), ("all", 60)]
 
 
-def _record(name: str, size: str, value: float, **changed: Any) -> Record:
-    record = Record(
+def _record(name: str, size: str, value: float, **changed: Any) -> RunResult:
+    record = RunResult(
         eval_key=name, run=name, lang="te", task="topic", method="linear", model="m", source="human", sizes=(size,),
         rows=14, shots=None, decoding=None, setting="s", model_identity=None, reader="scores", authors=(),
         metric="accuracy", value=value, low=0.0, high=1.0, majority=0.25, below_chance=False,
@@ -360,8 +360,8 @@ def test_by_averages_over_cells_and_says_over_how_many(filled: Context) -> None:
 
 
 def test_a_cell_counts_once_however_many_rows_it_has() -> None:
-    def row(lang: str, mean: float, rows: int) -> Row:
-        return Row(task="t", lang=lang, group="low", method="linear", model="m", source="human", size=str(rows),
+    def row(lang: str, mean: float, rows: int) -> ResultRow:
+        return ResultRow(task="t", lang=lang, group="low", method="linear", model="m", source="human", size=str(rows),
                    rows=rows,
                    metric="accuracy", n=1, mean=mean)  # fmt: skip
 

@@ -18,7 +18,7 @@ from sdc.pipelines.students.finetune import FinetuneConfig, FinetuneStudent
 from sdc.pipelines.students.protocol import FitFailed
 from sdc.pipelines.tasks import languages
 from sdc.pipelines.train import TrainConfig, space, tune
-from sdc.pipelines.train.tune import Group, TuneConfig
+from sdc.pipelines.train.tune import DrawGroup, TuneConfig
 
 CELL = Cell(language=languages.load("en"), task=tasks.load("sentiment"))
 POOL = [
@@ -49,7 +49,7 @@ def _examples(context: Context, rows: list[tuple[str, int]], *, split: str) -> A
     return planned
 
 
-def _groups(context: Context, sizes: dict[str, int], *, repeats: int = 2) -> list[Group]:
+def _groups(context: Context, sizes: dict[str, int], *, repeats: int = 2) -> list[DrawGroup]:
     pool = _examples(context, POOL, split="train")
     draws = []
     for size, rows in sizes.items():

@@ -78,17 +78,17 @@ def test_a_batch_of_both_gives_the_base_what_is_its_own(vllm: Any) -> None:
     base = answers(load("transformers", pocket("student"), EngineOptions()), calls)
     engine, texts = vllm._held[0], dict[str, Reply]()
     for i, call in enumerate(calls):
-        job = vllm._jobs.answer(i, call)
+        pending = vllm._builder.answer(i, call)
         for kind, lora in (("base", None), ("adapted", vllm._lora)):
             engine.add_request(
-                f"{kind} {i}", tokens_input(job.requests[0].ids), job.requests[0].params, lora_request=lora
+                f"{kind} {i}", tokens_input(pending.requests[0].ids), pending.requests[0].params, lora_request=lora
             )
     while engine.has_unfinished_requests():
         for output in engine.step():
             kind, _, number = output.request_id.partition(" ")
-            job = vllm._jobs.answer(int(number), calls[int(number)])
-            job.outputs[0] = output
-            texts[output.request_id] = job.reply()
+            pending = vllm._builder.answer(int(number), calls[int(number)])
+            pending.outputs[0] = output
+            texts[output.request_id] = pending.reply()
     assert [texts[f"base {i}"].text for i in range(len(calls))] == [reply.text for reply in base]
     assert [texts[f"adapted {i}"].text for i in range(len(calls))] == [reply.text for reply in alone]
 

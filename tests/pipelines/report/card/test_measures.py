@@ -24,7 +24,7 @@ from sdc.pipelines.report.card import (
     script,
     vocabulary,
 )
-from sdc.pipelines.report.card.figure import Figure, Measured
+from sdc.pipelines.report.card.figure import Figure, Measurement
 from sdc.pipelines.report.card.sides import Example
 from sdc.pipelines.text.similarity import Index, jaccard, shingles
 
@@ -34,7 +34,7 @@ MODULES = [module.name for module in pkgutil.iter_modules(card.__path__)]
 TEXTS = st.lists(st.text(alphabet="ab C", max_size=14), max_size=10)
 
 
-def figure(measured: Measured, name: str) -> Figure:
+def figure(measured: Measurement, name: str) -> Figure:
     return next(found for found in measured.figures if found.name == name)
 
 

@@ -8,7 +8,7 @@ from sdc.cache.store import Store
 from sdc.pipelines import data
 from sdc.pipelines.report import data as report_data
 from sdc.pipelines.report.card import copies, distinct, lengths, openings
-from sdc.pipelines.report.card.figure import Figure, Measured
+from sdc.pipelines.report.card.figure import Figure, Measurement
 from sdc.pipelines.report.card.sides import Sides
 from sdc.pipelines.report.data import CardConfig
 from sdc.pipelines.stage import Context
@@ -26,7 +26,7 @@ def sides(context: Context, lang: str, task: str) -> Sides:
     return report_data.gather(context, CardConfig(), cell, artifact=report_data.newest(context, cell))[0]
 
 
-def figure(measured: Measured, name: str) -> Figure:
+def figure(measured: Measurement, name: str) -> Figure:
     return next(found for found in measured.figures if found.name == name)
 
 

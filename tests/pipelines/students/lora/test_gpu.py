@@ -12,7 +12,7 @@ from sdc.cache.store import Store
 from sdc.pipelines import tasks
 from sdc.pipelines.engines import models
 from sdc.pipelines.students.lora import LoraConfig, LoraStudent
-from sdc.pipelines.students.protocol import Job, Seeds
+from sdc.pipelines.students.protocol import FitJob, Seeds
 
 pytestmark = [
     pytest.mark.gpu,
@@ -25,7 +25,7 @@ TEXTS = [f"{word} number {i}" for i in range(8) for word in ("goat", "rain")]
 def _results(folder: Path, config: LoraConfig, num_runs: int = 4) -> dict[int, Any]:
     model = models.resolve(Store(folder / "store.duckdb"), models.STUDENT)
     student = LoraStudent(config, model, tasks.load("sentiment"))
-    jobs = [Job(texts=TEXTS, labels=[0, 1] * 8, seeds=Seeds(init=i, order=i)) for i in range(num_runs)]
+    jobs = [FitJob(texts=TEXTS, labels=[0, 1] * 8, seeds=Seeds(init=i, order=i)) for i in range(num_runs)]
     return {done.job: done.result for done in student.fit_many(jobs, num_labels=2)}
 
 

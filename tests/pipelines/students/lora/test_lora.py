@@ -19,7 +19,7 @@ from sdc.pipelines.students.finetune import FinetuneConfig
 from sdc.pipelines.students.lora import LoraConfig, LoraStudent
 from sdc.pipelines.students.lora.instruct import ANSWER_TOKENS
 from sdc.pipelines.students.lora.tuned import FittedAdapter
-from sdc.pipelines.students.protocol import FitFailed, FitsMany, Job, Seeds
+from sdc.pipelines.students.protocol import FitFailed, FitJob, FitsMany, Seeds
 
 TOPIC = tasks.load("topic")
 SEEDS = Seeds(init=1, order=2)
@@ -101,7 +101,7 @@ def test_only_the_label_and_the_end_of_the_turn_are_learnt(tmp_path: Path) -> No
 def test_adapters_of_one_base_do_not_see_each_others_prompts(tmp_path: Path) -> None:
     """The engine keeps what prompts share, which is another thing under another adapter."""
     student = _student(tmp_path, steps=4)
-    jobs = [Job(texts=TEXTS, labels=labels, seeds=SEEDS) for labels in (LABELS, [*LABELS[8:], *LABELS[:8]])]
+    jobs = [FitJob(texts=TEXTS, labels=labels, seeds=SEEDS) for labels in (LABELS, [*LABELS[8:], *LABELS[:8]])]
     one, other = (done.result for done in student.fit_many(jobs, num_labels=7))
     assert isinstance(one, FittedAdapter)
     assert isinstance(other, FittedAdapter)
@@ -139,7 +139,7 @@ def test_several_jobs_are_yielded_as_they_end_and_a_failed_one_is_no_error(tmp_p
     student = _student(tmp_path, steps=4)
     assert isinstance(student, FitsMany)
     assert not isinstance(FinetuneConfig().build(Store(tmp_path / "s"), TOPIC), FitsMany)
-    jobs = [Job(texts=TEXTS, labels=labels, seeds=SEEDS) for labels in (LABELS, [3] * 16, LABELS)]
+    jobs = [FitJob(texts=TEXTS, labels=labels, seeds=SEEDS) for labels in (LABELS, [3] * 16, LABELS)]
     steps: list[tuple[int, int]] = []
     found = {
         done.job: done.result
@@ -158,7 +158,7 @@ def test_several_jobs_are_yielded_as_they_end_and_a_failed_one_is_no_error(tmp_p
 def test_using_a_finished_adapter_does_not_disturb_the_others(tmp_path: Path) -> None:
     labels = [0, 1] * 8 + [1, 0] * 2  # noise, so that some runs stop early and others go on
     texts = [text[:20] for text in (*TEXTS, *TEXTS[:4])]
-    jobs = [Job(texts=texts, labels=labels, seeds=Seeds(init=n, order=n)) for n in range(4)]
+    jobs = [FitJob(texts=texts, labels=labels, seeds=Seeds(init=n, order=n)) for n in range(4)]
     settings: dict[str, Any] = {
         "steps": 16,
         "eval_steps": 2,
@@ -232,8 +232,8 @@ def test_the_saved_adapter_is_a_standard_one(fitted: FittedAdapter, saved: Path)
     base = AutoModelForCausalLM.from_pretrained(models.POCKET / "student", dtype=torch.float32)
     tuned: Any = PeftModel.from_pretrained(base, saved).eval()
     assert {name for name in tuned.state_dict() if "lora" in name} == {
-        f"base_model.model.{place.name}.lora_{part}.default.weight"
-        for place in fitted._engine.adapters.places
+        f"base_model.model.{layer.name}.lora_{part}.default.weight"
+        for layer in fitted._engine.adapters.layers
         for part in "AB"
     }
     ids = torch.tensor([fitted._engine.prompt_ids(prompts.classify(TOPIC, text=TEST[0]))])
@@ -313,8 +313,8 @@ def test_other_families_are_tuned_and_their_adapters_load_with_peft(family: str,
     adapter = tmp_path / "adapter"
     adapter.mkdir()
     fitted.save(adapter)
-    assert all("vision" not in place.name for place in fitted._engine.adapters.places)
-    assert len(fitted._engine.adapters.places) == 6
+    assert all("vision" not in layer.name for layer in fitted._engine.adapters.layers)
+    assert len(fitted._engine.adapters.layers) == 6
     engine = TransformersEngine(models.resolve(Store(tmp_path / "store.duckdb"), f"{folder}+{adapter}"))
     call = Call(prompt=prompts.classify(task, text="aaa ddd"), choices=task.label_names)
     (reply,) = answers(engine, [call])

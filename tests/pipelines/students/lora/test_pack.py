@@ -13,7 +13,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from sdc.errors import EngineError
 from sdc.pipelines.students.lora import LoraConfig
 from sdc.pipelines.students.lora import size as pack_size
-from sdc.pipelines.students.lora.instruct import Row
+from sdc.pipelines.students.lora.instruct import TokenRow
 from sdc.pipelines.students.lora.layers import Adapters, Stack, kept_inputs
 from sdc.pipelines.students.lora.pack import Pack, packs
 from sdc.pipelines.students.lora.passes import Passes
@@ -69,11 +69,11 @@ def _base(folder: str, config: LoraConfig) -> Base:
     )
 
 
-def _row(seed: int, label: int) -> Row:
+def _row(seed: int, label: int) -> TokenRow:
     """Returns a row of 5 to 34 tokens whose answer are 2 or 3 of them."""
     choice = random.Random(seed)
     prompt = [choice.randrange(10, 80) for _ in range(choice.randint(3, 30))]
-    return Row(ids=(1, *prompt, *((3, 4, 2) if label else (5, 2))), num_prompt=1 + len(prompt))
+    return TokenRow(ids=(1, *prompt, *((3, 4, 2) if label else (5, 2))), num_prompt=1 + len(prompt))
 
 
 def _run(number: int, config: LoraConfig, **seeds: int) -> PackedRun:
@@ -112,8 +112,8 @@ def _worst(base: Base, values_P: torch.Tensor, alone: Alone, run: PackedRun) -> 
     first_P = base.adapters.initial(run.init_seed)
     changed = (values_P - first_P).abs().max()
     worst = torch.zeros(())
-    for place, (a_RKH, b_ROK) in zip(base.adapters.places, base.adapters.split(values_P[None]), strict=True):
-        for ours, theirs in zip((a_RKH[0], b_ROK[0]), alone.weights[place.name], strict=True):
+    for layer, (a_RKH, b_ROK) in zip(base.adapters.layers, base.adapters.split(values_P[None]), strict=True):
+        for ours, theirs in zip((a_RKH[0], b_ROK[0]), alone.weights[layer.name], strict=True):
             worst = torch.maximum(worst, (ours - theirs).abs().max())
     return float(worst / changed)
 
@@ -179,7 +179,7 @@ def test_the_same_seeds_give_the_same_bits_and_each_seed_its_own_change(base: Ba
         (_, (run, values_P)) = _train(base, config, runs=[_run(4, config, **seeds)]).popitem()
         return run.losses, values_P.tolist()
 
-    def batches(**seeds: int) -> list[list[Row]]:
+    def batches(**seeds: int) -> list[list[TokenRow]]:
         run = _run(4, config, **seeds)
         return [run.next_batch() for _ in range(6)]
 
@@ -273,12 +273,12 @@ def test_early_stopping_goes_back_to_the_best_adapter(base: Base) -> None:
 def test_padding_changes_nothing(base: Base, dropout: float) -> None:
     config = replace(QUICK, dropout=dropout)
     short = _run(2, config).next_batch()[:3]
-    long = [Row(ids=(1, *range(10, 70), 3, 2), num_prompt=61)] * 4
+    long = [TokenRow(ids=(1, *range(10, 70), 3, 2), num_prompt=61)] * 4
     first, second = base.adapters.initial(1), base.adapters.initial(2)
     for values_P in (first, second):
         values_P[1::2] += 0.02  # B is not zero, so that A has a gradient
 
-    def gradients(pad_id: int, *batches: list[Row]) -> tuple[float, torch.Tensor]:
+    def gradients(pad_id: int, *batches: list[TokenRow]) -> tuple[float, torch.Tensor]:
         passes = _passes(base, config, pad_id=pad_id)
         stack = Stack(base.adapters, torch.stack([first, second][: len(batches)]), trained=True)
         losses_R = passes.gradients(stack, batches, [5, 6][: len(batches)])
@@ -335,7 +335,7 @@ def test_no_memory_for_a_single_run_is_an_engine_error(base: Base, monkeypatch: 
 
 
 def test_a_run_on_a_cpu_trains_alone(base: Base) -> None:
-    rows = [Row(ids=(5,) * 10, num_prompt=2)] * 18
+    rows = [TokenRow(ids=(5,) * 10, num_prompt=2)] * 18
     assert pack_size.choose(_passes(base, QUICK), rows, rows_per_run=4) == 1
 
 
@@ -350,7 +350,7 @@ def test_the_size_of_a_pack_follows_the_tokens_of_a_step_and_the_memory_of_a_gpu
     passes.device = "cuda"
     monkeypatch.setattr(pack_size, "_free_bytes", lambda: free_bytes)
     monkeypatch.setattr(pack_size, "_bytes_per_run", lambda passes, longest: 1000)
-    assert pack_size.choose(passes, [Row(ids=(5,) * tokens, num_prompt=2)] * 6, rows_per_run=4) == size
+    assert pack_size.choose(passes, [TokenRow(ids=(5,) * tokens, num_prompt=2)] * 6, rows_per_run=4) == size
 
 
 def test_who_trains_together_goes_by_the_numbers_of_runs_and_not_by_who_is_missing() -> None:

@@ -28,8 +28,8 @@ class Request:
 
 
 @dataclass(kw_only=True)
-class Job:
-    """One call while it is answered.
+class PendingCall:
+    """A call while it is answered.
 
     Args:
         position: Of the call among those asked.
@@ -46,7 +46,7 @@ class Job:
     num_prompt: int
     room: int
     requests: list[Request]
-    read: Callable[["Job"], Reply]
+    read: Callable[["PendingCall"], Reply]
     outputs: dict[int, Any] = field(default_factory=dict)
 
     @property
@@ -65,8 +65,8 @@ class Job:
         return replace(reply, prompt_tokens=self.num_prompt, cached_tokens=cached)
 
 
-class Jobs:
-    """Makes jobs for one model.
+class RequestBuilder:
+    """Makes the requests for calls to one model, and reads what comes of them.
 
     Args:
         tokenizer: The model's.
@@ -78,8 +78,8 @@ class Jobs:
     def __init__(self, tokenizer: Any, *, label: str, limit: int, ends: Collection[int]) -> None:
         self._tokenizer, self._label, self._limit, self._ends = tokenizer, label, limit, ends
 
-    def answer(self, position: int, call: Call) -> Job:
-        """Returns the job that writes a text, or scores the choices if there are any.
+    def answer(self, position: int, call: Call) -> PendingCall:
+        """Returns the call with the requests that write a text, or scores the choices if there are any.
 
         Raises:
             Unfit: The prompt is too long.
@@ -87,8 +87,8 @@ class Jobs:
         """
         return self._score(position, call) if call.choices else self._write(position, call)
 
-    def choose(self, position: int, call: Call) -> Job:
-        """Returns the job that writes one of the choices.
+    def choose(self, position: int, call: Call) -> PendingCall:
+        """Returns the call with the requests that write one of the choices.
 
         Raises:
             EngineError: As for `answer`.
@@ -99,16 +99,16 @@ class Jobs:
         # A choice has at most as many tokens as bytes, however it is cut; and the end of the turn.
         room = self._checked(ids, 1 + max(len(choice.encode()) for choice in call.choices))
         held = StructuredOutputsParams(choice=list(dict.fromkeys(call.choices)))
-        return self._job(position, call, ids, room, self._params(call, room, structured_outputs=held), self._chosen)
+        return self._one(position, call, ids, room, self._params(call, room, structured_outputs=held), self._chosen)
 
     # -- requests -----------------------------------------------------------------------------------------------------
 
-    def _write(self, position: int, call: Call) -> Job:
+    def _write(self, position: int, call: Call) -> PendingCall:
         ids = prompt_ids(self._tokenizer, call.prompt)
         room = self._checked(ids, answers.room(call, num_prompt=len(ids), limit=self._limit))
-        return self._job(position, call, ids, room, self._params(call, room, stop=list(call.stop)), self._written)
+        return self._one(position, call, ids, room, self._params(call, room, stop=list(call.stop)), self._written)
 
-    def _score(self, position: int, call: Call) -> Job:
+    def _score(self, position: int, call: Call) -> PendingCall:
         """Asks, wherever a choice goes on or two part, how likely each token is that may follow.
 
         So a beginning that choices share is asked once, and every request is an ordinary one that finds its prompt in
@@ -122,13 +122,15 @@ class Jobs:
             for start, tokens in forks(choices).items()
             for i in range(0, len(tokens), _TOKENS_PER_REQUEST)
         ]
-        return Job(position=position, call=call, num_prompt=len(ids), room=room, requests=requests, read=self._scored)
+        return PendingCall(
+            position=position, call=call, num_prompt=len(ids), room=room, requests=requests, read=self._scored
+        )
 
-    def _job(
-        self, position: int, call: Call, ids: list[int], room: int, params: Any, read: Callable[[Job], Reply]
-    ) -> Job:
+    def _one(
+        self, position: int, call: Call, ids: list[int], room: int, params: Any, read: Callable[[PendingCall], Reply]
+    ) -> PendingCall:
         requests = [Request(ids=ids, params=params)]
-        return Job(position=position, call=call, num_prompt=len(ids), room=room, requests=requests, read=read)
+        return PendingCall(position=position, call=call, num_prompt=len(ids), room=room, requests=requests, read=read)
 
     def _checked(self, ids: Sequence[int], room: int) -> int:
         if len(ids) + room > self._limit:
@@ -154,24 +156,24 @@ class Jobs:
 
     # -- replies ------------------------------------------------------------------------------------------------------
 
-    def _written(self, job: Job) -> Reply:
-        ids = list(job.outputs[0].outputs[0].token_ids)
-        text, finish, _ = answers.read(self._tokenizer, ids, ends=self._ends, stop=job.call.stop, room=job.room)
+    def _written(self, pending: PendingCall) -> Reply:
+        ids = list(pending.outputs[0].outputs[0].token_ids)
+        text, finish, _ = answers.read(self._tokenizer, ids, ends=self._ends, stop=pending.call.stop, room=pending.room)
         return Reply(text=text, finish=finish, completion_tokens=len(ids))
 
-    def _chosen(self, job: Job) -> Reply:
-        reply = replace(self._written(job), finish="stop")
-        if reply.text in job.call.choices:
+    def _chosen(self, pending: PendingCall) -> Reply:
+        reply = replace(self._written(pending), finish="stop")
+        if reply.text in pending.call.choices:
             return reply
         return replace(reply, finish="failed", reason=f"{reply.text[:80]!r} is none of the choices")
 
-    def _scored(self, job: Job) -> Reply:
+    def _scored(self, pending: PendingCall) -> Reply:
         logprobs: dict[tuple[int, ...], float] = {}
-        for number, request in enumerate(job.requests):
-            start = tuple(request.ids[job.num_prompt :])
-            for token, found in job.outputs[number].outputs[0].logprobs[0].items():
+        for number, request in enumerate(pending.requests):
+            start = tuple(request.ids[pending.num_prompt :])
+            for token, found in pending.outputs[number].outputs[0].logprobs[0].items():
                 logprobs[(*start, token)] = found.logprob
-        choices = [tuple(answers.choice_ids(self._tokenizer, choice)) for choice in job.call.choices]
+        choices = [tuple(answers.choice_ids(self._tokenizer, choice)) for choice in pending.call.choices]
         scores = tuple(math.fsum(logprobs[choice[:i]] for i in range(1, len(choice) + 1)) for choice in choices)
         return Reply(scores=scores, finish="scored", completion_tokens=sum(map(len, choices)))
 

@@ -1,7 +1,7 @@
 """What is known of one label while it is generated, and what the summary says of it.
 
-Here: counts, the estimate of each way of asking, why a label ended. Not here: asking (gen_loop), what becomes of a text
-(gen_rows).
+Here: counts, the estimate of each way of asking, why a label ended. Not here: asking (`loop.py`), what becomes of a
+text (`rows.py`).
 """
 
 from collections import Counter
@@ -22,8 +22,8 @@ _SHOWN_PROBLEMS = 3
 
 
 @dataclass(kw_only=True)
-class Progress:
-    """One label while it is generated.
+class LabelState:
+    """The state of one label while it is generated.
 
     Args:
         label: The label.

@@ -1,4 +1,4 @@
-"""What the store knows of evaluated runs, as the records that a report is made of.
+"""What the store knows of evaluated runs, as the results that a report is made of.
 
 Here: reading the tables. Not here: which runs are shown (`runs.py`, `report.py`), what makes a result another one
 (`result.py`), means (`rows.py`).
@@ -14,7 +14,7 @@ from sdc.pipelines import cells, metrics, readers
 from sdc.pipelines.records import leaks, lineage, runs
 from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.report.result import Author, Result
-from sdc.pipelines.report.rows import Record, size_order
+from sdc.pipelines.report.rows import RunResult, size_order
 from sdc.pipelines.stage import Context
 
 #: What two generations, or two judgements, of different cells need not share to be made in the same way.
@@ -67,8 +67,10 @@ def read_as(found: Sequence[dict[str, Any]], reader: str) -> list[dict[str, Any]
     return [row for row in found if row["reader"] == wanted(row)]
 
 
-def records(context: Context, found: Sequence[dict[str, Any]], *, metric: str | None, newest: bool) -> list[Record]:
-    """Returns the records of some readings.
+def run_results(
+    context: Context, found: Sequence[dict[str, Any]], *, metric: str | None, newest: bool
+) -> list[RunResult]:
+    """Returns the results of the runs that some readings are of.
 
     Args:
         context: Where the store is.
@@ -95,7 +97,7 @@ def records(context: Context, found: Sequence[dict[str, Any]], *, metric: str | 
             "metric": name,
         }
         made.append(
-            Record(
+            RunResult(
                 **about,
                 eval_key=row["eval_key"],
                 run=row["run"],
