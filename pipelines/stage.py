@@ -81,7 +81,7 @@ class Outcome:
 
 
 #: An artifact with its summary and seconds, and its rows by table.
-Finished = tuple[Artifact, Rows]
+FinishedArtifact = tuple[Artifact, Rows]
 
 
 def plan(
@@ -126,7 +126,11 @@ def produce(context: Context, planned: Artifact, compute: Callable[[], Computed]
 
 
 def keep(
-    context: Context, finished: Sequence[Finished], *, seen: freshness.Seen | None = None, overwrite: bool = False
+    context: Context,
+    finished: Sequence[FinishedArtifact],
+    *,
+    seen: freshness.Seen | None = None,
+    overwrite: bool = False,
 ) -> list[Outcome]:
     """Keeps artifacts and their rows, all or none, and says what that makes stale and what was not answered.
 

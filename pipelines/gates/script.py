@@ -12,7 +12,7 @@ from typing import Any
 
 from sdc.pipelines.gates import writing
 from sdc.pipelines.gates.reference import Reference
-from sdc.pipelines.gates.writing import Writing, script_of
+from sdc.pipelines.gates.writing import WritingSystem, script_of
 
 #: The least share of the letters that must be in the script of the language, 0 to 1.
 THRESHOLD = 0.3
@@ -55,7 +55,7 @@ def build(reference: Reference, threshold: float) -> Callable[[str], str | None]
     return check
 
 
-def foreign_in_words(text: str, own: Writing) -> list[str]:
+def foreign_in_words(text: str, own: WritingSystem) -> list[str]:
     """Returns the runs of letters that have no place in the words of a text, in order."""
     found: list[str] = []
     text = writing.words(text)

@@ -43,8 +43,8 @@ _WEIGHTS = {"Hani": 3.0, "Hang": 2.5, "Hira": 2.0, "Kana": 2.0, "Ethi": 2.0}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Writing:
-    """The scripts of a cell.
+class WritingSystem:
+    """The writing system of a cell.
 
     Args:
         scripts: ISO 15924 codes of Unicode scripts.
@@ -71,7 +71,7 @@ class Writing:
 
 
 @lru_cache(maxsize=8192)  # several gates ask of each text
-def _share(writing: Writing, text: str) -> float:
+def _share(writing: WritingSystem, text: str) -> float:
     text = words(text)
     own, letters = len(writing.letter.findall(text)), num_letters(text)
     if own and own < letters and "Latn" not in writing.scripts:
@@ -81,7 +81,7 @@ def _share(writing: Writing, text: str) -> float:
 
 
 @lru_cache(maxsize=1)
-def of(reference: Reference) -> Writing | None:
+def of(reference: Reference) -> WritingSystem | None:
     """Returns the writing of a cell: of its language, and whatever its human rows are written in; None if unknown."""
     import regex
 
@@ -100,7 +100,9 @@ def of(reference: Reference) -> Writing | None:
     foreign = regex.compile(rf"(?![{inside}\p{{Script=Zyyy}}\p{{Script=Zinh}}])\p{{L}}")
     spaced = not scripts & _WITHOUT_SPACES
     weight = 1.0 if "Latn" in scripts else max(_WEIGHTS.get(name, 1.0) for name in scripts)
-    return Writing(scripts=frozenset(scripts), letter=letter, weight=weight, foreign=foreign, word=word, spaced=spaced)
+    return WritingSystem(
+        scripts=frozenset(scripts), letter=letter, weight=weight, foreign=foreign, word=word, spaced=spaced
+    )
 
 
 def words(text: str) -> str:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from sdc.cache import freshness
 from sdc.pipelines import stage
-from sdc.pipelines.stage import Context, Finished
+from sdc.pipelines.stage import Context, FinishedArtifact
 
 #: Finished runs wait this long for others before they are kept together; a killed process loses no more, in seconds.
 _KEEP_EVERY_S = 2.0
@@ -20,9 +20,9 @@ _LONG_RUN_S = 0.5
 @contextmanager
 def keeping(
     context: Context, *, overwrite: bool, seen: freshness.Seen
-) -> Iterator[Callable[[Sequence[Finished]], None]]:
+) -> Iterator[Callable[[Sequence[FinishedArtifact]], None]]:
     """Gives a function that keeps runs which were fitted together, all or none; short ones wait for others."""
-    waiting: list[Finished] = []
+    waiting: list[FinishedArtifact] = []
     since = time.monotonic()
 
     def flush() -> None:
@@ -31,7 +31,7 @@ def keeping(
         waiting.clear()
         since = time.monotonic()
 
-    def keep(made: Sequence[Finished]) -> None:
+    def keep(made: Sequence[FinishedArtifact]) -> None:
         waiting.extend(made)
         longest = max(artifact.seconds or 0 for artifact, _ in made)
         if time.monotonic() - since >= _KEEP_EVERY_S or longest >= _LONG_RUN_S:
