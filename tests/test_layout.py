@@ -83,6 +83,27 @@ def _imported(path: Path, modules: dict[str, Path]) -> set[str]:
     return found
 
 
+def test_a_public_class_name_means_one_thing() -> None:
+    """A type that is given a name (`Row = tuple[int, str]`) counts, too."""
+    modules: dict[str, list[str]] = {}
+    for folder in ("cli", "pipelines", "cache"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for name in _types(path):
+                modules.setdefault(name, []).append(str(path.relative_to(ROOT)))
+    assert {name: where for name, where in modules.items() if len(where) > 1} == {}
+
+
+def _types(path: Path) -> list[str]:
+    """Returns the public classes and named types of a module: all else is written `so` or `SO`."""
+    names = []
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.ClassDef):
+            names.append(node.name)
+        elif isinstance(node, ast.Assign):
+            names += [target.id for target in node.targets if isinstance(target, ast.Name)]
+    return [name for name in names if name[0].isupper() and not name.isupper()]
+
+
 def test_no_name_of_a_room_hides_one_of_its_modules() -> None:
     """`from room import module` gives what the room's `__init__` calls so, if it does."""
     for init in (ROOT / "src" / "sdc").rglob("__init__.py"):
