@@ -98,6 +98,8 @@ def test_configured_takes_an_encoder(bert: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("keep", [True, False])
 def test_predict_and_an_export_give_the_stored_scores(bert: Path, tmp_path: Path, keep: bool) -> None:
+    from huggingface_hub import ModelCard
+
     made = trained.make(tmp_path / "w", ProbeConfig(model=str(bert)), keep_weights=keep)
     stored = made.stored()
     texts = [text for text, _, _ in stored]
@@ -107,7 +109,7 @@ def test_predict_and_an_export_give_the_stored_scores(bert: Path, tmp_path: Path
     out = tmp_path / "out"
     summary = export.run(context, ExportConfig(out=out), made.run)
     assert summary["method"] == "probe"
-    assert 'library_name: "sdc"' in (out / "README.md").read_text("utf-8")
+    assert ModelCard.load(out / "README.md").data["library_name"] == "sdc"
     with exported.of_folder(context, out, precision=None, base=None) as predictor:
         again = predictor.answers(texts)
         assert predictor.answers([]) == []
