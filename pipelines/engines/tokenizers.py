@@ -11,6 +11,8 @@ from sdc.pipelines.engines.models import Model
 
 #: Position tables of the RoBERTa family are two longer than the texts that they take.
 _SPARE_POSITIONS = 2
+#: What transformers takes for a tokenizer without a limit is above this, and as a float no integer.
+_NO_LIMIT = 10**12
 
 
 def load(model: Model) -> Any:
@@ -25,9 +27,14 @@ def load(model: Model) -> Any:
     transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     folder = hub.folder(model)
     try:
-        return transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # a broken folder raises what it likes; tokenizers even a bare Exception
         raise hub.unloadable(model, error) from error
+    longest = tokenizer.model_max_length
+    if not isinstance(longest, int | float) or isinstance(longest, bool) or not longest > 0:
+        raise hub.unloadable(model, ValueError(f"model_max_length is {str(longest)[:40]!r}, which is no length"))
+    tokenizer.model_max_length = int(min(longest, _NO_LIMIT))
+    return tokenizer
 
 
 def encode(tokenizer: Any, texts: Sequence[str], limit: int) -> list[list[int]]:

@@ -18,7 +18,7 @@ from sdc.pipelines.report.rows import RunResult, size_order
 from sdc.pipelines.stage import Context
 
 #: What two generations, or two judgements, of different cells need not share to be made in the same way.
-_OF_ONE_CELL = ("definition", "seed", "quota", "draws")
+_OF_ONE_CELL = ("definition", "seed", "quota", "draws", "digest")  # the last: the rows of an import
 
 
 def evaluated(context: Context, shown: Sequence[str], evals: Sequence[str]) -> list[dict[str, Any]]:

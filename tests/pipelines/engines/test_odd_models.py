@@ -186,3 +186,25 @@ def test_models_whose_state_was_padded_have_that_in_their_key(store: Store, tmp_
     for kind, rules in (("linear attention", {"state": "apart"}), ("sliding window", {})):
         saved(tmp_path / kind, CONFIGS[kind])
         assert models.resolve(store, str(tmp_path / kind)).rules == rules
+
+
+@pytest.mark.parametrize("longest", [{}, "{% raw %}", True, 0, -5, None, [9]])
+def test_a_length_that_is_none_is_one_line(tmp_path: Path, longest: Any) -> None:
+    model = _with_length(tmp_path / "m", longest)
+    if longest is None:  # transformers' word for a tokenizer that names none
+        assert tokenizers.load(model).model_max_length == 10**12
+        return
+    with pytest.raises(EngineError, match=r"model_max_length is .*, which is no length"):
+        tokenizers.load(model)
+
+
+def test_a_length_without_end_is_the_models_own(tmp_path: Path) -> None:
+    model = _with_length(tmp_path / "m", float("inf"))
+    assert tokenizers.length_limit(model, tokenizers.load(model), 64) == 64
+
+
+def _with_length(folder: Path, longest: Any) -> Model:
+    shutil.copytree(POCKET / "student", folder)
+    path = folder / "tokenizer_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "model_max_length": longest}), "utf-8")
+    return Model(name="mine", source=str(folder), digest="d")

@@ -279,6 +279,16 @@ def test_a_student_of_an_older_version_is_left_out(world: World) -> None:
     assert "2 made by an older version of sdc" in world.said[0]
 
 
+def test_imported_generations_of_several_cells_are_one_row_of_a_mean_over_cells(world: World) -> None:
+    """The digest of their rows, which is another in every cell, stood for a setting of a generator."""
+    for lang, name in (("en", "a"), ("te", "b")):
+        made = world.put("gen", {"origin": "import", "digest": name * 64}, [], lang=lang, summary={"model": None})
+        world.sample(made, name)
+        world.runs(world.data("test", lang=lang), name, 1.0)
+    (row,) = world.rows(by=("method", "source", "size"))
+    assert (row.cells, row.n, row.test) == (2, 4, None)
+
+
 def test_every_field_of_a_result_is_kept_or_counted() -> None:
     portable = [name for names in PARTS.values() for name in names]
     assert sorted([*portable, *OF_ONE_CELL, "rows", "metric"]) == sorted(NAMES)
