@@ -190,7 +190,7 @@ class LoadedLinear:
         )
         self._weighting = TfidfTransformer(sublinear_tf=True)
         self._weighting.idf_ = tensors["idf"]
-        self._regression = logistic.of_tensors(tensors)
+        self._regression = logistic.of_tensors(tensors, num_labels=self.num_labels)
         if len(about["ngrams"]) != tensors["coefficients"].shape[1]:
             raise ValueError("linear.json and linear.safetensors do not belong together")
 

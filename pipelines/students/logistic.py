@@ -57,11 +57,11 @@ def tensors(regression: Any) -> dict[str, Any]:
     }
 
 
-def of_tensors(found: dict[str, Any]) -> Any:
-    """Returns a fitted regression.
+def of_tensors(found: dict[str, Any], *, num_labels: int) -> Any:
+    """Returns a fitted regression over some of `num_labels` labels.
 
     Raises:
-        ValueError, KeyError: A tensor is missing, or holds a number that is none.
+        ValueError, KeyError: A tensor is missing, holds a number that is none, or does not fit the others.
     """
     import numpy as np
     from sklearn.linear_model import LogisticRegression
@@ -69,6 +69,12 @@ def of_tensors(found: dict[str, Any]) -> Any:
     bad = sorted(name for name, tensor in found.items() if not np.isfinite(tensor).all())
     if bad:
         raise ValueError(f"{', '.join(bad)} are not finite")
+    ids = found["labels"].tolist()
+    if found["labels"].ndim != 1 or ids != sorted(set(ids)) or not all(0 <= label < num_labels for label in ids):
+        raise ValueError(f"the labels of the weights are not {num_labels} ids from 0")
+    rows = len(ids) if len(ids) > 2 else 1
+    if len(ids) < 2 or found["coefficients"].shape[:-1] != (rows,) or found["intercepts"].shape != (rows,):
+        raise ValueError("the tensors do not belong together")
     regression = LogisticRegression()
     regression.coef_, regression.intercept_ = found["coefficients"], found["intercepts"]
     regression.classes_ = found["labels"]

@@ -180,7 +180,7 @@ class _Head:
         from safetensors.numpy import load_file
 
         found = load_file(folder / _WEIGHTS)
-        regression = logistic.of_tensors(found)
+        regression = logistic.of_tensors(found, num_labels=num_labels)
         mean_E, scale = found["mean"], float(found["scale"][0])
         if mean_E.ndim != 1 or regression.coef_.shape[1] != len(mean_E) or scale <= 0:
             raise ValueError("the tensors do not belong together")

@@ -586,6 +586,7 @@ def test_a_note_in_a_store_removes_nothing_else(linear: Trained, tmp_path: Path)
         (lambda out: _edit(out, task={"name": "x"}), "'instruction' is missing"),
         (lambda out: (out / "linear.safetensors").write_bytes(b"x"), "cannot read the weights"),
         (lambda out: (out / "linear.json").write_text("{}"), "cannot read the weights"),
+        (lambda out: _labels(out, 1), r"cannot read the weights \(the labels of the weights are not 1 ids from 0\)"),
         (lambda out: (out / "linear.json").unlink(), "cannot read the weights"),
     ],
 )
@@ -596,6 +597,12 @@ def test_damaged_folders_are_one_line(
     change(tmp_path / "out")
     with pytest.raises(SdcError, match=message):
         _answers(linear, tmp_path / "out")
+
+
+def _labels(out: Path, number: int) -> None:
+    """Says that the linear student in an exported folder has so many labels."""
+    path = out / "linear.json"
+    path.write_text(json.dumps({**json.loads(path.read_text("utf-8")), "num_labels": number}), "utf-8")
 
 
 def _edit(out: Path, **values: Any) -> None:

@@ -89,7 +89,7 @@ def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
 def test_configured_takes_an_encoder(bert: Path, tmp_path: Path) -> None:
     flags = {"model": str(bert), "prefix": "q: ", "epochs": None}
     found = students.configured(Store(tmp_path / "s.duckdb"), "probe", preset="sdc", flags=flags)
-    assert found == ProbeConfig(model=str(bert), prefix="q: ")
+    assert found == ProbeConfig(model=str(bert), prefix="q: ", c=0.3)  # as the preset says
     with pytest.raises(UsageError, match="has no --epochs"):
         students.configured(
             Store(tmp_path / "s.duckdb"), "probe", preset="sdc", flags={"model": str(bert), "epochs": 3}
