@@ -188,7 +188,7 @@ def main() -> None:
     labels = len(task.labels)
 
     def draw(seed: int) -> Rows:
-        (picked,) = STRATEGIES["balanced"]([label for _, label in pool], [arguments.rows], labels, seed)
+        (picked,) = STRATEGIES["balanced"].choose([label for _, label in pool], [arguments.rows], labels, seed)
         return [pool[i] for i in picked]
 
     student.prepare(["warm"])  # reads the tokenizer once, and imports what both sides need

@@ -10,6 +10,7 @@ from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
 from sdc.cli.groups import Common, grouped
 from sdc.pipelines import eval as stage
+from sdc.pipelines import readers
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.stage import Context, Outcome, are_there
 
@@ -20,7 +21,7 @@ def evaluate(
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     reader: Annotated[
-        str, typer.Option(help="How answers are read: auto (scores, else strict), strict, paper-code or scores.")
+        str, typer.Option(help=f"How answers are read, auto being scores, else strict: {', '.join(readers.NAMES)}.")
     ] = "auto",
     everything: options.AllOption = False,
     *,

@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 from sdc.cache.store import Artifact
 from sdc.cli import flags, incomplete, options, render, report_data
 from sdc.errors import UsageError
-from sdc.pipelines import cells
+from sdc.pipelines import cells, readers
 from sdc.pipelines import report as stage
 from sdc.pipelines.records import lineage
 from sdc.pipelines.report import audit as report_audit
@@ -63,7 +63,7 @@ def report(
     generator: Annotated[
         str | None, typer.Option(help="Model to compare with. Default: the one that wrote the synthetic rows.")
     ] = None,
-    reader: Annotated[str, typer.Option(help="Whose readings: auto, strict, paper-code or scores.")] = "auto",
+    reader: Annotated[str, typer.Option(help=f"Whose readings: {', '.join(readers.NAMES)}.")] = "auto",
     audit: Annotated[bool, typer.Option("--audit", help="Show what each reader makes of the same replies.")] = False,
     everything: options.AllOption = False,
     store: options.StoreOption = None,

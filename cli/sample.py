@@ -13,6 +13,7 @@ from sdc.pipelines import sample as stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.records import lineage
 from sdc.pipelines.sample.config import SampleConfig
+from sdc.pipelines.sample.strategies import STRATEGIES
 from sdc.pipelines.stage import Context, are_there
 from sdc.pipelines.text import commas
 
@@ -38,7 +39,7 @@ def sample(
         int | None, typer.Option(min=1, help="Seeds per label of --seeds-from human. Default: 10.")
     ] = None,
     repeats: Annotated[int | None, typer.Option(min=1, help="Draws per size.")] = None,
-    strategy: Annotated[str | None, typer.Option(help="balanced or random.")] = None,
+    strategy: Annotated[str | None, typer.Option(help=f"{' or '.join(STRATEGIES)}.")] = None,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
     *,

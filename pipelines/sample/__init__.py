@@ -1,7 +1,7 @@
 """sample: draws subsets of the accepted examples, for every size and repeat.
 
 Here: sizes with their real number of rows, the content hash of a draw. Not here: which rows a source has
-(`rows.py`), how rows are chosen (`selection/`), what is done with a draw (train, icl).
+(`rows.py`), how rows are chosen (`strategies/`), what is done with a draw (train, icl).
 """
 
 import contextlib
@@ -85,7 +85,7 @@ def _draws(config: SampleConfig, cell: Cell, pool: SamplePool, sizes: Sequence[s
     draws = []
     for repeat in range(config.repeats):
         seed = derive_seed(config.seed, "data", repeat)
-        chosen = STRATEGIES[config.strategy](labels, numbers, len(cell.task.labels), seed) if numbers else []
+        chosen = STRATEGIES[config.strategy].choose(labels, numbers, len(cell.task.labels), seed) if numbers else []
         by_size = dict(zip((size for size in sizes if size != ALL), chosen, strict=True))
         for size in sizes:
             picked = [pool.rows[i] for i in by_size[size]] if size != ALL else pool.rows
@@ -115,12 +115,12 @@ def _sizes(config: SampleConfig, cell: Cell, rows: Sequence[ExampleRow], example
         return [ALL]
     numbers = sorted({int(size) for size in config.sizes if size != ALL})
     counts = [sum(label == wanted.id for _, _, label in rows) for wanted in cell.task.labels]
-    capacity = min(counts) * len(counts) if config.strategy == "balanced" else len(rows)
+    capacity = min(counts) * len(counts) if STRATEGIES[config.strategy].is_balanced else len(rows)
     rarest = cell.task.labels[counts.index(min(counts))].name
     if config.exact:
         if numbers and numbers[-1] > capacity:
             what = f"{numbers[-1]} {config.source} rows of {cell} are asked for, and there are {capacity}"
-            if config.strategy == "balanced":
+            if STRATEGIES[config.strategy].is_balanced:
                 what += f" with as many of every label ({min(counts)} of {rarest!r}, {len(rows)} in all)"
             raise DataError(what, "--sizes", f"use up to {capacity}, or `all`; or {more(config.source, examples)}")
         return [str(number) for number in numbers] + ([ALL] if ALL in config.sizes else [])

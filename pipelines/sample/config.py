@@ -18,7 +18,7 @@ class SampleConfig:
         source: `synthetic` (accepted rows), `human` (train data), `seeds` (the human examples that the generator was
             shown), `seeds+synthetic` (all seeds and a draw of synthetic rows; the size counts the synthetic ones), or
             `human+synthetic` (all human rows and a draw of synthetic ones; the size counts the synthetic ones).
-        strategy: `balanced` or `random`.
+        strategy: One of `STRATEGIES`.
         sizes: Nominal numbers of rows, and `all` for every row.
         repeats: Draws per size, at least 1. A repeat of `all` is the same rows again, for other training seeds.
         seed: Root of the data seeds; one per repeat, shared by all sizes, so that draws are nested.

@@ -1,4 +1,4 @@
-"""sample: sizes, nesting, sources and what names a draw. The strategies are in selection/test_selection.py."""
+"""sample: sizes, nesting, sources and what names a draw. The strategies are in test_strategies.py."""
 
 from collections import Counter
 from itertools import pairwise
@@ -13,6 +13,7 @@ from sdc.errors import DataError, UsageError
 from sdc.pipelines import judge, sample, tasks
 from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.sample.config import SampleConfig
+from sdc.pipelines.sample.strategies import STRATEGIES
 
 
 @pytest.fixture
@@ -227,3 +228,15 @@ def test_the_summary_tells_nominal_from_real_sizes(topic: World) -> None:
 def test_impossible_settings_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         SampleConfig(**wrong)
+
+
+def test_a_strategy_of_ones_own_that_balances_labels_is_limited_by_the_rarest(
+    topic: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it does so was told by the name `balanced`: another one drew fewer rows than were ordered, in silence."""
+    monkeypatch.setitem(STRATEGIES, "mine", STRATEGIES["balanced"])
+    with pytest.raises(DataError, match=r"217 human rows of .* are asked for, and there are 210 with as many of every"):
+        draws(topic, strategy="mine", sizes=("217",), exact=True)
+    (found, _) = draws(topic, strategy="mine", sizes=("210",), exact=True)
+    assert found["num_rows"] == 210
+    assert draws(topic, strategy="random", sizes=("217",), exact=True)[0]["num_rows"] == 217

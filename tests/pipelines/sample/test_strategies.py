@@ -55,12 +55,12 @@ def test_a_draw_depends_on_the_seed_and_not_on_the_other_sizes(
     name: str, rows: tuple[list[int], int], sizes: list[int], seed: int
 ) -> None:
     labels, num_labels = rows
-    together = STRATEGIES[name](labels, sizes, num_labels, seed)
-    assert together == [STRATEGIES[name](labels, [size], num_labels, seed)[0] for size in sizes]
+    together = STRATEGIES[name].choose(labels, sizes, num_labels, seed)
+    assert together == [STRATEGIES[name].choose(labels, [size], num_labels, seed)[0] for size in sizes]
 
 
 @pytest.mark.parametrize("name", sorted(STRATEGIES))
 def test_every_row_can_be_drawn(name: str) -> None:
     labels = [0, 1] * 10
-    seen = {i for seed in range(60) for i in STRATEGIES[name](labels, [4], 2, seed)[0]}
+    seen = {i for seed in range(60) for i in STRATEGIES[name].choose(labels, [4], 2, seed)[0]}
     assert seen == set(range(20))
