@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from fault_server import FaultServer
 from scripted import World, add_data, add_import, world
 
@@ -21,12 +20,7 @@ GOOD, BAD = "What a wonderful evening we had together.", "The soup was cold and 
 Invoke = Callable[..., Any]
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """A model whose numbers overflow: what it would write is no text, and no row and no answer is made of it."""
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +22,7 @@ from sdc.pipelines.students.protocol import FitFailed
 PROMPTS = ("one", "two of them", "three of them all")
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """A tiny Llama with random weights and a byte-level tokenizer, as a folder that `from_pretrained` reads."""
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """So small a model is slowed down by threads, and very much so beside other work."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+def _one_thread(one_thread: None) -> None:
+    """All tests of engines compute so."""
 
 
 _TEMPLATE = (

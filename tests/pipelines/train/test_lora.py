@@ -2,13 +2,11 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from scripted import World, add_import, small_task, world
 
 from sdc.cache.store import Artifact, Store
@@ -28,12 +26,7 @@ QUICK = LoraConfig(steps=6, learning_rate=5e-3, eval_steps=2)
 TASK = small_task(2)
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

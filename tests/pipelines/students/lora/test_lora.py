@@ -1,7 +1,6 @@
 """The lora student on the pocket student: settings, rows, answers, adapters that peft reads."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +25,7 @@ SEEDS = Seeds(init=1, order=2)
 QUICK = {"steps": 30, "learning_rate": 5e-3, "early_stopping": False}
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def _examples(split: str, count: int) -> tuple[list[str], list[int]]:
