@@ -12,8 +12,11 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from sdc.cache.columns import TableRows
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+    from pyarrow import Array
 
 #: Rows that are read back at once, to be digested.
 _KEYS_A_TIME = 200
@@ -58,21 +61,53 @@ COLUMNS: Mapping[str, Mapping[str, _Convert]] = {
 LEFT_OUT = ("key", "lang", "task", "reason", "seconds", "decided_at")
 
 
-def of_rows(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """Returns the digest (64 hex digits) of an artifact's rows, whatever their order.
+def of_rows(rows: Mapping[str, TableRows]) -> str:
+    """Returns the digest (64 hex digits) of an artifact's rows, whatever their order, and whatever holds them.
 
     Kept files (`blobs`) are no part of it: weights that were made again change nothing that was made from a run.
     """
     hashed = hashlib.sha256()
     for table, columns in COLUMNS.items():
-        values = [
-            json.dumps([None if row.get(name) is None else convert(row[name]) for name, convert in columns.items()])
-            for row in rows.get(table, ())
-        ]
+        texts = [_texts(rows.get(table, ()), name, convert) for name, convert in columns.items()]
+        values = [f"[{', '.join(row)}]" for row in zip(*texts, strict=True)]
         if values:
             hashed.update(f"{table} {len(values)}\n".encode())
             hashed.update("\n".join(sorted(values)).encode())
     return hashed.hexdigest()
+
+
+def _texts(rows: TableRows, name: str, convert: _Convert) -> list[str]:
+    """Returns the values of a column, each as JSON."""
+    if isinstance(rows, Sequence):
+        values = [row.get(name) for row in rows]
+    elif name not in rows.column_names:
+        return ["null"] * rows.num_rows
+    elif convert is _numbers:
+        return _hexadecimal(rows[name].combine_chunks())
+    else:
+        values = rows[name].to_pylist()
+    converted = [None if value is None else convert(value) for value in values]
+    if any(isinstance(value, list | dict) for value in converted):
+        return [json.dumps(value) for value in converted]
+    # All at once, which is several times as fast: no JSON of a plain value has a line break in it.
+    return json.dumps(converted, separators=("\n", ":"))[1:-1].split("\n") if converted else []
+
+
+def _hexadecimal(column: "Array") -> list[str]:
+    """Returns what `_numbers` makes of the lists of a column, as JSON."""
+    import pyarrow as pa
+
+    lists = column.cast(pa.list_(pa.float32()))
+    numbers = lists.flatten()
+    if numbers.null_count:
+        raise ValueError("a list of scores has an empty place")
+    digits = numbers.to_numpy().tobytes().hex()
+    texts, position = [], 0
+    for length in lists.value_lengths().to_pylist():
+        end = position + 8 * (length or 0)
+        texts.append("null" if length is None else f'"{digits[position:end]}"')
+        position = end
+    return texts
 
 
 def in_store(con: "DuckDBPyConnection", keys: Sequence[str], *, catalog: str = "") -> dict[str, str]:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from pyarrow import Table
 
-Rows = Mapping[str, Sequence[Mapping[str, Any]]]
+#: Table -> the rows that an artifact has in it, without their key.
+Rows = Mapping[str, columns.TableRows]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,7 +174,8 @@ class Store(StoreFile):
         One that is there and is a hit stays, unless `replace`.
 
         Args:
-            items: The artifacts, each after those of them that it was made from.
+            items: The artifacts, each after those of them that it was made from, with their rows: mappings, or Arrow
+                tables where they are many.
             replace: Put them in the place of those that are there.
             seen: Of their inputs, from before these were read (`freshness.seen`); None takes what is there now.
         """
@@ -184,8 +186,7 @@ class Store(StoreFile):
         lacking = {key: freshness.unanswered(artifact.summary) for key, (artifact, _) in wanted.items()}
         columns.load()
         batches = {
-            name: columns.table([{"key": a.key, **row} for a, rows in wanted.values() for row in rows.get(name, ())])
-            for name in ROW_TABLES
+            name: columns.keyed({key: rows.get(name, ()) for key, (_, rows) in wanted.items()}) for name in ROW_TABLES
         }
         with self.open(write=True) as con:
             there, replaced = freshness.to_replace(con, lacking, force=replace)
@@ -194,8 +195,9 @@ class Store(StoreFile):
                 for table in (*KEYED_TABLES, "artifacts"):
                     con.execute(f"delete from {table} where {_AMONG}", [list(replaced)])
             new = {key: artifact for key, (artifact, _) in wanted.items() if key not in there - replaced}
-            for table, batch in batches.items():
-                _insert(con, table, batch, without=there - replaced)
+            for table, of_table in batches.items():
+                for batch in of_table:
+                    _insert(con, table, batch, without=there - replaced)
             sources = freshness.sources(con, {key: item.inputs for key, item in new.items()}, contents, seen)
             _insert(con, "made_from", columns.table(sources))
             time = now()
