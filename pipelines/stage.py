@@ -1,15 +1,17 @@
-"""What every stage does the same way: plan -> hit? -> compute -> keep.
+"""What every stage does the same way: plan -> hit? -> read -> compute -> keep.
 
-`plan` needs settings and the keys of inputs, `compute` a model or none, `keep` the store. `produce` is all of it for
-one artifact; a stage that makes many computes some, keeps them, and goes on. Here: the context a stage runs in, and
-that path. Not here: what a stage computes, what is a hit (`cache/freshness.py`).
+`plan` needs settings and the keys of inputs; `read` the store; `compute` a model or none, and no store: what it works
+on it gets as arguments, and it gives rows back, so that it can be done elsewhere; `keep` the store again. `produce` is
+all of it for one artifact, `many` for a stage that makes many of them. Here: the context a stage runs in, and that
+path. Not here: what a stage computes, what is a hit (`cache/freshness.py`).
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sdc.cache import freshness
 from sdc.cache.counted import counted
@@ -84,6 +86,33 @@ class Outcome:
 FinishedArtifact = tuple[Artifact, Rows]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """What `compute` gives for one artifact.
+
+    Args:
+        artifact: With its summary and seconds.
+        rows: By table.
+        files: A folder whose files are kept beside it, as weights are; it need not outlive the next step of `compute`.
+    """
+
+    artifact: Artifact
+    rows: Rows
+    files: Path | None = None
+
+
+#: What is kept all or none.
+Together = Sequence[Made]
+#: What a stage computes from.
+Inputs = TypeVar("Inputs")
+
+#: Finished artifacts wait this long for others before they are kept together; a killed process loses no more, in
+#: seconds.
+_KEEP_EVERY_S = 2.0
+#: One that took longer than this is kept at once, for the next one may take long too, in seconds.
+_LONG_S = 0.5
+
+
 def plan(
     *, stage: str, version: int, config: Mapping[str, Any], inputs: Sequence[str], lang: str | None, task: str | None
 ) -> Artifact:
@@ -108,21 +137,110 @@ def are_there(context: Context, keys: Sequence[str]) -> set[str]:
     return set() if context.force else set(freshness.hits(context.store, keys))
 
 
-def produce(context: Context, planned: Artifact, compute: Callable[[], Computed]) -> Outcome:
-    """Returns the planned artifact from the store, or computes and keeps it."""
-    there = hits(context, [planned.key])
-    if there:
-        return there[planned.key]
-    start = time.perf_counter()
-    seen = freshness.seen(context.store, planned.inputs)
-    token = making.set(planned.key)
+def produce(
+    context: Context, planned: Artifact, *, read: Callable[[], Inputs], compute: Callable[[Inputs], Computed]
+) -> Outcome:
+    """Returns the planned artifact from the store, or reads what it is made of, computes it, and keeps it.
+
+    Args:
+        context: Where it is kept.
+        planned: What is made.
+        read: Returns what `compute` works on.
+        compute: Needs no store.
+    """
+
+    def one(inputs: Inputs) -> Iterator[Together]:
+        start = time.perf_counter()
+        with making_of(planned):
+            computed = compute(inputs)
+        finished = replace(planned, summary=dict(computed.summary), seconds=time.perf_counter() - start)
+        yield [Made(artifact=finished, rows=computed.rows)]
+
+    (outcome,) = many(context, [planned], read=lambda _: read(), compute=one)
+    return outcome
+
+
+def many(
+    context: Context,
+    planned: Sequence[Artifact],
+    *,
+    read: Callable[[Sequence[int]], Inputs],
+    compute: Callable[[Inputs], Iterable[Together]],
+    known: Mapping[str, Outcome] | None = None,
+    at_once: int | None = None,
+    overwrite: bool = False,
+) -> list[Outcome]:
+    """Returns the planned artifacts in order, from the store, or read, computed and kept as they end.
+
+    Args:
+        context: Where they are kept.
+        planned: What is made; a key may stand there twice.
+        read: Takes the positions of those that are missing, and returns what `compute` works on.
+        compute: Yields the missing ones, those together that are kept all or none; it needs no store.
+        known: Those that need not be made, by key; None for all hits.
+        at_once: Read and compute so many, then the next; None for all.
+        overwrite: Replace artifacts that are there in any case.
+    """
+    outcomes = dict(hits(context, [artifact.key for artifact in planned]) if known is None else known)
+    first: dict[str, int] = {}
+    for position, artifact in enumerate(planned):
+        if artifact.key not in outcomes:
+            first.setdefault(artifact.key, position)
+    missing = list(first.values())
+    size = at_once or max(1, len(missing))
+    for start in range(0, len(missing), size):
+        chunk = missing[start : start + size]
+        seen = freshness.seen(context.store, {key for position in chunk for key in planned[position].inputs})
+        inputs = read(chunk)
+        with _keeping(context, seen=seen, overwrite=overwrite) as (kept, take):
+            for together in compute(inputs):
+                take(together)
+        outcomes |= {outcome.key: outcome for outcome in kept}
+    return [outcomes[artifact.key] for artifact in planned]
+
+
+@contextmanager
+def making_of(artifact: Artifact) -> Iterator[None]:
+    """What is asked meanwhile is asked for this artifact."""
+    token = making.set(artifact.key)
     try:
-        computed = compute()
+        yield
     finally:
         making.reset(token)
-    finished = replace(planned, summary=dict(computed.summary), seconds=time.perf_counter() - start)
-    (outcome,) = keep(context, [(finished, computed.rows)], seen=seen)
-    return outcome
+
+
+@contextmanager
+def _keeping(
+    context: Context, *, seen: freshness.Seen, overwrite: bool
+) -> Iterator[tuple[list[Outcome], Callable[[Together], None]]]:
+    """Gives what was kept so far, and a function that keeps artifacts: a long one at once, short ones wait for others.
+
+    What was taken is kept also when something breaks off afterwards.
+    """
+    kept: list[Outcome] = []
+    waiting: list[FinishedArtifact] = []
+    since = time.monotonic()
+
+    def flush() -> None:
+        nonlocal since
+        ready = list(waiting)
+        waiting.clear()
+        if ready:
+            kept.extend(keep(context, ready, seen=seen, overwrite=overwrite))
+        since = time.monotonic()
+
+    def take(together: Together) -> None:
+        for made in together:
+            files = {} if made.files is None else {"blobs": context.store.blobs.put_folder(made.files)}
+            waiting.append((made.artifact, {**made.rows, **files}))
+        longest = max((made.artifact.seconds or 0 for made in together), default=0)
+        if time.monotonic() - since >= _KEEP_EVERY_S or longest >= _LONG_S:
+            flush()
+
+    try:
+        yield kept, take
+    finally:
+        flush()
 
 
 def keep(

@@ -98,7 +98,7 @@ def run(
         with context.asker(model) as asker:
             return Generation(context, config, cell, planned).compute(asker)
 
-    return stage.produce(context, planned, compute)
+    return stage.produce(context, planned, read=lambda: None, compute=lambda _: compute())
 
 
 def first_calls(

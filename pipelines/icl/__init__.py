@@ -9,6 +9,7 @@ Here: runs, calls, what was answered per test row. Not here: which shots (`shots
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sdc.cache.key import derive_seed, digest, identity
@@ -122,9 +123,16 @@ def run(
         with context.asker(model) as asker:
             for number, item in enumerate(missing):
                 compute = _computation(context, config, cell, asker, item, pools[item.planned.key], rows, test, leaked)
-                outcomes[item.planned.key] = stage.produce(context, item.planned, compute)
+                outcomes[item.planned.key] = stage.produce(
+                    context, item.planned, read=lambda: None, compute=partial(_without, compute)
+                )
                 context.progress(f"icl {cell}", number + 1, len(missing))
     return stage.with_result([outcomes[item.planned.key] for item in items], f"icl {cell}")
+
+
+def _without(compute: Any, _: None) -> Computed:
+    made: Computed = compute()
+    return made
 
 
 def _computation(

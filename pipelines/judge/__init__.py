@@ -120,7 +120,7 @@ def run(
         verdicts = [{**said, "example_key": generation.key} for said in of_rows]
         return Computed(rows={"verdicts": verdicts}, summary=about)
 
-    outcome = stage.produce(context, planned, compute)
+    outcome = stage.produce(context, planned, read=lambda: None, compute=lambda _: compute())
     if nobody_answered(outcome.summary):
         (why,) = context.store.query(
             "select mode(reason) from verdicts where key = ? and judged_by = ?", [outcome.key, NOBODY]

@@ -42,6 +42,34 @@ def test_rows(context: Context, test: Artifact) -> list[tuple[int, str]]:
     return [(idx, text) for idx, text in rows]
 
 
+def ok_rows(context: Context, key: str, source: str) -> list[ExampleRow]:
+    """Returns the usable rows of an artifact that come from a source (`human`, `synthetic`), by idx."""
+    return _with_status(context, key, source, "ok")
+
+
+def seed_rows(context: Context, key: str) -> list[ExampleRow]:
+    """Returns the human examples that a generation was shown, by idx; none of one that was made elsewhere."""
+    return _with_status(context, key, "human", "seed")
+
+
+def accepted_rows(context: Context, judgement: str) -> list[ExampleRow]:
+    """Returns the rows of a generation that a judgement of it accepted, by idx."""
+    found = context.store.query(
+        """select e.idx, e.text, e.label from examples e join verdicts v on v.example_key = e.key and v.idx = e.idx
+        where v.key = ? and v.accepted order by e.idx""",
+        [judgement],
+    )
+    return [(idx, text, label) for idx, text, label in found]
+
+
+def _with_status(context: Context, key: str, source: str, status: str) -> list[ExampleRow]:
+    found = context.store.query(
+        "select idx, text, label from examples where key = ? and source = ? and status = ? order by idx",
+        [key, source, status],
+    )
+    return [(idx, text, label) for idx, text, label in found]
+
+
 def rows_of(context: Context, draws: Sequence[Draw]) -> dict[str, list[ExampleRow]]:
     """Returns the rows of every draw, in the order of its members, by the draw's content hash.
 

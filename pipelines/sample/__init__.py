@@ -14,7 +14,7 @@ from sdc.errors import DataError
 from sdc.pipelines import presets, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.records import leaks, lineage
-from sdc.pipelines.records.draws import Draw
+from sdc.pipelines.records.draws import draws_of
 from sdc.pipelines.records.examples import ExampleRow, draw_hash, mark
 from sdc.pipelines.sample import rows as sample_rows
 from sdc.pipelines.sample.config import ALL, SampleConfig
@@ -69,13 +69,26 @@ def run(
     """
     planned = plan(config, cell, examples, human=human)
 
-    def compute() -> Computed:
-        pool = sample_rows.pool(context, config, cell, examples, human)
-        draws = _draws(config, cell, pool, _sizes(config, cell, pool.rows, examples))
-        _say_leaks(context, cell, draws)
-        return Computed(rows={"draws": draws}, summary=_summary(config, pool, draws))
+    outcome = stage.produce(
+        context,
+        planned,
+        read=lambda: sample_rows.pool(context, config, cell, examples, human),
+        compute=lambda pool: compute(config, cell, examples, pool),
+    )
+    if not outcome.hit:
+        _say_leaks(context, cell, outcome.key)
+    return outcome
 
-    return stage.produce(context, planned, compute)
+
+def compute(config: SampleConfig, cell: Cell, examples: Artifact, pool: SamplePool) -> Computed:
+    """Returns the draws of one cell from the rows of its source.
+
+    Raises:
+        DataError: A size that was ordered is larger than what is there, or a label has no row and the strategy is
+            balanced.
+    """
+    draws = _draws(config, cell, pool, _sizes(config, cell, pool.rows, examples))
+    return Computed(rows={"draws": draws}, summary=_summary(config, pool, draws))
 
 
 def _draws(config: SampleConfig, cell: Cell, pool: SamplePool, sizes: Sequence[str]) -> list[dict[str, Any]]:
@@ -132,14 +145,13 @@ def _sizes(config: SampleConfig, cell: Cell, rows: Sequence[ExampleRow], example
     return [str(number) for number in kept] + ([ALL] if ALL in config.sizes or not kept else [])
 
 
-def _say_leaks(context: Context, cell: Cell, draws: Sequence[dict[str, Any]]) -> None:
-    """Tells the user how many texts of the newest test stand among the rows of the largest draw."""
+def _say_leaks(context: Context, cell: Cell, key: str) -> None:
+    """Tells the user how many texts of the newest test stand among the rows of the largest draw of a sample."""
     with contextlib.suppress(DataError):
         test = lineage.newest_data(context, cell, split="test")
-        names = ("draw", "source", "size", "repeat", "num_rows", "example_key", "members", "human_key")
-        largest = max(draws, key=lambda row: int(row["num_rows"]))
-        draw = Draw(**{name: largest[name] for name in names}, human_members=largest["human_members"] or ())
-        leaks.of_draws(context, f"sample {cell}", [draw], test.key)
+        draws = draws_of(context, context.store.resolve(key))
+        largest = max(draws, key=lambda draw: draw.num_rows)
+        leaks.of_draws(context, f"sample {cell}", [largest], test.key)
 
 
 def _summary(config: SampleConfig, pool: SamplePool, draws: list[dict[str, Any]]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from sdc.cache.key import derive_seed
 from sdc.cache.store import Artifact
 from sdc.errors import DataError
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.records.examples import ExampleRow
+from sdc.pipelines.records.examples import ExampleRow, accepted_rows, ok_rows, seed_rows
 from sdc.pipelines.sample.config import SampleConfig
 from sdc.pipelines.stage import Context
 
@@ -52,21 +52,25 @@ def pool(context: Context, config: SampleConfig, cell: Cell, examples: Artifact,
     """
     generation_key = examples.inputs[0] if examples.stage == "judge" else examples.key
     if config.source == "human" or (config.source == "seeds" and examples.stage == "data"):
-        found = SamplePool(example_key=examples.key, rows=_human(context, examples))
+        found = SamplePool(example_key=examples.key, rows=ok_rows(context, examples.key, "human"))
         if config.source == "seeds":
             found = SamplePool(example_key=examples.key, rows=_seeds_from(config, cell, examples, found.rows))
     elif config.source == "seeds":
-        found = SamplePool(example_key=generation_key, rows=_seeds(context, generation_key))
+        found = SamplePool(example_key=generation_key, rows=seed_rows(context, generation_key))
     else:
-        rows = _accepted(context, examples) if examples.stage == "judge" else _synthetic(context, examples)
+        rows = (
+            accepted_rows(context, examples.key)
+            if examples.stage == "judge"
+            else ok_rows(context, examples.key, "synthetic")
+        )
         found = SamplePool(example_key=generation_key, rows=rows)
         if human is not None:
-            chosen = _human(context, human)
+            chosen = ok_rows(context, human.key, "human")
             if config.source == "seeds+synthetic":
                 chosen = _seeds_from(config, cell, human, chosen)
             found = SamplePool(example_key=generation_key, rows=rows, human_key=human.key, human=chosen)
         elif config.source == "seeds+synthetic":
-            found = SamplePool(example_key=generation_key, rows=rows, always=_seeds(context, generation_key))
+            found = SamplePool(example_key=generation_key, rows=rows, always=seed_rows(context, generation_key))
     _refuse_nothing(config, cell, examples, found)
     return found
 
@@ -104,29 +108,6 @@ def more(source: str, examples: Artifact) -> str:
     return "top up with `sdc gen --top-up`"
 
 
-def _human(context: Context, data: Artifact) -> list[ExampleRow]:
-    return _select(context, data.key, "source = 'human' and status = 'ok'")
-
-
-def _synthetic(context: Context, generation: Artifact) -> list[ExampleRow]:
-    return _select(context, generation.key, "source = 'synthetic' and status = 'ok'")
-
-
-def _seeds(context: Context, key: str) -> list[ExampleRow]:
-    return _select(context, key, "status = 'seed'")
-
-
-def _accepted(context: Context, judgement: Artifact) -> list[ExampleRow]:
-    return [
-        (idx, text, label)
-        for idx, text, label in context.store.query(
-            """select e.idx, e.text, e.label from examples e join verdicts v on v.example_key = e.key and v.idx = e.idx
-            where v.key = ? and v.accepted order by e.idx""",
-            [judgement.key],
-        )
-    ]
-
-
 def _seeds_from(config: SampleConfig, cell: Cell, data: Artifact, rows: Sequence[ExampleRow]) -> list[ExampleRow]:
     """Returns as many human examples of each label, chosen as `gen` chooses the ones that it shows a generator."""
     chosen: list[ExampleRow] = []
@@ -137,9 +118,3 @@ def _seeds_from(config: SampleConfig, cell: Cell, data: Artifact, rows: Sequence
             raise DataError(what, f"data {data.short}", f"use --per-label {len(own)}, or add human examples")
         chosen += random.Random(derive_seed(config.seed, "seeds", label.name)).sample(own, config.per_label)
     return chosen
-
-
-def _select(context: Context, key: str, condition: str) -> list[ExampleRow]:
-    # `condition` is one of the constants above, never a user's text.
-    sql = f"select idx, text, label from examples where key = ? and {condition} order by idx"  # noqa: S608
-    return [(idx, text, label) for idx, text, label in context.store.query(sql, [key])]

@@ -112,8 +112,9 @@ def run(context: Context, config: TuneConfig, found: Sequence[DrawGroup]) -> lis
     made: dict[str, Tuned] = {}
     for artifact in planned:
         if artifact.key not in made:
-            search = partial(_search, context, config, by_key[artifact.key])
-            outcome = stage.produce(context, artifact, search)
+            search = partial(_search, context, config)
+            mine = by_key[artifact.key]
+            outcome = stage.produce(context, artifact, read=partial(list, mine), compute=search)
             made[artifact.key] = Tuned(outcome=outcome, student=space.of(config.student, outcome.summary["chosen"]))
     return [made[artifact.key] for artifact in planned]
 
@@ -234,7 +235,7 @@ def _trial(
         summary["seconds"] = time.perf_counter() - start
         return Computed(rows={}, summary=summary)
 
-    return stage.produce(context, planned, compute)
+    return stage.produce(context, planned, read=lambda: None, compute=lambda _: compute())
 
 
 def _measured(cell: Cell, gold: Sequence[int], scores: Sequence[Sequence[float]]) -> dict[str, float]:

@@ -269,7 +269,8 @@ def test_a_crash_between_rows_and_artifact_row_is_a_miss(
 def test_produce_keeps_rows_summary_and_seconds(ready: World) -> None:
     planned = stage.plan(stage="gen", version=1, config={"x": 1}, inputs=[], lang="en", task="small")
     row = {"idx": 0, "lang": "en", "task": "small", "text": "t", "source": "synthetic", "status": "ok"}
-    outcome = stage.produce(ready.context, planned, lambda: Computed(rows={"examples": [row]}, summary={"rows": 1}))
+    made = Computed(rows={"examples": [row]}, summary={"rows": 1})
+    outcome = stage.produce(ready.context, planned, read=lambda: None, compute=lambda _: made)
     kept = ready.store.get(outcome.key)
     assert kept is not None
     assert kept.summary == {"rows": 1} == outcome.summary
