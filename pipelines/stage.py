@@ -17,7 +17,6 @@ from sdc.cache import freshness
 from sdc.cache.counted import counted
 from sdc.cache.key import recipe_key
 from sdc.cache.store import Artifact, Rows, Store
-from sdc.errors import EngineError
 from sdc.pipelines.engines.budget import Budget
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.engines.protocol import Progress, making, silent
@@ -268,21 +267,6 @@ def keep(
             say_unanswered(context, kept)
         outcomes.append(Outcome(key=kept.key, hit=False, summary=kept.summary))
     return outcomes
-
-
-def with_result(runs: list[Outcome], where: str) -> list[Outcome]:
-    """Returns the runs of a command, of which some may have failed.
-
-    Raises:
-        EngineError: Every single one failed.
-    """
-    failed = [run for run in runs if run.summary.get("status") == "failed"]
-    if failed and len(failed) == len(runs):
-        reason = str(failed[0].summary.get("reason"))
-        fix = "check the settings and `sdc sample`; the failed runs are kept, `sdc store show` has the details"
-        what = f"all {len(failed)} runs failed" if len(failed) > 1 else "the run failed"
-        raise EngineError(f"{what} ({reason})", where, fix)
-    return runs
 
 
 def say_replaced(context: Context, artifacts: Sequence[Artifact], num_stale: int) -> None:

@@ -24,7 +24,7 @@ from sdc.pipelines.icl import asking, room
 from sdc.pipelines.icl import select as icl_select
 from sdc.pipelines.icl import shots as icl_shots
 from sdc.pipelines.icl.config import IclConfig
-from sdc.pipelines.records import leaks, lineage
+from sdc.pipelines.records import leaks, lineage, runs
 from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.records.examples import ExampleRow, label_counts, rows_of, test_rows
 from sdc.pipelines.records.leaks import Leaks
@@ -127,7 +127,7 @@ def run(
                     context, item.planned, read=lambda: None, compute=partial(_without, compute)
                 )
                 context.progress(f"icl {cell}", number + 1, len(missing))
-    return stage.with_result([outcomes[item.planned.key] for item in items], f"icl {cell}")
+    return runs.with_result([outcomes[item.planned.key] for item in items], f"icl {cell}")
 
 
 def _without(compute: Any, _: None) -> Computed:

@@ -1,6 +1,6 @@
 """Runs: which of them are current, as eval and report take them when no keys are given.
 
-Here: the look-up. Not here: what becomes of runs (eval, report).
+Here: the look-up, and what a command says of which every run failed. Not here: what becomes of runs (eval, report).
 """
 
 from collections import Counter
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from sdc.cache import again, freshness
 from sdc.cache.counted import counted
 from sdc.cache.store import Store
-from sdc.pipelines.stage import Context
+from sdc.errors import EngineError
+from sdc.pipelines.stage import Context, Outcome
 
 #: Why a run never counts: its test has other rows now.
 _STALE = "stale"
@@ -106,3 +107,18 @@ def _stale_samples(store: Store, cells: Sequence[tuple[str, str]] | None) -> lis
         replaced = list(store.get_many(stale[sample.key]).values())
         lines.append(f"{again.what(sample, replaced)}; {again.fix(store, sample)}, then fit again")
     return lines
+
+
+def with_result(runs: list[Outcome], where: str) -> list[Outcome]:
+    """Returns the runs of a command, of which some may have failed.
+
+    Raises:
+        EngineError: Every single one failed.
+    """
+    failed = [run for run in runs if run.summary.get("status") == "failed"]
+    if failed and len(failed) == len(runs):
+        reason = str(failed[0].summary.get("reason"))
+        fix = "check the settings and `sdc sample`; the failed runs are kept, `sdc store show` has the details"
+        what = f"all {len(failed)} runs failed" if len(failed) > 1 else "the run failed"
+        raise EngineError(f"{what} ({reason})", where, fix)
+    return runs

@@ -20,6 +20,7 @@ from sdc.pipelines import stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines.energy import Meter
 from sdc.pipelines.records import leaks, lineage
+from sdc.pipelines.records import runs as run_records
 from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.records.examples import ExampleRow, rows_of, test_rows
 from sdc.pipelines.records.leaks import Leaks
@@ -165,7 +166,7 @@ def run(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Dr
     if missing:
         made = _fit_all(context, config, cell, student, list(runs.values()), missing, test)
         outcomes |= {outcome.key: outcome for outcome in made}
-    return stage.with_result([outcomes[key] for key in runs], f"train {cell}")
+    return run_records.with_result([outcomes[key] for key in runs], f"train {cell}")
 
 
 def _fit_all(
