@@ -5,28 +5,28 @@ Pure and cheap: it needs no model, and can be run again with another reader.
 Here: one eval artifact per run. Not here: readers, metrics, means over repeats (report).
 """
 
-import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sdc.cache import freshness
 from sdc.cache.counted import counted
 from sdc.cache.key import digest
-from sdc.cache.store import Artifact, Rows
+from sdc.cache.store import Artifact
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import metrics, readers, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.metrics.interval import Estimate
-from sdc.pipelines.records import lineage, runs
-from sdc.pipelines.stage import Context, Outcome
+from sdc.pipelines.records import lineage, outputs, runs
+from sdc.pipelines.records.examples import gold_labels
+from sdc.pipelines.records.runs import RunFacts
+from sdc.pipelines.stage import Context, Made, Outcome
 from sdc.pipelines.tasks import Task
 
 #: 2: a row with a NaN among its scores is unparsed.
 VERSION = 2
 #: Runs whose outputs are in memory, and in one transaction, together.
-_CHUNK = 200
+_AT_ONCE = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,15 +50,14 @@ class EvalConfig:
 class _Item:
     """One run to evaluate, and the artifact that this makes."""
 
-    run: str
-    test_key: str
-    status: str
-    reason: str | None
-    about: Mapping[str, Any]
+    run: RunFacts
     task: Task
     reader: str
-    label_tokens: Sequence[int]
     planned: Artifact
+
+
+#: A run, what it said of the test rows, and the gold labels, both by idx.
+_Answered = tuple[_Item, Mapping[int, outputs.Output], Mapping[int, int]]
 
 
 def find_runs(context: Context, cell: Cell, *, everything: bool = False) -> list[Artifact]:
@@ -92,48 +91,34 @@ def run(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Artifa
         DataError: The test data of a run is not in the store.
     """
     items = _plan(context, config, pairs)
-    outcomes = stage.hits(context, [item.planned.key for item in items])
-    missing = [item for item in items if item.planned.key not in outcomes]
-    gold: dict[str, dict[int, int]] = {}
-    for start in range(0, len(missing), _CHUNK):
-        chunk = missing[start : start + _CHUNK]
-        seen = freshness.seen(context.store, [item.run for item in chunk])
-        outputs = _outputs(context, [item.run for item in chunk])
-        finished = []
-        for number, item in enumerate(chunk):
-            if item.test_key not in gold:
-                gold[item.test_key] = _gold(context, item)
-            finished.append(_evaluate(item, gold[item.test_key], outputs.get(item.run, {})))
-            context.progress("eval", start + number + 1, len(missing))
-        outcomes |= {outcome.key: outcome for outcome in stage.keep(context, finished, seen=seen)}
-    return [outcomes[item.planned.key] for item in items]
+    return stage.many(
+        context,
+        [item.planned for item in items],
+        read=lambda missing: _read(context, [items[position] for position in missing]),
+        compute=compute,
+        what="eval",
+        at_once=_AT_ONCE,
+    )
+
+
+def compute(answered: Iterable[_Answered]) -> Iterator[list[Made]]:
+    """Yields the evaluation of each run; it needs neither store nor model."""
+    for item, answers, gold in answered:
+        yield [_evaluate(item, gold, answers)]
 
 
 def _plan(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Artifact]]) -> list[_Item]:
-    known = {
-        key: row
-        for key, *row in context.store.query(
-            """select r.key, r.test_key, r.status, r.reason, r.method, r.model, r.source, r.num_rows, r.num_shots,
-                coalesce(o.has_scores, false), r.decoding, r.details -> '$.label_tokens'
-            from runs r left join (
-                select key, bool_or(scores is not null) as has_scores from outputs
-                where key in (select unnest(?::varchar[])) group by key
-            ) o using (key)
-            where r.key in (select unnest(?::varchar[]))""",
-            [[artifact.key for _, artifact in pairs]] * 2,
-        )
-    }
+    known = runs.facts(context.store, [artifact.key for _, artifact in pairs])
     items: dict[str, _Item] = {}
     left_out = no_tokens = 0
     for cell, artifact in pairs:
         if artifact.key not in known:
             raise DataError(f"run {artifact.short} has no record", str(context.store.path), "see `sdc store verify`")
-        test_key, status, reason, method, model, source, num_rows, num_shots, *how = known[artifact.key]
-        has_scores, decoding, label_tokens = how[0], how[1], json.loads(how[2] or "null")
+        run = known[artifact.key]
         # A failed run says nothing, so that every reader makes the same of it.
-        has_scores = has_scores or (status != "ok" and config.reader in readers.SCORE_READERS)
-        reader = readers.resolve(config.reader, has_scores=has_scores, is_likelihood=decoding == "scores")
-        if reader == "scores-per-token" and label_tokens is None and status == "ok":
+        has_scores = run.has_scores or (run.status != "ok" and config.reader in readers.SCORE_READERS)
+        reader = readers.resolve(config.reader, has_scores=has_scores, is_likelihood=run.decoding == "scores")
+        if reader == "scores-per-token" and run.label_tokens is None and run.status == "ok":
             no_tokens += 1
             continue
         if reader is None:
@@ -145,14 +130,9 @@ def _plan(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Arti
         ):  # aliases decide what a reply reader accepts, and they are in no other key
             settings["labels"] = digest(cell.task.spellings())
         items[artifact.key] = _Item(
-            run=artifact.key,
-            test_key=test_key,
-            status=status,
-            reason=reason,
-            about={"method": method, "model": model, "source": source, "rows": num_rows, "shots": num_shots},
+            run=run,
             task=cell.task,
             reader=reader,
-            label_tokens=label_tokens or (),
             planned=stage.plan(
                 stage="eval",
                 version=VERSION,
@@ -178,41 +158,37 @@ def _plan(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Arti
     return list(items.values())
 
 
-def _outputs(context: Context, keys: Sequence[str]) -> dict[str, dict[int, tuple[Any, Any]]]:
-    """Returns run key -> test row index -> (reply, scores)."""
-    found: dict[str, dict[int, tuple[Any, Any]]] = {}
-    for key, idxs, replies, scores in context.store.query(
-        """select key, list(idx), list(reply), list(scores) from outputs
-        where key in (select unnest(?::varchar[])) group by key""",
-        [list(keys)],
-    ):
-        found[key] = dict(zip(idxs, zip(replies, scores, strict=True), strict=True))
-    return found
+def _read(context: Context, items: Sequence[_Item]) -> list[_Answered]:
+    """Returns runs with what they said of the test rows, and the gold labels.
+
+    Raises:
+        DataError: The test data of a run is not in the store.
+    """
+    said = outputs.of_runs(context.store, [item.run.key for item in items])
+    gold: dict[str, dict[int, int]] = {}
+    for item in items:
+        test = item.run.test_key
+        if test not in gold:
+            gold[test] = gold_labels(context, test)
+        if not gold[test]:
+            where = f"run {item.run.key[:12]}"
+            raise DataError(f"test data {test[:12]} has no labelled row", where, "see `sdc data show`")
+    return [(item, said.get(item.run.key, {}), gold[item.run.test_key]) for item in items]
 
 
-def _gold(context: Context, item: _Item) -> dict[int, int]:
-    rows = context.store.query(
-        "select idx, label from examples where key = ? and status = 'ok' and label is not null order by idx",
-        [item.test_key],
-    )
-    if not rows:
-        where = f"run {item.run[:12]}"
-        raise DataError(f"test data {item.test_key[:12]} has no labelled row", where, "see `sdc data show`")
-    return dict(rows)
-
-
-def _evaluate(item: _Item, gold: dict[int, int], outputs: dict[int, tuple[Any, Any]]) -> tuple[Artifact, Rows]:
+def _evaluate(item: _Item, gold: Mapping[int, int], said: Mapping[int, outputs.Output]) -> Made:
+    run = item.run
     start = time.perf_counter()
     estimates: dict[str, Estimate] = {}
     labels = list(gold.values())
-    if item.status == "ok":
-        answers = [outputs.get(idx, (None, None)) for idx in gold]
+    if run.status == "ok":
+        answers = [said.get(idx, (None, None)) for idx in gold]
         predicted = readers.read(
             item.reader,
             item.task,
             replies=[reply for reply, _ in answers],
             all_scores=[row for _, row in answers],
-            label_tokens=item.label_tokens,
+            label_tokens=run.label_tokens or (),
         )
         estimates = metrics.measure(labels, predicted, num_labels=len(item.task.labels), reader=item.reader)
     else:
@@ -221,17 +197,22 @@ def _evaluate(item: _Item, gold: dict[int, int], outputs: dict[int, tuple[Any, A
             estimates[name] = metrics.METRICS[name](labels, [], num_labels=len(item.task.labels))
         estimates["failed_run"] = Estimate(value=1.0)
     rows = [
-        {"run": item.run, "reader": item.reader, "metric": name, "value": e.value, "low": e.low, "high": e.high}
+        {"run": run.key, "reader": item.reader, "metric": name, "value": e.value, "low": e.low, "high": e.high}
         for name, e in estimates.items()
     ]
     summary: dict[str, Any] = {
-        "run": item.run[:12],
-        **item.about,
+        "run": run.key[:12],
+        "method": run.method,
+        "model": run.model,
+        "source": run.source,
+        "rows": run.num_rows,
+        "shots": run.num_shots,
         "reader": item.reader,
         "num_test": len(gold),
-        "no_answer": sum(idx not in outputs for idx in gold),
+        "no_answer": sum(idx not in said for idx in gold),
         **{name: estimates[name].value for name in ("accuracy", "macro_f1", "unparsed_rate") if name in estimates},
         "failed_run": bool(estimates["failed_run"].value),
-        **({"reason": item.reason} if item.reason else {}),
+        **({"reason": run.reason} if run.reason else {}),
     }
-    return replace(item.planned, summary=summary, seconds=time.perf_counter() - start), {"metrics": rows}
+    finished = replace(item.planned, summary=summary, seconds=time.perf_counter() - start)
+    return Made(artifact=finished, rows={"metrics": rows})

@@ -165,6 +165,7 @@ def many(
     *,
     read: Callable[[Sequence[int]], Inputs],
     compute: Callable[[Inputs], Iterable[Together]],
+    what: str = "",
     known: Mapping[str, Outcome] | None = None,
     at_once: int | None = None,
     overwrite: bool = False,
@@ -176,6 +177,7 @@ def many(
         planned: What is made; a key may stand there twice.
         read: Takes the positions of those that are missing, and returns what `compute` works on.
         compute: Yields the missing ones, those together that are kept all or none; it needs no store.
+        what: What progress calls it; empty shows none.
         known: Those that need not be made, by key; None for all hits.
         at_once: Read and compute so many, then the next; None for all.
         overwrite: Replace artifacts that are there in any case.
@@ -186,7 +188,7 @@ def many(
         if artifact.key not in outcomes:
             first.setdefault(artifact.key, position)
     missing = list(first.values())
-    size = at_once or max(1, len(missing))
+    done, size = 0, at_once or max(1, len(missing))
     for start in range(0, len(missing), size):
         chunk = missing[start : start + size]
         seen = freshness.seen(context.store, {key for position in chunk for key in planned[position].inputs})
@@ -194,6 +196,9 @@ def many(
         with _keeping(context, seen=seen, overwrite=overwrite) as (kept, take):
             for together in compute(inputs):
                 take(together)
+                done += len(together)
+                if what:
+                    context.progress(what, done, len(missing))
         outcomes |= {outcome.key: outcome for outcome in kept}
     return [outcomes[artifact.key] for artifact in planned]
 

@@ -42,6 +42,14 @@ def test_rows(context: Context, test: Artifact) -> list[tuple[int, str]]:
     return [(idx, text) for idx, text in rows]
 
 
+def gold_labels(context: Context, test: str) -> dict[int, int]:
+    """Returns the label ids of the usable rows of test data, by idx, in their order."""
+    found = context.store.query(
+        "select idx, label from examples where key = ? and status = 'ok' and label is not null order by idx", [test]
+    )
+    return dict(found)
+
+
 def ok_rows(context: Context, key: str, source: str) -> list[ExampleRow]:
     """Returns the usable rows of an artifact that come from a source (`human`, `synthetic`), by idx."""
     return _with_status(context, key, source, "ok")

@@ -3,9 +3,10 @@
 Here: the look-up, and what a command says of which every run failed. Not here: what becomes of runs (eval, report).
 """
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from sdc.cache import again, freshness
 from sdc.cache.counted import counted
@@ -96,6 +97,56 @@ def find(store: Store, cells: Sequence[tuple[str, str]] | None = None, *, everyt
         hidden=dict(sorted(hidden.items())),
         stale=_stale_samples(store, cells),
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunFacts:
+    """What an evaluation has to know of a run.
+
+    Args:
+        key: Of the run.
+        test_key: Of the data it was tested on.
+        status: `ok` or `failed`.
+        reason: Why it failed.
+        method: Of the student, or `icl`.
+        model: As tables show it.
+        source: Of its draw; None without one.
+        num_rows: Of its draw.
+        num_shots: Per label in the prompt; None if it has no prompt, or chose them itself.
+        decoding: How its answers were made; None where there is one way only.
+        label_tokens: Tokens of each label, where its scores are likelihoods and that is known.
+        has_scores: Whether it kept scores.
+    """
+
+    key: str
+    test_key: str
+    status: str
+    reason: str | None
+    method: str
+    model: str
+    source: str | None
+    num_rows: int
+    num_shots: int | None
+    decoding: str | None
+    label_tokens: Sequence[int] | None
+    has_scores: bool
+
+
+def facts(store: Store, keys: Sequence[str]) -> dict[str, RunFacts]:
+    """Returns what evaluations have to know of runs, by key; of those that are there."""
+    found = store.query(
+        """select r.key, r.test_key, r.status, r.reason, r.method, r.model, r.source, r.num_rows, r.num_shots,
+            r.decoding, r.details -> '$.label_tokens', coalesce(o.has_scores, false)
+        from runs r left join (
+            select key, bool_or(scores is not null) as has_scores from outputs
+            where key in (select unnest(?::varchar[])) group by key
+        ) o using (key)
+        where r.key in (select unnest(?::varchar[]))""",
+        [list(keys)] * 2,
+    )
+    names = [field.name for field in fields(RunFacts)]
+    rows = [dict(zip(names, row, strict=True)) for row in found]
+    return {row["key"]: RunFacts(**{**row, "label_tokens": json.loads(row["label_tokens"] or "null")}) for row in rows}
 
 
 def _stale_samples(store: Store, cells: Sequence[tuple[str, str]] | None) -> list[str]:
