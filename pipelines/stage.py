@@ -65,14 +65,6 @@ class Context:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Computed:
-    """What a stage made: rows by table, and a summary for people and reports."""
-
-    rows: Rows
-    summary: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
 class Outcome:
     """What a stage returns: the artifact's key, and whether it was there already."""
 
@@ -98,6 +90,18 @@ class Made:
     artifact: Artifact
     rows: Rows
     files: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Computed:
+    """What a stage made: rows by table, and a summary for people and reports."""
+
+    rows: Rows
+    summary: Mapping[str, Any] = field(default_factory=dict)
+
+    def made(self, planned: Artifact, *, seconds: float) -> Made:
+        """Returns it as the artifact that was planned, after so many seconds."""
+        return Made(artifact=replace(planned, summary=dict(self.summary), seconds=seconds), rows=self.rows)
 
 
 #: What is kept all or none.
@@ -152,8 +156,7 @@ def produce(
         start = time.perf_counter()
         with making_of(planned):
             computed = compute(inputs)
-        finished = replace(planned, summary=dict(computed.summary), seconds=time.perf_counter() - start)
-        yield [Made(artifact=finished, rows=computed.rows)]
+        yield [computed.made(planned, seconds=time.perf_counter() - start)]
 
     (outcome,) = many(context, [planned], read=lambda _: read(), compute=one)
     return outcome

@@ -1,0 +1,187 @@
+"""What becomes of the runs of icl: prompts, answers, and the rows that are kept of them.
+
+Here: the computation, which needs a model and no store. Not here: which runs there are (`__init__.py`), which shots
+(`shots.py`), how many are best (`select.py`).
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sdc.cache.key import digest
+from sdc.cache.store import Artifact
+from sdc.pipelines.cells import Cell
+from sdc.pipelines.engines import answers
+from sdc.pipelines.engines.ask import Asker
+from sdc.pipelines.engines.protocol import Call, Progress, Reply
+from sdc.pipelines.icl import asking, select, shots
+from sdc.pipelines.icl.config import IclConfig
+from sdc.pipelines.records.draws import Draw
+from sdc.pipelines.records.examples import ExampleRow
+from sdc.pipelines.records.leaks import Leaks
+from sdc.pipelines.stage import Computed, Made, making_of
+
+#: What differs between runs of one setting.
+_OF_ONE_RUN = ("draw", "shot_seed", "definition")
+
+
+@dataclass(frozen=True, kw_only=True)
+class IclRun:
+    """One run: the artifact that it makes.
+
+    Args:
+        planned: The artifact.
+        draw: What its shots are taken from; None for zero shots.
+        shot_seed: Chooses them and the order of the options; None where nothing is left to chance.
+        shots: What stands in the prompt, per label.
+    """
+
+    planned: Artifact
+    draw: Draw | None
+    shot_seed: int | None
+    shots: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class IclInputs:
+    """What runs are computed from.
+
+    Args:
+        runs: Those that are made.
+        tests: idx and text of the test rows.
+        pools: The rows that the shots of each run are taken from, by its key.
+        leaks: Of each draw, by its content hash.
+    """
+
+    runs: Sequence[IclRun]
+    tests: Sequence[tuple[int, str]]
+    pools: Mapping[str, Sequence[ExampleRow]]
+    leaks: Mapping[str, Leaks]
+
+
+def compute(
+    config: IclConfig,
+    cell: Cell,
+    inputs: IclInputs,
+    asker: Asker,
+    *,
+    progress: Progress,
+    say: Callable[[str], None],
+) -> Iterator[list[Made]]:
+    """Yields every run as it ends.
+
+    Raises:
+        DataError: A draw lacks a label.
+        EngineError: A prompt does not fit the context of the model, or the model cannot be loaded.
+    """
+    for item in inputs.runs:
+        start = time.perf_counter()
+        with making_of(item.planned):
+            computed = _computed(config, cell, inputs, item, asker, progress=progress, say=say)
+        yield [computed.made(item.planned, seconds=time.perf_counter() - start)]
+
+
+def _computed(
+    config: IclConfig,
+    cell: Cell,
+    inputs: IclInputs,
+    item: IclRun,
+    asker: Asker,
+    *,
+    progress: Progress,
+    say: Callable[[str], None],
+) -> Computed:
+    pool = inputs.pools[item.planned.key]
+    chosen = _select(config, cell, asker, item, pool, progress=progress)
+    num_shots = chosen.best if chosen else item.shots
+    asked = _render(config, cell, [text for _, text in inputs.tests], pool, item, num_shots=num_shots)
+    replies = asker.ask(asking.calls(config, cell, asked.texts), what=f"ask {cell}", progress=progress)
+    answers.require_room(replies, asker.model.name)
+    outputs = [
+        {"idx": idx, "scores": list(reply.scores) or None, "reply": asking.text(reply)}
+        for (idx, _), reply in zip(inputs.tests, replies, strict=True)
+    ]
+    num_unanswered, status, reason = asking.unanswered(replies)
+    if reason:
+        say(f"icl {cell}: {reason}")
+    usage = asker.take_usage()
+    details = asked.details() | (chosen.as_json() if chosen else {})
+    details |= {"leaks": inputs.leaks[item.draw.draw].as_json()} if item.draw else {}
+    if config.decoding == "scores":
+        details["label_tokens"] = answers.num_tokens(asker.model, cell.task.label_names, engine=usage.engine)
+    run_row = {
+        "lang": cell.lang,
+        "task": cell.task.name,
+        "method": "icl",
+        "model": asker.model.name,
+        "source": item.draw.source if item.draw else None,
+        "draw": item.draw.draw if item.draw else None,
+        "num_rows": item.draw.num_rows if item.draw else 0,
+        "num_shots": None if chosen else item.shots,  # repeats may choose differently, and are one result
+        "decoding": config.decoding,
+        "init_seed": None,
+        "shot_seed": item.shot_seed,
+        "setting": digest({k: v for k, v in item.planned.config.items() if k not in _OF_ONE_RUN})[:12],
+        "test_key": item.planned.inputs[0],
+        "status": status,
+        "reason": reason,
+        "seconds": usage.seconds,
+        "details": json.dumps(details, ensure_ascii=False),
+    }
+    summary = {"method": "icl", "model": asker.model.name, "shots": num_shots, "rows": len(inputs.tests)}
+    summary |= {"status": status, "reason": reason}
+    summary |= {"unanswered": num_unanswered, **(chosen.as_json() if chosen else {}), "usage": usage.as_json()}
+    return Computed(rows={"runs": [run_row], "outputs": outputs}, summary=summary)
+
+
+def expected_calls(
+    config: IclConfig, cell: Cell, item: IclRun, pool: Sequence[ExampleRow], tests: Sequence[tuple[int, str]]
+) -> list[Call]:
+    """Returns the calls of a run; where shots are chosen, those of all choices, and the test with the most shots."""
+    texts = [text for _, text in tests]
+    if not config.select or item.shot_seed is None:
+        return asking.calls(config, cell, _render(config, cell, texts, pool, item, num_shots=item.shots).texts)
+    left, held, candidates = select.hold_out(
+        cell, pool, most=config.dev_rows, seed=item.shot_seed, candidates=config.select
+    )
+    tried = [
+        text
+        for number in candidates
+        for text in _render(config, cell, [row[1] for row in held], left, item, num_shots=number).texts
+    ]
+    return asking.calls(
+        config, cell, [*tried, *_render(config, cell, texts, pool, item, num_shots=max(candidates)).texts]
+    )
+
+
+def _select(
+    config: IclConfig, cell: Cell, asker: Asker, item: IclRun, pool: Sequence[ExampleRow], *, progress: Progress
+) -> select.Selection | None:
+    """Returns how many shots are best on rows of the draw that no shot is taken from; None if that is not asked for."""
+    if not config.select or item.shot_seed is None:
+        return None
+    left, held, candidates = select.hold_out(
+        cell, pool, most=config.dev_rows, seed=item.shot_seed, candidates=config.select
+    )
+
+    def ask(num_shots: int) -> list[Reply]:
+        asked = _render(config, cell, [text for _, text, _ in held], left, item, num_shots=num_shots)
+        what = f"choose shots {cell} ({num_shots})"
+        return asker.ask(asking.calls(config, cell, asked.texts), what=what, progress=progress)
+
+    return select.select(cell, held, candidates, ask=ask)
+
+
+def _render(
+    config: IclConfig, cell: Cell, texts: Sequence[str], pool: Sequence[ExampleRow], item: IclRun, *, num_shots: int
+) -> shots.Prompts:
+    return shots.render(
+        cell,
+        texts,
+        pool,
+        num_shots=num_shots,
+        strategy=config.shot_strategy,
+        option_order=config.option_order,
+        seed=item.shot_seed,
+    )
