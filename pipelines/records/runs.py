@@ -149,6 +149,25 @@ def facts(store: Store, keys: Sequence[str]) -> dict[str, RunFacts]:
     return {row["key"]: RunFacts(**{**row, "label_tokens": json.loads(row["label_tokens"] or "null")}) for row in rows}
 
 
+def failed(store: Store) -> set[str]:
+    """Returns the runs that broke off, or that an eval found below chance whatever reader it used."""
+    found = store.query(
+        """select key from runs where status = 'failed' union
+        select run from metrics where metric = 'failed_run' and key not in (select key from stale)
+        group by run having min(value) >= 1"""
+    )
+    return {key for (key,) in found}
+
+
+def usual_seconds(store: Store, method: str, model: str) -> dict[int, float]:
+    """Returns how long runs of a method and model took on average, in seconds, by their number of rows."""
+    found = store.query(
+        "select num_rows, avg(seconds) from runs where method = ? and model = ? and seconds is not null group by 1",
+        [method, model],
+    )
+    return {num_rows: round(seconds, 2) for num_rows, seconds in found}
+
+
 def _stale_samples(store: Store, cells: Sequence[tuple[str, str]] | None) -> list[str]:
     """Returns a line for each of the newest samples that is stale."""
     newest = [key for key, lang, task in store.query(NEWEST_SAMPLES) if cells is None or (lang, task) in cells]

@@ -376,11 +376,11 @@ def test_a_retry_does_not_go_by_a_stale_evaluation(small: World, whole: dict[str
     with small.store.open(write=True) as con:
         con.execute("update metrics set value = 1 where metric = 'failed_run'")
         assert run in {key for (key,) in con.execute("select run from metrics").fetchall()}
-    assert run in train._failed(small.context)
+    assert run in runs.failed(small.store)
     artifact = small.store.get(run)
     assert artifact is not None
     small.store.put(artifact, {"runs": [], "outputs": []}, replace=True)
-    assert run not in train._failed(small.context)
+    assert run not in runs.failed(small.store)
     assert config.retry_failed
 
 

@@ -1,0 +1,176 @@
+"""The runs of train: a student fitted on each draw, what it says of the test rows, and the rows that are kept of it.
+
+Here: the computation, which needs no store. Not here: which runs there are, and their keys (`__init__.py`), how a
+student is fitted (`students/`).
+"""
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from sdc.cache import scratch
+from sdc.cache.key import digest
+from sdc.cache.store import Artifact
+from sdc.pipelines.cells import Cell
+from sdc.pipelines.engines.energy import Meter
+from sdc.pipelines.engines.protocol import Progress
+from sdc.pipelines.records.draws import Draw
+from sdc.pipelines.records.examples import ExampleRow
+from sdc.pipelines.records.leaks import Leaks
+from sdc.pipelines.stage import Made
+from sdc.pipelines.students.protocol import Finished, FitFailed, FitJob, FitsMany, Fitted, Seeds, Student
+from sdc.pipelines.students.tested import Tested, tested_on
+
+#: What differs between runs of one setting.
+_OF_ONE_RUN = ("draw", "init_seed", "order_seed", "num_labels", "definition")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One student on one draw: the artifact to make, and its seeds if it has any."""
+
+    planned: Artifact
+    draw: Draw
+    seeds: Seeds
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainInputs:
+    """What runs are computed from.
+
+    Args:
+        runs: All runs of the command: which of them are fitted together must not depend on what is there already.
+        missing: The positions of those that are made, rising.
+        rows: Of each draw, by its content hash; a student that fits one run after another needs those of the missing.
+        tests: idx and text of the test rows.
+        leaks: Of each draw of the missing runs, by its content hash.
+    """
+
+    runs: Sequence[Run]
+    missing: Sequence[int]
+    rows: Mapping[str, Sequence[ExampleRow]]
+    tests: Sequence[tuple[int, str]]
+    leaks: Mapping[str, Leaks]
+
+
+def compute(
+    cell: Cell,
+    student: Student,
+    inputs: TrainInputs,
+    *,
+    keep_weights: bool = False,
+    tuned_by: str | None = None,
+    progress: Progress,
+) -> Iterator[list[Made]]:
+    """Yields the missing runs as they end; those that were fitted together come together.
+
+    Args:
+        cell: Language and task.
+        student: What is fitted.
+        inputs: On what.
+        keep_weights: Give the weights with each run, in a folder that is gone after the next step.
+        tuned_by: Key of the search that chose the student's settings, for the details.
+        progress: Called with runs, and with the steps of students that fit several runs at once.
+
+    Raises:
+        EngineError: The model cannot be loaded, or memory ran out.
+    """
+    idxs, texts = zip(*inputs.tests, strict=True)
+    student.prepare([*(text for of_draw in inputs.rows.values() for _, text, _ in of_draw), *texts])
+    meter, start = Meter(), time.perf_counter()
+    together: list[tuple[Run, Tested]] = []
+    for done, finished in enumerate(_fits(cell, student, inputs, progress), start=1):
+        together.append((inputs.runs[finished.job], tested_on(finished, idxs, texts)))
+        progress(f"train {cell} {student.method}", done, len(inputs.missing))
+        if finished.more:
+            continue
+        with ExitStack() as folders:
+            made = list[Made]()
+            for item, tested in together:
+                share = tested.seconds / (time.perf_counter() - start)
+                about: dict[str, Any] = {"size": item.draw.size, "repeat": item.draw.repeat, "test_rows": len(idxs)}
+                about["energy_kwh"] = _energy_kwh(student, meter, share=share)
+                details = {"leaks": inputs.leaks[item.draw.draw].as_json()} | (
+                    {"tuned_by": tuned_by} if tuned_by else {}
+                )
+                folder = folders.enter_context(scratch.folder("weights")) if keep_weights else None
+                made.append(_made(cell, student, item, tested, about=about, details=details, folder=folder))
+            yield made
+        together = []
+
+
+def _made(
+    cell: Cell,
+    student: Student,
+    item: Run,
+    tested: Tested,
+    *,
+    about: Mapping[str, Any],
+    details: Mapping[str, Any],
+    folder: Path | None,
+) -> Made:
+    """Returns a finished run; its weights are written to `folder` if there is one."""
+    result = tested.result
+    reason = result.reason if isinstance(result, FitFailed) else None
+    if folder is not None and not isinstance(result, FitFailed):
+        result.save(folder)
+    seeds = {"order_seed": item.seeds.order} if student.seeded else {}
+    shared = {
+        "method": student.method,
+        "model": student.model,
+        "source": item.draw.source,
+        "num_rows": item.draw.num_rows,
+        "status": "ok" if reason is None else "failed",
+        "reason": reason,
+    }
+    run_row = {
+        "lang": cell.lang,
+        "task": cell.task.name,
+        **shared,
+        "draw": item.draw.draw,
+        "decoding": getattr(student, "decoding", None),
+        "init_seed": item.seeds.init if student.seeded else None,
+        "setting": digest({k: v for k, v in item.planned.config.items() if k not in _OF_ONE_RUN})[:12],
+        "test_key": item.planned.inputs[0],
+        "seconds": tested.seconds,
+        "details": json.dumps({**result.details, **seeds, **details}, ensure_ascii=False),
+    }
+    finished = replace(item.planned, summary={**shared, **about}, seconds=tested.seconds)
+    return Made(artifact=finished, rows={"runs": [run_row], "outputs": list(tested.outputs)}, files=folder)
+
+
+def _energy_kwh(student: Student, meter: Meter, *, share: float) -> float | None:
+    """Returns what a run used: its share of the time, at the mean power of all runs so far."""
+    kwh = meter.kwh() if student.uses_gpu else None
+    return None if kwh is None else kwh * share
+
+
+def _fits(cell: Cell, student: Student, inputs: TrainInputs, progress: Progress) -> Iterator[Finished]:
+    """Yields the missing runs as they are fitted: one after another, or several at once where the student can do so."""
+
+    def job(number: int) -> FitJob:
+        _, texts, labels = zip(*inputs.rows[inputs.runs[number].draw.draw], strict=True)
+        return FitJob(texts=texts, labels=labels, seeds=inputs.runs[number].seeds)
+
+    num_labels = len(cell.task.labels)
+    if isinstance(student, FitsMany):
+        what = f"train {cell} {student.method} steps"
+        yield from student.fit_many(
+            [job(number) for number in range(len(inputs.runs))],
+            num_labels=num_labels,
+            progress=lambda done, total: progress(what, done, total),
+            wanted=inputs.missing,
+        )
+        return
+    for number in inputs.missing:
+        start, one = time.perf_counter(), job(number)
+        result: Fitted | FitFailed
+        try:
+            result = student.fit(one.texts, one.labels, num_labels=num_labels, seeds=one.seeds)
+        except FitFailed as failure:
+            result = failure
+        yield Finished(job=number, result=result, seconds=time.perf_counter() - start)
