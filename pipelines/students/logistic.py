@@ -1,16 +1,27 @@
 """Logistic regression over features of texts, as the linear student and the probe fit it.
 
-Here: the fit, and log-probabilities over all labels of a task. Not here: features.
+Here: the fit, over features or over rows, and log-probabilities over all labels of a task. Not here: features.
 
-Shape letters: N texts, F features, L labels of the task.
+Shape letters: N texts, F features, L labels of the task, K labels that the draw holds (1 where it holds two).
 """
 
 import warnings
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from threadpoolctl import ThreadpoolController
 
 #: Log-probability of a label that the draw does not hold: finite, so that it can be stored, averaged and compared.
 ABSENT = -27.631021115928547  # log(1e-12)
+#: With more rows, steps over the products of all rows are dearer than steps over sparse features: measured, 10 labels.
+_MOST_ROWS = 800
+#: On the diagonal of the rows' products, whose entries are 1, so that equal rows have a root, too.
+_JITTER = 1e-10
+#: Largest part of the gradient where a fit ends. At scikit-learn's 1e-4, scores of 1,000 rows are off by up to 0.3.
+_TOLERANCE = 1e-10
 
 
 def fit(features_NF: Any, labels: Sequence[int], *, c: float, max_iterations: int) -> Any:
@@ -22,15 +33,66 @@ def fit(features_NF: Any, labels: Sequence[int], *, c: float, max_iterations: in
         c: Inverse strength of the penalty.
         max_iterations: Most L-BFGS iterations; whether they were enough stands in `n_iter_`.
     """
+    return _fit(features_NF, labels, C=c, max_iter=max_iterations)
+
+
+def fit_sparse(features_NF: Any, labels: Sequence[int], *, c: float, max_iterations: int) -> Any:
+    """Returns the regression of `fit` at its optimum: log-probabilities are right to about 1e-6.
+
+    Where features are many and rows few, it is looked for in the space that the rows span, which holds it: the
+    coefficients are sums of rows. With the root of the rows' products for features, N instead of F, neither
+    predictions nor the length of the coefficients, which is penalised, change; the intercept is a number of its own in
+    both.
+
+    Args:
+        features_NF: Sparse, float64; rows of length 1, or 0 where a text has no feature.
+        labels: Ids, at least two different ones.
+        c: Inverse strength of the penalty.
+        max_iterations: Most Newton steps; whether they were enough stands in `n_iter_`.
+    """
+    from scipy.linalg import cholesky, solve_triangular
+
+    how = {"C": c, "max_iter": max_iterations, "solver": "newton-cg", "tol": _TOLERANCE}
+    num_rows, num_features = features_NF.shape
+    if num_rows > min(num_features, _MOST_ROWS):
+        return _fit(features_NF, labels, **how)
+    with _one_thread():
+        products_NN = (features_NF @ features_NF.T).toarray()
+        products_NN.flat[:: num_rows + 1] += _JITTER
+        root_NN = cholesky(products_NN, lower=True)
+        regression = _fit(root_NN, labels, **how)
+        of_rows_NK = solve_triangular(root_NN, regression.coef_.T, lower=True, trans="T")
+    regression.coef_ = (features_NF.T @ of_rows_NK).T
+    regression.n_features_in_ = num_features
+    return regression
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Gives one thread: sums are then taken in the same order on every machine, and small fits are faster, too."""
+    with _threads().limit(limits=1):
+        yield
+
+
+@cache
+def _threads() -> "ThreadpoolController":
+    """Returns what sets the threads of all libraries that a fit uses; finding them takes longer than a small fit."""
+    import scipy.linalg  # noqa: F401 (only what is loaded is found)
+    import sklearn.linear_model  # noqa: F401
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
+def _fit(features: Any, labels: Sequence[int], **settings: Any) -> Any:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
 
-    regression = LogisticRegression(C=c, max_iter=max_iterations)
-    # One thread: sums are then taken in the same order on every machine, and small fits are faster too.
-    with threadpool_limits(1), warnings.catch_warnings():
+    regression = LogisticRegression(**settings)
+    with _one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # told in the details instead
-        regression.fit(features_NF, labels)
+        warnings.filterwarnings("ignore", "Line Search failed")  # no step is better: that is as near as numbers come
+        regression.fit(features, labels)
     return regression
 
 
@@ -84,9 +146,8 @@ def of_tensors(found: dict[str, Any], *, num_labels: int) -> Any:
 def log_probabilities(regression: Any, features_NF: Any, *, num_labels: int) -> list[list[float]]:
     """Returns log-probabilities; `ABSENT` for labels that the draw did not hold, and never below it."""
     import numpy as np
-    from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(1), np.errstate(divide="ignore"):  # log(0) becomes ABSENT below
+    with _one_thread(), np.errstate(divide="ignore"):  # log(0) becomes ABSENT below
         logp_NL = regression.predict_log_proba(features_NF)
     scores = np.full((features_NF.shape[0], num_labels), ABSENT)
     scores[:, regression.classes_] = np.maximum(logp_NL, ABSENT)
