@@ -11,7 +11,7 @@ from sdc.cli import flags, incomplete, options, render, report_data
 from sdc.errors import UsageError
 from sdc.pipelines import cells, readers
 from sdc.pipelines import report as stage
-from sdc.pipelines.records import lineage
+from sdc.pipelines.records import lineage, runs
 from sdc.pipelines.report import audit as report_audit
 from sdc.pipelines.report import formats
 from sdc.pipelines.stage import Context
@@ -103,7 +103,7 @@ def _cells(
     """Returns the (lang, task) pairs that --lang and --task mean; the flag that is missing means all in the store."""
     if not langs and not tasks:
         return None
-    there = context.store.query("select distinct lang, task from runs order by lang, task")
+    there = runs.cells_with_runs(context.store)
     if not there:
         return []
     asked = cells.expand(

@@ -126,6 +126,65 @@ def test_the_page_on_the_architecture_names_every_room_and_no_other() -> None:
         assert "NAME" in path or path.endswith("/X.py") or "/X/" in path or (ROOT / path).exists(), path
 
 
+#: Files whose queries are on their way to `records/`: the list only gets shorter.
+_SQL_ELSEWHERE = {
+    "pipelines/gen/__init__.py",
+    "pipelines/gen/loop.py",
+    "pipelines/judge/__init__.py",
+}
+_OF_RECORDS = re.compile(r"\b(?:from|join)\s+(?:examples|draws|runs)\b", re.IGNORECASE)
+
+
+def test_queries_of_examples_draws_and_runs_stand_in_records_alone() -> None:
+    found = {}
+    for path in (*(ROOT / "pipelines").rglob("*.py"), *(ROOT / "cli").rglob("*.py")):
+        lines = [line for line, sql in _queries(path.read_text("utf-8")) if _OF_RECORDS.search(sql)]
+        if lines and (ROOT / "pipelines" / "records") not in path.parents:
+            found[str(path.relative_to(ROOT))] = lines
+    assert {path: lines for path, lines in found.items() if path not in _SQL_ELSEWHERE} == {}
+    assert _SQL_ELSEWHERE - found.keys() == set(), "these have no such query any more: take them off the list"
+
+
+def test_a_query_is_found_by_what_is_done_with_it_or_by_how_it_begins() -> None:
+    source = '''
+def done(store, con, name):
+    """Select what comes from runs."""
+    store.query("-- newest\\nselect key " + f"from examples where {name}")
+    con.execute(f"insert into {name} select * from draws")
+    sql = f"""
+        with a as (select 1)
+        select {name} FROM
+            runs"""
+    say("see `sdc store sql \'select key from runs\'`")
+'''
+    assert [line for line, sql in _queries(source) if _OF_RECORDS.search(sql)] == [4, 5, 6]
+
+
+def _queries(source: str) -> list[tuple[int, str]]:
+    """Returns line and text of what is SQL in a module: what `query` or `execute` is given, and what begins so.
+
+    Of an f-string only what stands in it itself: what is put into it is found where that stands.
+    """
+    tree = ast.parse(source)
+    texts: dict[ast.expr, str] = {}  # whole strings: the parts of an f-string are none
+    parts: set[ast.expr] = set()
+    docstrings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    asked: set[ast.AST] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts |= {value for value in node.values if isinstance(value, ast.Constant)}
+            texts[node] = " ".join(str(value.value) for value in node.values if isinstance(value, ast.Constant))
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in parts:
+            texts[node] = node.value
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", None) in ("query", "execute"):
+            asked |= set(ast.walk(node))
+    return sorted(
+        (node.lineno, text)
+        for node, text in texts.items()
+        if node in asked or (node not in docstrings and re.match(r"\s*(?:select|with)\b", text))
+    )
+
+
 def test_commands_are_short() -> None:
     """Flags included: what is longer belongs into pipelines, or into a group of flags."""
     for path in (ROOT / "cli").glob("*.py"):

@@ -26,6 +26,7 @@ from sdc.pipelines.data import reading as data_reading
 from sdc.pipelines.data.config import DataConfig
 from sdc.pipelines.data.reading import LoadedRows
 from sdc.pipelines.data.sets import Ready
+from sdc.pipelines.records.examples import whole_rows
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.tasks import languages
 
@@ -216,7 +217,7 @@ def _ready(
 ) -> Ready:
     rows = found.rows
     if earlier is not None:
-        rows = sets.joined(sets.rows_of(context.store, earlier), rows)
+        rows = sets.joined(whole_rows(context, earlier.key), rows)
         about = {**about, "file": f"{earlier.summary.get('file')} + {about['file']}"}
     planned = data_artifact.planned(
         rows,

@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any
 
 from sdc.cache.store import Artifact, Store
 from sdc.errors import DataError
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.records import leaks, lineage
+from sdc.pipelines.records.examples import texts_and_statuses
 from sdc.pipelines.stage import Context
 from sdc.pipelines.text.similarity import num_equal, repeats
 
@@ -125,21 +125,20 @@ def profile(store: Store, artifacts: Mapping[str, Artifact]) -> list[Profile]:
     ]
 
 
-def _rows(store: Store, artifact: Artifact) -> list[tuple[Any, ...]]:
+def _rows(store: Store, artifact: Artifact) -> list[tuple[str, str | None, str]]:
     # The seed examples that a generation was shown are rows of it too.
     source = "synthetic" if artifact.stage == "gen" else "human"
-    sql = "select text, label_name, status from examples where key = ? and source = ? order by idx"
-    return store.query(sql, [artifact.key, source])
+    return texts_and_statuses(store, artifact.key, source=source)
 
 
-def _texts(rows: Sequence[tuple[Any, ...]]) -> list[str]:
+def _texts(rows: Sequence[tuple[str, str | None, str]]) -> list[str]:
     return [text for text, _, status in rows if status in ("ok", "unlabelled")]
 
 
 def _profile(
     artifact: Artifact,
     kind: str,
-    rows: Sequence[tuple[Any, ...]],
+    rows: Sequence[tuple[str, str | None, str]],
     *,
     found_in: Mapping[str, int],
     nearly_in: Mapping[str, int],

@@ -17,6 +17,7 @@ from sdc.pipelines.data import artifact as data_artifact
 from sdc.pipelines.data.config import DataConfig
 from sdc.pipelines.data.profile import kind_of
 from sdc.pipelines.records import leaks, lineage
+from sdc.pipelines.records.examples import whole_rows
 from sdc.pipelines.records.leaks import Leaks, Text
 from sdc.pipelines.stage import Context
 from sdc.pipelines.text.similarity import Index
@@ -24,7 +25,6 @@ from sdc.pipelines.text.similarity import Index
 #: What a student learns from, and what it is tested on.
 LEARNED, TESTED = ("train", "synthetic"), ("test", "dev")
 _LINES_SHOWN = 5
-_ROW = "idx, lang, task, text, label, label_name, source, split, status, reason, origin"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,13 +65,6 @@ def earlier(context: Context, cell: Cell, which: str, config: DataConfig) -> Art
     return found
 
 
-def rows_of(store: Store, artifact: Artifact) -> list[dict[str, Any]]:
-    """Returns the rows of the table `examples` of a data set, by idx."""
-    names = _ROW.split(", ")
-    found = store.query(f"select {_ROW} from examples where key = ? order by idx", [artifact.key])  # noqa: S608
-    return [dict(zip(names, row, strict=True)) for row in found]
-
-
 def joined(before: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Returns the rows of two sets as one, numbered anew."""
     return [{**row, "idx": idx} for idx, row in enumerate((*before, *rows))]
@@ -110,7 +103,7 @@ def _marked(context: Context, learned: Ready, tests: Sequence[Ready], *, version
                                      f" (similarity {pair.similarity:.2f})")  # fmt: skip
     if not why:
         return None
-    before = learned.rows if learned.rows is not None else rows_of(store, learned.artifact)
+    before = learned.rows if learned.rows is not None else whole_rows(context, learned.artifact.key)
     rows = [{**row, **_leak(why.get(row["idx"]))} if row["status"] == "ok" else dict(row) for row in before]
     if not any(row["status"] == "ok" for row in rows):
         what = f"all usable {kind_of(learned.artifact)} rows are test rows"

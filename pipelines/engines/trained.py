@@ -52,16 +52,13 @@ def adapter(store: Store, key: str, *, base: Mapping[str, Any], name: str) -> Ad
         UsageError: No such run, one of another method or model, or one whose weights are not kept.
     """
     run = store.resolve(key, stages=("train",))
-    ((method, files),) = store.query(
-        """select r.method, (select list([b.name, b.digest]) from blobs b where b.key = r.key) from runs r
-        where r.key = ?""",
-        [run.key],
-    ) or [(None, None)]
+    method = run.config.get("method")  # every recipe of a run has it
     if method != "lora":
         raise UsageError(f"run {run.short} trained no adapter ({method})", "--model", "name a run of --method lora")
     if run.config.get("model") != base:
         raise UsageError(f"run {run.short} did not train {name}", "--model", "name the model that it trained")
-    digests = {name: found for name, found in files or [] if name in PARTS}
+    files = store.query("select name, digest from blobs where key = ?", [run.key])
+    digests = {name: found for name, found in files if name in PARTS}
     if set(digests) != set(PARTS) or not all(store.blobs.path(found).is_file() for found in digests.values()):
         fix = "make it again with `sdc train --method lora --keep-weights`"
         raise UsageError(f"the weights of run {run.short} are not kept", "--model", fix)

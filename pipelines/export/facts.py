@@ -9,6 +9,7 @@ from typing import Any
 
 from sdc.cache.store import Artifact
 from sdc.pipelines.metrics.interval import Estimate
+from sdc.pipelines.records import draws, examples
 from sdc.pipelines.records.run_record import RunRecord
 from sdc.pipelines.stage import Context
 
@@ -110,22 +111,15 @@ def recipes(facts: Facts) -> list[dict[str, Any]]:
 
 
 def _draw(context: Context, record: RunRecord) -> tuple[Artifact | None, dict[str, Any], dict[str, int]]:
-    found = context.store.query(
-        """select d.key, d.size, d.repeat, d.strategy, d.example_key, d.members, coalesce(len(d.human_members), 0)
-        from draws d join artifacts a using (key) where d.draw = ? and d.key not in (select key from stale)
-        order by a.used_at desc, d.key, d.repeat limit 1""",
-        [record.artifact.config.get("draw")],
-    )
-    if not found:
+    draw = record.artifact.config.get("draw")  # an icl run without shots has none
+    drawn = draws.drawn_last(context.store, draw) if draw else None
+    if drawn is None:
         return None, {}, {}
-    key, size, repeat, strategy, example_key, members, num_human = found[0]
-    rows = context.store.query(
-        "select source, count(*) from examples where key = ? and list_contains(?, idx) group by source",
-        [example_key, members],
-    )
-    draw = {"size": size, "repeat": repeat, "strategy": strategy}
-    counts = {"human": 0, "synthetic": 0, **dict(rows)}
-    return context.store.get(key), draw, counts | {"human": counts["human"] + num_human}
+    about = {"size": drawn.draw.size, "repeat": drawn.draw.repeat, "strategy": drawn.strategy}
+    rows = {"human": 0, "synthetic": 0}
+    rows |= examples.num_by_source(context, drawn.draw.example_key, drawn.draw.members)
+    rows["human"] += len(drawn.draw.human_members)
+    return context.store.get(drawn.sample), about, rows
 
 
 def _lineage(context: Context, start: Sequence[Artifact]) -> tuple[list[Artifact], list[str]]:

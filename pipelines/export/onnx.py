@@ -18,6 +18,7 @@ from sdc.cache.counted import counted
 from sdc.errors import DataError, EngineError, UsageError, first_line
 from sdc.pipelines.predict import weights
 from sdc.pipelines.readers import scores as scores_reader
+from sdc.pipelines.records import outputs
 from sdc.pipelines.records.examples import rows_by_hash
 from sdc.pipelines.records.run_record import RunRecord
 from sdc.pipelines.stage import Context
@@ -107,11 +108,8 @@ def export(context: Context, record: RunRecord, folder: Path) -> list[OnnxCompar
 
 
 def _test_rows(context: Context, record: RunRecord) -> _TestRows:
-    rows = context.store.query(
-        """select e.text, e.label, o.scores from outputs o join examples e on e.key = ? and e.idx = o.idx
-        where o.key = ? and o.scores is not null order by o.idx""",
-        [record.test_key, record.artifact.key],
-    )
+    found = outputs.answered_rows(context.store, record.artifact.key, test=record.test_key)
+    rows = [(row.text, row.label, row.scores) for row in found if row.scores is not None]
     if not rows:
         what = f"the test rows of run {record.short} are not in the store, so ONNX cannot be measured"
         raise DataError(what, str(context.store.path), "merge the store that has them, or drop --onnx")

@@ -16,6 +16,7 @@ from sdc.cache.key import digest
 from sdc.errors import EngineError, StoreError, UsageError
 from sdc.pipelines import students
 from sdc.pipelines.records.examples import rows_by_hash
+from sdc.pipelines.records.outputs import answered_rows
 from sdc.pipelines.records.run_record import RunRecord, base_model
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import StudentConfig
@@ -128,21 +129,17 @@ def _fit_again(context: Context, record: RunRecord, *, base: str | None) -> Fitt
 
 def _difference(context: Context, record: RunRecord, fitted: Fitted) -> float:
     """Returns how far answers to test rows are from the stored ones, in nats; infinite for another reply."""
-    rows = context.store.query(
-        """select e.text, o.scores, o.reply from outputs o join examples e on e.key = ? and e.idx = o.idx
-        where o.key = ? order by o.idx limit ?""",
-        [record.test_key, record.artifact.key, _CHECKED_ROWS],
-    )
-    texts = [text for text, _, _ in rows]
+    before = answered_rows(context.store, record.artifact.key, test=record.test_key)[:_CHECKED_ROWS]
+    texts = [row.text for row in before]
     answers: Sequence[dict[str, Any]]
     if isinstance(fitted, Answering):
         answers = fitted.answers(texts)
     else:
         answers = [{"scores": scores} for scores in fitted.scores(texts)]
     most = 0.0
-    for answer, (_, scores, reply) in zip(answers, rows, strict=True):
-        if scores is not None and answer.get("scores") is not None:
-            most = max(most, *(abs(new - old) for new, old in zip(answer["scores"], scores, strict=True)))
-        elif answer.get("reply") != reply:
+    for answer, row in zip(answers, before, strict=True):
+        if row.scores is not None and answer.get("scores") is not None:
+            most = max(most, *(abs(new - old) for new, old in zip(answer["scores"], row.scores, strict=True)))
+        elif answer.get("reply") != row.reply:
             most = math.inf
     return most

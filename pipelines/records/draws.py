@@ -1,14 +1,15 @@
-"""Draws as train and icl read them back from the store.
+"""Draws as later stages read them back from the store.
 
-Here: one draw, and the draws of a sample. Not here: their rows (`examples.py`), how rows are chosen (sample,
-`selection/`).
+Here: one draw, the draws of a sample, and draws of which only the content hash is known. Not here: their rows
+(`examples.py`), how rows are chosen (sample, `strategies/`), what they were made from (`results.py`).
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sdc.cache.counted import counted
-from sdc.cache.store import Artifact
+from sdc.cache.store import Artifact, Store
 from sdc.errors import DataError, UsageError
 from sdc.pipelines.records import lineage
 from sdc.pipelines.stage import Context
@@ -44,6 +45,11 @@ class Draw:
     human_members: Sequence[int] = ()
 
 
+#: What is read of a draw; `_draw` takes them in this order.
+_COLUMNS = ("draw", "source", "size", "repeat", "num_rows", "example_key", "members", "human_key", "human_members")
+_SELECTED = ", ".join(f"d.{name}" for name in _COLUMNS)
+
+
 def check_source(name: str) -> None:
     """Raises a UsageError if there is no such source."""
     if name not in SOURCES:
@@ -61,12 +67,10 @@ def draws_of(
     """
     lineage.refuse_stale(context, [sample])
     found = context.store.query(
-        """select draw, source, size, repeat, num_rows, example_key, members, human_key, human_members
-        from draws where key = ? order by num_rows, size, repeat""",
+        f"select {_SELECTED} from draws d where d.key = ? order by d.num_rows, d.size, d.repeat",  # noqa: S608
         [sample.key],
     )
-    names = ("draw", "source", "size", "repeat", "num_rows", "example_key", "members", "human_key")
-    draws = [Draw(**dict(zip(names, row[:-1], strict=True)), human_members=row[-1] or ()) for row in found]
+    draws = [_draw(row) for row in found]
     where, there = f"sample {sample.short}", list(dict.fromkeys(draw.size for draw in draws))
     lacking = [size for size in sizes if size not in there]
     if lacking or not draws:
@@ -79,3 +83,43 @@ def draws_of(
         what = f"{counted(repeats, 'repeat is', 'repeats are')} asked for, and there {verb} {num_repeats}"
         raise DataError(what, where, fix)
     return [d for d in draws if (not sizes or d.size in sizes) and (repeats is None or d.repeat < repeats)]
+
+
+def by_hash(store: Store, hashes: Sequence[str]) -> list[Draw]:
+    """Returns those of the draws with these content hashes that are in the store, each as one of its samples has it."""
+    found = store.query(
+        f"select distinct on (d.draw) {_SELECTED} from draws d where d.draw in (select unnest(?::varchar[]))",  # noqa: S608
+        [list(hashes)],
+    )
+    return [_draw(row) for row in found]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """A draw in one sample.
+
+    Args:
+        sample: The key of the sample.
+        strategy: How it chose the rows.
+        draw: Its size and repeat are those of this sample.
+    """
+
+    sample: str
+    strategy: str
+    draw: Draw
+
+
+def drawn_last(store: Store, draw: str) -> Drawn | None:
+    """Returns a draw, known by its content hash, in the sample used last that has it; None if none that holds does."""
+    found = store.query(
+        f"""select d.key, d.strategy, {_SELECTED} from draws d join artifacts a using (key)
+        where d.draw = ? and d.key not in (select key from stale)
+        order by a.used_at desc, d.key, d.repeat limit 1""",  # noqa: S608 (constants)
+        [draw],
+    )
+    return Drawn(sample=found[0][0], strategy=found[0][1], draw=_draw(found[0][2:])) if found else None
+
+
+def _draw(row: Sequence[Any]) -> Draw:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    return Draw(**{**values, "human_members": values["human_members"] or ()})

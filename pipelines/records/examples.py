@@ -1,21 +1,25 @@
-"""Examples as later stages read them back from the store: test rows, and the rows of draws.
+"""Examples as later stages read them back from the store: the rows of an artifact, and those of draws.
 
 Here: the look-ups, and the hash of a draw. Not here: which draws there are (`draws.py`), how rows are chosen (sample,
-`selection/`).
+`strategies/`), what a judgement says of rows (`judged.py`).
 """
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from sdc.cache.counted import counted
 from sdc.cache.key import digest
-from sdc.cache.store import Artifact
+from sdc.cache.store import Artifact, Store
 from sdc.errors import DataError, StoreError
 from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.stage import Context
 
 #: idx, text, label id. In a draw with rows of two artifacts, human row 0 is -1, row 1 is -2: no two rows share an idx.
 ExampleRow = tuple[int, str, int]
+
+#: The columns of the table `examples` that say all of a row, but for the key.
+_COLUMNS = ("idx", "lang", "task", "text", "label", "label_name", "source", "split", "status", "reason", "origin")
 
 
 def mark(text: str, label: int) -> str:
@@ -76,6 +80,33 @@ def _with_status(context: Context, key: str, source: str, status: str) -> list[E
         [key, source, status],
     )
     return [(idx, text, label) for idx, text, label in found]
+
+
+def whole_rows(context: Context, key: str) -> list[dict[str, Any]]:
+    """Returns all rows of an artifact, whatever their status, with every column but the key, by idx."""
+    sql = f"select {', '.join(_COLUMNS)} from examples where key = ? order by idx"  # noqa: S608 (constants)
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in context.store.query(sql, [key])]
+
+
+def texts_and_statuses(store: Store, key: str, *, source: str) -> list[tuple[str, str | None, str]]:
+    """Returns text, label name and status of all rows of an artifact from one source, by idx."""
+    sql = "select text, label_name, status from examples where key = ? and source = ? order by idx"
+    return store.query(sql, [key, source])
+
+
+def human_texts(context: Context, keys: Sequence[str]) -> list[tuple[str | None, str]]:
+    """Returns split and text of the human rows of some data, labelled or not, by key and idx: what gates know."""
+    return context.store.query(
+        """select split, text from examples where list_contains(?, key) and source = 'human'
+        and status in ('ok', 'unlabelled') order by key, idx""",
+        [list(keys)],
+    )
+
+
+def num_by_source(context: Context, key: str, members: Sequence[int]) -> dict[str, int]:
+    """Returns how many of some rows of an artifact, given by idx, are of each source that occurs among them."""
+    sql = "select source, count(*) from examples where key = ? and list_contains(?, idx) group by source"
+    return dict(context.store.query(sql, [key, list(members)]))
 
 
 def rows_of(context: Context, draws: Sequence[Draw]) -> dict[str, list[ExampleRow]]:

@@ -1,6 +1,7 @@
-"""Runs: which of them are current, as eval and report take them when no keys are given.
+"""Runs: which there are, and which of them are current, as eval and report take them when no keys are given.
 
-Here: the look-up, and what a command says of which every run failed. Not here: what becomes of runs (eval, report).
+Here: the look-ups, and what a command says of which every run failed. Not here: one run (`run_record.py`), what it said
+(`outputs.py`), what becomes of runs (eval, report).
 """
 
 import json
@@ -166,6 +167,20 @@ def usual_seconds(store: Store, method: str, model: str) -> dict[int, float]:
         [method, model],
     )
     return {num_rows: round(seconds, 2) for num_rows, seconds in found}
+
+
+def cells_with_runs(store: Store) -> list[tuple[str, str]]:
+    """Returns the (lang, task) pairs that have runs of any state, sorted."""
+    return store.query("select distinct lang, task from runs order by lang, task")
+
+
+def num_evaluated(store: Store) -> dict[tuple[str, str], tuple[int, int]]:
+    """Returns (lang, task) -> how many runs there are, and how many of them were evaluated at some time."""
+    found = store.query(
+        """select r.lang, r.task, count(distinct r.key), count(distinct m.run) from runs r
+        left join metrics m on m.run = r.key group by r.lang, r.task"""
+    )
+    return {(lang, task): (runs, evaluated) for lang, task, runs, evaluated in found}
 
 
 def _stale_samples(store: Store, cells: Sequence[tuple[str, str]] | None) -> list[str]:

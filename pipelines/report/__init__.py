@@ -12,7 +12,7 @@ from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import metrics, readers
-from sdc.pipelines.records import runs
+from sdc.pipelines.records import results, runs
 from sdc.pipelines.report import run_results
 from sdc.pipelines.report.by import CELL_PARTS, RESULT_PARTS, aggregate
 from sdc.pipelines.report.rows import ResultRow, RunResult, build
@@ -74,7 +74,7 @@ def run(
     in_question = sorted({(str(e.lang), str(e.task)) for e in evals}) if evals else wanted
     # Keys may name runs of any age: what they are held against may be as old.
     current = runs.find(context.store, in_question, everything=config.everything or bool(evals))
-    found = run_results.evaluated(context, current.keys, [e.key for e in evals])
+    found = results.readings(context.store, runs=current.keys, evals=[e.key for e in evals])
     default = run_results.read_as(found, config.reader)
     shown = {e.key for e in evals} or {row["eval_key"] for row in default}
     kept = {row["eval_key"]: row for row in found if row["eval_key"] in shown} | {
@@ -87,9 +87,9 @@ def run(
     if not evals:
         _say_missing(context, current.keys, found)
     newest = not config.everything and not evals
-    results = run_results.run_results(context, list(kept.values()), metric=config.metric, newest=newest)
-    rows = build(results, shown, generator=config.generator)
-    _say_no_generator(context, config, rows, results)
+    of_runs = run_results.run_results(context, list(kept.values()), metric=config.metric, newest=newest)
+    rows = build(of_runs, shown, generator=config.generator)
+    _say_no_generator(context, config, rows, of_runs)
     _say_failed(context, rows)
     _say_leaks(context, rows)
     return aggregate(rows, config.by) if config.by else rows
@@ -106,24 +106,20 @@ def lacking(
         langs, tasks: Which flags were given. A flag that was not means whatever there is: then a language, or a task,
             lacks something only if it has nothing at all.
     """
-    there = context.store.query(
-        """select r.lang, r.task, count(distinct r.key), count(distinct m.run) from runs r
-        left join metrics m on m.run = r.key group by r.lang, r.task"""
-    )
-    num_runs = {(lang, task): runs for lang, task, runs, _ in there}
-    evaluated = {(lang, task) for lang, task, _, read in there if read}
+    there = runs.num_evaluated(context.store)
     found: dict[str, DataError] = {}
     done: set[str] = set()
     for lang, task in wanted:
         name = f"{lang}/{task}" if langs and tasks else lang if langs else task
         flags = (f" --lang {lang}" if langs else "") + (f" --task {task}" if tasks else "")
-        if (lang, task) in evaluated:
+        num_runs, num_evaluated = there.get((lang, task), (0, 0))
+        if num_evaluated:
             done.add(name)
-        elif (lang, task) in num_runs:
-            what = f"{counted(num_runs[lang, task], 'run')} of {name}, and none is evaluated"
+        elif num_runs:
+            what = f"{counted(num_runs, 'run')} of {name}, and none is evaluated"
             found[name] = DataError(what, fix=f"run `sdc eval --lang {lang} --task {task}`")
         else:
-            fix = _other_tag(lang, [known for known, _ in num_runs]) if langs else ""
+            fix = _other_tag(lang, [known for known, _ in there]) if langs else ""
             found.setdefault(name, DataError(f"no runs of {name}", fix=fix or f"run `sdc train{flags}` or `sdc icl`"))
     return [(name, error) for name, error in found.items() if name not in done]
 
@@ -194,13 +190,13 @@ def _nothing(
     where = str(context.store.path)
     lang, task = wanted[0] if wanted else ("LANG", "TASK")
     if not current:
-        fix = _other_tag(lang, [tag for (tag,) in context.store.query("select distinct lang from runs")])
+        fix = _other_tag(lang, [known for known, _ in runs.cells_with_runs(context.store)])
         fix = fix or f"run `sdc train --lang {lang} --task {task}` or `sdc icl`, then `sdc eval`; or try `sdc demo`"
         return DataError("there are no runs to report", where, fix)
     reader = "" if config.reader == "auto" else f" --reader {config.reader}"
-    if not wanted:
-        found = context.store.query("select lang, task from runs where key = ?", [current[0]])
-        lang, task = found[0]
+    first = None if wanted else context.store.get(current[0])
+    if first is not None:
+        lang, task = str(first.lang), str(first.task)
     return DataError(
         f"{counted(len(current), 'run')}, and none is evaluated{f' with reader {config.reader}' if reader else ''}",
         where,

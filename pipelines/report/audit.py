@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from sdc.cache.store import Artifact
 from sdc.errors import DataError
 from sdc.pipelines import cells, readers
-from sdc.pipelines.records import runs
+from sdc.pipelines.records import outputs, runs
 from sdc.pipelines.report.formats import Table
 from sdc.pipelines.stage import Context
 from sdc.pipelines.tasks import Task
@@ -42,39 +42,29 @@ def run(
         current = runs.find(context.store, wanted, everything=everything)
         current.say(context, "report")
         keys = current.keys
-    found = context.store.query(
-        """select r.key, r.lang, r.task, r.method, r.model, r.source, r.num_rows, r.num_shots,
-            list(o.reply), list(e.label)
-        from runs r join examples e on e.key = r.test_key and e.status = 'ok' and e.label is not null
-        left join outputs o on o.key = r.key and o.idx = e.idx
-        where r.key in (select unnest(?::varchar[])) and r.status = 'ok'
-        group by all having count(o.reply) > 0
-        order by r.task, r.lang, r.method, r.model, r.num_rows, r.num_shots, r.key""",
-        [keys],
-    )
+    found = outputs.replies_of(context.store, keys)
     if not found:
         fix = "run `sdc icl --decoding generate`; runs with scores have nothing to parse"
         raise DataError("no run has replies to audit", str(context.store.path), fix)
-    tasks = {name: cells.load_task(context.store, name) for name in sorted({row[2] for row in found})}
+    tasks = {name: cells.load_task(context.store, name) for name in sorted({one.task for one in found})}
     names = list(readers.REPLY_READERS)
     rows = []
-    for key, lang, task, method, model, source, num_rows, shots, replies, gold in found:
-        read = {name: readers.read(name, tasks[task], replies=replies, all_scores=[]) for name in names}
-        right = {name: sum(p == g for p, g in zip(read[name], gold, strict=True)) for name in names}
+    for one in found:
+        task, num = tasks[one.task], len(one.gold)
+        read = {name: readers.read(name, task, replies=one.replies, all_scores=[]) for name in names}
+        right = {name: sum(p == g for p, g in zip(read[name], one.gold, strict=True)) for name in names}
         unparsed = {name: sum(p is None for p in read[name]) for name in names}
-        differ, example = _disagreement(replies, read[names[0]], read[names[1]], tasks[task])
-        about = (key[:12], task, lang, method, model, source or "-", str(num_rows or "-"), str(shots or 0))
+        differ, example = _disagreement(one.replies, read[names[0]], read[names[1]], task)
         rows.append(
             (
-                *about,
-                str(len(gold)),
-                *(f"{100 * right[name] / len(gold):.1f}" for name in names),
-                f"{100 * (right[names[1]] - right[names[0]]) / len(gold):+.1f}",
-                *(f"{100 * unparsed[name] / len(gold):.1f}" for name in names),
-                str(differ),
-                example,
+                one.run[:12], one.task, one.lang, one.method, one.model, one.source or "-",
+                str(one.num_rows or "-"), str(one.num_shots or 0), str(num),
+                *(f"{100 * right[name] / num:.1f}" for name in names),
+                f"{100 * (right[names[1]] - right[names[0]]) / num:+.1f}",
+                *(f"{100 * unparsed[name] / num:.1f}" for name in names),
+                str(differ), example,
             )
-        )
+        )  # fmt: skip
     columns = ("run", "task", "lang", "method", "model", "source", "rows", "shots", "n", *names, "difference")
     columns += (*(f"unparsed {name}" for name in names), "disagree", "commonest disagreement")
     title = "accuracy and unparsed replies in % under each reader, on the same stored replies"

@@ -10,7 +10,8 @@ from sdc.cache.store import Artifact
 from sdc.errors import DataError
 from sdc.pipelines import cells
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.records import lineage
+from sdc.pipelines.records import examples, lineage
+from sdc.pipelines.records.examples import ExampleRow
 from sdc.pipelines.report import card
 from sdc.pipelines.report.card import Card
 from sdc.pipelines.report.card.sides import Example, Sides
@@ -119,31 +120,28 @@ def gather(context: Context, config: CardConfig, cell: Cell, *, artifact: Artifa
 def _synthetic(context: Context, artifact: Artifact, *, accepted: bool) -> tuple[Example, ...]:
     """Returns the rows of a generation, or those that a judgement accepted."""
     if accepted:
-        sql = """select e.text, e.label from examples e join verdicts v on v.example_key = e.key and v.idx = e.idx
-            where v.key = ? and v.accepted order by e.key, e.idx"""
-    else:
-        sql = "select text, label from examples where key = ? and source = 'synthetic' and status = 'ok' order by idx"
-    return tuple(Example(text=text, label=label) for text, label in context.store.query(sql, [artifact.key]))
+        return _examples(examples.accepted_rows(context, artifact.key))
+    return _examples(examples.ok_rows(context, artifact.key, "synthetic"))
 
 
 def _human(context: Context, data: Artifact) -> tuple[Example, ...]:
-    sql = "select text, label from examples where key = ? and source = 'human' and status = 'ok' order by idx"
-    return tuple(Example(text=text, label=label) for text, label in context.store.query(sql, [data.key]))
+    return _examples(examples.ok_rows(context, data.key, "human"))
+
+
+def _examples(rows: Sequence[ExampleRow]) -> tuple[Example, ...]:
+    return tuple(Example(text=text, label=label) for _, text, label in rows)
 
 
 def _test(context: Context, tests: Sequence[Artifact]) -> tuple[str, ...]:
     """Returns the texts that the judge's gate `test` knows, in its order."""
-    sql = """select text from examples where list_contains(?, key) and source = 'human'
-        and status in ('ok', 'unlabelled') order by key, idx"""
-    return tuple(text for (text,) in context.store.query(sql, [[test.key for test in tests]]))
+    return tuple(text for _, text in examples.human_texts(context, [test.key for test in tests]))
 
 
 def _seeds(context: Context, generation: Artifact) -> tuple[str, ...] | None:
     """Returns the texts that the generator was shown; None of rows made elsewhere, which do not say."""
     if generation.config.get("origin") == "import":
         return None
-    sql = "select text from examples where key = ? and status = 'seed' order by idx"
-    return tuple(text for (text,) in context.store.query(sql, [generation.key]))
+    return tuple(text for _, text, _ in examples.seed_rows(context, generation.key))
 
 
 def _judged(context: Context, judgement: Artifact) -> tuple[tuple[str | None, str], ...]:

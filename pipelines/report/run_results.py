@@ -1,7 +1,7 @@
 """What the store knows of evaluated runs, as the results that a report is made of.
 
-Here: reading the tables. Not here: which runs are shown (`runs.py`, `report.py`), what makes a result another one
-(`result.py`), means (`rows.py`).
+Here: from readings and origins to results. Not here: the queries (`records/results.py`), which runs are shown
+(`records/runs.py`, `report`), what makes a result another one (`result.py`), means (`rows.py`).
 """
 
 import json
@@ -11,49 +11,13 @@ from typing import Any
 
 from sdc.cache.key import SHORT, canonical_json, digest
 from sdc.pipelines import cells, metrics, readers
-from sdc.pipelines.records import leaks, lineage, runs
-from sdc.pipelines.records.draws import Draw
+from sdc.pipelines.records import draws, leaks, lineage, results
 from sdc.pipelines.report.result import Author, Result
 from sdc.pipelines.report.rows import RunResult, size_order
 from sdc.pipelines.stage import Context
 
 #: What two generations, or two judgements, of different cells need not share to be made in the same way.
 _OF_ONE_CELL = ("definition", "seed", "quota", "draws", "digest")  # the last: the rows of an import
-
-
-def evaluated(context: Context, shown: Sequence[str], evals: Sequence[str]) -> list[dict[str, Any]]:
-    """Returns every newest reading of some runs, and the evals asked for, with what tables and recipes say of them."""
-    names = [*metrics.HEADLINES, *metrics.HEADLINES.values(), "failed_run"]
-    pivot = ", ".join(
-        f"max(m.value) filter (m.metric = '{name}') as {name}, max(m.low) filter (m.metric = '{name}') as {name}_low, "
-        f"max(m.high) filter (m.metric = '{name}') as {name}_high"
-        for name in names
-    )
-    columns = ["eval_key", "run", "reader", "lang", "task", "method", "model", "source", "draw", "num_rows", "shots"]
-    columns += ["decoding", "setting", "test", "version", "model_identity", "definition", "tuned_by"]
-    columns += ["test_key", "leaks"]
-    columns += [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
-    found = context.store.query(
-        f"""with asked as (select unnest(?::varchar[]) as key),
-        readings as (
-            select m.key, m.run, m.reader, {pivot} from metrics m
-            where (m.run in (select unnest(?::varchar[])) or m.key in (from asked))
-              and m.key not in (select key from stale)
-            group by m.key, m.run, m.reader
-        )
-        select e.key, e.run, e.reader, r.lang, r.task, r.method, r.model, r.source, r.draw, r.num_rows, r.num_shots,
-            r.decoding, r.setting, left(r.test_key, {SHORT}), ra.version, cast(ra.config -> '$.model' as varchar),
-            cast(ra.config -> '$.definition' as varchar), r.details ->> '$.tuned_by', r.test_key,
-            cast(r.details -> '$.leaks' as varchar),
-            {", ".join(f"e.{n}, e.{n}_low, e.{n}_high" for n in names)}
-        from readings e join runs r on r.key = e.run join artifacts a on a.key = e.key
-            join artifacts ra on ra.key = e.run
-        qualify e.key in (from asked)
-            or row_number() over (partition by e.run, e.reader order by a.version desc, a.used_at desc, e.key) = 1
-        order by r.task, r.lang, r.method, r.num_rows, e.run, e.reader""",  # noqa: S608 (constants)
-        [list(evals), list(shown)],
-    )
-    return [dict(zip(columns, row, strict=True)) for row in found]
 
 
 def read_as(found: Sequence[dict[str, Any]], reader: str) -> list[dict[str, Any]]:
@@ -74,7 +38,7 @@ def run_results(
 
     Args:
         context: Where the store is.
-        found: What `evaluated` returns.
+        found: Some of `results.readings`.
         metric: None takes each task's own.
         newest: Say of a draw what its newest sample says, where it is in several; else what all of them say.
     """
@@ -125,14 +89,8 @@ def _leaked(context: Context, found: Sequence[dict[str, Any]]) -> dict[tuple[str
             shares[row["draw"], row["test_key"]] = counts["leaked"] / max(1, counts["test_rows"])
         elif row["draw"]:
             unknown.setdefault(row["draw"], set()).add(row["test_key"])
-    names = ("draw", "source", "size", "repeat", "num_rows", "example_key", "members", "human_key")
-    rows = context.store.query(
-        f"""select distinct on (draw) {", ".join(names)}, human_members from draws
-        where draw in (select unnest(?::varchar[]))""",  # noqa: S608 (constants)
-        [[draw for draw, tests in unknown.items() if any((draw, test) not in shares for test in tests)]],
-    )
-    for values in rows:
-        draw = Draw(**dict(zip(names, values[:-1], strict=True)), human_members=values[-1] or ())
+    uncounted = [draw for draw, tests in unknown.items() if any((draw, test) not in shares for test in tests)]
+    for draw in draws.by_hash(context.store, uncounted):
         for test in unknown[draw.draw]:
             shares.setdefault((draw.draw, test), leaks.of_draw(context.store, draw, test).share)
     return shares
@@ -165,52 +123,41 @@ class _Origin:
 _UNKNOWN = _Origin(result=Result())
 
 
-def _origins(context: Context, draws: Sequence[str], *, newest: bool) -> dict[tuple[str, str, str, str], _Origin]:
+def _origins(context: Context, hashes: Sequence[str], *, newest: bool) -> dict[tuple[str, str, str, str], _Origin]:
     """Returns (draw, lang, task, source) -> its origin.
 
     With `newest`, sizes and keys come from the newest samples; a draw that is only in older ones keeps what it was
     there.
     """
-    fields = ("size", "strategy", "seeds", "generation", "judgement", "judge", "examples", "human", "stage")
-    found = context.store.query(
-        f"""with samples as ({runs.NEWEST_SAMPLES})
-        select o.draw, o.lang, o.task, o.source, o.num_rows, s.key is not null, o.size, o.strategy, o.seeds,
-            o.generation, o.judgement, o.judge, o.examples, o.human, e.stage
-        from origins o left join samples s on s.key = o.key left join artifacts e on e.key = o.examples
-        where o.draw in (select unnest(?::varchar[]))""",  # noqa: S608 (a constant)
-        [list(draws)],
-    )
-    grouped: dict[tuple[str, str, str, str], list[tuple[Any, ...]]] = {}
-    for *what, rows, is_newest, size, strategy, seeds, generation, judgement, judge, examples, human, stage in found:
-        values = dict(zip(fields, (size, strategy, seeds, generation, judgement, judge, examples, human, stage),
-                          strict=True))  # fmt: skip
-        grouped.setdefault(tuple(what), []).append((rows, is_newest, values))
+    grouped: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
+    for row in results.origins(context.store, hashes):
+        grouped.setdefault((row["draw"], row["lang"], row["task"], row["source"]), []).append(row)
     makers = _Makers(context)
-    return {what: _origin(items, makers, newest=newest) for what, items in grouped.items()}
+    return {what: _origin(rows, makers, newest=newest) for what, rows in grouped.items()}
 
 
-def _origin(items: Sequence[tuple[Any, ...]], makers: "_Makers", *, newest: bool) -> _Origin:
-    kept = [item for item in items if item[1]] if newest else []
-    every = [values for _, _, values in kept or items]
-    generations = sorted({values["generation"] for values in every if values["generation"]})
-    judgements = sorted({values["judgement"] for values in every if values["judgement"]})
-    data = {values["examples"] for values in every if values["stage"] in ("data", None) and not values["generation"]}
-    data |= {values["human"] for values in every if values["human"]}
+def _origin(rows: Sequence[dict[str, Any]], makers: "_Makers", *, newest: bool) -> _Origin:
+    kept = [row for row in rows if row["is_newest"]] if newest else []
+    every = kept or rows
+    generations = sorted({row["generation"] for row in every if row["generation"]})
+    judgements = sorted({row["judgement"] for row in every if row["judgement"]})
+    data = {row["examples"] for row in every if row["stage"] in ("data", None) and not row["generation"]}
+    data |= {row["human"] for row in every if row["human"]}
     authors = sorted({author for key in generations for author in makers.authors(key)})
     result = Result(
-        strategy=_joined(values["strategy"] for values in every),
-        seeds=_joined(values["seeds"] for values in every),
+        strategy=_joined(row["strategy"] for row in every),
+        seeds=_joined(row["seeds"] for row in every),
         generation=_joined(key[:SHORT] for key in generations),
         judgement=_joined(key[:SHORT] for key in judgements),
-        judge=_joined(values["judge"] for values in every),
+        judge=_joined(row["judge"] for row in every),
         data=_joined(key[:SHORT] for key in data),
         generator=_joined(name for name, _ in authors),
         generator_version=_joined(short_version(version) for _, version in authors),
         generator_setting=_joined(makers.setting(key) for key in generations),
         judge_setting=_joined(makers.setting(key) for key in judgements),
     )
-    sizes = tuple(sorted({values["size"] for values in every}, key=size_order))
-    return _Origin(result=result, sizes=sizes, rows=items[0][0], authors=tuple(authors))
+    sizes = tuple(sorted({row["size"] for row in every}, key=size_order))
+    return _Origin(result=result, sizes=sizes, rows=rows[0]["num_rows"], authors=tuple(authors))
 
 
 def _joined(values: Any) -> str | None:

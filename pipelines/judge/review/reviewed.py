@@ -18,6 +18,7 @@ from sdc.pipelines.judge.review.form import Form, Vote
 from sdc.pipelines.judge.review.sheet import text_digest
 from sdc.pipelines.judge.review.votes import Ruling, rule
 from sdc.pipelines.records import lineage
+from sdc.pipelines.records.examples import whole_rows
 from sdc.pipelines.stage import Context
 
 
@@ -68,11 +69,9 @@ def check(context: Context, forms: Sequence[Form]) -> Reviewed:
     cell = cells.of_artifact(context.store, generation)
     lineage.check_labels(generation, cell)
     shown = {
-        idx: (text_digest(text), text, label)
-        for idx, text, label in context.store.query(
-            "select idx, text, label_name from examples where key = ? and source = 'synthetic' and status = 'ok'",
-            [generation.key],
-        )
+        row["idx"]: (text_digest(row["text"]), row["text"], row["label_name"])
+        for row in whole_rows(context, generation.key)
+        if row["source"] == "synthetic" and row["status"] == "ok"
     }
     votes: dict[int, list[Vote]] = defaultdict(list)
     for form in forms:

@@ -10,19 +10,14 @@ from sdc.cache.store import Artifact
 from sdc.pipelines.judge.review.agreement import NOBODY
 from sdc.pipelines.judge.review.reviewed import Reviewed
 from sdc.pipelines.judge.review.votes import Ruling
+from sdc.pipelines.records.examples import whole_rows
 from sdc.pipelines.stage import Context
-
-_COLUMNS = ("idx", "lang", "task", "text", "label", "label_name", "source", "split", "status", "reason", "origin")
 
 
 def examples(context: Context, generation: Artifact) -> list[dict[str, Any]]:
     """Returns the rows of a generation that a judgement is about, and the seed examples."""
-    found = context.store.query(
-        f"""select {", ".join(_COLUMNS)} from examples
-        where key = ? and (status = 'seed' or (source = 'synthetic' and status = 'ok')) order by idx""",  # noqa: S608
-        [generation.key],
-    )
-    return [dict(zip(_COLUMNS, row, strict=True)) for row in found]
+    rows = whole_rows(context, generation.key)
+    return [row for row in rows if row["status"] == "seed" or (row["source"], row["status"]) == ("synthetic", "ok")]
 
 
 def base_verdicts(

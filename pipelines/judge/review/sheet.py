@@ -14,6 +14,8 @@ from sdc.errors import DataError, UsageError
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.judge.review import FORMAT, VERSION
 from sdc.pipelines.records import lineage
+from sdc.pipelines.records.examples import ok_rows
+from sdc.pipelines.records.judged import judged_rows
 from sdc.pipelines.stage import Context
 
 SAMPLE_SIZE = 20
@@ -117,19 +119,10 @@ def _bases(context: Context, cell: Cell, base: Artifact) -> tuple[Artifact, Arti
 
 def _rows(context: Context, generation: Artifact, judgement: Artifact | None) -> list[SheetRow]:
     if judgement is None:
-        found = context.store.query(
-            """select idx, text, label from examples
-            where key = ? and source = 'synthetic' and status = 'ok' order by idx""",
-            [generation.key],
-        )
-        return [SheetRow(idx=idx, text=text, label=label) for idx, text, label in found]
-    found = context.store.query(
-        """select e.idx, e.text, e.label, v.accepted, v.judged_by, v.reason
-        from examples e join verdicts v on v.example_key = e.key and v.idx = e.idx
-        where v.key = ? and e.key = ? order by e.idx""",
-        [judgement.key, generation.key],
-    )
+        unjudged = ok_rows(context, generation.key, "synthetic")
+        return [SheetRow(idx=idx, text=text, label=label) for idx, text, label in unjudged]
     return [
-        SheetRow(idx=idx, text=text, label=label, accepted=accepted, judged_by=by, reason=reason)
-        for idx, text, label, accepted, by, reason in found
-    ]
+        SheetRow(idx=row.idx, text=row.text, label=row.label, accepted=row.accepted, judged_by=row.judged_by,
+                 reason=row.reason)
+        for row in judged_rows(context.store, judgement.key)
+    ]  # fmt: skip

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sdc.cache.store import Store
 from sdc.errors import DataError
+from sdc.pipelines.records import judged
 from sdc.pipelines.tasks import Label, Task
 from sdc.pipelines.tasks import load as load_task
 from sdc.pipelines.tasks.languages import Language
@@ -86,11 +87,7 @@ def with_own(pools: Sequence[TextPool], path: Path) -> list[TextPool]:
         DataError: There is no accepted text in the store.
     """
     own: dict[tuple[str, str], dict[int, dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
-    for task, tag, text, label in Store(path).query(
-        """select distinct e.task, e.lang, e.text, e.label
-        from examples e join verdicts v on v.example_key = e.key and v.idx = e.idx
-        where v.accepted and e.source = 'synthetic' order by all"""
-    ):
+    for task, tag, text, label in judged.accepted_anywhere(Store(path)):
         own[task, tag][label][_clean(text)] = None
     if not own:
         raise DataError("no accepted texts in the store", str(path), "run `sdc gen` and `sdc judge` on it first")

@@ -1,0 +1,96 @@
+"""What the store says of evaluated runs, and of what their draws were made from, as reports need it.
+
+Here: the queries. Not here: which runs count (`runs.py`), what makes a result another one (report).
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sdc.cache.key import SHORT
+from sdc.cache.store import Store
+from sdc.pipelines import metrics
+from sdc.pipelines.records import runs
+
+#: The figures of a reading; each has its ends of an interval beside it, as `accuracy_low`.
+_FIGURES = (*metrics.HEADLINES, *metrics.HEADLINES.values(), "failed_run")
+#: Field of a reading -> what it is in SQL.
+_READING = {
+    "eval_key": "e.key",
+    "run": "e.run",
+    "reader": "e.reader",
+    "lang": "r.lang",
+    "task": "r.task",
+    "method": "r.method",
+    "model": "r.model",
+    "source": "r.source",
+    "draw": "r.draw",
+    "num_rows": "r.num_rows",
+    "shots": "r.num_shots",
+    "decoding": "r.decoding",
+    "setting": "r.setting",
+    "test": f"left(r.test_key, {SHORT})",
+    "version": "ra.version",
+    "model_identity": "cast(ra.config -> '$.model' as varchar)",
+    "definition": "cast(ra.config -> '$.definition' as varchar)",
+    "tuned_by": "r.details ->> '$.tuned_by'",
+    "test_key": "r.test_key",
+    "leaks": "cast(r.details -> '$.leaks' as varchar)",
+    **{f"{name}{end}": f"e.{name}{end}" for name in _FIGURES for end in ("", "_low", "_high")},
+}
+#: Field of an origin -> what it is in SQL.
+_ORIGIN = {
+    **{name: f"o.{name}" for name in ("draw", "lang", "task", "source", "num_rows")},
+    "is_newest": "s.key is not null",
+    **{name: f"o.{name}" for name in ("size", "strategy", "seeds", "generation", "judgement", "judge")},
+    **{name: f"o.{name}" for name in ("examples", "human")},
+    "stage": "e.stage",
+}
+
+
+def readings(store: Store, *, runs: Sequence[str], evals: Sequence[str]) -> list[dict[str, Any]]:
+    """Returns every newest reading of some runs, and the evals asked for, with what tables and recipes say of them.
+
+    Stale ones are no readings.
+
+    Args:
+        store: Where they are.
+        runs: Full keys.
+        evals: Full keys; of these no newer one takes the place.
+    """
+    pivot = ", ".join(
+        f"max(m.{value}) filter (m.metric = '{name}') as {name}{end}"
+        for name in _FIGURES
+        for value, end in (("value", ""), ("low", "_low"), ("high", "_high"))
+    )
+    found = store.query(
+        f"""with asked as (select unnest(?::varchar[]) as key),
+        readings as (
+            select m.key, m.run, m.reader, {pivot} from metrics m
+            where (m.run in (select unnest(?::varchar[])) or m.key in (from asked))
+              and m.key not in (select key from stale)
+            group by m.key, m.run, m.reader
+        )
+        select {", ".join(_READING.values())}
+        from readings e join runs r on r.key = e.run join artifacts a on a.key = e.key
+            join artifacts ra on ra.key = e.run
+        qualify e.key in (from asked)
+            or row_number() over (partition by e.run, e.reader order by a.version desc, a.used_at desc, e.key) = 1
+        order by r.task, r.lang, r.method, r.num_rows, e.run, e.reader""",  # noqa: S608 (constants)
+        [list(evals), list(runs)],
+    )
+    return [dict(zip(_READING, row, strict=True)) for row in found]
+
+
+def origins(store: Store, draws: Sequence[str]) -> list[dict[str, Any]]:
+    """Returns what some draws, given by content hash, were made from: one for every sample that has the draw.
+
+    `is_newest` says whether that sample is the newest of its source in its cell, `stage` what made its examples.
+    """
+    found = store.query(
+        f"""with samples as ({runs.NEWEST_SAMPLES})
+        select {", ".join(_ORIGIN.values())}
+        from origins o left join samples s on s.key = o.key left join artifacts e on e.key = o.examples
+        where o.draw in (select unnest(?::varchar[]))""",  # noqa: S608 (a constant)
+        [list(draws)],
+    )
+    return [dict(zip(_ORIGIN, row, strict=True)) for row in found]
