@@ -81,12 +81,12 @@ def compute(
     """
     idxs, texts = zip(*inputs.tests, strict=True)
     student.prepare([*(text for of_draw in inputs.rows.values() for _, text, _ in of_draw), *texts])
-    meter, start = Meter(), time.perf_counter()
+    what, meter, start = f"train {cell} {student.method}", Meter(), time.perf_counter()
     together: list[tuple[Run, Tested]] = []
     for done, finished in enumerate(_fits(cell, student, inputs, progress), start=1):
         together.append((inputs.runs[finished.job], tested_on(finished, idxs, texts)))
-        progress(f"train {cell} {student.method}", done, len(inputs.missing))
         if finished.more:
+            progress(what, done, len(inputs.missing))
             continue
         with ExitStack() as folders:
             made = list[Made]()
@@ -101,6 +101,7 @@ def compute(
                 made.append(_made(cell, student, item, tested, about=about, details=details, folder=folder))
             yield made
         together = []
+        progress(what, done, len(inputs.missing))
 
 
 def _made(
