@@ -3,33 +3,26 @@
 It never gets test data: `run` takes draws, and a draw holds training rows. Every trial on a draw is an artifact, and
 the sampler is seeded, so a search that was killed asks for the same trials again and finds those that are there.
 
-Here: which draws a search sees, trials, the choice. Not here: the settings that are tried (`space.py`), the
-runs that use the choice (train). optuna is imported when a search starts.
+Here: which draws a search sees, the choice. Not here: the settings that are tried (`space.py`), one fit of them
+(`trial.py`), the runs that use the choice (train). optuna is imported when a search starts.
 """
 
-import statistics
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-from sdc.cache.key import derive_seed
 from sdc.cache.store import Artifact
-from sdc.errors import DataError, EngineError, UsageError
+from sdc.errors import EngineError, UsageError
 from sdc.pipelines import stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models
-from sdc.pipelines.metrics import METRICS
 from sdc.pipelines.records.draws import Draw
-from sdc.pipelines.records.examples import ExampleRow, rows_of
+from sdc.pipelines.records.examples import rows_of
 from sdc.pipelines.stage import Computed, Context, Outcome
 from sdc.pipelines.students.finetune import FinetuneConfig, FinetuneStudent
-from sdc.pipelines.students.protocol import FitFailed, Seeds
-from sdc.pipelines.students.schedule import held_out
-from sdc.pipelines.train import space
+from sdc.pipelines.train import space, trial
+from sdc.pipelines.train.trial import Trial, TrialFit
 
-VERSION = 1
 SCOPES = ("draw", "all")
 
 
@@ -112,9 +105,8 @@ def run(context: Context, config: TuneConfig, found: Sequence[DrawGroup]) -> lis
     made: dict[str, Tuned] = {}
     for artifact in planned:
         if artifact.key not in made:
-            search = partial(_search, context, config)
-            mine = by_key[artifact.key]
-            outcome = stage.produce(context, artifact, read=partial(list, mine), compute=search)
+            try_all = partial(_search, context, config, by_key[artifact.key])
+            outcome = stage.produce(context, artifact, read=try_all, compute=compute)
             made[artifact.key] = Tuned(outcome=outcome, student=space.of(config.student, outcome.summary["chosen"]))
     return [made[artifact.key] for artifact in planned]
 
@@ -143,10 +135,11 @@ def _choice(context: Context, config: TuneConfig, search: Sequence[DrawGroup]) -
             for cell, draw in _seen(config, search)
         ],
     }
-    return stage.plan(stage="tune", version=VERSION, config=settings, inputs=[], lang=lang, task=task)
+    return stage.plan(stage="tune", version=trial.VERSION, config=settings, inputs=[], lang=lang, task=task)
 
 
-def _search(context: Context, config: TuneConfig, search: Sequence[DrawGroup]) -> Computed:
+def _search(context: Context, config: TuneConfig, search: Sequence[DrawGroup]) -> list[Trial]:
+    """Returns the trials of a search, each fitted on all of its draws; those that are there are not fitted again."""
     try:
         import optuna
     except ImportError as error:
@@ -159,86 +152,33 @@ def _search(context: Context, config: TuneConfig, search: Sequence[DrawGroup]) -
     rows = rows_of(context, [draw for _, draw in seen])
     student = _student(context, config)
     where = str(search[0]) if len(search) == 1 else f"{len(search)} sizes"
-    table: list[dict[str, Any]] = []
+    table: list[Trial] = []
     for number in range(config.trials):
-        trial = study.ask()
-        tried = space.suggested(trial, config.student, config.fixed)
-        found = []
+        asked = study.ask()
+        tried = space.suggested(asked, config.student, config.fixed)
+        fits = []
         for cell, draw in seen:
-            found.append(_trial(context, config, cell, draw, student.like(tried), rows[draw.draw]))
-            context.progress(f"tune {where}", number * len(seen) + len(found), config.trials * len(seen))
-        score = statistics.fmean(outcome.summary["score"] for outcome in found)
-        study.tell(trial, score)
-        table.append({
-            "settings": {name: getattr(tried, name) for name in searched},
-            "score": score,
-            "dev_loss": statistics.fmean(outcome.summary["dev_loss"] for outcome in found),
-            "seconds": sum(outcome.summary["seconds"] for outcome in found),
-            "failed": sum(outcome.summary["status"] == "failed" for outcome in found),
-            "keys": [outcome.key[:12] for outcome in found],
-        })  # fmt: skip
-    if all(row["failed"] == len(seen) for row in table):
+            fit = TrialFit(
+                cell=cell, draw=draw, student=student.like(tried), dev_fraction=config.dev_fraction, seed=config.seed
+            )
+            own = partial(rows.__getitem__, draw.draw)
+            fits.append(stage.produce(context, fit.planned, read=own, compute=fit.compute))
+            context.progress(f"tune {where}", number * len(seen) + len(fits), config.trials * len(seen))
+        table.append(Trial(settings={name: getattr(tried, name) for name in searched}, fits=fits))
+        study.tell(asked, table[-1].score)
+    if all(trial.num_failed == len(seen) for trial in table):
         raise EngineError(f"all {config.trials} trials failed", f"tune {where}", "see `sdc store ls --stage tune`")
-    # Small parts tie often: then the lower loss wins, then the earlier trial, which are the settings that were given.
-    best = max(table, key=lambda row: (row["score"], -row["dev_loss"]))
+    return table
+
+
+def compute(trials: Sequence[Trial]) -> Computed:
+    """Returns the choice among the trials, the first of which has the settings that were given.
+
+    Small parts tie often: then the lower loss wins, then the earlier trial.
+    """
+    best = max(trials, key=lambda trial: (trial.score, -trial.dev_loss))
     summary = {
-        "chosen": best["settings"], "score": best["score"], "usual_score": table[0]["score"],
-        "num_trials": len(table), "num_draws": len(seen), "trials": table,
+        "chosen": best.settings, "score": best.score, "usual_score": trials[0].score,
+        "num_trials": len(trials), "num_draws": len(best.fits), "trials": [trial.as_json() for trial in trials],
     }  # fmt: skip
     return Computed(rows={}, summary=summary)
-
-
-#: The loss of a trial that broke off, in nats: worse than any that ended.
-_BROKEN = 1e6
-
-
-def _trial(
-    context: Context, config: TuneConfig, cell: Cell, draw: Draw, student: FinetuneStudent, rows: Sequence[ExampleRow]
-) -> Outcome:
-    """Fits one set of settings on a part of one draw and measures it on the rest, or returns what is there."""
-    seeds = {part: derive_seed(config.seed, f"tune-{part}", draw.repeat) for part in ("init", "order", "dev")}
-    settings = {
-        **student.identity(),
-        "draw": draw.draw,
-        "num_labels": len(cell.task.labels),
-        "metric": cell.task.metric,
-        "dev_fraction": config.dev_fraction,
-        **{f"{part}_seed": seed for part, seed in seeds.items()},
-    }
-    planned = stage.plan(stage="tune", version=VERSION, config=settings, inputs=[], lang=cell.lang, task=cell.task.name)
-
-    def compute() -> Computed:
-        start = time.perf_counter()
-        _, texts, labels = zip(*rows, strict=True)
-        dev = held_out(labels, fraction=config.dev_fraction, seed=seeds["dev"], at_least=1)
-        if not dev:
-            what = f"draw {draw.draw[:12]} cannot spare a row per label to tune on"
-            raise DataError(what, str(cell), "tune on larger --sizes")
-        kept = [i for i in range(len(texts)) if i not in set(dev)]
-        gold = [labels[i] for i in dev]
-        summary: dict[str, Any] = {
-            "model": student.model,
-            "source": draw.source,
-            "rows": len(kept),
-            "dev_rows": len(dev),
-        }
-        try:
-            fitted = student.fit(
-                [texts[i] for i in kept], [labels[i] for i in kept], num_labels=len(cell.task.labels),
-                seeds=Seeds(init=seeds["init"], order=seeds["order"]),
-            )  # fmt: skip
-            scores = fitted.scores([texts[i] for i in dev])
-        except FitFailed as failure:
-            summary |= {"status": "failed", "reason": failure.reason, "score": 0.0, "dev_loss": _BROKEN}
-        else:
-            summary |= {"status": "ok", **_measured(cell, gold, scores), "details": dict(fitted.details)}
-        summary["seconds"] = time.perf_counter() - start
-        return Computed(rows={}, summary=summary)
-
-    return stage.produce(context, planned, read=lambda: None, compute=lambda _: compute())
-
-
-def _measured(cell: Cell, gold: Sequence[int], scores: Sequence[Sequence[float]]) -> dict[str, float]:
-    predicted = [row.index(max(row)) for row in scores]
-    score = METRICS[cell.task.metric](gold, predicted, num_labels=len(cell.task.labels)).value
-    return {"score": score, "dev_loss": -statistics.fmean(row[label] for row, label in zip(scores, gold, strict=True))}
