@@ -4,6 +4,7 @@ Here: settings, key and the artifact. Not here: the loop (`loop.py`), prompts, h
 a text (judge).
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,8 +18,9 @@ from sdc.pipelines.engines.estimate import CallEstimate, estimate
 from sdc.pipelines.engines.protocol import Call
 from sdc.pipelines.gen.config import GenConfig
 from sdc.pipelines.gen.label import describe
-from sdc.pipelines.gen.loop import Generation
+from sdc.pipelines.gen.loop import Generation, GenInputs
 from sdc.pipelines.records import lineage
+from sdc.pipelines.records.examples import judged_rows, ok_rows, surplus_rows
 from sdc.pipelines.stage import Computed, Context, Outcome
 
 VERSION = 3
@@ -64,14 +66,9 @@ def plan(
 def check_seeds(context: Context, config: GenConfig, cell: Cell, *, data: Artifact | None) -> None:
     """Raises a DataError if a label has some human examples, but fewer than `num_seeds`, which the user has named."""
     data = data or lineage.newest_data(context, cell, split="train")
-    found = dict(
-        context.store.query(
-            "select label, count(distinct text) from examples where key = ? and status = 'ok' group by label",
-            [data.key],
-        )
-    )
+    found = Counter(label for label, _ in {(label, text) for _, text, label in ok_rows(context, data.key, "human")})
     for label in cell.task.labels:
-        there = found.get(label.id, 0)
+        there = found[label.id]
         if 0 < there < config.num_seeds:
             what = f"{config.num_seeds} seed examples of {label.name!r} are asked for {cell}, and {there} are there"
             raise DataError(what, f"data {data.short}", f"use --num-seeds {there}, or add human examples")
@@ -93,12 +90,22 @@ def run(
     """
     planned = plan(context, config, cell, data=data, judgement=judgement)
 
-    def compute() -> Computed:
-        model = models.resolve(context.store, config.model)
-        with context.asker(model) as asker:
-            return Generation(context, config, cell, planned).compute(asker)
+    def compute(inputs: GenInputs) -> Computed:
+        generation = Generation(config, cell, planned, inputs, progress=context.progress, say=context.say)
+        with context.asker(models.resolve(context.store, config.model)) as asker:
+            return generation.compute(asker)
 
-    return stage.produce(context, planned, read=lambda: None, compute=lambda _: compute())
+    return stage.produce(context, planned, read=lambda: _read(context, planned), compute=compute)
+
+
+def _read(context: Context, planned: Artifact) -> GenInputs:
+    data, *judgements = planned.inputs
+    human = ok_rows(context, data, "human")
+    if not judgements:
+        return GenInputs(human=human)
+    (judgement,) = judgements
+    judged, surplus = judged_rows(context, judgement), surplus_rows(context, judgement)
+    return GenInputs(human=human, judged=judged, surplus=surplus)
 
 
 def first_calls(
@@ -109,7 +116,7 @@ def first_calls(
     Prompts show the task's own descriptions of the labels where the generator's are not known yet.
     """
     planned = plan(context, config, cell, data=data, judgement=judgement)
-    return Generation(context, config, cell, planned).first_calls()
+    return Generation(config, cell, planned, _read(context, planned)).first_calls()
 
 
 def expected(
@@ -119,7 +126,7 @@ def expected(
     planned = plan(context, config, cell, data=data, judgement=judgement)
     if stage.are_there(context, [planned.key]):
         return None
-    calls = Generation(context, config, cell, planned).first_calls()
+    calls = Generation(config, cell, planned, _read(context, planned)).first_calls()
     model = models.resolve(context.store, config.model)
     return estimate(context.store, model, calls, stage="gen", prices=context.budget.prices)
 

@@ -8,7 +8,8 @@ Here: seed examples, what is carried over from a judgement, rounds of calls, the
 import math
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -18,7 +19,7 @@ from sdc.errors import EngineError
 from sdc.pipelines import gates, prompts
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines.ask import Asker
-from sdc.pipelines.engines.protocol import Call
+from sdc.pipelines.engines.protocol import Call, Progress, silent
 from sdc.pipelines.gen import explanations
 from sdc.pipelines.gen.config import GenConfig
 from sdc.pipelines.gen.explanations import Explanation
@@ -27,7 +28,8 @@ from sdc.pipelines.gen.incentives.schedule import round_size
 from sdc.pipelines.gen.incentives.shown import Show, Shown, shuffled
 from sdc.pipelines.gen.label import LabelState
 from sdc.pipelines.gen.rows import GenRows, RejectedBy
-from sdc.pipelines.stage import Computed, Context
+from sdc.pipelines.records.examples import ExampleRow, JudgedRow, OriginRow
+from sdc.pipelines.stage import Computed
 
 #: The emergency brake, times the calls that would do if all texts were new; the estimate of the unseen ends it before.
 _CALLS_PER_QUOTA = 40
@@ -35,11 +37,45 @@ _CALLS_PER_QUOTA = 40
 _RECENT = 5
 
 
-class Generation:
-    """One generation while it is made; `compute` makes it."""
+@dataclass(frozen=True, kw_only=True)
+class GenInputs:
+    """What a generation is made from.
 
-    def __init__(self, context: Context, config: GenConfig, cell: Cell, planned: Artifact) -> None:
-        self.context, self.config, self.cell, self.planned = context, config, cell, planned
+    Args:
+        human: The usable human examples.
+        judged: What an earlier judgement said of its texts, for a top-up.
+        surplus: What its generation had no room for.
+    """
+
+    human: Sequence[ExampleRow]
+    judged: Sequence[JudgedRow] = ()
+    surplus: Sequence[OriginRow] = ()
+
+
+class Generation:
+    """One generation while it is made; `compute` makes it.
+
+    Args:
+        config: How.
+        cell: Language and task.
+        planned: The artifact that it becomes.
+        inputs: From what; no store is needed beside it.
+        progress: Called with accepted and wanted texts.
+        say: Takes a line for the user.
+    """
+
+    def __init__(
+        self,
+        config: GenConfig,
+        cell: Cell,
+        planned: Artifact,
+        inputs: GenInputs,
+        *,
+        progress: Progress = silent,
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self.config, self.cell, self.planned, self.inputs = config, cell, planned, inputs
+        self.progress, self.say = progress, say
         quota = config.quota or cell.task.quota
         self.salt = planned.inputs[1] if len(planned.inputs) > 1 else ""  # a top-up must not repeat the same calls
         self.most_calls = _CALLS_PER_QUOTA * math.ceil(quota / config.num_texts)
@@ -48,8 +84,7 @@ class Generation:
             LabelState(label=label, seeds=seeds, quota=quota)
             for label, seeds in zip(cell.task.labels, self._choose_seeds(), strict=True)
         ]
-        if self.salt:
-            self._carry(self.salt)
+        self._carry()
 
     def first_calls(self) -> list[Call]:
         """Returns the calls that would do if every text were new and accepted, as far as they are known.
@@ -71,13 +106,13 @@ class Generation:
         """
         for item in self.labels:
             if self.config.num_seeds and not item.seeds:
-                self.context.say(f"{self.cell}: no human example of {item.label.name!r}; it is generated without any")
+                self.say(f"{self.cell}: no human example of {item.label.name!r}; it is generated without any")
         for item, explanation in zip(self.labels, self._explain(asker), strict=True):
             item.explanation = explanation
         while planned := self._plan_round():
             self._round(asker, planned)
             wanted = sum(item.quota for item in self.labels)
-            self.context.progress(f"gen {self.cell}", sum(item.accepted for item in self.labels), wanted)
+            self.progress(f"gen {self.cell}", sum(item.accepted for item in self.labels), wanted)
         if not any(item.accepted for item in self.labels):
             first = self.labels[0]
             raise EngineError(
@@ -92,22 +127,12 @@ class Generation:
     def _choose_seeds(self) -> list[list[str]]:
         chosen = []
         for label in self.cell.task.labels:
-            texts = list(dict.fromkeys(text for label_id, text in self._human if label_id == label.id))
+            texts = list(dict.fromkeys(text for _, text, label_id in self.inputs.human if label_id == label.id))
             draw = random.Random(derive_seed(self.config.seed, "seeds", label.name))
             chosen.append(draw.sample(texts, min(self.config.num_seeds, len(texts))))
             for text in chosen[-1]:
                 self.rows.add_seed(text, label, origin=self.planned.inputs[0])
         return chosen
-
-    @cached_property
-    def _human(self) -> list[tuple[int, str]]:
-        return [
-            (label, text)
-            for label, text in self.context.store.query(
-                "select label, text from examples where key = ? and status = 'ok' order by idx",
-                [self.planned.inputs[0]],
-            )
-        ]
 
     def _check(self, text: str) -> tuple[str, str] | None:
         return self._gates(text)
@@ -117,26 +142,16 @@ class Generation:
         """The gates, built on the first text: a dry run needs none."""
         if not self.config.gates:
             return lambda text: None
-        return gates.build(self.cell, [text for _, text in self._human])
+        return gates.build(self.cell, [text for _, text, _ in self.inputs.human])
 
-    def _carry(self, judgement: str) -> None:
+    def _carry(self) -> None:
         """Takes over what a judgement accepted, then the texts that its generation had no room for.
 
         What it rejected is remembered and does not come back.
         """
-        judged = self.context.store.query(
-            """select e.text, e.label, v.accepted, e.key from examples e join verdicts v
-            on v.example_key = e.key and v.idx = e.idx where v.key = ? order by e.idx""",
-            [judgement],
-        )
-        for text, label, accepted, key in judged:
+        for text, label, accepted, key in self.inputs.judged:
             self.rows.add_judged(text, self.labels[label], accepted=accepted, origin=f"kept {key}")
-        left_over = self.context.store.query(
-            """select text, label, key from examples where status = 'surplus'
-            and key in (select example_key from verdicts where key = ?) order by idx""",
-            [judgement],
-        )
-        for text, label, key in left_over:
+        for text, label, key in self.inputs.surplus:
             self.rows.add_text(text, self.labels[label], origin=f"surplus of {key}")
 
     def _explanation_calls(self) -> list[Call]:
@@ -195,7 +210,7 @@ class Generation:
 
     def _round(self, asker: Asker, planned: Sequence[tuple[LabelState, str, Call]]) -> None:
         calls = [call for _, _, call in planned]
-        answers = asker.ask(calls, what=f"write {self.cell}", progress=self.context.progress)
+        answers = asker.ask(calls, what=f"write {self.cell}", progress=self.progress)
         for (item, name, _), reply in zip(planned, answers, strict=True):
             origin = f"call {item.calls}" if name == NONE else f"call {item.calls}, {name}"
             before = item.accepted

@@ -1,11 +1,10 @@
 """judge: decides for every new synthetic text whether it is accepted: gates first, then the LLM on what they let pass.
 
-Here: the two steps and their settings. Not here: each gate (`gates/`), what the LLM is asked and how its replies
-are read (`llm.py`), what becomes of a text (`verdicts.py`), topping up what was rejected (gen).
+Here: settings, key and the artifact. Not here: the two steps (`compute.py`), topping up what was rejected (gen).
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,19 +16,12 @@ from sdc.pipelines import gates, presets, prompts, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models
 from sdc.pipelines.engines.estimate import CallEstimate, estimate
+from sdc.pipelines.judge.compute import JudgeInputs, compute
 from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.judge.llm import Candidate, which_label, will_do
-from sdc.pipelines.judge.verdicts import (
-    NO_ANSWER,
-    NOBODY,
-    Evidence,
-    agreement,
-    label_holds,
-    nobody_answered,
-    summary,
-    verdict,
-)
+from sdc.pipelines.judge.verdicts import NO_ANSWER, NOBODY, nobody_answered
 from sdc.pipelines.records import lineage
+from sdc.pipelines.records.examples import human_texts, ok_rows
 from sdc.pipelines.stage import Computed, Context, Outcome
 
 VERSION = 3
@@ -99,28 +91,13 @@ def run(
     """
     planned = plan(context, config, cell, generation)
 
-    def compute() -> Computed:
-        rows = _rows(context, generation)
-        if not rows:
-            raise DataError(f"generation {generation.short} has no text to judge", fix="see `sdc store show`")
-        evidence = {row.idx: Evidence() for row in rows}
-        if config.gates:
-            check = _gates(context, cell, planned.inputs[1:])
-            check.read_ahead([row.text for row in rows])
-            for number, row in enumerate(rows):
-                evidence[row.idx].gate = check(row.text)
-                if evidence[row.idx].gate is None:
-                    check.accept(row.text)
-                context.progress(f"gates {cell}", number + 1, len(rows))
-        usage = _ask(context, config, cell, generation, rows, evidence) if config.llm else {}
-        of_rows = [verdict(config, cell.task, row, evidence[row.idx]) for row in rows]
-        about = summary(of_rows, rows, cell.task) | {"usage": usage}
-        if config.judge_all and (tables := agreement(config, rows, evidence)):
-            about["agreement"] = tables
-        verdicts = [{**said, "example_key": generation.key} for said in of_rows]
-        return Computed(rows={"verdicts": verdicts}, summary=about)
+    def judged(inputs: JudgeInputs) -> Computed:
+        name = judge_name(config, generation)
+        model = models.resolve(context.store, name) if config.llm else None
+        with context.asker(model, batch_size=_BATCH_SIZE) if model else contextlib.nullcontext() as asker:
+            return compute(config, cell, inputs, asker, progress=context.progress)
 
-    outcome = stage.produce(context, planned, read=lambda: None, compute=lambda _: compute())
+    outcome = stage.produce(context, planned, read=lambda: _read(context, config, generation, planned), compute=judged)
     if nobody_answered(outcome.summary):
         (why,) = context.store.query(
             "select mode(reason) from verdicts where key = ? and judged_by = ?", [outcome.key, NOBODY]
@@ -129,6 +106,14 @@ def run(
         what = f"none of {texts} got an answer ({str(why).removeprefix(NO_ANSWER)})"
         raise EngineError(what, f"judge {cell}", "see to the model, and run this again")
     return outcome
+
+
+def _read(context: Context, config: JudgeConfig, generation: Artifact, planned: Artifact) -> JudgeInputs:
+    rows = _rows(context, generation)
+    if not rows:
+        raise DataError(f"generation {generation.short} has no text to judge", fix="see `sdc store show`")
+    human = human_texts(context, planned.inputs[1:]) if config.gates else {}
+    return JudgeInputs(generation=generation.key, rows=rows, train=human.get("train", ()), test=human.get("test", ()))
 
 
 def expected(context: Context, config: JudgeConfig, cell: Cell, generation: Artifact) -> CallEstimate | None:
@@ -146,39 +131,8 @@ def expected(context: Context, config: JudgeConfig, cell: Cell, generation: Arti
 
 
 def _rows(context: Context, generation: Artifact) -> list[Candidate]:
-    found = context.store.query(
-        """select idx, text, label from examples
-        where key = ? and source = 'synthetic' and status = 'ok' order by idx""",
-        [generation.key],
-    )
-    return [Candidate(idx=idx, text=text, label=label) for idx, text, label in found]
-
-
-def _ask(
-    context: Context,
-    config: JudgeConfig,
-    cell: Cell,
-    generation: Artifact,
-    rows: list[Candidate],
-    evidence: dict[int, Evidence],
-) -> dict[str, Any]:
-    """Asks the LLM about the texts that are still open, or about all, and returns what it cost."""
-    if not config.judge_all:
-        rows = [row for row in rows if evidence[row.idx].gate is None]
-    if not rows:
-        return {}
-    model = models.resolve(context.store, judge_name(config, generation))
-    with context.asker(model, batch_size=_BATCH_SIZE) as asker:
-        if config.label_threshold:
-            labels = which_label(cell, rows, votes=config.voting).ask(asker, progress=context.progress)
-            for row, opinion in zip(rows, labels, strict=True):
-                evidence[row.idx].label = opinion
-            if not config.judge_all:
-                rows = [row for row in rows if label_holds(config, row, evidence[row.idx])]
-        answers = will_do(cell, rows, votes=config.voting).ask(asker, progress=context.progress)
-        for row, opinion in zip(rows, answers, strict=True):
-            evidence[row.idx].answer = opinion
-        return asker.usage.as_json()
+    rows = ok_rows(context, generation.key, "synthetic")
+    return [Candidate(idx=idx, text=text, label=label) for idx, text, label in rows]
 
 
 def _human(context: Context, cell: Cell, generation: Artifact) -> list[str]:
@@ -192,13 +146,3 @@ def _human(context: Context, cell: Cell, generation: Artifact) -> list[str]:
             train = lineage.newest_data(context, cell, split="train")
     tests = [data.key for data in lineage.all_test_data(context, cell)]
     return [*([train.key] if train else []), *tests]
-
-
-def _gates(context: Context, cell: Cell, human: Sequence[str]) -> gates.Gates:
-    found = context.store.query(
-        """select split, text from examples where list_contains(?, key) and source = 'human'
-        and status in ('ok', 'unlabelled') order by key, idx""",
-        [list(human)],
-    )
-    of_split = {name: [text for split, text in found if split == name] for name in ("train", "test")}
-    return gates.build(cell, of_split["train"], of_split["test"])
