@@ -126,12 +126,6 @@ def test_the_page_on_the_architecture_names_every_room_and_no_other() -> None:
         assert "NAME" in path or path.endswith("/X.py") or "/X/" in path or (ROOT / path).exists(), path
 
 
-#: Files whose queries are on their way to `records/`: the list only gets shorter.
-_SQL_ELSEWHERE = {
-    "pipelines/gen/__init__.py",
-    "pipelines/gen/loop.py",
-    "pipelines/judge/__init__.py",
-}
 _OF_RECORDS = re.compile(r"\b(?:from|join)\s+(?:examples|draws|runs)\b", re.IGNORECASE)
 
 
@@ -141,8 +135,7 @@ def test_queries_of_examples_draws_and_runs_stand_in_records_alone() -> None:
         lines = [line for line, sql in _queries(path.read_text("utf-8")) if _OF_RECORDS.search(sql)]
         if lines and (ROOT / "pipelines" / "records") not in path.parents:
             found[str(path.relative_to(ROOT))] = lines
-    assert {path: lines for path, lines in found.items() if path not in _SQL_ELSEWHERE} == {}
-    assert _SQL_ELSEWHERE - found.keys() == set(), "these have no such query any more: take them off the list"
+    assert found == {}
 
 
 def test_a_query_is_found_by_what_is_done_with_it_or_by_how_it_begins() -> None:

@@ -20,7 +20,8 @@ from sdc.pipelines.gen.config import GenConfig
 from sdc.pipelines.gen.label import describe
 from sdc.pipelines.gen.loop import Generation, GenInputs
 from sdc.pipelines.records import lineage
-from sdc.pipelines.records.examples import judged_rows, ok_rows, surplus_rows
+from sdc.pipelines.records.examples import ok_rows, surplus_rows
+from sdc.pipelines.records.judged import judged_rows
 from sdc.pipelines.stage import Computed, Context, Outcome
 
 VERSION = 3
@@ -104,7 +105,7 @@ def _read(context: Context, planned: Artifact) -> GenInputs:
     if not judgements:
         return GenInputs(human=human)
     (judgement,) = judgements
-    judged, surplus = judged_rows(context, judgement), surplus_rows(context, judgement)
+    judged, surplus = judged_rows(context.store, judgement), surplus_rows(context, judgement)
     return GenInputs(human=human, judged=judged, surplus=surplus)
 
 

@@ -28,7 +28,8 @@ from sdc.pipelines.gen.incentives.schedule import round_size
 from sdc.pipelines.gen.incentives.shown import Show, Shown, shuffled
 from sdc.pipelines.gen.label import LabelState
 from sdc.pipelines.gen.rows import GenRows, RejectedBy
-from sdc.pipelines.records.examples import ExampleRow, JudgedRow, OriginRow
+from sdc.pipelines.records.examples import ExampleRow, OriginRow
+from sdc.pipelines.records.judged import JudgedRow
 from sdc.pipelines.stage import Computed
 
 #: The emergency brake, times the calls that would do if all texts were new; the estimate of the unseen ends it before.
@@ -149,10 +150,11 @@ class Generation:
 
         What it rejected is remembered and does not come back.
         """
-        for text, label, accepted, key in self.inputs.judged:
-            self.rows.add_judged(text, self.labels[label], accepted=accepted, origin=f"kept {key}")
-        for text, label, key in self.inputs.surplus:
-            self.rows.add_text(text, self.labels[label], origin=f"surplus of {key}")
+        for row in self.inputs.judged:
+            label = self.labels[row.label]
+            self.rows.add_judged(row.text, label, accepted=row.accepted, origin=f"kept {row.example_key}")
+        for text, label_id, key in self.inputs.surplus:
+            self.rows.add_text(text, self.labels[label_id], origin=f"surplus of {key}")
 
     def _explanation_calls(self) -> list[Call]:
         return explanations.calls(self.cell, self.cell.task.labels, **self._explanation_settings)

@@ -112,8 +112,9 @@ def _read(context: Context, config: JudgeConfig, generation: Artifact, planned: 
     rows = _rows(context, generation)
     if not rows:
         raise DataError(f"generation {generation.short} has no text to judge", fix="see `sdc store show`")
-    human = human_texts(context, planned.inputs[1:]) if config.gates else {}
-    return JudgeInputs(generation=generation.key, rows=rows, train=human.get("train", ()), test=human.get("test", ()))
+    human = human_texts(context, planned.inputs[1:]) if config.gates else []
+    train, test = ([text for split, text in human if split == wanted] for wanted in ("train", "test"))
+    return JudgeInputs(generation=generation.key, rows=rows, train=train, test=test)
 
 
 def expected(context: Context, config: JudgeConfig, cell: Cell, generation: Artifact) -> CallEstimate | None:

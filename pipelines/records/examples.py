@@ -22,8 +22,6 @@ ExampleRow = tuple[int, str, int]
 _COLUMNS = ("idx", "lang", "task", "text", "label", "label_name", "source", "split", "status", "reason", "origin")
 
 
-#: text, label id, whether it was accepted, key of the generation.
-JudgedRow = tuple[str, int, bool, str]
 #: text, label id, key of the generation.
 OriginRow = tuple[str, int, str]
 
@@ -78,26 +76,6 @@ def accepted_rows(context: Context, judgement: str) -> list[ExampleRow]:
         [judgement],
     )
     return [(idx, text, label) for idx, text, label in found]
-
-
-def human_texts(context: Context, keys: Sequence[str]) -> dict[str, list[str]]:
-    """Returns the human texts of some data, with and without a label, by split."""
-    found = context.store.query(
-        """select split, text from examples where list_contains(?, key) and source = 'human'
-        and status in ('ok', 'unlabelled') order by key, idx""",
-        [list(keys)],
-    )
-    return {name: [text for split, text in found if split == name] for name in ("train", "test")}
-
-
-def judged_rows(context: Context, judgement: str) -> list[JudgedRow]:
-    """Returns the rows that a judgement is about, by idx."""
-    found = context.store.query(
-        """select e.text, e.label, v.accepted, e.key from examples e join verdicts v
-        on v.example_key = e.key and v.idx = e.idx where v.key = ? order by e.idx""",
-        [judgement],
-    )
-    return [(text, label, accepted, key) for text, label, accepted, key in found]
 
 
 def surplus_rows(context: Context, judgement: str) -> list[OriginRow]:

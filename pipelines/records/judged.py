@@ -38,7 +38,7 @@ def judged_rows(store: Store, judgement: str) -> list[JudgedRow]:
     names = ("example_key", "idx", "text", "label", "accepted", "judged_by", "reason")
     found = store.query(
         f"""select e.key, e.idx, e.text, e.label, v.accepted, v.judged_by, v.reason from {_BOTH}
-        where v.key = ? order by e.key, e.idx""",  # noqa: S608 (a constant)
+        where v.key = ? order by e.idx, e.key""",  # noqa: S608 (a constant)
         [judgement],
     )
     return [JudgedRow(**dict(zip(names, row, strict=True))) for row in found]
