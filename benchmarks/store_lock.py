@@ -26,10 +26,12 @@ for i in range(puts):
     config = {"who": who, "i": i}
     key = recipe_key("train", 1, config, [], lang="te", task="topic")
     artifact = Artifact(key=key, stage="train", version=1, lang="te", task="topic", config=config, inputs=[])
+    run = {"lang": "te", "task": "topic", "method": "linear", "model": "m", "num_rows": 1, "setting": "s"}
+    run |= {"test_key": "t", "status": "ok"}
     outputs = [{"idx": j, "scores": [0.1, 0.2, 0.7]} for j in range(rows)]
     start = time.perf_counter()
     try:
-        store.put(artifact, {"outputs": outputs})
+        store.put(artifact, {"runs": [run], "outputs": outputs})
     except StoreError as error:
         gave_up += 1
         print(error, file=sys.stderr)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sdc.cache import freshness
+from sdc.cache import freshness, owned
 from sdc.cache.key import SHORT
-from sdc.cache.migrations import ROW_TABLES
 from sdc.cache.store import Artifact, Store
 
 _NUM_WORDS = 6
@@ -36,25 +35,27 @@ def listing(
     limit: int | None = None,
 ) -> list[Listed]:
     """Returns the artifacts that match, last used first."""
-    counts = " union all ".join(f"select key, count(*) as n from {table} group by key" for table in ROW_TABLES)
-    found = store.query(
-        f"""select a.key, a.created_at, a.used_at, coalesce(sum(c.n), 0)::bigint
-        from artifacts a left join ({counts}) c using (key)
-        where (? is null or a.stage = ?) and (? is null or a.lang = ?) and (? is null or a.task = ?)
-        group by all order by a.used_at desc, a.key limit ?""",
-        [stage, stage, lang, lang, task, task, 2**31 if limit is None else limit],
-    )
-    keys = [row[0] for row in found]
+    if not store.exists():
+        return []
+    with store.open() as con:
+        found = con.execute(
+            """select key, created_at, used_at from artifacts
+            where (? is null or stage = ?) and (? is null or lang = ?) and (? is null or task = ?)
+            order by used_at desc, key limit ?""",
+            [stage, stage, lang, lang, task, task, 2**31 if limit is None else limit],
+        ).fetchall()
+        keys = [row[0] for row in found]
+        rows = owned.counts(con, keys)
     artifacts, stale = store.get_many(keys), freshness.stale(store, keys)
     return [
         Listed(
             artifact=artifacts[key],
             created_at=created,
             used_at=used,
-            num_rows=rows,
+            num_rows=sum(rows.get(key, {}).values()),
             state=state(artifacts[key], is_stale=key in stale),
         )
-        for key, created, used, rows in found
+        for key, created, used in found
         if key in artifacts
     ]
 
@@ -67,8 +68,8 @@ def state(artifact: Artifact, *, is_stale: bool) -> str:
 
 def row_counts(store: Store, key: str) -> dict[str, int]:
     """Returns table -> number of rows of an artifact, without the tables that have none."""
-    counts = {table: store.query(f"select count(*) from {table} where key = ?", [key])[0][0] for table in ROW_TABLES}
-    return {table: number for table, number in counts.items() if number}
+    with store.open() as con:
+        return owned.counts(con, [key]).get(key, {})
 
 
 def dependents(store: Store, key: str) -> list[Artifact]:

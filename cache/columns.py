@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: The rows of one table without their key: mappings from column to value, or an Arrow table.
 TableRows: TypeAlias = Union[Sequence[Mapping[str, Any]], "Table"]
+#: Table as people know it -> the rows that an artifact has in it.
+Rows: TypeAlias = Mapping[str, TableRows]
 
 
 def load() -> None:
@@ -31,21 +33,21 @@ def table(rows: Sequence[Mapping[str, Any]]) -> "Table | None":
     return pa.table({name: _column([row.get(name) for row in rows]) for name in names})
 
 
-def keyed(of_key: Mapping[str, TableRows]) -> "list[Table]":
-    """Returns the rows that some artifacts have in one table, with their column `key`, in as few tables as can be.
+def placed(of_place: Sequence[TableRows]) -> "list[Table]":
+    """Returns rows for one table, each with the number (`place`, from 0) of what it is from, in few tables.
 
     Args:
-        of_key: Key of the artifact -> its rows.
+        of_place: Rows of several artifacts.
     """
     import pyarrow as pa
 
     mappings: list[dict[str, Any]] = []
     alike: dict[Any, list[Table]] = {}
-    for key, rows in of_key.items():
+    for place, rows in enumerate(of_place):
         if isinstance(rows, Sequence):
-            mappings += [{"key": key, **row} for row in rows]
+            mappings += [{"place": place, **row} for row in rows]
         elif rows.num_rows:
-            whole = rows.append_column("key", pa.repeat(key, rows.num_rows))
+            whole = rows.append_column("place", pa.repeat(place, rows.num_rows))
             alike.setdefault(whole.schema, []).append(whole)
     made = table(mappings)
     return [*([] if made is None else [made]), *(pa.concat_tables(some) for some in alike.values())]

@@ -12,7 +12,8 @@ from array import array
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sdc.cache.columns import TableRows
+from sdc.cache.columns import Rows, TableRows
+from sdc.cache.migrations import RUN_OUTPUTS
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -57,14 +58,15 @@ COLUMNS: Mapping[str, Mapping[str, _Convert]] = {
     "outputs": {"idx": int, "scores": _numbers, "reply": str},
     "metrics": {"run": str, "reader": str, "metric": str, "value": float, "low": float, "high": float},
 }  # fmt: skip
-#: The columns that do not: what belongs to the artifact itself, times, and words for people.
-LEFT_OUT = ("key", "lang", "task", "reason", "seconds", "decided_at")
+#: The columns that do not: what belongs to the artifact itself or to one store, times, and words for people.
+LEFT_OUT = ("key", "no", "lang", "task", "reason", "seconds", "decided_at")
 
 
-def of_rows(rows: Mapping[str, TableRows]) -> str:
+def of_rows(rows: Rows) -> str:
     """Returns the digest (64 hex digits) of an artifact's rows, whatever their order, and whatever holds them.
 
-    Kept files (`blobs`) are no part of it: weights that were made again change nothing that was made from a run.
+    Kept files (`blobs`) are no part of it: weights that were made again change nothing that was made from a run. Nor
+    are `readings`: they follow from the outputs of the run, whose content is kept with what was made from them.
     """
     hashed = hashlib.sha256()
     for table, columns in COLUMNS.items():
@@ -124,7 +126,10 @@ def in_store(con: "DuckDBPyConnection", keys: Sequence[str], *, catalog: str = "
         rows: dict[str, dict[str, list[dict[str, Any]]]] = {key: {} for key in some}
         for table, columns in COLUMNS.items():
             names = list(columns)
-            sql = f"select key, {', '.join(names)} from {catalog}{table} where key in (select unnest(?::varchar[]))"
+            of_table = f"{catalog}{table}"
+            if table == "outputs":
+                of_table = f"(from {catalog}{RUN_OUTPUTS} o join {catalog}runs r on r.no = o.run select r.key, o.*)"
+            sql = f"select key, {', '.join(names)} from {of_table} where key in (select unnest(?::varchar[]))"
             for key, *values in con.execute(sql, [some]).fetchall():
                 rows[key].setdefault(table, []).append(dict(zip(names, values, strict=True)))
         found |= {key: of_rows(of_key) for key, of_key in rows.items()}

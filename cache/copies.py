@@ -12,8 +12,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sdc.cache import content, freshness
-from sdc.cache.migrations import KEYED_TABLES
+from sdc.cache import content, freshness, owned
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -84,13 +83,9 @@ def take(con: "DuckDBPyConnection", new: Iterable[str], compared: Compared) -> t
         if made_at == compared.made_at[key]
     ]
     freshness.remember(con, compared.here)
-    for table in (*KEYED_TABLES, "artifacts"):
-        con.execute(f"delete from {table} where key in (select unnest(?::varchar[]))", [better])
+    owned.remove(con, better)
     con.execute("insert into wanted select unnest(?::varchar[])", [better])
-    for table in (*KEYED_TABLES, "artifacts"):
-        con.execute(
-            f"insert into {table} by name select * from merged_from.{table} where key in (select key from wanted)"
-        )
+    owned.take(con, OTHER)
     freshness.remember(con, compared.there, catalog=OTHER, among="key in (select key from wanted)")
     known = {**compared.here, **{key: compared.there[key] for key in better}}
     con.execute(

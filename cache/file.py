@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from sdc.cache import atomic, engine, migrations
 from sdc.cache.duckdb_errors import is_damaged, is_locked, raise_if_stopped
-from sdc.cache.migrations import KEYED_TABLES, MIGRATIONS
+from sdc.cache.migrations import MIGRATIONS, TABLES
 from sdc.cache.place import StorePlace
 from sdc.cache.turn import Turn, Waited
 from sdc.errors import StoreError, UsageError, first_line
@@ -238,7 +238,7 @@ class StoreFile:
 
         here = "database_name = current_database() and not internal"
         tables = {row[0] for row in con.execute(f"select table_name from duckdb_tables() where {here}").fetchall()}
-        needed = {"migrations", "artifacts", *KEYED_TABLES}
+        needed = {"migrations", *TABLES}
         views = set()
         if not needed <= tables:  # DuckDB parses a hundred views of its own for this
             views = {row[0] for row in con.execute(f"select view_name from duckdb_views() where {here}").fetchall()}
@@ -262,6 +262,8 @@ class StoreFile:
         if len(names) > len(ours):
             raise StoreError("the store was made by a newer sdc", str(self.path), "update sdc, or use another --store")
         lacking = sorted(migrations.tables(len(names)) - tables)
+        if lacking and lacking[0] in views:
+            raise self._changed(f"a view stands in the place of its table {lacking[0]}")
         if lacking:
             raise self._changed(f"its table {lacking[0]} is missing")
         return len(names)

@@ -181,6 +181,30 @@ def m006_draws_of_unknown_origin(con: "DuckDBPyConnection") -> None:
     """)
 
 
+def m007_run_numbers(con: "DuckDBPyConnection") -> None:
+    """Outputs by the number of their run, and what a reader read in them as a byte per test row.
+
+    Rows are found and counted many times as fast by a number as by a key. It means a run in this store alone, so the
+    view `outputs` has the key. What belongs to no run has a number too, by which it is still counted as such.
+    """
+    con.execute("""
+        create temp table numbers as
+            select key, row_number() over (order by place, key) as no from (
+                select key, min(rowid) as place from runs group by key
+                union all select distinct key, null from outputs where key not in (select key from runs)
+            );
+        alter table runs add column no integer;
+        update runs set no = numbers.no from numbers where numbers.key = runs.key;
+        create table run_outputs (run integer not null, idx integer not null, scores float[], reply varchar);
+        insert into run_outputs select n.no, o.idx, o.scores, o.reply from outputs o join numbers n using (key);
+        drop table numbers;
+        drop table outputs;
+        create view outputs as
+            select r.key, o.idx, o.scores, o.reply from run_outputs o join runs r on r.no = o.run;
+        create table readings (key varchar not null, run varchar not null, reader varchar not null, labels blob);
+    """)
+
+
 #: In order; the store records how many were applied.
 MIGRATIONS: tuple[Callable[["DuckDBPyConnection"], None], ...] = (
     m001_initial,
@@ -189,21 +213,28 @@ MIGRATIONS: tuple[Callable[["DuckDBPyConnection"], None], ...] = (
     m004_what_makes_a_result,
     m005_freshness,
     m006_draws_of_unknown_origin,
+    m007_run_numbers,
 )
 
-#: The tables with the rows of artifacts, which belong to them through `key`.
-ROW_TABLES = ("examples", "verdicts", "reviews", "draws", "runs", "outputs", "metrics", "blobs")
-#: All tables whose rows go when an artifact goes.
-KEYED_TABLES = (*ROW_TABLES, "made_from")
+#: What has rows of artifacts, by the names under which stages give them. `outputs` is a view on `RUN_OUTPUTS`.
+ROW_TABLES = ("examples", "verdicts", "reviews", "draws", "runs", "outputs", "metrics", "readings", "blobs")
+#: The table whose rows belong to an artifact through the number of its run.
+RUN_OUTPUTS = "run_outputs"
+#: The tables whose rows belong to an artifact through `key`.
+KEYED_TABLES = (*(table for table in ROW_TABLES if table != "outputs"), "made_from")
+#: All tables whose rows come and go with an artifact; its own row is the last that comes.
+TABLES = (*KEYED_TABLES, RUN_OUTPUTS, "artifacts")
 
 #: Tables that were not there from the first migration on -> the number of the one that made them.
-_SINCE = {"reviews": 3, "made_from": 5}
+_SINCE = {"reviews": 3, "made_from": 5, "readings": 7, RUN_OUTPUTS: 7}
+#: Tables that are there no more -> the number of the migration that made something else of them.
+_UNTIL = {"outputs": 7}
 
 
 def tables(applied: int) -> set[str]:
     """Returns the tables that a store with so many migrations has at least; none without any.
 
-    >>> sorted(tables(5) - tables(1)), tables(0)
-    (['made_from', 'reviews'], set())
+    >>> sorted(tables(5) - tables(1)), tables(0), "outputs" in tables(6), "outputs" in tables(7)
+    (['made_from', 'reviews'], set(), True, False)
     """
-    return {table for table in ("artifacts", *KEYED_TABLES) if applied >= _SINCE.get(table, 1)}
+    return {table for table in (*TABLES, *_UNTIL) if _SINCE.get(table, 1) <= applied < _UNTIL.get(table, 2**31)}

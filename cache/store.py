@@ -12,11 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sdc.cache import columns, content, freshness
+from sdc.cache import columns, content, freshness, owned
 from sdc.cache.blobs import Blobs
 from sdc.cache.file import StoreFile, now
 from sdc.cache.key import SHORT, check_prefix, recipe_key
-from sdc.cache.migrations import KEYED_TABLES, ROW_TABLES
 from sdc.cache.replies import Replies, replies
 from sdc.errors import StoreError, UsageError, first_line
 
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from pyarrow import Table
 
-#: Table -> the rows that an artifact has in it, without their key.
-Rows = Mapping[str, columns.TableRows]
+Rows = columns.Rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +173,7 @@ class Store(StoreFile):
 
         Args:
             items: The artifacts, each after those of them that it was made from, with their rows: mappings, or Arrow
-                tables where they are many.
+                tables where they are many. Outputs are of the one row of `runs` that is put with them.
             replace: Put them in the place of those that are there.
             seen: Of their inputs, from before these were read (`freshness.seen`); None takes what is there now.
         """
@@ -185,19 +183,14 @@ class Store(StoreFile):
         contents = {key: content.of_rows(rows) for key, (_, rows) in wanted.items()}
         lacking = {key: freshness.unanswered(artifact.summary) for key, (artifact, _) in wanted.items()}
         columns.load()
-        batches = {
-            name: columns.keyed({key: rows.get(name, ()) for key, (_, rows) in wanted.items()}) for name in ROW_TABLES
-        }
+        batches = owned.batches({key: rows for key, (_, rows) in wanted.items()})
         with self.open(write=True) as con:
             there, replaced = freshness.to_replace(con, lacking, force=replace)
             if replaced:
                 freshness.remember_replaced(con, replaced)
-                for table in (*KEYED_TABLES, "artifacts"):
-                    con.execute(f"delete from {table} where {_AMONG}", [list(replaced)])
+                owned.remove(con, list(replaced))
             new = {key: artifact for key, (artifact, _) in wanted.items() if key not in there - replaced}
-            for table, of_table in batches.items():
-                for batch in of_table:
-                    _insert(con, table, batch, without=there - replaced)
+            owned.insert(con, batches, {place: key for place, key in enumerate(wanted) if key in new})
             sources = freshness.sources(con, {key: item.inputs for key, item in new.items()}, contents, seen)
             _insert(con, "made_from", columns.table(sources))
             time = now()
@@ -279,9 +272,9 @@ def _artifact(row: Sequence[Any]) -> Artifact:
     )
 
 
-def _insert(con: "DuckDBPyConnection", table: str, batch: "Table | None", *, without: Iterable[str] = ()) -> None:
+def _insert(con: "DuckDBPyConnection", table: str, batch: "Table | None") -> None:
     if batch is None:
         return
     con.register("batch", batch)
-    con.execute(f"insert into {table} by name select * from batch where not {_AMONG}", [list(without)])
+    con.execute(f"insert into {table} by name select * from batch")
     con.unregister("batch")

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sdc.cache import copies, engine, inside, replies
+from sdc.cache import copies, engine, inside, owned, replies
 from sdc.cache.compact import compact
 from sdc.cache.duckdb_errors import is_locked
 from sdc.cache.earlier import copy_replies, take_over
 from sdc.cache.engine import quoted
-from sdc.cache.migrations import KEYED_TABLES, MIGRATIONS
+from sdc.cache.migrations import MIGRATIONS, TABLES
 from sdc.cache.store import Store
 from sdc.cache.verify import blob_faults, leftovers, unreferenced
 from sdc.errors import StoreError, UsageError
@@ -81,17 +81,16 @@ def gc(
     """
     store.must_exist()
     with store.open(write=not dry_run) as con:
-        orphan_rows = 0
-        for table in KEYED_TABLES:
-            orphans = f"from {table} where key not in (select key from artifacts)"
-            orphan_rows += con.execute(f"select count(*) {orphans}").fetchall()[0][0]
-            if not dry_run:
-                con.execute(f"delete {orphans}")
-        owned = {row[0] for row in con.execute("select distinct digest from blobs").fetchall()}
+        orphan_rows = sum(rows for rows, _ in owned.unowned(con).values())
+        if not dry_run:
+            owned.remove_unowned(con)
+        digests = {row[0] for row in con.execute("select distinct digest from blobs").fetchall()}
         # Still in the transaction: nobody can commit an artifact that owns one of these blobs meanwhile.
         old = time.time() - grace_s
         blobs = {
-            digest: size for digest, size in unreferenced(store, owned).items() if _older(store.blobs.path(digest), old)
+            digest: size
+            for digest, size in unreferenced(store, digests).items()
+            if _older(store.blobs.path(digest), old)
         }
         files = {path: _size(path) for path in leftovers(store) if _older(path, old)}
         freed = sum(blobs.values()) + sum(files.values())
@@ -130,14 +129,14 @@ def merge(store: Store, other: Path) -> Merged:
     if store.exists() and store.path.samefile(other):
         raise UsageError("a store cannot be merged with itself", str(other), "name another store")
     source.check_format()
-    keys, owned = _contents(source)
+    keys, files = _contents(source)
     new = keys - store.existing(keys)
     compared = _with_other(store, source, copies.compare) if len(new) < len(keys) else copies.Compared()
     wanted = new | compared.better
     # Blobs and replies first: if the process dies now, they are merely early.
     copied, missing = 0, 0
     there = store.blobs.all()
-    for digest, size in sorted({(digest, size) for key, digest, size in owned if key in wanted}):
+    for digest, size in sorted({(digest, size) for key, digest, size in files if key in wanted}):
         if source.blobs.fault(digest, size):
             missing += 1
         elif digest not in there or store.blobs.fault(digest, size):
@@ -176,7 +175,7 @@ def _contents(source: Store) -> tuple[set[str], list[tuple[str, str, int]]]:
 
     Raises:
         StoreError: It is no store, of another schema, or one that somebody prepared: a view in the place of a table, a
-            computed column, a file name that leads out of a folder.
+            computed column, runs that share a number, a file name that leads out of a folder.
     """
 
     def attach() -> "DuckDBPyConnection":
@@ -193,10 +192,13 @@ def _contents(source: Store) -> tuple[set[str], list[tuple[str, str, int]]]:
         computed = con.execute(
             """select table_name from duckdb_tables() where table_name in (select unnest(?::varchar[]))
             and contains(sql, 'GENERATED ALWAYS')""",
-            [["artifacts", *KEYED_TABLES]],
+            [list(TABLES)],
         ).fetchall()
         if computed:
             raise _unsafe(source, f"its table {computed[0][0]} has computed columns")
+        numbers = [row[0] for row in con.execute("select no from runs").fetchall()]
+        if None in numbers or len(set(numbers)) < len(numbers):
+            raise _unsafe(source, "its runs have not a number each")
         keys = {row[0] for row in con.execute("select key from artifacts").fetchall()}
         blobs = con.execute("select key, name, digest, bytes from blobs").fetchall()
     odd = next((key for key in keys if not inside.is_digest(key)), None)

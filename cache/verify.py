@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sdc.cache import again, atomic, earlier, inside, replies, scratch
+from sdc.cache import again, atomic, earlier, inside, outputs, owned, replies, scratch
 from sdc.cache.counted import counted
 from sdc.cache.key import SHORT
-from sdc.cache.migrations import KEYED_TABLES
 from sdc.cache.store import Store
 
 if TYPE_CHECKING:
@@ -46,24 +45,23 @@ _REFERENCES = (
         """select key, count(*) from draws
         where num_rows <> len(members) + coalesce(len(human_members), 0) group by all""",
     ),
-    (
-        "{n} outputs of {key} are for rows that the test examples do not have",
-        """select o.key, count(*) from outputs o join runs r on r.key = o.key join artifacts a on a.key = r.test_key
-        where not exists (from examples e where e.key = r.test_key and e.idx = o.idx) group by all""",
-    ),
-    (
-        "the finished run {key} has no outputs",
-        """select r.key, count(*) from runs r where r.status = 'ok'
-        and not exists (from outputs o where o.key = r.key) group by all""",
-    ),
     ("{key} has {n} runs instead of one", "select key, count(*) from runs group by key having count(*) > 1"),
+    (
+        "run {key} has no number of its own",
+        """select key, count(*) from runs
+        where no is null or no in (select no from runs group by no having count(distinct key) > 1) group by key""",
+    ),
+    (
+        "{n} readings of {key} do not have a label for each row of the test",
+        """select g.key, count(*) from readings g join runs r on r.key = g.run join artifacts a on a.key = r.test_key
+        left join (
+            select key, count(*) as num from examples where status = 'ok' and label is not null group by key
+        ) e on e.key = r.test_key
+        where octet_length(g.labels) not in (coalesce(e.num, 0), 2 * coalesce(e.num, 0)) group by all""",
+    ),
     (
         "{n} examples of {key} share their idx with another",
         """select key, count(*) from (select key, idx from examples group by all having count(*) > 1) group by all""",
-    ),
-    (
-        "{n} outputs of {key} share their idx with another",
-        """select key, count(*) from (select key, idx from outputs group by all having count(*) > 1) group by all""",
     ),
 )
 
@@ -75,7 +73,7 @@ _MISSING = (
         union select distinct key, human_key from draws where human_key is not null""",
     ),
     ("test examples", "select distinct key, test_key from runs"),
-    ("run", "select distinct key, run from metrics"),
+    ("run", "select distinct key, run from metrics union select key, run from readings"),
 )
 
 
@@ -110,16 +108,16 @@ def verify(store: Store, *, check: replies.ReplyCheck | None = None) -> Verdict:
     """
     with store.open() as con:
         artifacts = con.execute("select count(*) from artifacts").fetchall()[0][0]
-        owned = con.execute("select key, name, digest, bytes from blobs order by all").fetchall()
+        files = con.execute("select key, name, digest, bytes from blobs order by all").fetchall()
         faults = [*_orphans(con), *_rowless(con), *_dangling(con)]
         notes = list(_missing(con))
     # The file is closed here: hashing keys and weights may take a while, and others want their turn.
     wrong, older = _wrong_keys(store)
     faults += [*wrong, *again.faults(store)]
     notes += older
-    unsafe = blob_faults(owned)
+    unsafe = blob_faults(files)
     faults += [f"{what} in {key[:SHORT]}; {_UNSAFE}" for key, what in unsafe.items()]
-    for key, name, digest, size in owned:
+    for key, name, digest, size in files:
         if key in unsafe:
             continue
         fault = store.blobs.fault(digest, size)
@@ -138,12 +136,12 @@ def verify(store: Store, *, check: replies.ReplyCheck | None = None) -> Verdict:
         faults += [f"reply {row} in {folder}: {what}; {_GC} it" for row, what in inspection.damaged.items()]
     notes += [f"{path} was left by a process that was killed; {_GC} it" for path in leftovers(store)]
     notes += earlier.notes(store)
-    unowned = unreferenced(store, {digest for _, _, digest, _ in owned})
+    unowned = unreferenced(store, {digest for _, _, digest, _ in files})
     if unowned:
         notes.append(f"{counted(len(unowned), 'blob')} without an artifact ({sum(unowned.values())} bytes); {_GC} that")
     return Verdict(
         num_artifacts=artifacts,
-        num_blobs=len(owned),
+        num_blobs=len(files),
         num_replies=num_replies,
         faults=tuple(faults),
         notes=tuple(notes),
@@ -172,18 +170,14 @@ def leftovers(store: Store) -> list[Path]:
     return [*sorted([*atomic.left(store.path), *store.blobs.temporary()]), *scratch.left(store.place.exports)]
 
 
-def unreferenced(store: Store, owned: set[str]) -> dict[str, int]:
-    """Returns digest -> bytes of the blobs on disk that are not `owned`."""
-    return {digest: size for digest, size in store.blobs.all().items() if digest not in owned}
+def unreferenced(store: Store, wanted: set[str]) -> dict[str, int]:
+    """Returns digest -> bytes of the blobs on disk that are not `wanted`."""
+    return {digest: size for digest, size in store.blobs.all().items() if digest not in wanted}
 
 
 def _orphans(con: "DuckDBPyConnection") -> Iterator[str]:
-    for table in KEYED_TABLES:
-        rows, keys = con.execute(
-            f"select count(*), count(distinct key) from {table} where key not in (select key from artifacts)"
-        ).fetchall()[0]
-        if rows:
-            yield f"{counted(rows, 'row')} of {table} without an artifact ({counted(keys, 'key')}); {_GC} that"
+    for table, (rows, owners) in owned.unowned(con).items():
+        yield f"{counted(rows, 'row')} of {table} without an artifact ({counted(owners, 'key')}); {_GC} that"
 
 
 def _rowless(con: "DuckDBPyConnection") -> Iterator[str]:
@@ -204,6 +198,8 @@ def _dangling(con: "DuckDBPyConnection") -> Iterator[str]:
     for text, sql in _REFERENCES:
         for key, number in sorted(con.execute(sql).fetchall()):
             yield f"{text.format(n=number, key=key[:SHORT])}; {_AGAIN}"
+    for text, key, number in outputs.faults(con):
+        yield f"{text.format(n=number, key=key[:SHORT])}; {_AGAIN}"
 
 
 def _missing(con: "DuckDBPyConnection") -> Iterator[str]:

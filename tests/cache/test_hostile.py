@@ -116,7 +116,7 @@ def _replace_by_view(store: Store, table: str, secret: Path) -> None:
         con.execute(f"create view {table} as select {chosen} from old_{table} old")
 
 
-@pytest.mark.parametrize("table", ["examples", "outputs"])
+@pytest.mark.parametrize("table", ["examples", "run_outputs"])
 def test_a_view_in_the_place_of_a_table_reads_no_file(store: Store, chain: Chain, table: str, tmp_path: Path) -> None:
     assert chain
     secret = tmp_path / "secret"

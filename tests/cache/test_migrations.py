@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -5,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from older import as_version
 
-from sdc.cache import file, migrations
+from sdc.cache import content, file, migrations, upkeep
 from sdc.cache.store import Artifact, Store
+from sdc.cache.verify import verify
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -32,7 +34,7 @@ def test_each_migration_runs_alone_from_an_empty_file(tmp_path: Path) -> None:
         migration(con)
     tables = {row[0] for row in con.execute("select table_name from duckdb_tables()").fetchall()}
     con.close()
-    assert tables >= {*migrations.ROW_TABLES, "artifacts", "file_digests"}
+    assert tables >= {*migrations.TABLES, "file_digests"}
 
 
 @pytest.mark.parametrize("write", [False, True])
@@ -109,7 +111,7 @@ def test_a_store_with_three_migrations_gets_what_makes_a_result(
                 )
                 kept = [dict(zip(names, row, strict=True)) for row in found]
                 for row in kept:
-                    for new in ("human_key", "human_members"):
+                    for new in ("human_key", "human_members", "no"):
                         row.pop(new, None)
                 rows[table] = kept
             old.put(artifact, rows)
@@ -120,3 +122,39 @@ def test_a_store_with_three_migrations_gets_what_makes_a_result(
     assert old.query("select draw, human, examples = ?, generation = ?, judge from origins",
                      [chain["judge"].key, chain["gen"].key]) == [("d1", None, True, True, "gates")]  # fmt: skip
     assert old.query("select value, judge, length(result) from results") == [(0.5, "gates", 12)]
+
+
+def test_outputs_of_a_store_with_six_migrations_get_the_number_of_their_run(
+    store: Store, make: Callable[..., Artifact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = {"lang": "te", "task": "topic", "method": "icl", "model": "m", "num_rows": 0, "setting": "s", "test_key": "t"}
+    kept = [
+        (
+            make("icl", config={"n": n}),
+            {
+                "runs": [{**run, "status": "ok"}],
+                "outputs": [{"idx": i, "scores": [0.1 * n, -float(i)], "reply": None} for i in range(n)],
+            },
+        )
+        for n in (1, 0, 3, 2)
+    ]
+    lost = kept[2][0].key
+    with monkeypatch.context() as patch:
+        as_version(patch, 6)
+        store.put_many(kept)
+        with store.open(write=True) as con:
+            # outputs of a run that is gone, and a run that stands there twice
+            con.execute("insert into outputs values ('gone', 0, null, 'x'), ('gone', 1, null, 'y')")
+            con.execute("insert into runs select * from runs where key = ?", [lost])
+        before = store.query("select key, idx, scores, reply from outputs where key <> 'gone' order by all")
+    again = Store(store.path)
+    assert _applied(again.path)[-1] == "m007_run_numbers"
+    assert again.query("select distinct key, idx, scores, reply from outputs order by all") == before
+    assert len(before) == 6
+    with again.open() as con:
+        whole = {artifact.key: content.of_rows(rows) for artifact, rows in kept if artifact.key != lost}
+        assert content.in_store(con, list(whole)) == whole
+    faults = verify(again).faults
+    assert any(fault.startswith("2 rows of outputs without an artifact (1 key)") for fault in faults)
+    assert any("has 2 runs instead of one" in fault for fault in faults)
+    assert upkeep.gc(again).orphan_rows == 2

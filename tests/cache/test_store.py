@@ -257,7 +257,8 @@ class Watched:
 duckdb.connect = lambda *args, **options: Watched(real(*args, **options))
 store = Store(Path(sys.argv[1]))
 artifact = Artifact(key="a" * 64, stage="gen", version=1, lang="te", task="topic", config={}, inputs=["b"])
-store.put(artifact, {"outputs": [{"idx": 0, "scores": [0.5, 0.5]}]})
+run = {"lang": "te", "task": "topic", "method": "icl", "model": "m", "num_rows": 0, "setting": "s", "test_key": "t"}
+store.put(artifact, {"runs": [{**run, "status": "ok"}], "outputs": [{"idx": 0, "scores": [0.5, 0.5]}]})
 store.get("a" * 64)
 store.touch(["a" * 64])
 print(sorted(late))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sdc.cache import copies, upkeep
-from sdc.cache.migrations import KEYED_TABLES
+from sdc.cache import owned, upkeep
+from sdc.cache.migrations import TABLES
 from sdc.cache.replies import replies
 from sdc.cache.store import Artifact, Store
 from sdc.cache.verify import verify
@@ -34,7 +34,7 @@ def _add_blob(store: Store, tmp_path: Path, key: str, content: bytes = b"weights
 
 
 def _content(store: Store) -> dict[str, list[tuple[object, ...]]]:
-    tables = (*KEYED_TABLES, "artifacts", "migrations")
+    tables = (*TABLES, "migrations")
     return {table: sorted(store.query(f"select * from {table}"), key=repr) for table in tables}
 
 
@@ -55,12 +55,12 @@ def test_a_whole_chain_is_clean(store: Store, chain: Chain, tmp_path: Path) -> N
         ("delete from examples where text = 'four'", "states 4 rows and has 3"),
         ("delete from draws", "has no rows in draws"),
         ("delete from runs", "has no rows in runs"),
-        ("delete from outputs", "has no outputs"),
+        ("delete from run_outputs", "has no outputs"),
         ("update verdicts set idx = 77 where idx = 0", "1 verdicts are about examples"),
         ("update draws set members = [0, 9]", "members that are no examples"),
         ("update draws set num_rows = 14", "number of rows they state"),
-        ("update outputs set idx = 5 where idx = 1", "1 outputs of"),
-        ("update outputs set idx = 0", "share their idx"),
+        ("update run_outputs set idx = 5 where idx = 1", "1 outputs of"),
+        ("update run_outputs set idx = 0", "share their idx"),
         ("update examples set idx = 0 where source = 'synthetic'", "share their idx"),
         ("insert into runs select * from runs", "has 2 runs instead of one"),
         ("""update artifacts set config = '{"seed": 2}' where stage = 'gen'""", "its key is not that of its recipe"),
@@ -132,7 +132,7 @@ def test_a_reply_cache_that_is_no_database_is_a_fault(store: Store, chain: Chain
 def test_gc_removes_what_nothing_owns_and_nothing_else(store: Store, chain: Chain, tmp_path: Path) -> None:
     kept = _add_blob(store, tmp_path, chain["train"].key)
     before = _content(store)
-    _change(store, "insert into outputs select 'gone', range, null, repeat(md5(range::varchar), 50) from range(3000)")
+    _change(store, "insert into run_outputs select 77, range, null, repeat(md5(range::varchar), 50) from range(3000)")
     lost = store.blobs.put(_file(tmp_path / "lost", b"lost" * 50))
     young = store.blobs.put(_file(tmp_path / "young", b"young"))
     half = _file(store.blobs.path(kept).with_name(".half.1.tmp"), b"half")
@@ -165,7 +165,7 @@ def _file(path: Path, content: bytes) -> Path:
 
 
 def test_a_compacted_store_still_refuses_equal_keys_and_takes_new_ones(store: Store, chain: Chain, make: Make) -> None:
-    _change(store, "insert into outputs select 'gone', range, null, repeat(md5(range::varchar), 50) from range(3000)")
+    _change(store, "insert into run_outputs select 77, range, null, repeat(md5(range::varchar), 50) from range(3000)")
     assert upkeep.gc(store).freed_bytes > 0
     store.put(chain["gen"], {})
     store.put(make("gen", "sw"), {})
@@ -194,7 +194,7 @@ for i in range(8):
     children = [subprocess.Popen([sys.executable, "-c", program, str(store.path), who]) for who in "ab"]
     while any(child.poll() is None for child in children):
         _change(
-            store, "insert into outputs select 'gone', range, null, repeat(md5(range::varchar), 20) from range(2000)"
+            store, "insert into run_outputs select 77, range, null, repeat(md5(range::varchar), 20) from range(2000)"
         )
         upkeep.gc(store)
     assert [child.returncode for child in children] == [0, 0]
@@ -248,9 +248,9 @@ def test_what_both_have_stays_as_it_is_here(store: Store, chain: Chain, other: S
 def test_orphan_rows_and_damaged_blobs_do_not_travel(store: Store, chain: Chain, other: Store, tmp_path: Path) -> None:
     digest = _add_blob(store, tmp_path, chain["train"].key)
     store.blobs.path(digest).write_bytes(b"short")
-    _change(store, "insert into outputs values ('gone', 0, null, 'x')")
+    _change(store, "insert into run_outputs values (77, 0, null, 'x')")
     assert upkeep.merge(other, store.path).missing_blobs == 1
-    assert other.query("select count(*) from outputs where key = 'gone'") == [(0,)]
+    assert other.query("select count(*) from run_outputs") == other.query("select count(*) from outputs") == [(2,)]
     assert other.blobs.all() == {}
 
 
@@ -259,7 +259,7 @@ def test_a_merge_that_fails_changes_nothing(
 ) -> None:
     other.put(make("gen", "sw"), {})
     before = _content(other)
-    monkeypatch.setattr(copies, "KEYED_TABLES", (*KEYED_TABLES, "no_such_table"))
+    monkeypatch.setattr(owned, "TABLES", (*TABLES, "no_such_table"))
     with pytest.raises(StoreError):
         upkeep.merge(other, store.path)
     monkeypatch.undo()

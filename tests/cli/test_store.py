@@ -122,7 +122,7 @@ def test_verify_says_clean_or_what_is_wrong(invoke: Invoke, store: Store, chain:
     result = invoke("store", "verify")
     assert (result.exit_code, result.stdout) == (0, "clean: 7 artifacts, 0 blobs, 0 replies\n")
     with store.open(write=True) as con:
-        con.execute("insert into outputs values ('gone', 0, null, 'x')")
+        con.execute("insert into run_outputs values (77, 0, null, 'x')")
         con.execute("update draws set num_rows = 9")
     result = invoke("store", "verify")
     assert (result.exit_code, result.stdout) == (3, "")
@@ -139,7 +139,7 @@ def test_verify_without_a_store_is_a_store_error(invoke: Invoke) -> None:
 def test_gc_says_what_it_frees(invoke: Invoke, store: Store, chain: Chain) -> None:
     assert chain
     with store.open(write=True) as con:
-        con.execute("insert into outputs values ('gone', 0, null, 'x')")
+        con.execute("insert into run_outputs values (77, 0, null, 'x')")
     assert "would remove 1 orphan row," in invoke("store", "gc", "--dry-run").stderr
     assert "removed 1 orphan row," in invoke("store", "gc", "--older-than", "0").stderr
     assert "removed 0 orphan rows" in invoke("store", "gc").stderr

@@ -117,7 +117,7 @@ def test_a_lora_run_made_again_alone_gives_what_it_gave_in_a_pack(decoding: str,
 
 def test_a_refit_that_comes_out_differently_is_told(linear: Trained) -> None:
     with linear.world.store.open(write=True) as con:
-        con.execute("update outputs set scores = [0.0, -9.0] where idx = 0")
+        con.execute("update run_outputs set scores = [0.0, -9.0] where idx = 0")
     context, lines = _heard(linear.world.context)
     _answers(context, linear.run, ["good"])
     assert "differ by up to" in lines[1]
