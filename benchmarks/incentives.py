@@ -112,7 +112,7 @@ def generate(
     human = context.store.resolve(data.add(context, cell, path, DataConfig(split="train")).key)
     flags: dict[str, Any] = {"model": options.model, "quota": options.quota, "incentive": incentive, "seed": seed}
     flags["temperature"] = options.temperature
-    config = gen.configured(context.store, "sdc", **flags)
+    config = gen.configured(context, "sdc", **flags)
     start = time.perf_counter()
     outcome = gen.run(context, config, cell, data=human)
     return cell, context.store.resolve(outcome.key), time.perf_counter() - start

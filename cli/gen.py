@@ -77,12 +77,12 @@ def gen(
     context = common.context(asking)
     flags = {**vars(writing), "seed": seed}
     flags["max_tokens"] = flags.pop("reply_tokens")
-    judging = judge.configured(context.store, preset, model=judge_model, seed=seed)
+    judging = judge.configured(context, preset, model=judge_model, seed=seed)
     pairs = options.inputs(context, keys, lang, task, stages=("data", "judge"))
     with incomplete.Cells("gen", total=len(pairs), as_json=common.as_json) as doing:
         for cell, artifact in pairs:
             with doing.one(cell):
-                config = stage.configured(context.store, preset, no_think=asking.no_think, **flags)
+                config = stage.configured(context, preset, no_think=asking.no_think, **flags)
                 data, judgement = _inputs(context, cell, artifact, top_up=top_up)
                 if writing.num_seeds is not None:
                     stage.check_seeds(context, config, cell, data=data)

@@ -68,7 +68,7 @@ def icl(
     flags["max_tokens"] = flags.pop("reply_tokens")
     flags["exact"] = prompting.shots is not None or bool(prompting.select)
     flags["select"] = _numbers(prompting.select) if prompting.select else None
-    config = stage.configured(context.store, preset, no_think=asking.no_think, **flags)
+    config = stage.configured(context, preset, no_think=asking.no_think, **flags)
     wanted = commas.parts(sizes)
     pairs = options.inputs(context, keys, lang, task, stages=("sample",))
     with incomplete.Cells("icl", total=len(pairs), as_json=common.as_json) as doing:

@@ -79,7 +79,7 @@ def judge(
     flags = vars(judging) | {"seed": seed}
     if flags.pop("gates_only"):
         flags |= {"gates": True, "llm": False}
-    config = stage.configured(context.store, preset, no_think=asking.no_think, **flags)
+    config = stage.configured(context, preset, no_think=asking.no_think, **flags)
     pairs = options.inputs(context, keys, lang, task, stages=("gen",))
     with incomplete.Cells("judge", total=len(pairs), as_json=common.as_json) as doing:
         for cell, artifact in pairs:

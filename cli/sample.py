@@ -67,7 +67,7 @@ def sample(
     with incomplete.Cells("sample", total=len(work), as_json=common.as_json) as doing:
         for cell, artifact, name in work:
             with doing.one(f"{cell} {name}"):
-                config = stage.configured(context.store, preset, task=cell.task.name, source=name, **flags)
+                config = stage.configured(context, preset, task=cell.task.name, source=name, **flags)
                 examples, human = _inputs(context, config, cell, artifact)
                 if common.dry_run:
                     _show_plan(context, stage.plan(config, cell, examples, human=human), cell, name, common)

@@ -80,7 +80,7 @@ def train(
     sources, flags = commas.parts(chosen.source), vars(settings)
     for name in sources:
         check_source(name)
-    student = students.configured(context.store, method, preset=preset, flags=flags)
+    student = students.configured(context, method, preset=preset, flags=flags)
     config = TrainConfig(
         student=student, seed=seed, init_seed=init_seed, order_seed=order_seed, keep_weights=keep_weights,
         retry_failed=retry_failed,

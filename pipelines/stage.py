@@ -45,6 +45,20 @@ class Context:
     say: Callable[[str], None] = lambda line: None
     engine: EngineOptions = field(default_factory=EngineOptions)
     budget: Budget = field(default_factory=Budget)
+    _models: dict[str, "Model"] = field(default_factory=dict, repr=False)
+
+    def model(self, name: str) -> "Model":
+        """Returns the model that a name means, looked up once: it is the same to the end of the command.
+
+        Raises:
+            UsageError: It is no name of a model.
+            EngineError: It cannot be had.
+        """
+        if name not in self._models:
+            from sdc.pipelines.engines import models
+
+            self._models[name] = models.resolve(self.store, name)
+        return self._models[name]
 
     def asker(self, model: "Model", *, batch_size: int = 32) -> "AbstractContextManager[Asker]":
         """Returns what asks a model, run as the user wants; the engine is loaded when the first call needs it.

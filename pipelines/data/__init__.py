@@ -47,7 +47,7 @@ _PAPER_NAME = re.compile(r"(?P<lang>[A-Za-z0-9-]+?)-(?P<kind>test|train_human_pa
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Reading:
+class Reading:
     """Files that are one data set, what they hold and how they are read."""
 
     cell: Cell
@@ -98,7 +98,7 @@ def add_set(
     if len({path.resolve() for path in paths}) < len(paths):
         raise UsageError("a file is named twice", "sdc data add", "name each once")
     name = " + ".join(path.name for path in paths)
-    reading = _Reading(cell=cell, paths=paths, config=config, name=name)
+    reading = Reading(cell=cell, paths=paths, config=config, name=name)
     earlier = sets.earlier(context, cell, append, config=config) if append is not None else None
     return _take(context, [reading], earlier=earlier, drop_leaks=drop_leaks)
 
@@ -125,12 +125,12 @@ def add_paper(context: Context, folder: Path) -> list[Outcome]:
         source, split = _PAPER_KINDS[match["kind"]]
         cell = Cell(language=languages.load(match["lang"]), task=tasks.load(name))
         config = DataConfig(split=split, source=source)
-        readings.append(_Reading(cell=cell, paths=(path,), config=config, name=f"{name}/{path.name}"))
+        readings.append(Reading(cell=cell, paths=(path,), config=config, name=f"{name}/{path.name}"))
     return _take(context, readings)
 
 
 def _take(
-    context: Context, readings: Sequence[_Reading], *, earlier: Artifact | None = None, drop_leaks: bool = False
+    context: Context, readings: Sequence[Reading], *, earlier: Artifact | None = None, drop_leaks: bool = False
 ) -> list[Outcome]:
     """Reads what was not read before in the same way, and keeps all of it in one transaction."""
     digests = [key.digest([reading.digest(), earlier.key if earlier else None]) for reading in readings]
@@ -143,12 +143,22 @@ def _take(
             items.append(Ready(cell=reading.cell, artifact=known[digest]))
             continue
         started = time.perf_counter()
-        frames = [data_reading.read_file(path, reading.config) for path in reading.paths]
-        found = data_reading.read(reading.cell, frames, reading.config)
+        found = compute(reading)
         about = {"file": reading.name, "reading": digest}
         items.append(_ready(context, reading.cell, found, reading.config, about, earlier=earlier, started=started))
     context.progress("reading", len(readings), len(readings))
     return _keep(context, items, drop_leaks=drop_leaks)
+
+
+def compute(reading: Reading) -> LoadedRows:
+    """Returns the rows of files that are one data set; it needs no store.
+
+    Raises:
+        UsageError: The columns cannot be told, or the task's name belongs to a built-in task.
+        DataError: A file or too many rows cannot be used.
+    """
+    frames = [data_reading.read_file(path, reading.config) for path in reading.paths]
+    return data_reading.read(reading.cell, frames, reading.config)
 
 
 def _known(context: Context, field: str, values: Sequence[str]) -> dict[str, Artifact]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sdc.cache.key import identity
-from sdc.cache.store import Artifact, Store
+from sdc.cache.store import Artifact
 from sdc.errors import DataError
 from sdc.pipelines import gates, presets, prompts, stage
 from sdc.pipelines.cells import Cell
@@ -27,13 +27,13 @@ from sdc.pipelines.stage import Computed, Context, Outcome
 VERSION = 3
 
 
-def configured(store: Store, preset: str, *, no_think: bool = False, **flags: Any) -> GenConfig:
+def configured(context: Context, preset: str, *, no_think: bool = False, **flags: Any) -> GenConfig:
     """Returns the settings of a generation: flags over what the model needs over the preset; None is not given."""
     settings = presets.load(preset, "gen")
     given = flags.get("model")
     name = settings.get("model") or models.TEACHER if given is None else given
     wanted = models.without_thinking(name) if no_think else name
-    sampling = dict(models.resolve(store, name).sampling)
+    sampling = dict(context.model(name).sampling)
     return GenConfig(**presets.merged(settings | sampling, **{**flags, "model": wanted}))
 
 
@@ -49,7 +49,7 @@ def plan(
     data = data or lineage.newest_data(context, cell, split="train")
     lineage.refuse_test(data)
     lineage.check_labels(data, cell)
-    model = models.resolve(context.store, config.model)
+    model = context.model(config.model)
     explains = () if config.label_style == "name" else ("explain",)
     settings = {
         **identity(config),
@@ -91,9 +91,11 @@ def run(
     """
     planned = plan(context, config, cell, data=data, judgement=judgement)
 
+    model = context.model(config.model)
+
     def compute(inputs: GenInputs) -> Computed:
         generation = Generation(config, cell, planned, inputs, progress=context.progress, say=context.say)
-        with context.asker(models.resolve(context.store, config.model)) as asker:
+        with context.asker(model) as asker:
             return generation.compute(asker)
 
     return stage.produce(context, planned, read=lambda: _read(context, planned), compute=compute)
@@ -128,7 +130,7 @@ def expected(
     if stage.are_there(context, [planned.key]):
         return None
     calls = Generation(config, cell, planned, _read(context, planned)).first_calls()
-    model = models.resolve(context.store, config.model)
+    model = context.model(config.model)
     return estimate(context.store, model, calls, stage="gen", prices=context.budget.prices)
 
 

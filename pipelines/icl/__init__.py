@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from sdc.cache.key import derive_seed, identity
-from sdc.cache.store import Artifact, Store
+from sdc.cache.store import Artifact
 from sdc.pipelines import presets, prompts, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models
@@ -26,7 +26,7 @@ from sdc.pipelines.stage import Context, Outcome, Together
 VERSION = 2
 
 
-def configured(_: Store, preset: str, *, no_think: bool = False, **flags: Any) -> IclConfig:
+def configured(_: Context, preset: str, *, no_think: bool = False, **flags: Any) -> IclConfig:
     """Returns the settings of a run in context: flags over the preset; None is not given."""
     config = IclConfig(**presets.merged(presets.load(preset, "icl"), **flags))
     return replace(config, model=models.without_thinking(config.model)) if no_think else config
@@ -43,7 +43,7 @@ def estimates(
     """Returns the artifacts that `run` would make, each with what it would ask; None for those that are there."""
     items = _plan(context, config, cell, draws, test)
     there = stage.are_there(context, [item.planned.key for item in items])
-    model = models.resolve(context.store, config.model)
+    model = context.model(config.model)
     found: list[tuple[Artifact, CallEstimate | None]] = []
     tests, pools = test_rows(context, test), _pools(context, [item for item in items if item.planned.key not in there])
     for item in items:
@@ -61,7 +61,7 @@ def _plan(context: Context, config: IclConfig, cell: Cell, draws: Sequence[Draw]
     ignored |= {"shots"} if config.select else {"dev_rows"}
     ignored |= set() if config.uses_draws else {"shot_strategy"}
     common = {
-        "model": models.resolve(context.store, config.model).identity(),
+        "model": context.model(config.model).identity(),
         "definition": cell.task.identity(),
         "prompt": prompts.digest("classify"),
     }
@@ -97,7 +97,7 @@ def run(
         EngineError: The model cannot be loaded, a prompt does not fit its context, or no run has an answer that counts.
     """
     items = _plan(context, config, cell, draws, test)
-    model = models.resolve(context.store, config.model)
+    model = context.model(config.model)
 
     def answers(inputs: IclInputs) -> Iterator[Together]:
         with context.asker(model) as asker:

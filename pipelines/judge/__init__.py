@@ -10,7 +10,7 @@ from typing import Any
 
 from sdc.cache.counted import counted
 from sdc.cache.key import identity
-from sdc.cache.store import Artifact, Store
+from sdc.cache.store import Artifact
 from sdc.errors import DataError, EngineError
 from sdc.pipelines import gates, presets, prompts, stage
 from sdc.pipelines.cells import Cell
@@ -29,7 +29,7 @@ VERSION = 3
 _BATCH_SIZE = 64
 
 
-def configured(_: Store, preset: str, *, no_think: bool = False, **flags: Any) -> JudgeConfig:
+def configured(_: Context, preset: str, *, no_think: bool = False, **flags: Any) -> JudgeConfig:
     """Returns the settings of a judgement: flags over the preset; None is not given."""
     model = flags.pop("model", None)
     model = models.without_thinking(model or "") if no_think else model
@@ -57,7 +57,7 @@ def plan(context: Context, config: JudgeConfig, cell: Cell, generation: Artifact
     if config.gates:
         settings["gates"] = gates.VERSION
     if config.llm:
-        settings["model"] = models.resolve(context.store, judge_name(config, generation)).identity()
+        settings["model"] = context.model(judge_name(config, generation)).identity()
         settings["prompt"] = prompts.digest("judge")
         if config.label_threshold:
             settings["label_prompt"] = prompts.digest("classify")
@@ -91,9 +91,9 @@ def run(
     """
     planned = plan(context, config, cell, generation)
 
+    model = context.model(judge_name(config, generation)) if config.llm else None
+
     def judged(inputs: JudgeInputs) -> Computed:
-        name = judge_name(config, generation)
-        model = models.resolve(context.store, name) if config.llm else None
         with context.asker(model, batch_size=_BATCH_SIZE) if model else contextlib.nullcontext() as asker:
             return compute(config, cell, inputs, asker, progress=context.progress)
 
@@ -127,7 +127,7 @@ def expected(context: Context, config: JudgeConfig, cell: Cell, generation: Arti
     calls = [*will_do(cell, rows, votes=config.voting).calls]
     if config.label_threshold:
         calls += which_label(cell, rows, votes=config.voting).calls
-    model = models.resolve(context.store, judge_name(config, generation))
+    model = context.model(judge_name(config, generation))
     return estimate(context.store, model, calls, stage="judge", prices=context.budget.prices)
 
 

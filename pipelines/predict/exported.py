@@ -59,7 +59,7 @@ def _student(context: Context, folder: Path, about: Mapping[str, Any], task: Tas
     except (TypeError, ValueError, LookupError) as error:
         raise _strange(folder) from error
     found = base_model(context.store, identity, name, given=base, where=str(folder))
-    return _settings(about, folder, model=found).build(context.store, task)
+    return _settings(about, folder, model=found).build(context, task)
 
 
 def _settings(about: Mapping[str, Any], folder: Path, *, model: str | None = None) -> StudentConfig:

@@ -11,7 +11,6 @@ from uuid import uuid4
 
 from sdc.errors import BudgetError, EngineError, UsageError
 from sdc.pipelines import prompts
-from sdc.pipelines.engines import models
 from sdc.pipelines.engines.ask import Asker
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.icl import shots as icl_shots
@@ -79,9 +78,7 @@ def _prompted(context: Context, record: RunRecord, *, base: str | None) -> Itera
         what = f"run {record.short} was prompted in another way ({', '.join(strange)})"
         raise UsageError(what, str(context.store.path), "run `sdc icl` again and name that run")
     where = f"run {record.short}"
-    model = models.resolve(
-        context.store, base_model(context.store, recipe["model"], record.model, given=base, where=where)
-    )
+    model = context.model(base_model(context.store, recipe["model"], record.model, given=base, where=where))
     shots_of = _shots_of(context, record)
     options = icl_shots.options_text(record.details.get("options", task.label_names))
     scored = recipe.get("decoding", "scores") == "scores"

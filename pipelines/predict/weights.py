@@ -72,7 +72,7 @@ def student(context: Context, record: RunRecord, *, base: str | None = None) -> 
     if "model" in recipe:
         where = f"run {record.short}"
         name = base_model(context.store, recipe["model"], record.model, given=base, where=where)
-    made = students.of_settings(record.method, recipe, model=name).build(context.store, record.cell.task)
+    made = students.of_settings(record.method, recipe, model=name).build(context, record.cell.task)
     today = {**made.identity(), "method": made.method, "num_labels": len(record.cell.task.labels)}
     changed = [name for name in sorted({*today, *recipe} - {"draw", "init_seed", "order_seed", "model"})
                if digest(today.get(name)) != digest(recipe.get(name))]  # fmt: skip

@@ -90,9 +90,9 @@ def _examples(context: Context, cell: Cell, split: str) -> Artifact:
 
 def _accepted(context: Context, config: DemoConfig, cell: Cell, train_data: Artifact) -> Artifact:
     """Returns the judgement after topping up what was rejected."""
-    store, preset = context.store, config.preset
-    settings = gen.configured(store, preset, model=config.model, quota=config.quota, seed=config.seed)
-    judging = judge.configured(store, preset)
+    preset = config.preset
+    settings = gen.configured(context, preset, model=config.model, quota=config.quota, seed=config.seed)
+    judging = judge.configured(context, preset)
     key = ""
     for made in until_accepted.rounds(context, settings, judging, cell, data=train_data, most=1 + _TOP_UPS):
         key = made.judgement.key
@@ -111,7 +111,7 @@ def _train(
     context: Context, config: DemoConfig, cell: Cell, method: str, samples: list[Artifact], test: Artifact
 ) -> list[Outcome]:
     flags = {"model": config.student} if method == "finetune" else {}
-    student = students.configured(context.store, method, preset=config.preset, flags=flags)
+    student = students.configured(context, method, preset=config.preset, flags=flags)
     settings = TrainConfig(student=student, seed=config.seed)
     costly = method == "finetune"
     draws = [
@@ -127,7 +127,7 @@ def _train(
 def _probe(context: Context, config: DemoConfig, cell: Cell, samples: list[Artifact], test: Artifact) -> list[Outcome]:
     """Returns the runs of the probe; none where the encoder that needs no download is not installed."""
     try:
-        models.resolve(context.store, models.ENCODER)
+        context.model(models.ENCODER)
     except EngineError as error:
         context.say(f"{cell}: without the probe, a real encoder: {error.what}; {error.fix.partition(',')[0]}")
         return []
@@ -137,7 +137,7 @@ def _probe(context: Context, config: DemoConfig, cell: Cell, samples: list[Artif
 def _icl(
     context: Context, config: DemoConfig, cell: Cell, model: str, shots: int, drawn: Artifact, test: Artifact
 ) -> list[Outcome]:
-    settings = icl.configured(context.store, config.preset, model=model, shots=shots, seed=config.seed)
+    settings = icl.configured(context, config.preset, model=model, shots=shots, seed=config.seed)
     draws = draws_of(context, drawn, sizes=[_ALL], repeats=1)
     outcomes = icl.run(context, settings, cell, draws=draws, test=test)
     examples = "one example" if shots == 1 else f"{shots or 'no'} examples"

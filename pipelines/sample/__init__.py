@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sdc.cache.key import derive_seed, identity
-from sdc.cache.store import Artifact, Store
+from sdc.cache.store import Artifact
 from sdc.errors import DataError
 from sdc.pipelines import presets, stage
 from sdc.pipelines.cells import Cell
@@ -25,7 +25,7 @@ from sdc.pipelines.stage import Computed, Context, Outcome
 VERSION = 2
 
 
-def configured(_: Store, preset: str, *, task: str | None = None, **flags: Any) -> SampleConfig:
+def configured(_: Context, preset: str, *, task: str | None = None, **flags: Any) -> SampleConfig:
     """Returns which draws are made: flags over what the preset says for the task, over its defaults; None is not given.
 
     Args:

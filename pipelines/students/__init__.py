@@ -8,10 +8,9 @@ from dataclasses import fields
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from sdc.cache.store import Store
 from sdc.errors import UsageError
 from sdc.pipelines import presets
-from sdc.pipelines.engines import models
+from sdc.pipelines.stage import Context
 from sdc.pipelines.students.finetune import FinetuneConfig
 from sdc.pipelines.students.linear import LinearConfig
 from sdc.pipelines.students.lora import LoraConfig
@@ -35,11 +34,11 @@ STUDENTS: Mapping[str, type[StudentConfig]] = {
 }
 
 
-def configured(store: Store, method: str, *, preset: str, flags: Mapping[str, Any]) -> StudentConfig:
+def configured(context: Context, method: str, *, preset: str, flags: Mapping[str, Any]) -> StudentConfig:
     """Returns the settings of a method: flags over what the model needs over the preset over the defaults.
 
     Args:
-        store: Remembers the digests of local models.
+        context: Knows the models.
         method: A name in `STUDENTS`.
         preset: Name of the preset.
         flags: What the user gave; None stands for not given.
@@ -60,7 +59,7 @@ def configured(store: Store, method: str, *, preset: str, flags: Mapping[str, An
     if "model" in known:
         settings |= {"model": given["model"]} if "model" in given else {}
         config: Any = config_class(**{**settings, **given})  # what is wrong is said before a hub is asked for the model
-        settings |= getattr(models.resolve(store, config.model), method, {})
+        settings |= getattr(context.model(config.model), method, {})
     return config_class(**{**settings, **given})
 
 

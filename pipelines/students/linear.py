@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from sdc.cache.key import identity
-from sdc.cache.store import Store
 from sdc.errors import EngineError, UsageError
+from sdc.pipelines.stage import Context
 from sdc.pipelines.students import logistic
 from sdc.pipelines.students.protocol import Answers, FitFailed, Seeds, Student, StudentConfig
 from sdc.pipelines.tasks import Task
@@ -51,7 +51,7 @@ class LinearConfig(StudentConfig):
         if self.max_ngram < 1 or not 0 <= self.min_df < 1 or self.c <= 0 or self.max_iterations < 1:
             raise UsageError("a setting of the linear student is out of range", "preset", "see LinearConfig")
 
-    def build(self, store: Store, task: Task) -> "LinearStudent":
+    def build(self, context: Context, task: Task) -> "LinearStudent":
         """Returns the student of a task."""
         return LinearStudent(self)
 

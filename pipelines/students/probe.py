@@ -18,12 +18,12 @@ from typing import Any, ClassVar
 
 from sdc.cache.embeddings import Embeddings
 from sdc.cache.key import identity
-from sdc.cache.store import Store
 from sdc.errors import EngineError, UsageError
 from sdc.pipelines import encoders
 from sdc.pipelines.encoders import Encoder, Remembering
 from sdc.pipelines.engines import models
 from sdc.pipelines.engines.models import Model
+from sdc.pipelines.stage import Context
 from sdc.pipelines.students import logistic
 from sdc.pipelines.students.protocol import Answers, FitFailed, Seeds, Student, StudentConfig
 from sdc.pipelines.tasks import Task
@@ -66,9 +66,9 @@ class ProbeConfig(StudentConfig):
         if self.c <= 0 or self.max_iterations < 1:
             raise UsageError("a setting of the probe is out of range", "preset", "see ProbeConfig")
 
-    def build(self, store: Store, task: Task) -> "ProbeStudent":
+    def build(self, context: Context, task: Task) -> "ProbeStudent":
         """Returns the student of a task."""
-        return ProbeStudent(self, models.resolve(store, self.model), kept=store.place.home / "embeddings.db")
+        return ProbeStudent(self, context.model(self.model), kept=context.store.place.home / "embeddings.db")
 
     def load(self, folder: Path, *, name: str, student: Callable[[], Student]) -> Answers:
         """Returns the answers of what `save` wrote."""

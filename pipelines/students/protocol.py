@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
-from sdc.cache.store import Store
 from sdc.errors import UsageError
+from sdc.pipelines.stage import Context
 from sdc.pipelines.tasks import Task
 
 #: Texts -> what is said of each: `scores` (one per label, in nats), `reply`, or the `reason` why there is neither.
@@ -104,7 +104,7 @@ class StudentConfig(ABC):
     no_onnx: ClassVar[str | None] = None
 
     @abstractmethod
-    def build(self, store: Store, task: Task) -> "Student":
+    def build(self, context: Context, task: Task) -> "Student":
         """Returns the student of a task with these settings; nothing heavy is imported before it fits."""
 
     @abstractmethod

@@ -47,9 +47,9 @@ class TrainConfig:
     seed: int = 1337
     init_seed: int | None = None
     order_seed: int | None = None
-    keep_weights: bool = False
-    retry_failed: bool = False
-    tuned_by: str | None = None
+    keep_weights: bool = field(default=False, metadata={"key": False})
+    retry_failed: bool = field(default=False, metadata={"key": False})
+    tuned_by: str | None = field(default=None, metadata={"key": False})
 
     def seeds(self, repeat: int, attempt: int = 0) -> Seeds:
         """Returns the seeds of a run on a draw of this repeat; of another attempt, both are others."""
@@ -64,7 +64,7 @@ class TrainConfig:
 
 def plan(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Draw], test: Artifact) -> list[Run]:
     """Returns the runs that `run` would make, each once, in the order of the draws, then what is tried again."""
-    student = config.student.build(context.store, cell.task)
+    student = config.student.build(context, cell.task)
     return list(_planned(context, student, config, cell, draws, test).values())
 
 
@@ -117,7 +117,7 @@ def there(context: Context, config: TrainConfig, runs: Sequence[Run]) -> dict[st
 
 def usual_seconds(context: Context, config: TrainConfig, cell: Cell) -> dict[int, float]:
     """Returns how long earlier runs of the method and model took on average, in seconds by their number of rows."""
-    student = config.student.build(context.store, cell.task)
+    student = config.student.build(context, cell.task)
     return records.usual_seconds(context.store, student.method, student.model)
 
 
@@ -128,7 +128,7 @@ def run(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Dr
         DataError: The test data has no usable row.
         EngineError: The model cannot be loaded, memory ran out, or every single run failed.
     """
-    student = config.student.build(context.store, cell.task)
+    student = config.student.build(context, cell.task)
     runs = list(_planned(context, student, config, cell, draws, test).values())
     known = {} if context.force else there(context, config, runs)
     if known:

@@ -8,14 +8,13 @@ Here: which draws a search sees, the choice. Not here: the settings that are tri
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from sdc.cache.store import Artifact
 from sdc.errors import EngineError, UsageError
 from sdc.pipelines import stage
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.engines import models
 from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.records.examples import rows_of
 from sdc.pipelines.stage import Computed, Context, Outcome
@@ -42,7 +41,7 @@ class TuneConfig:
 
     student: FinetuneConfig
     trials: int
-    scope: str = "draw"
+    scope: str = field(default="draw", metadata={"key": False})  # the draws that it makes one group are in the key
     fixed: tuple[str, ...] = ()
     repeats: int = 3
     dev_fraction: float = 0.25
@@ -112,7 +111,7 @@ def run(context: Context, config: TuneConfig, found: Sequence[DrawGroup]) -> lis
 
 
 def _student(context: Context, config: TuneConfig) -> FinetuneStudent:
-    return FinetuneStudent(config.student, models.resolve(context.store, config.student.model))
+    return FinetuneStudent(config.student, context.model(config.student.model))
 
 
 def _seen(config: TuneConfig, search: Sequence[DrawGroup]) -> list[tuple[Cell, Draw]]:

@@ -1,6 +1,6 @@
-"""What every stage with an engine or a draw must keep: what changes a key and what does not, hits, crashes."""
+"""What every stage must keep: what changes a key and what does not, hits, crashes, computing without a store."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, make_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,17 +9,26 @@ import pytest
 from scripted import ScriptedEngine, World, model_folder, never, obliging, world
 
 import sdc.cache.store
+from sdc.cache.file import StoreFile
 from sdc.cache.key import identity
 from sdc.cache.store import Artifact
 from sdc.errors import StoreError
-from sdc.pipelines import gen, icl, judge, sample, stage
+from sdc.pipelines import data, gen, icl, judge, sample, stage, train
+from sdc.pipelines import eval as evaluate
+from sdc.pipelines.cells import Cell
+from sdc.pipelines.data.config import DataConfig
 from sdc.pipelines.engines.options import EngineOptions
+from sdc.pipelines.eval import EvalConfig
 from sdc.pipelines.gen.config import GenConfig
 from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.records.draws import Draw, draws_of
 from sdc.pipelines.sample.config import SampleConfig
-from sdc.pipelines.stage import Computed, Outcome
+from sdc.pipelines.stage import Computed, Outcome, Together
+from sdc.pipelines.students import LinearConfig
+from sdc.pipelines.students.finetune import FinetuneConfig
+from sdc.pipelines.train import TrainConfig, tune
+from sdc.pipelines.train.tune import TuneConfig
 
 _TINY = {"quota": 2, "num_texts": 2, "num_seeds": 1}
 
@@ -34,7 +43,9 @@ class Kind:
     changes: dict[str, Any]
     plan: Callable[[World, Any], Artifact]
     run: Callable[..., list[Outcome]]
-    asks: bool = True
+    another: dict[str, Any]  # settings that the world `ready` was not made with
+    asks: bool = False
+    by_identity: bool = True  # whether every field of the config is in the key, unless it says otherwise
 
 
 def _generation(small: World) -> Artifact:
@@ -43,6 +54,17 @@ def _generation(small: World) -> Artifact:
 
 def _draws(small: World) -> list[Draw]:
     return draws_of(small.context, small.store.find("sample")[0])
+
+
+def _answered(small: World) -> list[tuple[Cell, Artifact]]:
+    """The run in context that a world has from the beginning."""
+    return [(small.cell, small.store.find("icl")[-1])]
+
+
+def _file(small: World, config: Any) -> Path:
+    path = small.root / f"{config.split}.csv"
+    path.write_text(f"text,label\nan apple a day,first\nbread in the {config.split},second\n", "utf-8")
+    return path
 
 
 KINDS = (
@@ -57,6 +79,8 @@ KINDS = (
         },
         plan=lambda w, config: gen.plan(w.context, config, w.cell, data=w.train, judgement=None),
         run=lambda w, config, **how: [gen.run(w.context, config, w.cell, data=w.train, **how)],
+        asks=True,
+        another={"seed": 4},
     ),
     Kind(
         name="judge",
@@ -68,6 +92,8 @@ KINDS = (
         },
         plan=lambda w, config: judge.plan(w.context, config, w.cell, _generation(w)),
         run=lambda w, config, **how: [judge.run(w.context, config, w.cell, generation=_generation(w), **how)],
+        asks=True,
+        another={"threshold": 0.7},
     ),
     Kind(
         name="sample",
@@ -80,7 +106,7 @@ KINDS = (
         },
         plan=lambda w, config: sample.plan(config, w.cell, _generation(w)),
         run=lambda w, config, **how: [sample.run(w.context, config, w.cell, examples=_generation(w))],
-        asks=False,
+        another={"seed": 4},
     ),
     Kind(
         name="icl",
@@ -93,13 +119,60 @@ KINDS = (
         },
         plan=lambda w, config: icl.plan(w.context, config, w.cell, draws=_draws(w), test=w.test)[0],
         run=lambda w, config, **how: icl.run(w.context, config, w.cell, draws=_draws(w), test=w.test, **how),
+        asks=True,
+        another={"seed": 4},
+    ),
+    Kind(
+        name="train",
+        config=TrainConfig,
+        base={"student": LinearConfig(max_iterations=50)},
+        changes={
+            "student": LinearConfig(max_iterations=49), "seed": {"student": FinetuneConfig(), "seed": 1},
+            "init_seed": {"student": FinetuneConfig(), "init_seed": 1},
+            "order_seed": {"student": FinetuneConfig(), "order_seed": 1},
+        },
+        plan=lambda w, config: train.plan(w.context, config, w.cell, draws=_draws(w), test=w.test)[0].planned,
+        run=lambda w, config, **how: train.run(w.context, config, w.cell, draws=_draws(w), test=w.test),
+        another={"student": LinearConfig(max_iterations=48)},
+        by_identity=False,
+    ),
+    Kind(
+        name="tune",
+        config=TuneConfig,
+        base={"student": FinetuneConfig(epochs=1), "trials": 1, "repeats": 1, "dev_fraction": 0.5},
+        changes={
+            "student": FinetuneConfig(epochs=2), "trials": 2, "fixed": ("epochs",), "repeats": 2, "dev_fraction": 0.4,
+            "seed": 1,
+        },
+        plan=lambda w, config: tune.plan(w.context, config, tune.groups(w.cell, _draws(w)))[0],
+        run=lambda w, config, **how: [t.outcome for t in tune.run(w.context, config, tune.groups(w.cell, _draws(w)))],
+        another={"seed": 4},
+        by_identity=False,
+    ),
+    Kind(
+        name="eval",
+        config=EvalConfig,
+        base={"reader": "strict"},
+        changes={"reader": "paper-code"},
+        plan=lambda w, config: evaluate.plan(w.context, config, _answered(w))[0],
+        run=lambda w, config, **how: evaluate.run(w.context, config, _answered(w)),
+        another={"reader": "paper-code"},
+        by_identity=False,
+    ),
+    Kind(
+        name="data",
+        config=DataConfig,
+        base={},
+        changes={},
+        plan=lambda w, config: w.get(data.add(w.context, w.cell, _file(w, config), config)),
+        run=lambda w, config, **how: [data.add(w.context, w.cell, _file(w, config), config)],
+        another={"split": "dev"},
+        by_identity=False,  # the rows are its key
     ),
 )  # fmt: skip
-#: A config that the world `ready` was not made with.
-_ANOTHER: dict[str, dict[str, Any]] = {
-    "gen": {"seed": 4}, "judge": {"threshold": 0.7}, "sample": {"seed": 4}, "icl": {"seed": 4}
-}  # fmt: skip
 ALL = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+KEYED = pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.changes], ids=lambda kind: kind.name)
+BY_IDENTITY = pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.by_identity], ids=lambda kind: kind.name)
 ASKING = pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.asks], ids=lambda kind: kind.name)
 
 
@@ -116,7 +189,12 @@ def _ready(root: Path) -> World:
     small.gen(**_TINY)
     config = SampleConfig(sizes=("all",), repeats=2, seed=9)
     sample.run(small.context, config, small.cell, examples=_generation(small))
+    icl.run(small.context, _first_icl(small), small.cell, draws=_draws(small)[:1], test=small.test)
     return small
+
+
+def _first_icl(small: World) -> IclConfig:
+    return IclConfig(model=str(small.root / "tiny"), shots=1, decoding="generate", seed=9)
 
 
 def _config(kind: Kind, small: World, **changes: Any) -> Any:
@@ -133,7 +211,7 @@ def _key(kind: Kind, small: World, **changes: Any) -> str:
 # -- keys ---------------------------------------------------------------------------------------------------------
 
 
-@ALL
+@KEYED
 def test_every_field_of_the_config_changes_the_key(kind: Kind, ready: World) -> None:
     in_key = {field.name for field in fields(kind.config) if field.metadata.get("key", True) or field.name == "model"}
     assert set(kind.changes) == in_key, "a new field needs a change to try"
@@ -163,7 +241,7 @@ def test_the_key_does_not_depend_on_where_store_and_model_are(
         assert kind.plan(elsewhere, kind.config(**{**kind.base, "model": "tiny"})).key == _key(kind, ready)
 
 
-@ALL
+@BY_IDENTITY
 def test_a_new_field_at_its_default_keeps_the_key(kind: Kind, ready: World) -> None:
     later = make_dataclass("Later", [("novelty", int, 3)], bases=(kind.config,), frozen=True, kw_only=True)
     base = vars(_config(kind, ready))
@@ -205,7 +283,7 @@ def test_input_language_and_task_are_in_the_key(make: Callable[..., Artifact]) -
 def test_the_second_run_is_a_hit_and_never_calls_an_engine(
     kind: Kind, ready: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    config = _config(kind, ready, **_ANOTHER[kind.name])
+    config = _config(kind, ready, **kind.another)
     first = kind.run(ready, config)
     assert not any(outcome.hit for outcome in first)
     engine = ScriptedEngine(never).install(monkeypatch)
@@ -218,7 +296,7 @@ def test_the_second_run_is_a_hit_and_never_calls_an_engine(
 @ALL
 def test_a_hit_becomes_the_newest(kind: Kind, ready: World) -> None:
     first = kind.run(ready, _config(kind, ready))[0]
-    kind.run(ready, _config(kind, ready, **_ANOTHER[kind.name]))
+    kind.run(ready, _config(kind, ready, **kind.another))
     assert ready.store.find(kind.name)[0].key != first.key
     kind.run(ready, _config(kind, ready))
     newest = ready.store.find(kind.name)[: 2 if kind.name == "icl" else 1]
@@ -253,7 +331,7 @@ def test_a_crash_between_rows_and_artifact_row_is_a_miss(
             raise StoreError("power cut")
         insert(con, table, *rest, **options)
 
-    config = _config(kind, ready, **_ANOTHER[kind.name])
+    config = _config(kind, ready, **kind.another)
     with monkeypatch.context() as broken:
         broken.setattr(sdc.cache.store, "_insert", power_cut)
         with pytest.raises(StoreError, match="power cut"):
@@ -261,6 +339,52 @@ def test_a_crash_between_rows_and_artifact_row_is_a_miss(
     assert _rows(ready) == before
     assert not kind.run(ready, config)[0].hit
     assert kind.run(ready, config)[0].hit
+
+
+# -- without a store ----------------------------------------------------------------------------------------------
+
+
+@ALL
+def test_what_a_stage_computes_needs_no_store(kind: Kind, ready: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An executor can do it where there is none: whoever opens the store while a stage computes fails."""
+    many, read_file, opened = stage.many, data.compute, StoreFile.open
+    computing, computed = False, 0
+
+    def guarded(*args: Any, compute: Callable[[Any], Iterable[Together]], **how: Any) -> list[Outcome]:
+        def alone(inputs: Any) -> Iterator[Together]:
+            nonlocal computing, computed
+            steps = iter(compute(inputs))
+            while True:
+                computing = True
+                try:
+                    together = next(steps)
+                except StopIteration:
+                    return
+                finally:
+                    computing = False
+                computed += len(together)
+                yield together
+
+        return many(*args, compute=alone, **how)
+
+    def file_alone(reading: Any) -> Any:
+        nonlocal computing, computed
+        computing, computed = True, computed + 1
+        try:
+            return read_file(reading)
+        finally:
+            computing = False
+
+    def refused(store: StoreFile, *args: Any, **how: Any) -> Any:
+        assert not computing, "a stage asks the store while it computes"
+        return opened(store, *args, **how)
+
+    monkeypatch.setattr(stage, "many", guarded)
+    monkeypatch.setattr(data, "compute", file_alone)
+    monkeypatch.setattr(StoreFile, "open", refused)
+    outcomes = kind.run(ready, _config(kind, ready, **kind.another))
+    assert computed >= len(outcomes) > 0
+    assert not any(outcome.hit for outcome in outcomes)
 
 
 # -- produce ------------------------------------------------------------------------------------------------------

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdc.cache.key import derive_seed, identity
-from sdc.cache.store import Store
-from sdc.pipelines.engines import models, tokenizers
+from sdc.pipelines.engines import tokenizers
 from sdc.pipelines.engines.models import Model
+from sdc.pipelines.stage import Context
 from sdc.pipelines.students import schedule
 from sdc.pipelines.students.finetune.settings import FinetuneSettings
 from sdc.pipelines.students.protocol import Answers, FitFailed, Seeds, Student, check_length
@@ -30,9 +30,9 @@ VERSION = 3
 class FinetuneConfig(FinetuneSettings):
     """What the program does with these settings."""
 
-    def build(self, store: Store, task: Task) -> "FinetuneStudent":
+    def build(self, context: Context, task: Task) -> "FinetuneStudent":
         """Returns the student of a task."""
-        return FinetuneStudent(self, models.resolve(store, self.model), labels=task.label_names)
+        return FinetuneStudent(self, context.model(self.model), labels=task.label_names)
 
     def load(self, folder: Path, *, name: str, student: Callable[[], Student]) -> Answers:
         """Returns the answers of what `save` wrote."""

@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdc.cache.key import identity
-from sdc.cache.store import Store
 from sdc.pipelines import prompts
-from sdc.pipelines.engines import models
 from sdc.pipelines.engines.models import Model
+from sdc.pipelines.stage import Context
 from sdc.pipelines.students.lora.settings import LoraSettings
 from sdc.pipelines.students.protocol import Answers, Finished, FitFailed, FitJob, Seeds, Student, check_length
 from sdc.pipelines.tasks import Task
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
 class LoraConfig(LoraSettings):
     """What the program does with these settings."""
 
-    def build(self, store: Store, task: Task) -> "LoraStudent":
+    def build(self, context: Context, task: Task) -> "LoraStudent":
         """Returns the student of a task."""
-        return LoraStudent(self, models.resolve(store, self.model), task)
+        return LoraStudent(self, context.model(self.model), task)
 
     def load(self, folder: Path, *, name: str, student: Callable[[], Student]) -> Answers:
         """Returns the answers of what `save` wrote."""

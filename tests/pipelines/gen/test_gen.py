@@ -192,11 +192,11 @@ def test_what_a_gate_rejects_is_no_earlier_text_of_what_it_lets_pass(
 
 
 def test_the_presets_decide_about_gates_and_incentives(small: World) -> None:
-    settings = {name: gen.configured(small.store, name, model=small.model) for name in ("paper", "code", "sdc")}
+    settings = {name: gen.configured(small.context, name, model=small.model) for name in ("paper", "code", "sdc")}
     assert {name: (config.gates, config.incentive) for name, config in settings.items()} == {
         "paper": (False, "none"), "code": (False, "none"), "sdc": (True, "auto")
     }  # fmt: skip
-    assert gen.configured(small.store, "sdc", model=small.model, gates=False).gates is False
+    assert gen.configured(small.context, "sdc", model=small.model, gates=False).gates is False
 
 
 # -- replies without texts ----------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from sdc.pipelines import export, students
 from sdc.pipelines.encoders.transformer import TransformerEncoder
 from sdc.pipelines.export import ExportConfig
 from sdc.pipelines.predict import exported, predictors
+from sdc.pipelines.stage import Context
 from sdc.pipelines.students.logistic import ABSENT
 from sdc.pipelines.students.probe import ProbeConfig, ProbeStudent
 from sdc.pipelines.students.protocol import FitFailed, Seeds
@@ -25,7 +26,7 @@ LABELS = [label for _, label in trained.rows()]
 
 def _student(model: Path, tmp_path: Path, **settings: Any) -> ProbeStudent:
     config = ProbeConfig(model=str(model), **settings)
-    return config.build(Store(tmp_path / "store.duckdb"), small_task(2))
+    return config.build(Context(store=Store(tmp_path / "store.duckdb")), small_task(2))
 
 
 def test_it_learns_and_scores_log_probabilities(bert: Path, tmp_path: Path) -> None:
@@ -88,11 +89,11 @@ def test_settings_out_of_range_are_refused(wrong: dict[str, Any]) -> None:
 
 def test_configured_takes_an_encoder(bert: Path, tmp_path: Path) -> None:
     flags = {"model": str(bert), "prefix": "q: ", "epochs": None}
-    found = students.configured(Store(tmp_path / "s.duckdb"), "probe", preset="sdc", flags=flags)
+    found = students.configured(Context(store=Store(tmp_path / "s.duckdb")), "probe", preset="sdc", flags=flags)
     assert found == ProbeConfig(model=str(bert), prefix="q: ", c=0.3)  # as the preset says
     with pytest.raises(UsageError, match="has no --epochs"):
         students.configured(
-            Store(tmp_path / "s.duckdb"), "probe", preset="sdc", flags={"model": str(bert), "epochs": 3}
+            Context(store=Store(tmp_path / "s.duckdb")), "probe", preset="sdc", flags={"model": str(bert), "epochs": 3}
         )
 
 

@@ -181,7 +181,7 @@ def test_b7_a_run_has_held_out_rows_warm_up_and_early_stopping_unless_the_code_i
 ) -> None:
     """The released script has none of the three, and no sign of a run that collapsed."""
     flags = {"model": str(bert), "epochs": 12, "learning_rate": 0.05, "patience": 1}
-    student = students.configured(context.store, "finetune", preset=preset, flags=flags)
+    student = students.configured(context, "finetune", preset=preset, flags=flags)
     (outcome,) = _run(context, _sample(context.store, {("all", 0): list(range(40))}), test_data,
                       TrainConfig(student=student))  # fmt: skip
     ((found,),) = context.store.query("select details from runs where key = ?", [outcome.key])
@@ -340,7 +340,7 @@ def test_flags_beat_the_model_which_beats_the_preset(
     context: Context, bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def configured(preset: str, **flags: Any) -> Any:
-        return students.configured(context.store, "finetune", preset=preset, flags={"model": str(bert), **flags})
+        return students.configured(context, "finetune", preset=preset, flags={"model": str(bert), **flags})
 
     paper, code = configured("paper"), configured("code")
     assert (paper.learning_rate, paper.epochs, paper.dropout, paper.warmup) == (1e-5, 50, 0.3, 0.1)
@@ -365,7 +365,7 @@ def test_flags_beat_the_model_which_beats_the_preset(
 )  # fmt: skip
 def test_wrong_settings_are_refused(context: Context, method: str, flags: dict[str, Any], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        students.configured(context.store, method, preset="sdc", flags=flags)
+        students.configured(context, method, preset="sdc", flags=flags)
 
 
 def test_a_hit_imports_nothing_heavy(context: Context, test_data: Artifact, bert: Path) -> None:

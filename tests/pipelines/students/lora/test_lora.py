@@ -14,6 +14,7 @@ from sdc.pipelines import presets, prompts, students, tasks
 from sdc.pipelines.engines import models
 from sdc.pipelines.engines.local.transformers import TransformersEngine
 from sdc.pipelines.engines.protocol import Call
+from sdc.pipelines.stage import Context
 from sdc.pipelines.students.finetune import FinetuneConfig
 from sdc.pipelines.students.lora import LoraConfig, LoraStudent
 from sdc.pipelines.students.lora.instruct import ANSWER_TOKENS
@@ -132,7 +133,7 @@ def test_an_instruction_without_room_for_a_text_is_an_error(tmp_path: Path) -> N
 def test_several_jobs_are_yielded_as_they_end_and_a_failed_one_is_no_error(tmp_path: Path) -> None:
     student = _student(tmp_path, steps=4)
     assert isinstance(student, FitsMany)
-    assert not isinstance(FinetuneConfig().build(Store(tmp_path / "s"), TOPIC), FitsMany)
+    assert not isinstance(FinetuneConfig().build(Context(store=Store(tmp_path / "s")), TOPIC), FitsMany)
     jobs = [FitJob(texts=TEXTS, labels=labels, seeds=SEEDS) for labels in (LABELS, [3] * 16, LABELS)]
     steps: list[tuple[int, int]] = []
     found = {
@@ -372,7 +373,9 @@ def test_the_identity_holds_what_decides_a_result_and_nothing_else(tmp_path: Pat
 def test_presets_are_those_of_the_paper_and_of_its_script(tmp_path: Path) -> None:
     def configured(preset: str, **flags: Any) -> Any:
         model = {} if preset == "sdc" else {"model": models.STUDENT}
-        return students.configured(Store(tmp_path / "s"), "lora", preset=preset, flags={**model, **flags})
+        return students.configured(
+            Context(store=Store(tmp_path / "s")), "lora", preset=preset, flags={**model, **flags}
+        )
 
     for preset in presets.names():
         config = configured(preset)
@@ -387,4 +390,4 @@ def test_presets_are_those_of_the_paper_and_of_its_script(tmp_path: Path) -> Non
     assert configured("sdc").model == models.STUDENT
     assert configured("sdc").decoding == "scores"
     assert configured("paper", steps=30, pack=2).steps == 30
-    assert isinstance(configured("paper").build(Store(tmp_path / "s"), TOPIC), LoraStudent)
+    assert isinstance(configured("paper").build(Context(store=Store(tmp_path / "s")), TOPIC), LoraStudent)
