@@ -12,7 +12,7 @@ from sdc.cli import incomplete, options, render
 from sdc.cli.groups import Common, grouped
 from sdc.cli.train_settings import Settings
 from sdc.errors import DataError, UsageError
-from sdc.pipelines import presets, students
+from sdc.pipelines import presets
 from sdc.pipelines import train as stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.records import lineage
@@ -80,10 +80,9 @@ def train(
     sources, flags = commas.parts(chosen.source), vars(settings)
     for name in sources:
         check_source(name)
-    student = students.configured(context, method, preset=preset, flags=flags)
-    config = TrainConfig(
-        student=student, seed=seed, init_seed=init_seed, order_seed=order_seed, keep_weights=keep_weights,
-        retry_failed=retry_failed,
+    config = stage.configured(
+        context, preset, method=method, settings=flags, seed=seed, init_seed=init_seed, order_seed=order_seed,
+        keep_weights=keep_weights, retry_failed=retry_failed,
     )  # fmt: skip
     found = _samples(context, keys, lang, task, sources=sources)
     with incomplete.Cells("train", total=len(found), as_json=common.as_json) as doing:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
 from sdc.errors import DataError, EngineError
-from sdc.pipelines import data, gen, icl, judge, sample, students, train
+from sdc.pipelines import data, gen, icl, judge, sample, train
 from sdc.pipelines import eval as evaluation
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.data import DataConfig
@@ -19,7 +19,6 @@ from sdc.pipelines.records.draws import draws_of
 from sdc.pipelines.run import until_accepted
 from sdc.pipelines.sample.config import SampleConfig
 from sdc.pipelines.stage import Context, Outcome
-from sdc.pipelines.train import TrainConfig
 
 _EXAMPLES = models.POCKET / "examples"
 _TOP_UPS = 1
@@ -111,8 +110,7 @@ def _train(
     context: Context, config: DemoConfig, cell: Cell, method: str, samples: list[Artifact], test: Artifact
 ) -> list[Outcome]:
     flags = {"model": config.student} if method == "finetune" else {}
-    student = students.configured(context, method, preset=config.preset, flags=flags)
-    settings = TrainConfig(student=student, seed=config.seed)
+    settings = train.configured(context, config.preset, method=method, settings=flags, seed=config.seed)
     costly = method == "finetune"
     draws = [
         draw

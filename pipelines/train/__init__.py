@@ -14,7 +14,7 @@ from typing import Any
 from sdc.cache import freshness
 from sdc.cache.key import derive_seed
 from sdc.cache.store import Artifact
-from sdc.pipelines import stage
+from sdc.pipelines import presets, stage, students
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.records import leaks, lineage
 from sdc.pipelines.records import runs as records
@@ -60,6 +60,23 @@ class TrainConfig:
             init=derive_seed(self.seed, "init", repeat) if self.init_seed is None else self.init_seed,
             order=derive_seed(self.seed, "order", repeat) if self.order_seed is None else self.order_seed,
         )
+
+
+def configured(context: Context, preset: str, *, method: str, settings: Mapping[str, Any], **flags: Any) -> TrainConfig:
+    """Returns what is fitted: flags over what the model needs over the preset; None is not given.
+
+    Args:
+        context: Knows the models.
+        preset: Its name.
+        method: A name in `students.STUDENTS`.
+        settings: Of the student.
+        flags: Other fields of `TrainConfig`.
+
+    Raises:
+        UsageError: There is no such method or preset, or the method has no such setting.
+    """
+    student = students.configured(context, method, preset=preset, flags=settings)
+    return TrainConfig(**presets.merged({}, **flags), student=student)
 
 
 def plan(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Draw], test: Artifact) -> list[Run]:
