@@ -2,80 +2,23 @@
 
 `plan` needs settings and the keys of inputs; `read` the store; `compute` a model or none, and no store: what it works
 on it gets as arguments, and it gives rows back, so that it can be done elsewhere; `keep` the store again. `produce` is
-all of it for one artifact, `many` for a stage that makes many of them. Here: the context a stage runs in, and that
-path. Not here: what a stage computes, what is a hit (`cache/freshness.py`).
+all of it for one artifact, `many` for a stage that makes many of them. Here: that path. Not here: what a stage gets
+beside its settings (`context.py`), what it computes, what is a hit (`cache/freshness.py`).
 """
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from sdc.cache import freshness
 from sdc.cache.counted import counted
 from sdc.cache.key import recipe_key
-from sdc.cache.store import Artifact, Rows, Store
-from sdc.pipelines.engines.budget import Budget
-from sdc.pipelines.engines.options import EngineOptions
-from sdc.pipelines.engines.protocol import Progress, making, silent
-
-if TYPE_CHECKING:
-    from sdc.pipelines.engines.ask import Asker
-    from sdc.pipelines.engines.models import Model
-
-
-@dataclass(frozen=True, kw_only=True)
-class Context:
-    """What a stage gets beside its config.
-
-    Args:
-        store: Where artifacts live.
-        force: Compute even if the artifact is there.
-        progress: Called as work is done.
-        say: Takes one line for the user (stderr).
-        engine: How models are run.
-        budget: Limits on what they are asked, shared by all stages of a command.
-    """
-
-    store: Store
-    force: bool = False
-    progress: Progress = silent
-    say: Callable[[str], None] = lambda line: None
-    engine: EngineOptions = field(default_factory=EngineOptions)
-    budget: Budget = field(default_factory=Budget)
-    _models: dict[str, "Model"] = field(default_factory=dict, repr=False)
-
-    def model(self, name: str) -> "Model":
-        """Returns the model that a name means, looked up once: it is the same to the end of the command.
-
-        Raises:
-            UsageError: It is no name of a model.
-            EngineError: It cannot be had.
-        """
-        if name not in self._models:
-            from sdc.pipelines.engines import models
-
-            self._models[name] = models.resolve(self.store, name)
-        return self._models[name]
-
-    def asker(self, model: "Model", *, batch_size: int = 32) -> "AbstractContextManager[Asker]":
-        """Returns what asks a model, run as the user wants; the engine is loaded when the first call needs it.
-
-        Args:
-            model: Who answers.
-            batch_size: Calls per batch of the transformers engine where the user gave none.
-
-        Raises:
-            UsageError: The engine and the model do not fit each other.
-            EngineError: The engine's libraries are not installed.
-        """
-        from sdc.pipelines.engines import open_asker
-
-        return open_asker(
-            self.store, model, options=self.engine, budget=self.budget, say=self.say, batch_size=batch_size
-        )
+from sdc.cache.store import Artifact, Rows
+from sdc.pipelines.context import Context as Context
+from sdc.pipelines.engines.protocol import making
 
 
 @dataclass(frozen=True, kw_only=True)

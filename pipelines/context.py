@@ -1,0 +1,70 @@
+"""What a stage gets beside its settings: the store, how models are run, whom it tells.
+
+Here: the context of a command. Not here: what stages do with it (`stage.py`).
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sdc.cache.store import Store
+from sdc.pipelines.engines.budget import Budget
+from sdc.pipelines.engines.options import EngineOptions
+from sdc.pipelines.engines.protocol import Progress, silent
+
+if TYPE_CHECKING:
+    from sdc.pipelines.engines.ask import Asker
+    from sdc.pipelines.engines.models import Model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Context:
+    """What a stage gets beside its config.
+
+    Args:
+        store: Where artifacts live.
+        force: Compute even if the artifact is there.
+        progress: Called as work is done.
+        say: Takes one line for the user (stderr).
+        engine: How models are run.
+        budget: Limits on what they are asked, shared by all stages of a command.
+    """
+
+    store: Store
+    force: bool = False
+    progress: Progress = silent
+    say: Callable[[str], None] = lambda line: None
+    engine: EngineOptions = field(default_factory=EngineOptions)
+    budget: Budget = field(default_factory=Budget)
+    _models: dict[str, "Model"] = field(default_factory=dict, repr=False)
+
+    def model(self, name: str) -> "Model":
+        """Returns the model that a name means, looked up once: it is the same to the end of the command.
+
+        Raises:
+            UsageError: It is no name of a model.
+            EngineError: It cannot be had.
+        """
+        if name not in self._models:
+            from sdc.pipelines.engines import models
+
+            self._models[name] = models.resolve(self.store, name)
+        return self._models[name]
+
+    def asker(self, model: "Model", *, batch_size: int = 32) -> "AbstractContextManager[Asker]":
+        """Returns what asks a model, run as the user wants; the engine is loaded when the first call needs it.
+
+        Args:
+            model: Who answers.
+            batch_size: Calls per batch of the transformers engine where the user gave none.
+
+        Raises:
+            UsageError: The engine and the model do not fit each other.
+            EngineError: The engine's libraries are not installed.
+        """
+        from sdc.pipelines.engines import open_asker
+
+        return open_asker(
+            self.store, model, options=self.engine, budget=self.budget, say=self.say, batch_size=batch_size
+        )
