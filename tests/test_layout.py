@@ -178,6 +178,11 @@ def _queries(source: str) -> list[tuple[int, str]]:
     )
 
 
+def test_tests_wait_for_what_they_need_and_for_no_time() -> None:
+    sleeps = [path.name for path in (ROOT / "tests").rglob("*.py") if re.search(r"\bsleep\(", path.read_text("utf-8"))]
+    assert sleeps == ["waiting.py"], "wait with `waiting.until`"
+
+
 def test_commands_are_short() -> None:
     """Flags included: what is longer belongs into pipelines, or into a group of flags."""
     for path in (ROOT / "cli").glob("*.py"):

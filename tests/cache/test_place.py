@@ -339,7 +339,7 @@ def test_a_folder_among_the_blobs_is_left_alone(store: Store, chain: Chain) -> N
 
 def test_ctrl_c_while_a_store_is_made_is_one_and_leaves_none_half_made(tmp_path: Path) -> None:
     program = """
-import sys, threading, _thread, time
+import sys, threading, _thread
 from pathlib import Path
 import duckdb
 from sdc.cache.store import Store
@@ -349,7 +349,7 @@ try:
     timer.start()
     with Store(path).open(write=True):
         pass
-    time.sleep(5)
+    timer.join()  # a store may be made sooner
 except KeyboardInterrupt:
     sys.exit(130)
 """

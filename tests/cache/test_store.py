@@ -4,11 +4,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import waiting
 
+from sdc.cache import turn
 from sdc.cache.store import Artifact, Store
 from sdc.cache.verify import verify
 from sdc.errors import StoreError, UsageError
@@ -31,18 +34,23 @@ for i in range(number):
     print(key, flush=True)
 """
 _HOLDER = """
-import sys, time
+import sys
 from pathlib import Path
 from sdc.cache.store import Store
 with Store(Path(sys.argv[1])).open(write=True):
     print("held", flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
 
 
 def _start(program: str, *arguments: object) -> "subprocess.Popen[str]":
+    """Starts a program; `communicate` ends its input, which one that holds something waits for."""
     return subprocess.Popen(
-        [sys.executable, "-c", program, *map(str, arguments)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", program, *map(str, arguments)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -289,10 +297,10 @@ def test_one_who_was_stopped_at_the_head_of_the_queue_stops_nobody(store: Store,
     with store.open(write=True):
         pass
     program = """
-import fcntl, os, sys, time
+import fcntl, os, sys
 fcntl.flock(os.open(sys.argv[1], os.O_RDONLY), fcntl.LOCK_EX)
 print("first", flush=True)
-time.sleep(60)
+sys.stdin.read()
 """
     head = _start(program, store.path.parent)
     try:
@@ -318,11 +326,15 @@ def test_columns_hold_what_was_given(values: list[object]) -> None:
 def test_one_waits_for_a_lock(store: Store) -> None:
     with store.open(write=True):
         pass
-    holder = _start(_HOLDER.replace("60", "0.7"), store.path)
+    holder = _start(_HOLDER, store.path)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
-    assert store.query("select count(*) from artifacts") == [(0,)]
-    holder.communicate()
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(store.query, "select count(*) from artifacts")
+        waiting.until(lambda: waiting.one_waits_for(store), holder)
+        assert not found.done()
+        holder.communicate()
+        assert found.result() == [(0,)]
 
 
 def test_a_timeout_that_is_no_number_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -342,18 +354,31 @@ def test_four_processes_at_once_lose_nothing(store: Store) -> None:
     assert verify(store).faults == ()
 
 
-def test_kill_9_at_ten_random_moments_loses_nothing_that_was_acknowledged(store: Store) -> None:
+def test_kill_9_at_ten_moments_loses_nothing_that_was_acknowledged(store: Store) -> None:
+    def is_being_made() -> bool:
+        return any(path.name.endswith(".tmp") for path in store.path.parent.glob(".*"))
+
+    def is_held() -> bool:
+        return turn.holder_of(store.path) is not None
+
+    def has_a_log() -> bool:
+        return store.path.with_name(f"{store.path.name}.wal").exists()
+
+    # How many artifacts are acknowledged before, and what is so when it is killed: the first moments of a store's life,
+    # between two artifacts, and in the middle of one.
+    moments: list[tuple[int, Callable[[], bool]]] = [(0, is_being_made), (0, store.path.exists), (0, is_held)]
+    moments += [(1, lambda: True), (1, is_held), (2, has_a_log), (3, is_held), (5, has_a_log), (8, lambda: True)]
+    moments += [(13, is_held)]
     acknowledged: set[str] = set()
-    for attempt in range(10):
+    for attempt, (number, moment) in enumerate(moments):
         child = _start(_WRITER, store.path, f"a{attempt}", 1000)
         assert child.stdout is not None
-        if attempt % 2:  # also while it writes, and in the very first moments of a store's life
-            acknowledged.add(child.stdout.readline().strip())
-        time.sleep(0.15 + 0.037 * attempt)
+        acknowledged.update(child.stdout.readline().strip() for _ in range(number))
+        waiting.until(moment, child, every_s=0)
         os.kill(child.pid, signal.SIGKILL)
         output, _ = child.communicate()
         acknowledged.update(line.strip() for line in output.splitlines(keepends=True) if line.endswith("\n"))
-    assert len(acknowledged) >= 5
+    assert len(acknowledged) >= sum(number for number, _ in moments)
     assert store.existing(acknowledged) == acknowledged
     assert verify(store).faults == ()
 

@@ -6,7 +6,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,12 +15,12 @@ from typing import Any
 import bad_input_files as files
 import program
 import pytest
+import waiting
 from bad_input_files import Chain, Place, Prepare, file
 
-from sdc.cache.store import Store
+from sdc.cache import turn
 from sdc.cache.verify import verify
 from sdc.cli import render
-from sdc.errors import StoreError
 
 #: `sdc: WHAT; NEXT STEP`, with WHERE somewhere in front of the semicolon.
 _LINE = re.compile(r"sdc: [^\n]*[^;\s]; [^;\n]*\w[^\n]*")
@@ -586,10 +585,7 @@ def test_ctrl_c_while_it_waits(place: Place, chain_of_stages: Chain) -> None:
     chain_of_stages(place)
     with held(place):
         process = start(place, "exec sdc store ls", start_new_session=True)
-        maps = Path(f"/proc/{process.pid}/maps")
-        while process.poll() is None and maps.exists() and "duckdb" not in maps.read_text("utf-8"):
-            time.sleep(0.05)
-        time.sleep(2)  # it has loaded DuckDB, and waits now
+        waiting.until(lambda: waiting.one_waits_for(place.store), process)
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
     check_said(process.returncode, stdout, stderr, code=130, says=("stopped; what was finished is kept",))
@@ -601,8 +597,7 @@ def test_ctrl_c_in_the_middle_of_a_stage(place: Place, chain_of_stages: Chain) -
     sample = place.sdc("sample", place.keys["gen"], "--strategy", "random", "--sizes", "14", "--repeats", "900")
     before = len(place.store.everything())
     process = start(place, f"exec sdc train {sample}", start_new_session=True)
-    while process.poll() is None and len(place.store.everything()) == before:
-        time.sleep(0.05)
+    waiting.until(lambda: len(place.store.everything()) > before, process)
     process.send_signal(signal.SIGINT)
     stdout, stderr = process.communicate(timeout=60)
     check_said(process.returncode, stdout, stderr, code=130, says=("the same command goes on from there",))
@@ -619,13 +614,10 @@ def test_ctrl_c_in_the_middle_of_a_query(place: Place) -> None:
     files.empty_store(place)
     endless = "select sum(a.range * b.range) from range(10000000) a, range(10000000) b"
     process = start(place, f"exec sdc store sql '{endless}'", start_new_session=True)
-    mine = Store(place.store.path, lock_timeout_s=0)
-    with pytest.raises(StoreError, match="for the store; last held by"):  # until the query has begun
-        while process.poll() is None:
-            with mine.open(write=True):
-                time.sleep(0.02)
-            time.sleep(0.1)
-    time.sleep(1)
+    waiting.until(lambda: turn.holder_of(place.store.path) == process.pid, process)
+    opened_s = waiting.cpu_s(process)
+    waiting.until(lambda: waiting.cpu_s(process) > opened_s + 1, process)  # only the query takes so much
+    assert turn.holder_of(place.store.path) == process.pid
     process.send_signal(signal.SIGINT)
     try:
         stdout, stderr = process.communicate(timeout=30)

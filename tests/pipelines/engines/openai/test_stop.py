@@ -5,12 +5,11 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import waiting
 from fault_answers import answer_to
 from fault_client import TINY, engine_at, prompts
 from fault_server import OK, FaultServer
@@ -72,18 +71,10 @@ def _child(server: FaultServer, folder: Path, num: int, **env: str) -> "subproce
     )
 
 
-def _wait_for(condition: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
-    end = time.monotonic() + 120
-    while not condition():
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
 def test_ctrl_c_stops_promptly(tmp_path: Path) -> None:
     with FaultServer(script=lambda prompt, nth: "hang") as server:
         child = _child(server, tmp_path / "replies", 50)
-        _wait_for(lambda: len(server.journal) == 4, child)
+        waiting.until(lambda: len(server.journal) == 4, child)
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=60)  # requests hang for 300 s
     assert (child.returncode, out, err) == (0, "stopped with 1 thread\n", "")
@@ -103,7 +94,7 @@ def test_kill_9_loses_no_reply_that_was_kept(tmp_path: Path) -> None:
 
     with FaultServer(script=script) as server:
         child = _child(server, folder, 40, SDC_CALL_JOURNAL=str(journal))
-        _wait_for(has_kept_20, child)  # while four requests hang: replies are kept as they come
+        waiting.until(has_kept_20, child)  # while four requests hang: replies are kept as they come
         child.kill()
         child.communicate()
         before = set(server.good())

@@ -8,14 +8,13 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
+import waiting
 from fault_client import ask, engine_at
 
 from sdc.cache.store import Store
@@ -45,7 +44,10 @@ def url(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
     with log.open("w") as out:
         server = subprocess.Popen(command, stdout=out, stderr=out, env=env, start_new_session=True)
     try:
-        _wait(server, f"http://127.0.0.1:{port}/health", log)
+        health = f"http://127.0.0.1:{port}/health"
+        waiting.until(
+            lambda: _answers(health), server, within_s=_START_S, every_s=1, shown=lambda: log.read_text()[-3000:]
+        )
         yield f"http://127.0.0.1:{port}/v1"
     finally:
         os.killpg(server.pid, signal.SIGTERM)
@@ -56,16 +58,12 @@ def url(model: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]
             server.wait()
 
 
-def _wait(server: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
-    end = time.monotonic() + _START_S
-    while time.monotonic() < end:
-        assert server.poll() is None, log.read_text()[-3000:]
-        try:
-            with urllib.request.urlopen(url, timeout=5):
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(1)
-    raise AssertionError(log.read_text()[-3000:])
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 def by_transformers(model: Model, calls: list[Call]) -> list[Reply]:

@@ -6,13 +6,13 @@ import runpy
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import waiting
 from pocket_calls import NEEDS_VLLM, NOISE, greedy_calls, in_batches, mixed_calls, pocket
 from scripted import answers
 
@@ -113,19 +113,13 @@ class _Program:
 
     def signal_after(self, number: int, kind: int) -> None:
         """Sends a signal to the whole session when so many calls are answered."""
-        while len(self.answered()) < number:
-            assert self.process.poll() is None, self.process.stderr.read() if self.process.stderr else ""
-            time.sleep(0.02)
+        waiting.until(lambda: len(self.answered()) >= number, self.process)
         os.killpg(self.process.pid, kind) if kind != signal.SIGKILL else self.process.kill()
 
-    def left(self) -> str:
-        """Returns the processes of the session that are there ten seconds after its end."""
-        for _ in range(100):
-            found = subprocess.run(["ps", "-s", str(self.process.pid), "-o", "args="], capture_output=True, text=True)
-            if not found.stdout.strip():
-                break
-            time.sleep(0.1)
-        return found.stdout
+
+def _leaves_nothing(session: int) -> None:
+    """Fails where a process of a session is left some time after its end."""
+    waiting.until(lambda: not waiting.of_session(session), within_s=20, shown=lambda: waiting.of_session(session))
 
 
 def test_a_kill_loses_no_reply_that_was_given_and_leaves_no_process(invoke: Invoke, tmp_path: Path) -> None:
@@ -134,14 +128,14 @@ def test_a_kill_loses_no_reply_that_was_given_and_leaves_no_process(invoke: Invo
     first.signal_after(15, signal.SIGKILL)
     first.process.communicate(timeout=60)
     assert first.process.returncode == -signal.SIGKILL
-    assert first.left() == ""
+    _leaves_nothing(first.process.pid)
     given = first.answered()
     second = _Program(tmp_path, "--quota", "40")
     second.signal_after(len(given) + 15, signal.SIGINT)
     _, errors = second.process.communicate(timeout=120)
     assert second.process.returncode not in (0, 1)  # 1 is a bug
     assert "Traceback" not in errors
-    assert second.left() == ""
+    _leaves_nothing(second.process.pid)
     third = _Program(tmp_path, "--quota", "40")
     printed, errors = third.process.communicate(timeout=300)
     assert third.process.returncode == 0, errors
@@ -195,12 +189,7 @@ def test_two_workers_share_a_model_and_end_with_a_killed_program(tmp_path: Path)
     expected = answers(TransformersEngine(Model(name="two", source=str(folder), digest="d")), calls)
     assert bytes.fromhex(text).decode() == expected[0].text
     assert [float(score) for score in scores] == pytest.approx(expected[1].scores, abs=NOISE)
-    for _ in range(200):
-        left = subprocess.run(["ps", "-s", str(program.pid), "-o", "args="], capture_output=True, text=True).stdout
-        if not left.strip():
-            break
-        time.sleep(0.1)
-    assert left == ""
+    _leaves_nothing(program.pid)
 
 
 # -- vLLM's own server ------------------------------------------------------------------------------------------------
