@@ -20,7 +20,7 @@ from sdc.pipelines.records import leaks, lineage
 from sdc.pipelines.records.examples import whole_rows
 from sdc.pipelines.records.leaks import Leaks, Text
 from sdc.pipelines.stage import Context
-from sdc.pipelines.text.similarity import Index
+from sdc.pipelines.text.similarity_join import Join
 
 #: What a student learns from, and what it is tested on.
 LEARNED, TESTED = ("train", "synthetic"), ("test", "dev")
@@ -133,7 +133,7 @@ def with_leaks(context: Context, items: Sequence[Ready]) -> tuple[list[Ready], l
     lines: list[str] = []
     known: dict[str, dict[str, Any]] = {item.artifact.key: {} for item in items}
     for kinds in sides(context, items).values():
-        indexes: dict[str, Index] = {}
+        indexes: dict[str, Join] = {}
         for learned, test in ((kinds[a], kinds[b]) for b in TESTED if b in kinds for a in LEARNED if a in kinds):
             pair = (learned.artifact.key, test.artifact.key)
             if not set(pair) & set(known):
@@ -161,7 +161,7 @@ def _recorded(one: Ready, other: Ready) -> dict[str, Any] | None:
     return None
 
 
-def _counted(context: Context, learned: Ready, test: Ready, indexes: dict[str, Index]) -> dict[str, Any]:
+def _counted(context: Context, learned: Ready, test: Ready, indexes: dict[str, Join]) -> dict[str, Any]:
     texts = test.texts(context.store)
     if test.artifact.key not in indexes:
         indexes[test.artifact.key] = leaks.index(texts)

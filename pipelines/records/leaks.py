@@ -14,7 +14,7 @@ from sdc.pipelines.gates import leaked
 from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.stage import Context
 from sdc.pipelines.text.folding import fold
-from sdc.pipelines.text.similarity import Index
+from sdc.pipelines.text.similarity_join import Join
 
 #: Rows that a student may learn from or be tested on.
 USABLE = ("ok", "seed")
@@ -90,12 +90,12 @@ class Leaks:
         return f"{self.leaked} of {self.num_test} test texts ({self.share:.1%}{word_for_word})"
 
 
-def index(test: Sequence[Text]) -> Index:
-    """Returns the look-up of test texts that `find` makes, for several searches."""
-    return Index((text for _, text in test), threshold=leaked.THRESHOLD)
+def index(test: Sequence[Text]) -> Join:
+    """Returns the test texts as `find` compares them, for several searches."""
+    return Join([fold(text) for _, text in test], leaked.THRESHOLD)
 
 
-def find(rows: Sequence[Text], test: Sequence[Text], *, known: Index | None = None) -> Leaks:
+def find(rows: Sequence[Text], test: Sequence[Text], *, known: Join | None = None) -> Leaks:
     """Returns which test texts stand in the rows: what the gate `test` would reject there.
 
     Args:
@@ -108,10 +108,10 @@ def find(rows: Sequence[Text], test: Sequence[Text], *, known: Index | None = No
     ('1 of 2 test texts (50.0%, 1 word for word)', (Leak(row=0, test=7, similarity=1.0, exact=True),))
     """
     known = index(test) if known is None else known
+    folded = [fold(text) for _, text in rows]
     pairs = [
-        Leak(row=idx, test=test[k][0], similarity=similarity, exact=fold(text) == fold(test[k][1]))
-        for idx, text in rows
-        for k, similarity in known.near(text)
+        Leak(row=rows[at][0], test=test[k][0], similarity=similarity, exact=folded[at] == known.folded[k])
+        for at, k, similarity in known.pairs(folded)
     ]
     return Leaks(num_test=len(test), pairs=tuple(pairs))
 

@@ -2,12 +2,16 @@
 
 import subprocess
 import sys
+from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sdc.pipelines.text import similarity_join
 from sdc.pipelines.text.folding import fold
 from sdc.pipelines.text.similarity import Index, jaccard, known, shingles
+from sdc.pipelines.text.similarity_join import Join
 from sdc.pipelines.text.similarity_many import numbered
 
 TEXTS = st.lists(st.text(alphabet="ab C", max_size=14), max_size=12)
@@ -39,6 +43,35 @@ def test_texts_added_later_are_found_beside_the_first(
     assert index.nearest(text) == brute(both, text, threshold)
     alike = [(k, jaccard(shingles(text), shingles(other))) for k, other in enumerate(both)]
     assert index.near(text) == [(k, found) for k, found in alike if found >= threshold and threshold <= 1]
+
+
+@given(TEXTS, TEXTS, st.sampled_from([0.2, 0.5, 0.8, 1.0]))
+def test_a_join_finds_what_comparing_all_with_all_finds(known: list[str], texts: list[str], threshold: float) -> None:
+    mine, others = list(map(fold, texts)), list(map(fold, known))
+    alike = [(i, k, jaccard(shingles(a), shingles(b))) for i, a in enumerate(mine) for k, b in enumerate(others)]
+    assert list(Join(others, threshold).pairs(mine)) == [found for found in alike if found[2] >= threshold]
+
+
+@pytest.mark.parametrize("characters", [1, 500, 10**6])
+def test_a_join_of_long_texts_is_that_of_the_index(monkeypatch: pytest.MonkeyPatch, characters: int) -> None:
+    """Long enough that one common shingle is not sought, but several; in one piece, in several, each by itself."""
+    monkeypatch.setattr(similarity_join, "_CHARACTERS", characters)
+    random = Random(5)
+    words = ["".join(random.choices("abcdefgh", k=random.randint(2, 9))) for _ in range(60)]
+    others = [" ".join(random.choices(words, k=random.randint(1, 40))) for _ in range(80)]
+    texts = [" ".join(random.choices(words, k=5)) for _ in range(40)]
+    for text in random.choices(others, k=60):  # nearly copies
+        parts = text.split()
+        parts[random.randrange(len(parts))] = random.choice(words)
+        texts.append(" ".join(parts))
+    index = Index(others)
+    expected = [(i, k, similarity) for i, text in enumerate(texts) for k, similarity in index.near(text)]
+    assert len(expected) > 20
+    assert list(Join(others, 0.8).pairs(texts)) == expected
+
+
+def test_a_join_with_nothing_finds_nothing() -> None:
+    assert list(Join([], 0.8).pairs(["a text"])) == list(Join(["a text"], 0.8).pairs([])) == []
 
 
 @given(st.lists(st.text(max_size=12), max_size=8))
