@@ -12,7 +12,7 @@ from typing import Any
 
 from sdc.pipelines.gates.empty import emoji
 from sdc.pipelines.gates.reference import Reference, far_out
-from sdc.pipelines.gates.writing import words
+from sdc.pipelines.text.scripts import without_addresses
 
 #: The least number of answers in one row.
 THRESHOLD = 2.0
@@ -110,7 +110,7 @@ def _is_post(text: str) -> bool:
     >>> _is_post("so tired #monday"), _is_post("What a week 😀"), _is_post("A good film.")
     (True, True, False)
     """
-    return words(text) != text or emoji().search(text) is not None or "\n" in text.strip()
+    return without_addresses(text) != text or emoji().search(text) is not None or "\n" in text.strip()
 
 
 def _far_out(reference: Reference) -> tuple[float, float]:

@@ -9,10 +9,10 @@ people: more where they look foreign themselves, because they mix languages or l
 import math
 from collections.abc import Sequence
 
-from sdc.pipelines.gates import writing
 from sdc.pipelines.gates.reference import Reference
 from sdc.pipelines.gates.usual import Unlike
 from sdc.pipelines.text.identifier import Guess, Identifier, known
+from sdc.pipelines.text.scripts import without_addresses
 
 #: The least evidence against the language without human rows: the other is e to the power of this times as probable.
 THRESHOLD = 3.5
@@ -45,7 +45,7 @@ class LanguageCheck:
         self._tag = known(reference.cell.lang)
         self._name = self._tag or reference.cell.lang
         self._identifier = Identifier(self._tag) if self._tag else None
-        self._own = writing.of(reference)
+        self._own = reference.writing
         human = list(map(self._read, reference.sample))
         guesses = [guess for _, guess in human if guess is not None]
         self._unlike = Unlike([text for text, _ in human], guesses if self._identifier else None)
@@ -83,7 +83,7 @@ class LanguageCheck:
 
     def _read(self, text: str) -> tuple[str, Guess | None]:
         """Returns the words of a text that say something of its language, and what the identifier says of them."""
-        text = writing.words(text)
+        text = without_addresses(text)
         if self._own is not None and self._own.share(text) >= _LEAST_OWN:
             text = " ".join(self._own.word.findall(text))
         return text, self._identifier.guess(text) if self._identifier else None

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.text import scripts
+from sdc.pipelines.text.scripts import WritingSystem
 from sdc.pipelines.text.similarity import frequencies, known
 from sdc.pipelines.text.similarity_many import Known
 
@@ -48,6 +50,11 @@ class Reference:
         step = max(1.0, len(self.human) / _MAX_ROWS)
         chosen = (self.human[int(i * step)] for i in range(min(len(self.human), _MAX_ROWS)))
         return [text for text in chosen if any(map(str.isalpha, text))]
+
+    @cached_property
+    def writing(self) -> WritingSystem | None:
+        """The scripts of the language, and those that people write beside it; None if they are unknown."""
+        return scripts.of(self.cell.language.script, self.sample)
 
     @cached_property
     def frequencies(self) -> Mapping[int, int]:

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from sdc.pipelines.gates import writing
 from sdc.pipelines.gates.reference import Reference
-from sdc.pipelines.gates.writing import WritingSystem, script_of
+from sdc.pipelines.text import scripts
+from sdc.pipelines.text.scripts import WritingSystem, script_of
 
 #: The least share of the letters that must be in the script of the language, 0 to 1.
 THRESHOLD = 0.3
@@ -26,7 +26,7 @@ _HALF, _FEWEST = 0.5, 0.1
 
 def build(reference: Reference, threshold: float) -> Callable[[str], str | None]:
     """Returns a check of the script of a text; all pass if the script of the language is unknown."""
-    own = writing.of(reference)
+    own = reference.writing
     if own is None:
         return lambda text: None
 
@@ -36,7 +36,7 @@ def build(reference: Reference, threshold: float) -> Callable[[str], str | None]
         needed = min(threshold, max(_HALF * least, _FEWEST))
 
     def foreign_letters(text: str) -> int:
-        return 0 if own.share(text) >= needed else writing.num_letters(text)
+        return 0 if own.share(text) >= needed else scripts.num_letters(text)
 
     def intruders(text: str) -> int:
         return sum(map(len, foreign_in_words(text, own)))
@@ -58,7 +58,7 @@ def build(reference: Reference, threshold: float) -> Callable[[str], str | None]
 def foreign_in_words(text: str, own: WritingSystem) -> list[str]:
     """Returns the runs of letters that have no place in the words of a text, in order."""
     found: list[str] = []
-    text = writing.words(text)
+    text = scripts.without_addresses(text)
     if not own.foreign.search(text):
         return found  # the usual case, quickly
     for match in _word().finditer(text):

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from sdc.pipelines.gates.writing import words
 from sdc.pipelines.report.card.figure import Figure, Measurement, share
 from sdc.pipelines.report.card.sides import Sides, texts
 from sdc.pipelines.text.identifier import LEAST_LETTERS, known, model
+from sdc.pipelines.text.scripts import without_addresses
 
 NAMES = ("language",)
 
@@ -45,5 +45,5 @@ def measure(sides: Sides) -> Measurement:
 
 def _found(rows: Sequence[str]) -> list[str]:
     """Returns the most probable language of each text that is long enough."""
-    found = [words(row) for row in rows]
+    found = [without_addresses(row) for row in rows]
     return [str(model().classify(text)[0]) for text in found if sum(map(str.isalpha, text)) >= LEAST_LETTERS]

@@ -1,7 +1,6 @@
 """script: the share of letters that are in the script of the language."""
 
 from sdc.cache.counted import counted
-from sdc.pipelines.gates import writing
 from sdc.pipelines.report.card.figure import Figure, Measurement, mean
 from sdc.pipelines.report.card.sides import Sides, texts
 
@@ -19,7 +18,7 @@ def measure(sides: Sides) -> Measurement:
     """
     script = sides.cell.language.script
     what = f"letters in {script}"
-    own = writing.of(sides.reference)
+    own = sides.reference.writing
     if own is None:
         note = f"the script of {sides.cell.lang} is not known"
         return Measurement(figures=(Figure(name="script", what=what, synthetic=None, note=note),))

@@ -1,17 +1,17 @@
-"""The writing of a cell: which scripts are its own, which words of a text are in them, and what is no word at all.
+"""Scripts: which ones a language is written in, which words of a text are in them, and what is no word at all.
 
-Here: letters and scripts, shared by the gates `script` and `language`. Not here: what rejects a text.
+Here: letters and scripts. Not here: what rejects a text (`gates/script.py`), which script a language has
+(`tasks/languages.py`), words for counting (`words.py`).
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-from sdc.pipelines.gates.reference import Reference
-
 #: ISO 15924 codes that stand for several Unicode scripts, or for one by another name.
-COMPOUND = {
+_COMPOUND = {
     "Jpan": ("Hira", "Kana", "Hani"),
     "Kore": ("Hang", "Hani"),
     "Hans": ("Hani", "Bopo"),
@@ -24,10 +24,10 @@ COMPOUND = {
     "Geok": ("Geor",),
 }
 #: Inherited, common and unknown: no language is written in these, the library just does not know its script.
-NO_SCRIPT = ("Zinh", "Zyyy", "Zzzz")
+_NO_SCRIPT = ("Zinh", "Zyyy", "Zzzz")
 #: Written without spaces between words: a loan word stands right beside its neighbours.
 _WITHOUT_SPACES = frozenset(("Hani", "Hira", "Kana", "Thai", "Laoo", "Khmr", "Mymr", "Tibt", "Lana", "Talu", "Java"))
-#: Another script is the cell's own too if so many letters of its human rows are written in it.
+#: Another script is an own one too if so many letters of what people write are written in it.
 _OWN_SHARE = 0.25
 #: Addresses, names of users, hashtags, entities and escapes are in no language.
 _DOMAINS = ("com", "org", "net", "edu", "gov", "info", "io")
@@ -44,7 +44,7 @@ _WEIGHTS = {"Hani": 3.0, "Hang": 2.5, "Hira": 2.0, "Kana": 2.0, "Ethi": 2.0}
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class WritingSystem:
-    """The writing system of a cell.
+    """The writing system of a language, as people use it.
 
     Args:
         scripts: ISO 15924 codes of Unicode scripts.
@@ -72,7 +72,7 @@ class WritingSystem:
 
 @lru_cache(maxsize=8192)  # several gates ask of each text
 def _share(writing: WritingSystem, text: str) -> float:
-    text = words(text)
+    text = without_addresses(text)
     own, letters = len(writing.letter.findall(text)), num_letters(text)
     if own and own < letters and "Latn" not in writing.scripts:
         letters = num_letters(_name().sub(" ", text))
@@ -80,17 +80,23 @@ def _share(writing: WritingSystem, text: str) -> float:
     return writing.weight * own / (writing.weight * own + others) if own else float(not others)
 
 
-@lru_cache(maxsize=1)
-def of(reference: Reference) -> WritingSystem | None:
-    """Returns the writing of a cell: of its language, and whatever its human rows are written in; None if unknown."""
+def of(code: str, sample: Sequence[str] = ()) -> WritingSystem | None:
+    """Returns the writing system of a language, and of whatever people write beside it; None if it is unknown.
+
+    Args:
+        code: The ISO 15924 code of the language's script, as `Telu` or `Jpan`.
+        sample: Texts of people: a script that a quarter of their letters are in is an own one, too.
+
+    >>> sorted(of("Jpan").scripts), sorted(of("Telu", ["oka telugu vaakyam"]).scripts), of("Zzzz")
+    (['Hani', 'Hira', 'Kana'], ['Latn', 'Telu'], None)
+    """
     import regex
 
-    code = reference.cell.language.script
-    if code in NO_SCRIPT:
+    if code in _NO_SCRIPT:
         return None
-    scripts = set(COMPOUND.get(code, (code,)))
-    counts = Counter(script_of(c) for text in reference.sample for c in words(text) if c.isalpha())
-    scripts |= {name for name, count in counts.items() if count >= _OWN_SHARE * counts.total()} - {*NO_SCRIPT}
+    scripts = set(_COMPOUND.get(code, (code,)))
+    counts = Counter(script_of(c) for text in sample for c in without_addresses(text) if c.isalpha())
+    scripts |= {name for name, count in counts.items() if count >= _OWN_SHARE * counts.total()} - {*_NO_SCRIPT}
     try:
         inside = "".join(rf"\p{{Script={name}}}" for name in sorted(scripts))
         letter = regex.compile(rf"(?=[\p{{L}}\p{{M}}])[{inside}]")
@@ -105,10 +111,10 @@ def of(reference: Reference) -> WritingSystem | None:
     )
 
 
-def words(text: str) -> str:
+def without_addresses(text: str) -> str:
     """Returns `text` without addresses, names of users, hashtags and other things that are in no language.
 
-    >>> words("@sam look: https://example.org &amp; #fun")
+    >>> without_addresses("@sam look: https://example.org &amp; #fun")
     '  look:      '
     """
     # Most texts have none of it, and to see that is quicker than to look for each.
@@ -121,7 +127,7 @@ def num_letters(text: str) -> int:
     >>> num_letters("two words, 3 #tags")
     8
     """
-    return len(_letter().findall(words(text)))
+    return len(_letter().findall(without_addresses(text)))
 
 
 @cache
