@@ -34,6 +34,8 @@ def test_the_share_leaves_out_addresses_and_names_in_latin_letters() -> None:
     assert own.share("\u044f\u044f @sam https://example.org Samsung") == 1
     assert own.share("\u044f\u044f abab") == pytest.approx(2 / 6)
     assert (own.share("abc"), own.share("12!")) == (0, 1)
+    latin = scripts.of("Latn")
+    assert latin is not None and latin.share("\u044f\u044f @sam https://example.org") == 0
 
 
 def test_letters_are_weighed_as_the_latin_ones_they_stand_for() -> None:
