@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from pyarrow import Array, Table
+    from pyarrow import Table
 
 #: The rows of one table without their key: mappings from column to value, or an Arrow table.
 TableRows: TypeAlias = Union[Sequence[Mapping[str, Any]], "Table"]
@@ -53,19 +53,27 @@ def placed(of_place: Sequence[TableRows]) -> "list[Table]":
     return [*([] if made is None else [made]), *(pa.concat_tables(some) for some in alike.values())]
 
 
-def number_lists(values_NL: "NDArray[Any]") -> "Array":
-    """Returns a column with one list of 32-bit numbers per row of an array: the column `scores`.
+def scored(idxs: Sequence[int], scores: "Sequence[Sequence[float]] | NDArray[Any]") -> "Table":
+    """Returns rows of `outputs` from scores, which are one per label in every row.
 
-    >>> import numpy as np
-    >>> number_lists(np.array([[0.25, 0.75], [1.0, 0.0]])).to_pylist()
-    [[0.25, 0.75], [1.0, 0.0]]
+    Args:
+        idxs: Of the rows.
+        scores: In their order.
+
+    Raises:
+        ValueError: They are not as many as the rows, or one row has more than another.
+
+    >>> scored([0, 2], [[0.25, 0.75], [1.0, 0.0]]).to_pylist()
+    [{'idx': 0, 'scores': [0.25, 0.75]}, {'idx': 2, 'scores': [1.0, 0.0]}]
     """
     import numpy as np
     import pyarrow as pa
 
-    num_rows, length = values_NL.shape
-    starts = np.arange(num_rows + 1, dtype=np.int32) * np.int32(length)
-    return pa.ListArray.from_arrays(starts, np.ascontiguousarray(values_NL, dtype=np.float32).ravel())
+    scores_NL = np.ascontiguousarray(scores, dtype=np.float32)
+    if scores_NL.ndim != 2 or len(scores_NL) != len(idxs):
+        raise ValueError(f"scores of the shape {scores_NL.shape} are not those of {len(idxs)} rows")
+    starts = np.arange(len(idxs) + 1, dtype=np.int32) * np.int32(scores_NL.shape[1])
+    return pa.table({"idx": pa.array(idxs, pa.int32()), "scores": pa.ListArray.from_arrays(starts, scores_NL.ravel())})
 
 
 def _column(values: list[Any]) -> Any:

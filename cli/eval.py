@@ -12,7 +12,7 @@ from sdc.cli.groups import Common, grouped
 from sdc.pipelines import eval as stage
 from sdc.pipelines import readers
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.stage import Context, Outcome, are_there
+from sdc.pipelines.stage import Context, Outcome
 
 
 @grouped
@@ -62,6 +62,6 @@ def _show_plan(
     context: Context, config: stage.EvalConfig, pairs: Sequence[tuple[Cell, Artifact]], *, as_json: bool
 ) -> None:
     planned = stage.plan(context, config, pairs)
-    there = are_there(context, [item.key for item in planned])
+    there = stage.there(context, planned)
     rows = [{"key": p.short, "stage": "eval", "cell": f"{p.lang}/{p.task}", "cached": p.key in there} for p in planned]
     render.plan_lines(rows, as_json=as_json)

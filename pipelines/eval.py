@@ -6,7 +6,7 @@ Here: one eval artifact per run. Not here: readers, metrics, means over repeats 
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,8 +17,10 @@ from sdc.errors import DataError, UsageError
 from sdc.pipelines import metrics, readers, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.metrics.interval import Estimate
-from sdc.pipelines.records import lineage, outputs, runs
-from sdc.pipelines.records.examples import gold_labels
+from sdc.pipelines.readers.columns import read_columns
+from sdc.pipelines.records import lineage, outputs, readings, runs
+from sdc.pipelines.records.examples import GoldLabels, gold_labels
+from sdc.pipelines.records.outputs import RunAnswers
 from sdc.pipelines.records.runs import RunFacts
 from sdc.pipelines.stage import Context, Made, Outcome
 from sdc.pipelines.tasks import Task
@@ -56,8 +58,8 @@ class _Item:
     planned: Artifact
 
 
-#: A run, what it said of the test rows, and the gold labels, both by idx.
-_Answered = tuple[_Item, Mapping[int, outputs.Output], Mapping[int, int]]
+#: A run, what it said of the test rows, and their gold labels.
+_Answered = tuple[_Item, RunAnswers, GoldLabels]
 
 
 def find_runs(context: Context, cell: Cell, *, everything: bool = False) -> list[Artifact]:
@@ -91,20 +93,29 @@ def run(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Artifa
         DataError: The test data of a run is not in the store.
     """
     items = _plan(context, config, pairs)
+    known = there(context, [item.planned for item in items])
     return stage.many(
         context,
         [item.planned for item in items],
         read=lambda missing: _read(context, [items[position] for position in missing]),
         compute=compute,
         what="eval",
+        known=stage.hits(context, sorted(known)),
         at_once=_AT_ONCE,
+        overwrite=True,
     )
+
+
+def there(context: Context, planned: Sequence[Artifact]) -> set[str]:
+    """Returns the keys of those planned that need not be made: hits with readings, which an older sdc did not keep."""
+    keys = [artifact.key for artifact in planned]
+    return stage.are_there(context, keys) - readings.lacking(context.store, keys)
 
 
 def compute(answered: Iterable[_Answered]) -> Iterator[list[Made]]:
     """Yields the evaluation of each run; it needs neither store nor model."""
     for item, answers, gold in answered:
-        yield [_evaluate(item, gold, answers)]
+        yield [_evaluate(item, answers, gold)]
 
 
 def _plan(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Artifact]]) -> list[_Item]:
@@ -164,37 +175,30 @@ def _read(context: Context, items: Sequence[_Item]) -> list[_Answered]:
     Raises:
         DataError: The test data of a run is not in the store.
     """
-    said = outputs.of_runs(context.store, [item.run.key for item in items])
-    gold: dict[str, dict[int, int]] = {}
+    gold = {test: gold_labels(context, test) for test in {item.run.test_key for item in items}}
     for item in items:
-        test = item.run.test_key
-        if test not in gold:
-            gold[test] = gold_labels(context, test)
-        if not gold[test]:
-            where = f"run {item.run.key[:12]}"
-            raise DataError(f"test data {test[:12]} has no labelled row", where, "see `sdc data show`")
-    return [(item, said.get(item.run.key, {}), gold[item.run.test_key]) for item in items]
+        if not len(gold[item.run.test_key].idx_N):
+            what = f"test data {item.run.test_key[:12]} has no labelled row"
+            raise DataError(what, f"run {item.run.key[:12]}", "see `sdc data show`")
+    said = outputs.of_runs(context.store, {item.run.key: gold[item.run.test_key].idx_N for item in items})
+    return [(item, said[item.run.key], gold[item.run.test_key]) for item in items]
 
 
-def _evaluate(item: _Item, gold: Mapping[int, int], said: Mapping[int, outputs.Output]) -> Made:
-    run = item.run
+def _evaluate(item: _Item, said: RunAnswers, gold: GoldLabels) -> Made:
+    run, num_labels = item.run, len(item.task.labels)
     start = time.perf_counter()
     estimates: dict[str, Estimate] = {}
-    labels = list(gold.values())
+    labels = None
     if run.status == "ok":
-        answers = [said.get(idx, (None, None)) for idx in gold]
-        predicted = readers.read(
-            item.reader,
-            item.task,
-            replies=[reply for reply, _ in answers],
-            all_scores=[row for _, row in answers],
-            label_tokens=run.label_tokens or (),
+        predicted_N = read_columns(
+            item.reader, item.task, replies=said.replies, scores=said.scores, label_tokens=run.label_tokens or ()
         )
-        estimates = metrics.measure(labels, predicted, num_labels=len(item.task.labels), reader=item.reader)
+        estimates = metrics.measure(gold.label_N, predicted_N, num_labels=num_labels, reader=item.reader)
+        labels = readings.packed(predicted_N, num_labels=num_labels)
     else:
         # The majority baseline is a property of the test: it is known without answers.
         for name in metrics.HEADLINES.values():
-            estimates[name] = metrics.METRICS[name](labels, [], num_labels=len(item.task.labels))
+            estimates[name] = metrics.METRICS[name](gold.label_N, [], num_labels=num_labels)
         estimates["failed_run"] = Estimate(value=1.0)
     rows = [
         {"run": run.key, "reader": item.reader, "metric": name, "value": e.value, "low": e.low, "high": e.high}
@@ -208,11 +212,12 @@ def _evaluate(item: _Item, gold: Mapping[int, int], said: Mapping[int, outputs.O
         "rows": run.num_rows,
         "shots": run.num_shots,
         "reader": item.reader,
-        "num_test": len(gold),
-        "no_answer": sum(idx not in said for idx in gold),
+        "num_test": len(gold.idx_N),
+        "no_answer": said.num_missing,
         **{name: estimates[name].value for name in ("accuracy", "macro_f1", "unparsed_rate") if name in estimates},
         "failed_run": bool(estimates["failed_run"].value),
         **({"reason": run.reason} if run.reason else {}),
     }
     finished = replace(item.planned, summary=summary, seconds=time.perf_counter() - start)
-    return Made(artifact=finished, rows={"metrics": rows})
+    read = {"run": run.key, "reader": item.reader, "labels": labels}
+    return Made(artifact=finished, rows={"metrics": rows, "readings": [read]})

@@ -3,11 +3,12 @@
 Here: the registry. Not here: reading answers (`readers/`), means over repeats (`report.py`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from sdc.pipelines.metrics.accuracy import accuracy
 from sdc.pipelines.metrics.failed_run import failed_run
 from sdc.pipelines.metrics.interval import Estimate
+from sdc.pipelines.metrics.labels import Labels
 from sdc.pipelines.metrics.macro_f1 import macro_f1, macro_f1_paper_code
 from sdc.pipelines.metrics.majority_rate import majority_macro_f1, majority_rate
 from sdc.pipelines.metrics.unparsed_rate import unparsed_rate
@@ -29,14 +30,12 @@ PAPER_CODE_METRICS: Mapping[str, Metric] = {"macro_f1_paper_code": macro_f1_pape
 HEADLINES: Mapping[str, str] = {"accuracy": "majority_rate", "macro_f1": "majority_macro_f1"}
 
 
-def measure(
-    gold: Sequence[int], predicted: Sequence[int | None], *, num_labels: int, reader: str
-) -> dict[str, Estimate]:
+def measure(gold: Labels, predicted: Labels, *, num_labels: int, reader: str) -> dict[str, Estimate]:
     """Returns every metric that applies to answers read by `reader`, by name.
 
     Args:
         gold: The right label id per test row; at least one.
-        predicted: The label id that was read per test row; None is unparsed.
+        predicted: The label id that was read per test row; None, or -1 in an array, is unparsed.
         num_labels: Number of labels of the task.
         reader: The resolved reader.
     """

@@ -1,11 +1,10 @@
 """Accuracy."""
 
-from collections.abc import Sequence
-
 from sdc.pipelines.metrics.interval import Estimate, wilson
+from sdc.pipelines.metrics.labels import Labels, num_equal
 
 
-def accuracy(gold: Sequence[int], predicted: Sequence[int | None], *, num_labels: int) -> Estimate:
+def accuracy(gold: Labels, predicted: Labels, *, num_labels: int) -> Estimate:
     """Returns the share of test rows that were read as their gold label, with Wilson's 95 % interval.
 
     Range: 0 to 1, higher is better; a fair coin has 1 / num_labels. Degenerate case: unparsed rows (None) are wrong, so
@@ -16,6 +15,6 @@ def accuracy(gold: Sequence[int], predicted: Sequence[int | None], *, num_labels
     >>> accuracy([0, 1, 1, 0], [0, 1, None, 1], num_labels=2).value
     0.5
     """
-    hits = sum(p == g for g, p in zip(gold, predicted, strict=True))
+    hits = num_equal(gold, predicted)
     low, high = wilson(hits, len(gold))
     return Estimate(value=hits / len(gold), low=low, high=high)

@@ -1,11 +1,10 @@
 """Failed-run flag."""
 
-from collections.abc import Sequence
-
 from sdc.pipelines.metrics.interval import Estimate
+from sdc.pipelines.metrics.labels import Labels, num_equal
 
 
-def failed_run(gold: Sequence[int], predicted: Sequence[int | None], *, num_labels: int) -> Estimate:
+def failed_run(gold: Labels, predicted: Labels, *, num_labels: int) -> Estimate:
     """Returns 1 if the accuracy is below chance, 1 / num_labels, else 0.
 
     Range: 0 or 1. Degenerate case: exactly chance is not failed (the paper says "worse than random chance"). A run that
@@ -16,5 +15,5 @@ def failed_run(gold: Sequence[int], predicted: Sequence[int | None], *, num_labe
     >>> [failed_run([0, 1], answers, num_labels=2).value for answers in ([1, 0], [0, 0], [0, 1])]
     [1.0, 0.0, 0.0]
     """
-    hits = sum(p == g for g, p in zip(gold, predicted, strict=True))
+    hits = num_equal(gold, predicted)
     return Estimate(value=float(hits * num_labels < len(gold)))

@@ -3,18 +3,18 @@
 Array legend: B bootstrap samples, N test rows, L labels, W the columns of hits (L), gold plus read (L), unparsed (1).
 """
 
-from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sdc.cache.key import derive_seed
 from sdc.pipelines.metrics.interval import NUM_BOOTSTRAP, Estimate
+from sdc.pipelines.metrics.labels import Labels, as_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def macro_f1(gold: Sequence[int], predicted: Sequence[int | None], *, num_labels: int) -> Estimate:
+def macro_f1(gold: Labels, predicted: Labels, *, num_labels: int) -> Estimate:
     """Returns the unweighted mean of the F1 of the task's labels, with a 95 % bootstrap interval over test rows.
 
     Unparsed rows (None) are misses of their gold label and never a class of their own. A label that is neither in the
@@ -32,7 +32,7 @@ def macro_f1(gold: Sequence[int], predicted: Sequence[int | None], *, num_labels
     return _estimate(gold, predicted, num_labels=num_labels, unparsed_is_a_class=False)
 
 
-def macro_f1_paper_code(gold: Sequence[int], predicted: Sequence[int | None], *, num_labels: int) -> Estimate:
+def macro_f1_paper_code(gold: Labels, predicted: Labels, *, num_labels: int) -> Estimate:
     """Returns the macro-F1 of the released script, in which unparsed (-1) is one more class, whose F1 is 0 (defect B3).
 
     Range: 0 to 1. Degenerate case: equal to `macro_f1` if nothing is unparsed; one unparsed row in a perfect binary run
@@ -46,13 +46,10 @@ def macro_f1_paper_code(gold: Sequence[int], predicted: Sequence[int | None], *,
     return _estimate(gold, predicted, num_labels=num_labels, unparsed_is_a_class=True)
 
 
-def _estimate(
-    gold: Sequence[int], predicted: Sequence[int | None], *, num_labels: int, unparsed_is_a_class: bool
-) -> Estimate:
+def _estimate(gold: Labels, predicted: Labels, *, num_labels: int, unparsed_is_a_class: bool) -> Estimate:
     import numpy as np  # 0.17 s: only when something is computed
 
-    gold_N1 = np.array(gold)[:, None]
-    read_N1 = np.array([-1 if p is None else p for p in predicted])[:, None]
+    gold_N1, read_N1 = as_array(gold)[:, None], as_array(predicted)[:, None]
     labels_L = np.arange(num_labels)
     is_gold_NL, is_read_NL = gold_N1 == labels_L, read_N1 == labels_L
     unparsed_N1 = (read_N1 == -1) & unparsed_is_a_class

@@ -6,7 +6,8 @@ Here: the look-ups, and the hash of a draw. Not here: which draws there are (`dr
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from sdc.cache.counted import counted
 from sdc.cache.key import digest
@@ -14,6 +15,9 @@ from sdc.cache.store import Artifact, Store
 from sdc.errors import DataError, StoreError
 from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.stage import Context
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 #: idx, text, label id. In a draw with rows of two artifacts, human row 0 is -1, row 1 is -2: no two rows share an idx.
 ExampleRow = tuple[int, str, int]
@@ -50,12 +54,20 @@ def test_rows(context: Context, test: Artifact) -> list[tuple[int, str]]:
     return [(idx, text) for idx, text in rows]
 
 
-def gold_labels(context: Context, test: str) -> dict[int, int]:
-    """Returns the label ids of the usable rows of test data, by idx, in their order."""
-    found = context.store.query(
+@dataclass(frozen=True, kw_only=True)
+class GoldLabels:
+    """The usable rows of test data that have a label, as arrays: `idx`, rising, and the label ids."""
+
+    idx_N: "NDArray[Any]"
+    label_N: "NDArray[Any]"
+
+
+def gold_labels(context: Context, test: str) -> GoldLabels:
+    """Returns the label ids of the usable rows of test data."""
+    found = context.store.query_arrow(
         "select idx, label from examples where key = ? and status = 'ok' and label is not null order by idx", [test]
     )
-    return dict(found)
+    return GoldLabels(idx_N=found["idx"].to_numpy(), label_N=found["label"].to_numpy())
 
 
 def ok_rows(context: Context, key: str, source: str) -> list[ExampleRow]:

@@ -3,25 +3,69 @@
 Here: the look-ups. Not here: what it is worth (eval), what readers make of it (eval, `report/audit.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from sdc.cache.store import Store
 
-#: The raw reply, and one score per label; either may be None.
-Output = tuple[str | None, Sequence[float] | None]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pyarrow import Array
+
+#: How far apart the places of two runs are, counted by number and `idx` together.
+_A_RUN = 2**32
 
 
-def of_runs(store: Store, keys: Sequence[str]) -> dict[str, dict[int, Output]]:
-    """Returns key of a run -> idx of a test row -> what it said; runs that said nothing are left out."""
-    found = store.query(
-        """select key, list(idx), list(reply), list(scores) from outputs
-        where key in (select unnest(?::varchar[])) group by key""",
-        [list(keys)],
+@dataclass(frozen=True, kw_only=True)
+class RunAnswers:
+    """What a run said of some rows of its test, as Arrow columns in the order of these rows.
+
+    Args:
+        replies: The raw reply per row; null where there is none.
+        scores: A list of 32-bit numbers per row, one per label; null where there is none.
+        num_missing: Rows of which it has no output at all.
+    """
+
+    replies: "Array"
+    scores: "Array"
+    num_missing: int
+
+
+def of_runs(store: Store, wanted: "Mapping[str, NDArray[Any]]") -> dict[str, RunAnswers]:
+    """Returns what runs said of the rows that are wanted of each, by the run's key.
+
+    Args:
+        store: Where they are.
+        wanted: Full key of a run -> `idx` of test rows, rising.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    numbers = store.query(
+        "select key, no from runs where key in (select unnest(?::varchar[])) and no is not null", [list(wanted)]
     )
-    return {
-        key: dict(zip(idxs, zip(replies, scores, strict=True), strict=True)) for key, idxs, replies, scores in found
-    }
+    found = store.query_arrow(
+        "select run, idx, scores, reply from run_outputs where run in (select unnest(?::integer[]))",
+        [[number for _, number in numbers]],
+    ).combine_chunks()
+    place_O = found["run"].to_numpy().astype(np.int64) * _A_RUN + found["idx"].to_numpy()
+    order_O = place_O.argsort(kind="stable")  # mostly as it is
+    place_O = np.append(place_O[order_O], np.iinfo(np.int64).max)
+    order_O = np.append(order_O, 0)
+    number_of = dict(numbers)
+    answers = {}
+    for key, idx_N in wanted.items():
+        place_N = number_of.get(key, -1) * _A_RUN + idx_N.astype(np.int64)
+        at_N = place_O.searchsorted(place_N)
+        is_missing_N = place_O[at_N] != place_N
+        rows = found.take(pa.array(order_O[at_N], mask=is_missing_N))
+        answers[key] = RunAnswers(
+            replies=rows["reply"].combine_chunks(),
+            scores=rows["scores"].combine_chunks(),
+            num_missing=int(is_missing_N.sum()),
+        )
+    return answers
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

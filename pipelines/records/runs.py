@@ -139,9 +139,9 @@ def facts(store: Store, keys: Sequence[str]) -> dict[str, RunFacts]:
         """select r.key, r.test_key, r.status, r.reason, r.method, r.model, r.source, r.num_rows, r.num_shots,
             r.decoding, r.details -> '$.label_tokens', coalesce(o.has_scores, false)
         from runs r left join (
-            select key, bool_or(scores is not null) as has_scores from outputs
-            where key in (select unnest(?::varchar[])) group by key
-        ) o using (key)
+            select run, bool_or(scores is not null) as has_scores from run_outputs
+            where run in (select no from runs where key in (select unnest(?::varchar[]))) group by run
+        ) o on o.run = r.no
         where r.key in (select unnest(?::varchar[]))""",
         [list(keys)] * 2,
     )

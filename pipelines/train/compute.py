@@ -141,7 +141,7 @@ def _made(
         "details": json.dumps({**result.details, **seeds, **details}, ensure_ascii=False),
     }
     finished = replace(item.planned, summary={**shared, **about}, seconds=tested.seconds)
-    return Made(artifact=finished, rows={"runs": [run_row], "outputs": list(tested.outputs)}, files=folder)
+    return Made(artifact=finished, rows={"runs": [run_row], "outputs": tested.outputs}, files=folder)
 
 
 def _energy_kwh(student: Student, meter: Meter, *, share: float) -> float | None:

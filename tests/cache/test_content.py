@@ -73,13 +73,13 @@ def test_scores_of_every_arrow_type_and_cut_anyhow_have_one_content() -> None:
     wanted = content.of_rows({"outputs": [{"idx": i, "scores": row.tolist()} for i, row in enumerate(scores_NL)]})
     idx = pa.array(range(5), pa.int32())
     flat = pa.array(scores_NL.astype(np.float64).ravel())
-    whole = columns.number_lists(scores_NL)
+    whole = columns.scored(range(5), scores_NL)["scores"].combine_chunks()
     kinds = (
         whole,
         pa.FixedSizeListArray.from_arrays(flat, 3),
         whole.cast(pa.large_list(pa.float64())),
         pa.chunked_array([whole.slice(0, 2), whole.slice(2)]),
-        columns.number_lists(np.vstack([scores_NL[:1], scores_NL])).slice(1),
+        columns.scored(range(6), np.vstack([scores_NL[:1], scores_NL]))["scores"].slice(1),
     )
     for scores in kinds:
         assert content.of_rows({"outputs": pa.table({"scores": scores, "idx": idx})}) == wanted, scores.type
@@ -117,10 +117,16 @@ def test_scores_are_kept_with_32_bits_however_they_come(store: Store, make: Make
     store.put_many(
         [
             (as_lists, {**ROWS, "outputs": listed}),
-            (as_array, {**ROWS, "outputs": pa.table({"idx": [0, 1], "scores": columns.number_lists(values_NL)})}),
+            (as_array, {**ROWS, "outputs": columns.scored([0, 1], values_NL)}),
         ]
     )
     sql = "select idx, scores, reply from outputs where key = ? order by idx"
     found = store.query(sql, [as_lists.key])
     assert found == store.query(sql, [as_array.key])
     assert [scores for _, scores, _ in found] == values_NL.astype(np.float32).astype(float).tolist()
+
+
+@pytest.mark.parametrize("scores", [[[0.5, 0.5]], [[0.5], [0.5, 0.5]], [], [0.5, 0.5], [[0.5]] * 4])
+def test_scores_of_other_rows_are_refused(scores: Any) -> None:
+    with pytest.raises(ValueError, match=r"are not those of 2 rows|inhomogeneous"):
+        columns.scored([0, 1], scores)

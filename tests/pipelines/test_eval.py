@@ -12,12 +12,14 @@ from typer.testing import CliRunner
 
 from sdc.cache.key import digest
 from sdc.cache.store import Artifact, Store
+from sdc.cache.verify import verify
 from sdc.cli.eval import evaluate
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import cells, tasks
 from sdc.pipelines import eval as stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.eval import EvalConfig
+from sdc.pipelines.records import readings
 from sdc.pipelines.stage import Context
 from sdc.pipelines.tasks import languages
 
@@ -139,6 +141,82 @@ def test_same_key_is_a_hit_and_force_computes_again(context: Context) -> None:
     again = run(Context(store=context.store, force=True), *keys)
     assert [(row["key"], row["hit"]) for row in again] == [(row["key"], False) for row in first]
     assert context.store.query("select count(*) from metrics")[0][0] == 12
+
+
+def _readings(context: Context) -> list[tuple[Any, ...]]:
+    return context.store.query("select key, run, reader, labels from readings order by reader, run")
+
+
+def test_the_labels_that_were_read_are_kept_a_byte_each(context: Context) -> None:
+    replies = put_run(context.store, "a", ["negative", "2", "maybe", None, "negative"])
+    failed = put_run(context.store, "b", [], status="failed", reason="loss is NaN")
+    scored = put_run(context.store, "c", [[0.9, 0.1], [0.2, 0.8], [float("nan"), 1.0], [0.5, 0.5], None])
+    keys = {row["run"]: row["key"] for row in run(context, replies, failed, scored)}
+    assert _readings(context) == sorted(
+        [
+            (keys[replies[:12]], replies, "strict", b"\x00\x01\xff\xff\x00"),
+            (keys[failed[:12]], failed, "strict", None),
+            (keys[scored[:12]], scored, "scores", b"\x00\x01\xff\x00\xff"),
+        ],
+        key=lambda row: (row[2], row[1]),
+    )
+    found = readings.labels_of(context.store, list(keys.values()))
+    assert {key: labels.tolist() for key, labels in found.items()} == {
+        keys[replies[:12]]: [0, 1, -1, -1, 0],
+        keys[scored[:12]]: [0, 1, -1, 0, -1],
+    }
+    assert [fault for fault in verify(context.store).faults if "readings" in fault] == []
+
+
+def test_more_labels_than_a_byte_has_are_two_bytes_each(context: Context) -> None:
+    task = tasks.from_mapping(
+        {
+            "name": TASK,
+            "instruction": tasks.load(TASK).instruction,
+            "labels": [{"name": f"label {n}"} for n in range(300)],
+        },
+        where="test",
+    )
+    key = put_run(context.store, "a", ["label 0", "label 255", "label 299", "?", "label 1"])
+    cell = Cell(language=languages.load(LANG), task=task)
+    (outcome,) = stage.run(context, EvalConfig(), [(cell, found) for _, found in pairs(context, key)])
+    assert readings.labels_of(context.store, [outcome.key])[outcome.key].tolist() == [0, 255, 299, -1, 1]
+    assert len(_readings(context)[0][3]) == 10
+    assert [fault for fault in verify(context.store).faults if "readings" in fault] == []
+
+
+def test_readings_that_are_not_of_their_test_are_a_fault(context: Context) -> None:
+    (found,) = run(context, put_run(context.store, "a", PERFECT))
+    with context.store.open(write=True) as con:
+        con.execute("update readings set labels = '\\x00\\x01'::blob")
+    assert any(
+        f"1 readings of {found['key'][:12]} do not have a label" in fault for fault in verify(context.store).faults
+    )
+
+
+def test_an_evaluation_of_an_older_sdc_gets_its_readings_when_it_is_repeated(context: Context) -> None:
+    keys = [put_run(context.store, name, PERFECT) for name in ("a", "b")]
+    first = run(context, *keys)
+    before = _readings(context), context.store.query("from metrics order by all")
+    with context.store.open(write=True) as con:
+        con.execute("delete from readings where key = ?", [first[0]["key"]])
+    assert readings.lacking(context.store, [row["key"] for row in first]) == {first[0]["key"]}
+    assert stage.there(context, stage.plan(context, EvalConfig(), pairs(context, *keys))) == {first[1]["key"]}
+    again = run(context, *keys)
+    assert [row["hit"] for row in again] == [False, True]
+    assert (_readings(context), context.store.query("from metrics order by all")) == before
+    assert [row["hit"] for row in run(context, *keys)] == [True, True]
+    assert not any("stale" in fault for fault in verify(context.store).faults)
+
+
+def test_outputs_in_any_order_are_those_of_their_rows(context: Context) -> None:
+    good, mixed = put_run(context.store, "a", PERFECT), put_run(context.store, "b", PERFECT)
+    with context.store.open(write=True) as con:  # both runs mixed up, the last rows first, and rows of no test
+        con.execute("create temp table kept as from run_outputs order by idx desc, run desc")
+        con.execute("delete from run_outputs; insert into run_outputs from kept")
+        con.execute("insert into run_outputs select no, 1, null, 'positive' from runs")
+    found = run(context, good, mixed)
+    assert [(row["accuracy"], row["no_answer"]) for row in found] == [(1.0, 0)] * 2
 
 
 def test_a_new_alias_is_a_new_key_for_replies_only(context: Context) -> None:

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,6 +51,24 @@ def test_ranges_and_intervals(case: Case) -> None:
     of_constant = metrics.measure(gold, constant, num_labels=num_labels, reader="strict")
     assert of_constant["accuracy"].value == pytest.approx(found["majority_rate"].value)
     assert of_constant["macro_f1"].value == pytest.approx(found["majority_macro_f1"].value, abs=1e-6)
+
+
+@given(answers())
+@settings(max_examples=60, deadline=None)
+def test_arrays_measure_as_lists_do(case: Case) -> None:
+    num_labels, gold, read = case
+    arrays = (
+        np.array(gold, dtype=np.int32),
+        np.array([-1 if label is None else label for label in read], dtype=np.int16),
+    )
+    found = metrics.measure(*arrays, num_labels=num_labels, reader="paper-code")
+    assert found == metrics.measure(gold, read, num_labels=num_labels, reader="paper-code")
+    assert all(type(estimate.value) is float for estimate in found.values())
+
+
+def test_labels_of_other_rows_are_refused() -> None:
+    with pytest.raises(ValueError, match="1 labels were read in 3 rows"):
+        metrics.METRICS["accuracy"]([0, 0, 0], np.array([0]), num_labels=2)
 
 
 def test_bootstrap_interval_is_fixed_and_near_the_normal_one() -> None:
