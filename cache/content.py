@@ -9,7 +9,7 @@ Here: which columns count, and the digest. Not here: what follows from it (`fres
 import hashlib
 import json
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sdc.cache.columns import Rows, TableRows
@@ -36,6 +36,8 @@ def _label_tokens(details: str) -> Any:
 
 
 _Convert = Callable[[Any], Any]
+#: They may give lists or objects, whose JSON may have line breaks in it.
+_NESTED: Collection[_Convert] = (_integers, _label_tokens)
 #: Table -> the columns that count -> what makes a value read back from the store equal to the one that was kept.
 COLUMNS: Mapping[str, Mapping[str, _Convert]] = {
     "examples": {
@@ -89,7 +91,7 @@ def _texts(rows: TableRows, name: str, convert: _Convert) -> list[str]:
     else:
         values = rows[name].to_pylist()
     converted = [None if value is None else convert(value) for value in values]
-    if any(isinstance(value, list | dict) for value in converted):
+    if convert in _NESTED:
         return [json.dumps(value) for value in converted]
     # All at once, which is several times as fast: no JSON of a plain value has a line break in it.
     return json.dumps(converted, separators=("\n", ":"))[1:-1].split("\n") if converted else []

@@ -25,6 +25,7 @@ from sdc.pipelines.data import hub, sets
 from sdc.pipelines.data import reading as data_reading
 from sdc.pipelines.data.config import DataConfig
 from sdc.pipelines.data.reading import LoadedRows
+from sdc.pipelines.data.rows import table
 from sdc.pipelines.data.sets import Ready
 from sdc.pipelines.records.examples import whole_rows
 from sdc.pipelines.stage import Context, Outcome
@@ -254,7 +255,7 @@ def _keep(context: Context, items: Sequence[Ready], *, drop_leaks: bool) -> list
     ]
     items, lines = sets.with_leaks(context, items)
     lines += sets.what_is_taken(context, items)
-    stage.keep(context, [(item.artifact, {"examples": item.rows}) for item in items if item.rows is not None])
+    stage.keep(context, [(item.artifact, {"examples": table(item.rows)}) for item in items if item.rows is not None])
     store.touch([item.artifact.key for item in items if item.rows is None])
     for line in lines:  # only now: what cannot be kept changes nothing
         context.say(line)

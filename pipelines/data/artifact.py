@@ -64,11 +64,15 @@ def _content(rows: Sequence[Mapping[str, Any]], task: Task) -> dict[str, str]:
 
     Canonical JSON would make NFC of the texts, and two files that differ in nothing else are still two files.
     """
-    hashed = hashlib.sha256()
-    for row in rows:
-        values = [row["text"], row["label"], row["label_name"], row["status"], row["reason"]]
-        hashed.update(json.dumps(values, ensure_ascii=False).encode() + b"\n")
-    content = {"digest": hashed.hexdigest()}
+    texts = json.dumps([row["text"] for row in rows], ensure_ascii=False, separators=("\n", ":"))
+    others: dict[tuple[Any, ...], str] = {}  # few: each is written once
+    lines = []
+    for text, row in zip(texts[1:-1].split("\n"), rows, strict=True):  # no JSON of a text has a line break in it
+        rest = (row["label"], row["label_name"], row["status"], row["reason"])
+        if rest not in others:
+            others[rest] = json.dumps(rest, ensure_ascii=False)[1:]
+        lines.append(f"[{text}, {others[rest]}\n")
+    content = {"digest": hashlib.sha256("".join(lines).encode()).hexdigest()}
     if task.name not in tasks.builtin_names():
         # The artifact carries the user's task: an edited task file must not be a hit that goes unseen.
         content["definition"] = key.digest(task.definition())
@@ -76,7 +80,8 @@ def _content(rows: Sequence[Mapping[str, Any]], task: Task) -> dict[str, str]:
 
 
 def _summary(rows: Sequence[Mapping[str, Any]], task: Task, *, source: str, split: str) -> dict[str, Any]:
-    counts = Counter(row["label"] for row in rows if row["status"] == "ok")
+    ok = [row for row in rows if row["status"] == "ok"]
+    counts = Counter(row["label"] for row in ok)
     num_ok = counts.total()
     summary: dict[str, Any] = {
         "source": source,
@@ -88,7 +93,7 @@ def _summary(rows: Sequence[Mapping[str, Any]], task: Task, *, source: str, spli
         "task": task.definition(),
     }
     # They stay, and are counted.
-    summary["duplicates"] = num_equal(row["text"] for row in rows if row["status"] == "ok")
+    summary["duplicates"] = num_equal(row["text"] for row in ok)
     if source == "human":
         return summary | {"labels": {label.name: counts[label.id] for label in task.labels}}
     made = {

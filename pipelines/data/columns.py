@@ -4,8 +4,10 @@ Here: the choice, by flags, names and what stands there. Not here: files (`files
 (`labels.py`), the status of a row (`rows.py`).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from sdc.errors import UsageError
 from sdc.pipelines.data import json_records
@@ -89,8 +91,9 @@ def _choose(frame: Frame, labels: Labels, *, text: str | None, label: str | None
     found = [name for name in _like(frame.columns, LABEL_NAMES) if name != text_column]
     if not found:
         raise UsageError(f"no label column among {_list(frame)}", frame.where, "name it with --label-column")
-    best = max(found, key=lambda name: _share(frame, labels, name))  # the first of equals, so `label` before `intent`
-    if _share(frame, labels, best) == 0 and len(found) > 1:
+    shares = {name: _share(frame, labels, name) for name in found}
+    best = max(found, key=shares.__getitem__)  # the first of equals, so `label` before `intent`
+    if shares[best] == 0 and len(found) > 1:
         raise UsageError(
             f"none of the columns {', '.join(map(repr, found))} has labels of this task; {_list(frame)}",
             frame.where,
@@ -121,7 +124,7 @@ def without_header(frame: Frame, labels: Labels) -> Frame:
 
     def renamed(record: FileRow) -> FileRow:
         lines = tuple({rename[name]: value for name, value in line.items()} for line in record.lines)
-        return replace(record, cells={rename[name]: value for name, value in record.cells.items()}, lines=lines)
+        return record._replace(cells={rename[name]: value for name, value in record.cells.items()}, lines=lines)
 
     first = FileRow(line=1, cells=dict(zip(numbers, frame.first, strict=True)))
     return replace(frame, columns=numbers, first=(), records=(first, *map(renamed, frame.records)))
@@ -157,21 +160,36 @@ def _unnamed(frame: Frame, labels: Labels, *, text: str | None, label: str | Non
 
 def _share(frame: Frame, labels: Labels, name: str, *, names_only: bool = False) -> float:
     """Returns the share of readable rows that have a label in a column, 0 to 1; with `names_only`, one in words."""
-    values = [record.cells.get(name) for record in frame.records if record.broken is None]
+    counts = _counts(frame, name)
     good = sum(
-        (labels.id(value) is not None or labels.is_skipped(value))
+        count
+        for (value,), count in counts
+        if (labels.id(value) is not None or labels.is_skipped(value))
         and not (names_only and is_number(normalise(str(value))))
-        for value in values
     )
-    return good / max(len(values), 1)
+    return good / max(sum(count for _, count in counts), 1)
 
 
 def _agreement(frame: Frame, labels: Labels, one: str, other: str) -> float:
     """Returns the share of rows with two labels in which they are the same, 0 to 1; 1 without such rows."""
+    same = {True: 0, False: 0}
+    for (value, name), count in _counts(frame, one, other):
+        a, b = labels.id(value), labels.id(name)
+        if a is not None and b is not None and not is_missing(name):
+            same[a == b] += count
+    return same[True] / sum(same.values()) if any(same.values()) else 1.0
+
+
+def _counts(frame: Frame, *names: str) -> list[tuple[tuple[Any, ...], int]]:
+    """Returns what stands in some columns of a readable row, and in how many rows: each label is read once."""
     rows = [record.cells for record in frame.records if record.broken is None]
-    pairs = [(labels.id(row.get(one)), labels.id(row.get(other))) for row in rows if not is_missing(row.get(other))]
-    both = [a == b for a, b in pairs if a is not None and b is not None]
-    return sum(both) / len(both) if both else 1.0
+    columns = [[cells.get(name) for cells in rows] for name in names]
+    try:
+        # By their types, too: 1 and True are equal, and two labels.
+        counts = Counter(zip(*columns, *(map(type, column) for column in columns), strict=True))
+    except TypeError:  # lists and objects of JSON
+        return [(row, 1) for row in zip(*columns, strict=True)]
+    return [(row[: len(names)], count) for row, count in counts.items()]
 
 
 def named(frame: Frame, name: str, flag: str) -> str:

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sdc.cache.counted import counted
 from sdc.errors import DataError, UsageError, system_reason
@@ -51,9 +51,8 @@ class FileFormat:
         text.check_name(self.encoding)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FileRow:
-    """One row of a file.
+class FileRow(NamedTuple):
+    """One row of a file: a tuple, which is made in a fraction of the time of a dataclass.
 
     Args:
         line: Where it begins, counted from 1 (the row number in a Parquet file).
@@ -196,10 +195,11 @@ def _table(path: Path, form: FileFormat, max_rows: int) -> Frame:
                 if form.header is not False:
                     continue
             cells = dict(zip(header, row.cells, strict=True)) if row.broken is None else {}
-            lines = tuple(dict(zip(header, line, strict=True)) for line in row.lines)
-            records.append(
-                FileRow(line=row.line, cells=cells, broken=row.broken, raw=row.raw, odd=row.odd, lines=lines)
-            )
+            if row.odd or row.broken is not None:
+                lines = tuple(dict(zip(header, line, strict=True)) for line in row.lines)
+                records.append(FileRow(row.line, cells, row.broken, row.raw, row.odd, lines))
+            else:
+                records.append(FileRow(row.line, cells))
             _limited(records, path, max_rows)
     return Frame(where=str(path), columns=header or (), records=tuple(records), first=first)
 

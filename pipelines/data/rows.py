@@ -7,7 +7,7 @@ the store (`data.py`).
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sdc.cache.counted import counted
 from sdc.errors import DataError, UsageError
@@ -16,9 +16,14 @@ from sdc.pipelines.data.files import FileRow, Frame
 from sdc.pipelines.data.labels import Labels, is_missing
 from sdc.pipelines.tasks import Task
 
+if TYPE_CHECKING:
+    from pyarrow import Table
+
 #: Rows of these statuses say that a file is not read as it is meant.
 UNUSABLE = ("unlabelled", "broken")
 _SAMPLES = 5
+#: Label id, status and reason.
+_LabelAndStatus: TypeAlias = tuple[int | None, str, str | None]
 
 
 def examples(
@@ -39,29 +44,28 @@ def examples(
         split: What the rows are for.
         start: idx of the first row.
     """
-    rows = []
+    constant = {"lang": lang, "task": task.name, "source": source, "split": split, "origin": None}
+    names = {None: None} | {label.id: label.name for label in task.labels}
+    rows, known = [], dict[Any, _LabelAndStatus]()
     for idx, record in enumerate(frame.records, start=start):
-        text, label, status, reason = _read(record, columns, labels)
-        rows.append(
-            {
-                "idx": idx,
-                "lang": lang,
-                "task": task.name,
-                "text": text,
-                "label": label,
-                "label_name": None if label is None else task.labels[label].name,
-                "source": source,
-                "split": split,
-                "status": status,
-                "reason": reason,
-                "origin": None,
-            }
-        )
+        text, label, status, reason = _read(record, columns, labels, known)
+        row = {"idx": idx, "text": text, "label": label, "label_name": names[label], "status": status, "reason": reason}
+        rows.append(row | constant)
     return rows
 
 
-def _read(record: FileRow, columns: Columns, labels: Labels) -> tuple[str, int | None, str, str | None]:
-    """Returns text, label id, status and reason of a record."""
+def table(rows: Sequence[Mapping[str, Any]]) -> "Table":
+    """Returns rows of the table `examples` as the store takes many of them."""
+    import pyarrow as pa
+
+    types = {"idx": pa.int32(), "label": pa.int32()}
+    return pa.table({name: pa.array([row[name] for row in rows], types.get(name, pa.string())) for name in rows[0]})
+
+
+def _read(
+    record: FileRow, columns: Columns, labels: Labels, known: dict[Any, _LabelAndStatus]
+) -> tuple[str, int | None, str, str | None]:
+    """Returns text, label id, status and reason of a record; `known` are labels that were read before."""
     if record.broken is not None:
         return printable(record.raw)[0], None, "broken", record.broken
     if record.lines and all(labels.id(_unquoted(line.get(columns.label))) is not None for line in record.lines):
@@ -71,7 +75,14 @@ def _read(record: FileRow, columns: Columns, labels: Labels) -> tuple[str, int |
     text, reason = printable(record.cells.get(columns.text))
     if reason is not None:
         return text, None, "broken", reason
-    label, status, reason = _label(record.cells, columns, labels)
+    value, name = record.cells.get(columns.label), None if columns.check is None else record.cells.get(columns.check)
+    try:
+        cell = (value, name, type(value), type(name))  # 1 and True are equal, and two labels
+        if cell not in known:
+            known[cell] = _label(value, name, columns, labels)
+        label, status, reason = known[cell]
+    except TypeError:  # a list of JSON
+        label, status, reason = _label(value, name, columns, labels)
     return (text, label, status, reason) if text.strip() else (text, label, "empty", "empty text")
 
 
@@ -79,8 +90,7 @@ def _unquoted(value: object) -> object:
     return value.strip().strip('"') if isinstance(value, str) else value
 
 
-def _label(cells: Mapping[str, Any], columns: Columns, labels: Labels) -> tuple[int | None, str, str | None]:
-    value = cells.get(columns.label)
+def _label(value: object, name: object, columns: Columns, labels: Labels) -> _LabelAndStatus:
     if labels.is_skipped(value):
         return None, "skipped", f"label {str(value)[:80]!r} is left out by --label-map"
     label = labels.id(value)
@@ -89,11 +99,9 @@ def _label(cells: Mapping[str, Any], columns: Columns, labels: Labels) -> tuple[
         if several:
             return None, "unlabelled", f"{len(several)} labels ({', '.join(several)[:80]})"
         return None, "unlabelled", "no label" if is_missing(value) else f"unknown label {str(value)[:80]!r}"
-    if columns.check is not None:
-        name = cells.get(columns.check)
-        if not is_missing(name) and labels.id(name) != label:
-            why = f"{columns.label} is {str(value)[:40]!r} but {columns.check} is {str(name)[:40]!r}"
-            return None, "unlabelled", why
+    if columns.check is not None and not is_missing(name) and labels.id(name) != label:
+        why = f"{columns.label} is {str(value)[:40]!r} but {columns.check} is {str(name)[:40]!r}"
+        return None, "unlabelled", why
     return label, "ok", None
 
 

@@ -8,6 +8,7 @@ import csv
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sdc.cache.counted import counted
 from sdc.errors import DataError, UsageError
@@ -52,9 +53,8 @@ def named(text: str) -> str:
     return NAMED.get(text.casefold(), text)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TableRow:
-    """One row.
+class TableRow(NamedTuple):
+    """One row: a tuple, which is made in a fraction of the time of a dataclass.
 
     Args:
         line: Where it begins, counted from 1.
@@ -114,39 +114,29 @@ def _is_odd(cell: str, delimiter: str) -> bool:
     return delimiter in cell and ("\n" in cell or "\r" in cell)
 
 
-class _Lines:
-    """The physical lines of a file; remembers those that the row at hand was made of."""
-
-    def __init__(self, lines: Iterable[str]) -> None:
-        self._lines = iter(lines)
-        self.row: list[str] = []
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._lines)
-        self.row.append(line)
-        return line
-
-
 def _quoted(lines: Iterable[str], delimiter: str, most_chars: int) -> Iterator[tuple[TableRow, list[str]]]:
     csv.field_size_limit(most_chars)
-    physical = _Lines(lines)
-    reader = csv.reader(physical, delimiter=delimiter, strict=True)
+    physical: list[str] = []  # the lines of the file that the row at hand was made of
+
+    def remembered() -> Iterator[str]:
+        for line in lines:
+            physical.append(line)
+            yield line
+
+    reader = csv.reader(remembered(), delimiter=delimiter, strict=True)
     while True:
         line = reader.line_num + 1
-        physical.row.clear()
+        physical.clear()
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            raw = "".join(physical.row).rstrip("\r\n")
-            yield TableRow(line=line, broken=str(error), raw=raw), physical.row
+            raw = "".join(physical).rstrip("\r\n")
+            yield TableRow(line=line, broken=str(error), raw=raw), physical
             continue
         if cells:
-            yield TableRow(line=line, cells=tuple(cells)), physical.row
+            yield TableRow(line, tuple(cells)), physical
 
 
 def _plain(lines: Iterable[str], delimiter: str) -> Iterator[tuple[TableRow, list[str]]]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: those of any good hash of 64 bits, and the same in every process.
 _FACTORS = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0xD6E8FEB86659FD93, 0xC2B2AE3D27D4EB4F)
 _N = len(_FACTORS)
+#: So many numbers stay in a processor's cache, in whatever order they are read.
+_CACHED = 300_000
 #: Shared parts are fractions of small numbers: this is less than any difference between two of them.
 SLACK = 1e-9
 
@@ -43,11 +45,27 @@ def numbered(folded: Sequence[str]) -> tuple["NDArray[Any]", "NDArray[Any]"]:
     rows_S = np.repeat(np.arange(len(folded)), windows_T)
     places_S = np.repeat(starts_T - np.cumsum(windows_T) + windows_T, windows_T) + np.arange(windows_T.sum())
     numbers_S = _rolled(codes_C)[places_S] if len(folded) else codes_C
-    order_S = np.argsort(numbers_S, kind="stable")
+    order_S = _order(numbers_S)
     numbers_S, rows_S = numbers_S[order_S], rows_S[order_S]
     new_S = np.ones(len(numbers_S), dtype=bool)
     new_S[1:] = (numbers_S[1:] != numbers_S[:-1]) | (rows_S[1:] != rows_S[:-1])
     return numbers_S[new_S], rows_S[new_S]
+
+
+def _order(numbers_S: "NDArray[Any]") -> "NDArray[Any]":
+    """Returns what puts numbers in ascending order, equal ones as they stand.
+
+    Digit by digit, which takes half as long as comparing while all of it stays in a processor's cache.
+    """
+    import numpy as np
+
+    if len(numbers_S) > _CACHED:
+        return np.argsort(numbers_S, kind="stable")
+    order_S = np.argsort(numbers_S.astype(np.uint16), kind="stable")
+    for shift in (16, 32, 48):
+        digits_S = (numbers_S >> np.uint64(shift)).astype(np.uint16)
+        order_S = order_S[np.argsort(digits_S[order_S], kind="stable")]
+    return order_S
 
 
 class Known:

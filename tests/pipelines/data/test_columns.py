@@ -1,16 +1,21 @@
 """Columns, labels and statuses."""
 
+import hashlib
+import json
 from typing import Any
 
 import pytest
 
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import tasks
+from sdc.pipelines.cells import Cell
+from sdc.pipelines.data import artifact as data_artifact
 from sdc.pipelines.data import columns as data_columns
 from sdc.pipelines.data import rows as data_rows
 from sdc.pipelines.data.columns import Columns
 from sdc.pipelines.data.files import FileRow, Frame
 from sdc.pipelines.data.labels import Labels
+from sdc.pipelines.tasks import languages
 
 TOPIC = tasks.load("topic")
 
@@ -41,6 +46,28 @@ def test_what_is_no_label_is_a_row_with_a_reason(value: object) -> None:
     (row,) = _examples(_frame({"text": "a", "label": value}), Columns(text="text", label="label"))
     assert row["label"] is None and row["status"] == "unlabelled"
     assert ("no label" if value in ("", None, []) or value != value else repr(str(value))) in row["reason"]
+
+
+def test_what_is_equal_in_python_is_not_the_same_label() -> None:
+    """Labels are read once each, and to Python 1, 1.0 and True are one."""
+    frame = _frame(*({"text": "a", "label": value} for value in (1, True, 1.0, True, 1)))
+    columns = Columns(text="text", label="label")
+    assert [row["label"] for row in _examples(frame, columns)] == [1, None, 1, None, 1]
+    assert data_columns._share(frame, Labels(TOPIC), "label") == 3 / 5
+    lists = _frame(*({"text": "a", "label": value} for value in ([1], [2], [])))
+    assert [row["label"] for row in _examples(lists, columns)] == [1, 2, None]
+    assert data_columns._share(lists, Labels(TOPIC), "label") == 2 / 3
+
+
+def test_the_key_is_that_of_the_rows_one_by_one() -> None:
+    texts = ["a", 'quotes " and \\', "two\nlines\r\n", "\u2028\x85\x0b", "\U0001f600", " "]
+    rows = _examples(_frame(*({"text": text, "label": i % 3 or "x"} for i, text in enumerate(texts))))
+    lines = [[row[name] for name in ("text", "label", "label_name", "status", "reason")] for row in rows]
+    written = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+    cell = Cell(language=languages.load("te"), task=TOPIC)
+    made = data_artifact.planned(rows, cell, version=1, source="human", split="train")
+    assert made.config["digest"] == hashlib.sha256(written.encode()).hexdigest()
+    assert data_rows.table(rows).to_pylist() == rows
 
 
 def test_texts_are_kept_as_they_are() -> None:

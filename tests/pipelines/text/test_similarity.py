@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sdc.pipelines.text import similarity_join
+from sdc.pipelines.text import similarity_join, similarity_many
 from sdc.pipelines.text.folding import fold
 from sdc.pipelines.text.similarity import Index, jaccard, known, shingles
 from sdc.pipelines.text.similarity_join import Join
@@ -79,6 +79,17 @@ def test_numbers_of_shingles_are_as_many_as_shingles(texts: list[str]) -> None:
     numbers, rows = numbered(list(map(fold, texts)))
     assert [int((rows == k).sum()) for k in range(len(texts))] == [len(shingles(text)) for text in texts]
     assert len(set(map(int, numbers))) == len(set().union(*map(shingles, texts)))
+
+
+@pytest.mark.parametrize("length", [0, 1, 1000, similarity_many._CACHED + 1])
+def test_numbers_are_ordered_whichever_way_is_sooner(length: int) -> None:
+    import numpy as np
+
+    random = np.random.default_rng(5)
+    numbers = random.integers(0, 2**64, length, dtype=np.uint64)
+    numbers[::3] = random.integers(0, 2**20, len(numbers[::3]), dtype=np.uint64) << np.uint64(30)
+    numbers[::7] = 5
+    assert (similarity_many._order(numbers) == np.argsort(numbers, kind="stable")).all()
 
 
 @given(st.text(), st.text())
