@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,49 @@ def recipe_key(
     return artifact_key(stage, version, {**config, "lang": lang, "task": task}, inputs)
 
 
+class RecipeKeys:
+    """The keys of artifacts that differ in a few settings: what they share is made canonical once.
+
+    Args:
+        stage: Their stage.
+        version: Its version.
+        shared: Settings that all of them have.
+        inputs: Their inputs.
+        lang: Their language.
+        task: Their task.
+    """
+
+    def __init__(
+        self,
+        stage: str,
+        version: int,
+        shared: Mapping[str, Any],
+        inputs: Iterable[str],
+        *,
+        lang: str | None,
+        task: str | None,
+    ) -> None:
+        self._shared = {name: canonical_json(value) for name, value in {**shared, "lang": lang, "task": task}.items()}
+        self._end = f',"inputs":{canonical_json(list(inputs))},"stage":{canonical_json(stage)},"version":{version}}}'
+
+    def key(self, own: Mapping[str, Any]) -> str:
+        """Returns what `recipe_key` makes of the shared settings and these.
+
+        >>> keys = RecipeKeys("train", 1, {"method": "linear"}, ["a"], lang="te", task="topic")
+        >>> keys.key({"draw": "d"}) == recipe_key(
+        ...     "train", 1, {"method": "linear", "draw": "d"}, ["a"], lang="te", task="topic")
+        True
+
+        Raises:
+            ValueError: One of them is called `lang` or `task`.
+        """
+        if {"lang", "task"} & own.keys():
+            raise ValueError("a config may not call a field `lang` or `task`")
+        parts = {**self._shared, **{name: canonical_json(value) for name, value in own.items()}}
+        config = ",".join(f"{json.dumps(name, ensure_ascii=False)}:{parts[name]}" for name in sorted(parts))
+        return hashlib.sha256(f'{{"config":{{{config}}}{self._end}'.encode()).hexdigest()
+
+
 def identity(config: Any) -> dict[str, Any]:
     """Returns the part of a config dataclass that belongs into a key.
 
@@ -89,6 +133,7 @@ def identity(config: Any) -> dict[str, Any]:
     return kept
 
 
+@lru_cache(maxsize=4096)
 def derive_seed(root: int, *parts: str | int) -> int:
     """Returns a seed in 0..2**31-1 for one purpose, independent of every other purpose of the same root seed.
 

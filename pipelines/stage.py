@@ -10,12 +10,13 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from sdc.cache import freshness
 from sdc.cache.counted import counted
-from sdc.cache.key import recipe_key
+from sdc.cache.key import RecipeKeys, recipe_key
 from sdc.cache.store import Artifact, Rows
 from sdc.pipelines.context import Context as Context
 from sdc.pipelines.engines.protocol import making
@@ -79,6 +80,28 @@ def plan(
     """Returns the artifact that a stage would make, with its key and without its rows."""
     key = recipe_key(stage, version, config, inputs, lang=lang, task=task)
     return Artifact(key=key, stage=stage, version=version, lang=lang, task=task, config=config, inputs=tuple(inputs))
+
+
+class Planner:
+    """Plans artifacts of a stage that share most settings, as the runs of a student in a cell do; see `plan`."""
+
+    def __init__(
+        self,
+        *,
+        stage: str,
+        version: int,
+        shared: Mapping[str, Any],
+        inputs: Sequence[str],
+        lang: str | None,
+        task: str | None,
+    ) -> None:
+        self._shared = dict(shared)
+        self._keys = RecipeKeys(stage, version, shared, inputs, lang=lang, task=task)
+        self._artifact = partial(Artifact, stage=stage, version=version, lang=lang, task=task, inputs=tuple(inputs))
+
+    def plan(self, **own: Any) -> Artifact:
+        """Returns the artifact with these settings beside the shared ones."""
+        return self._artifact(key=self._keys.key(own), config={**self._shared, **own})
 
 
 def hits(context: Context, keys: Sequence[str]) -> dict[str, Outcome]:

@@ -7,6 +7,7 @@ Here: which runs there are, and their keys. Not here: what becomes of them (`com
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from sdc.cache.key import derive_seed, identity
@@ -65,6 +66,19 @@ def _plan(context: Context, config: IclConfig, cell: Cell, draws: Sequence[Draw]
         "definition": cell.task.identity(),
         "prompt": prompts.digest("classify"),
     }
+
+    @cache
+    def planner(shots: int) -> stage.Planner:
+        own = {name: value for name, value in identity(replace(config, shots=shots)).items() if name not in ignored}
+        return stage.Planner(
+            stage="icl",
+            version=VERSION,
+            shared={**own, **common},
+            inputs=[test.key],
+            lang=cell.lang,
+            task=cell.task.name,
+        )
+
     items: dict[str, IclRun] = {}
     counts = label_counts(context, draws) if config.uses_draws and not config.select else {}
     is_fixed = config.shot_strategy == "nearest" and not config.select
@@ -73,11 +87,7 @@ def _plan(context: Context, config: IclConfig, cell: Cell, draws: Sequence[Draw]
         shot_seed = derive_seed(config.seed, "shots", draw.repeat if draw else 0) if is_seeded else None
         most = room.there(config, counts[draw.draw], len(cell.task.labels)) if draw and counts else config.shots
         shots = min(config.shots, most) if most else config.shots  # without any of a label, rendering says which
-        own = {name: value for name, value in identity(replace(config, shots=shots)).items() if name not in ignored}
-        settings = {**own, **common, "draw": draw.draw if draw else None, "shot_seed": shot_seed}
-        planned = stage.plan(
-            stage="icl", version=VERSION, config=settings, inputs=[test.key], lang=cell.lang, task=cell.task.name
-        )
+        planned = planner(shots).plan(draw=draw.draw if draw else None, shot_seed=shot_seed)
         items.setdefault(planned.key, IclRun(planned=planned, draw=draw, shot_seed=shot_seed, shots=shots))
     return list(items.values())
 

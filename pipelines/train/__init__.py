@@ -89,10 +89,16 @@ def _planned(
     context: Context, student: Student, config: TrainConfig, cell: Cell, draws: Sequence[Draw], test: Artifact
 ) -> dict[str, Run]:
     lineage.refuse_train(test)
-    common = {"method": student.method, **student.identity(), "num_labels": len(cell.task.labels)}
+    # The draw's content, not its sample, repeat or size: more sizes or repeats leave the keys of old runs alone.
+    shared = {"method": student.method, **student.identity(), "num_labels": len(cell.task.labels)}
+    planner = stage.Planner(
+        stage="train", version=VERSION, shared=shared, inputs=[test.key], lang=cell.lang, task=cell.task.name
+    )
 
     def run_on(draw: Draw, attempt: int = 0) -> Run:
-        return _run_on(draw, config.seeds(draw.repeat, attempt), common, cell, test, seeded=student.seeded)
+        seeds = config.seeds(draw.repeat, attempt)
+        own = {"init_seed": seeds.init, "order_seed": seeds.order} if student.seeded else {}
+        return Run(planned=planner.plan(draw=draw.draw, **own), draw=draw, seeds=seeds)
 
     runs: dict[str, Run] = {}
     for draw in draws:
@@ -107,17 +113,6 @@ def _planned(
                 run = run_on(run.draw, attempt)
                 runs[run.planned.key] = run
     return runs
-
-
-def _run_on(draw: Draw, seeds: Seeds, common: Mapping[str, Any], cell: Cell, test: Artifact, *, seeded: bool) -> Run:
-    # The draw's content, not its sample, repeat or size: more sizes or repeats leave the keys of old runs alone.
-    settings = {**common, "draw": draw.draw}
-    if seeded:
-        settings |= {"init_seed": seeds.init, "order_seed": seeds.order}
-    planned = stage.plan(
-        stage="train", version=VERSION, config=settings, inputs=[test.key], lang=cell.lang, task=cell.task.name
-    )
-    return Run(planned=planned, draw=draw, seeds=seeds)
 
 
 def there(context: Context, config: TrainConfig, runs: Sequence[Run]) -> dict[str, dict[str, Any]]:
