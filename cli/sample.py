@@ -7,12 +7,12 @@ import typer
 from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
 from sdc.cli.groups import Common, grouped
-from sdc.errors import DataError, UsageError
+from sdc.errors import UsageError
 from sdc.pipelines import presets
 from sdc.pipelines import sample as stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.records import lineage
-from sdc.pipelines.sample.config import SampleConfig
+from sdc.pipelines.sample import inputs
 from sdc.pipelines.sample.strategies import STRATEGIES
 from sdc.pipelines.stage import Context, are_there
 from sdc.pipelines.text import commas
@@ -68,7 +68,7 @@ def sample(
         for cell, artifact, name in work:
             with doing.one(f"{cell} {name}"):
                 config = stage.configured(context, preset, task=cell.task.name, source=name, **flags)
-                examples, human = _inputs(context, config, cell, artifact)
+                examples, human = inputs.of(context, config, cell, artifact)
                 if common.dry_run:
                     _show_plan(context, stage.plan(config, cell, examples, human=human), cell, name, common)
                     continue
@@ -85,41 +85,3 @@ def _show_plan(context: Context, planned: Artifact, cell: Cell, source: str, com
     row = {"key": planned.short, "stage": "sample", "cell": str(cell), "source": source,
            "cached": bool(are_there(context, [planned.key]))}  # fmt: skip
     render.plan_lines([row], as_json=common.as_json)
-
-
-def _inputs(
-    context: Context, config: SampleConfig, cell: Cell, artifact: Artifact | None
-) -> tuple[Artifact, Artifact | None]:
-    """Returns what is drawn from, and the human data beside it for sources that need some."""
-    if config.source == "human" or (config.source == "seeds" and config.seeds_from == "human"):
-        if artifact is None or artifact.stage == "data":
-            return artifact or lineage.newest_data(context, cell, split="train"), None
-        if config.source == "human":
-            raise DataError(
-                f"no human rows for {cell}", f"{artifact.stage} {artifact.short}", "name human data, or none"
-            )
-        return _human(context, cell, artifact), None
-    if artifact is not None and artifact.stage == "data":
-        raise DataError(
-            f"no {config.source} rows for {cell}", f"data {artifact.short}", "name a judgement or a generation"
-        )
-    examples = artifact or _newest(context, cell)
-    return examples, _human(context, cell, examples) if config.needs_human else None
-
-
-def _human(context: Context, cell: Cell, examples: Artifact) -> Artifact:
-    """Returns the human data that a generation was made from, else the newest."""
-    found = lineage.train_data_of(context, examples) or lineage.newest_data(context, cell, split="train")
-    render.note(f"{cell}: human rows of data {found.short}")
-    return found
-
-
-def _newest(context: Context, cell: Cell) -> Artifact:
-    """Returns the newest generation as judged last."""
-    generation = lineage.newest_generation(context, cell)
-    judgement = lineage.newest_judgement(context, cell, generation)
-    if judgement is not None:
-        render.note(f"{cell}: draws from judgement {judgement.short}")
-        return judgement
-    render.note(f"{cell}: draws from generation {generation.short}, which nobody has judged")
-    return generation

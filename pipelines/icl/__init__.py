@@ -35,14 +35,14 @@ def configured(_: Context, preset: str, *, no_think: bool = False, **flags: Any)
 
 def plan(context: Context, config: IclConfig, cell: Cell, *, draws: Sequence[Draw], test: Artifact) -> list[Artifact]:
     """Returns the artifacts, one per run, that `run` would make."""
-    return [item.planned for item in _plan(context, config, cell, draws, test)]
+    return [item.planned for item in runs_of(context, config, cell, draws, test)]
 
 
 def estimates(
     context: Context, config: IclConfig, cell: Cell, *, draws: Sequence[Draw], test: Artifact
 ) -> list[tuple[Artifact, CallEstimate | None]]:
     """Returns the artifacts that `run` would make, each with what it would ask; None for those that are there."""
-    items = _plan(context, config, cell, draws, test)
+    items = runs_of(context, config, cell, draws, test)
     there = stage.are_there(context, [item.planned.key for item in items])
     model = context.model(config.model)
     found: list[tuple[Artifact, CallEstimate | None]] = []
@@ -56,7 +56,8 @@ def estimates(
     return found
 
 
-def _plan(context: Context, config: IclConfig, cell: Cell, draws: Sequence[Draw], test: Artifact) -> list[IclRun]:
+def runs_of(context: Context, config: IclConfig, cell: Cell, draws: Sequence[Draw], test: Artifact) -> list[IclRun]:
+    """Returns the runs that `run` would make, each once: one in all where nothing is taken from a draw."""
     lineage.refuse_train(test)
     ignored = {"seed"} | ({"max_tokens"} if config.decoding == "scores" else set())
     ignored |= {"shots"} if config.select else {"dev_rows"}
@@ -106,7 +107,7 @@ def run(
         DataError: The test data has no usable row, or a draw lacks a label.
         EngineError: The model cannot be loaded, a prompt does not fit its context, or no run has an answer that counts.
     """
-    items = _plan(context, config, cell, draws, test)
+    items = runs_of(context, config, cell, draws, test)
     model = context.model(config.model)
 
     def answers(inputs: IclInputs) -> Iterator[Together]:

@@ -4,7 +4,7 @@ Here: one draw, the draws of a sample, and draws of which only the content hash 
 (`examples.py`), how rows are chosen (sample, `strategies/`), what they were made from (`results.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +48,14 @@ class Draw:
 #: What is read of a draw; `_draw` takes them in this order.
 _COLUMNS = ("draw", "source", "size", "repeat", "num_rows", "example_key", "members", "human_key", "human_members")
 _SELECTED = ", ".join(f"d.{name}" for name in _COLUMNS)
+
+
+_NAMES = ("draw", "source", "size", "repeat", "num_rows", "example_key", "members", "human_key")
+
+
+def draw_of_row(row: Mapping[str, Any]) -> Draw:
+    """Returns the draw of a row of the table `draws`."""
+    return Draw(**{name: row[name] for name in _NAMES}, human_members=row["human_members"] or ())
 
 
 def check_source(name: str) -> None:

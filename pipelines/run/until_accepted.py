@@ -4,13 +4,13 @@ Here: the rounds, and when they end. Not here: writing (gen) and judging (judge)
 the same keys, as when they are run by hand: gen, judge, gen as top-up, judge.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sdc.cache.store import Artifact
 from sdc.errors import UsageError
-from sdc.pipelines import gen, judge
+from sdc.pipelines import gen, judge, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.gen.config import GenConfig
 from sdc.pipelines.gen.label import QUOTA
@@ -73,13 +73,53 @@ def rounds(
     """
     if most < 1:
         raise UsageError(f"{most} rounds", "--rounds", "use at least 1")
+
+    def make(data: Artifact | None, judgement: Artifact | None) -> tuple[Outcome, Outcome]:
+        generation = gen.run(context, config, cell, data=data, judgement=judgement)
+        return generation, judge.run(context, judging, cell, generation=context.store.resolve(generation.key))
+
+    return _rounds(context, make, cell, data=data, judgement=judgement, most=most)
+
+
+def rounds_there(
+    context: Context, config: GenConfig, judging: JudgeConfig, cell: Cell, *, data: Artifact, most: int = MOST_ROUNDS
+) -> Artifact | None:
+    """Returns the judgement that the `rounds` from nothing end with, if the store has all of them; makes nothing."""
+    is_whole = True
+
+    def look(data: Artifact | None, judgement: Artifact | None) -> tuple[Outcome, Outcome] | None:
+        nonlocal is_whole
+        planned = gen.plan(context, config, cell, data=data, judgement=judgement)
+        found = stage.hits(context, [planned.key])
+        if found:
+            planned_too = judge.plan(context, judging, cell, context.store.resolve(planned.key))
+            found |= stage.hits(context, [planned_too.key])
+        is_whole = len(found) == 2
+        return (found[planned.key], found[planned_too.key]) if is_whole else None
+
+    last = None
+    for made in _rounds(context, look, cell, data=data, judgement=None, most=most):
+        last = made
+    return context.store.resolve(last.judgement.key) if last is not None and is_whole else None
+
+
+def _rounds(
+    context: Context,
+    make: Callable[[Artifact | None, Artifact | None], tuple[Outcome, Outcome] | None],
+    cell: Cell,
+    *,
+    data: Artifact | None,
+    judgement: Artifact | None,
+    most: int,
+) -> Iterator[Round]:
     judged = {label.name: [0, 0] for label in cell.task.labels}  # accepted, and all, of the texts that were new
     for number in range(1, most + 1):
-        generation = gen.run(context, config, cell, data=data, judgement=judgement)
-        outcome = judge.run(context, judging, cell, generation=context.store.resolve(generation.key))
-        judgement = context.store.resolve(outcome.key)
+        both = make(data, judgement)
+        if both is None:
+            return
+        judgement = context.store.resolve(both[1].key)
         data = data or lineage.train_data_of(context, judgement)  # "the newest" may be another by the next round
-        made = _round(number, generation, outcome, judged)
+        made = _round(number, *both, judged)
         yield made
         if not made.open or made.nothing_new:
             return
