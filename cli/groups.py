@@ -9,15 +9,15 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, get_type_hints
 
 from sdc.cli import options
+from sdc.pipelines.engines.budget import Budget
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.stage import Context
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asking:
+class Running:
     """How models are run, and how much may be asked of them."""
 
-    no_think: options.NoThinkOption = False
     engine: options.EngineOption = "auto"
     server: options.ServerOption = None
     engine_arg: options.EngineArgOption = None
@@ -31,6 +31,18 @@ class Asking:
     def how(self) -> EngineOptions:
         """How models are run."""
         return options.how(self.engine, self.server, self.engine_arg, self.batch_size)
+
+    @property
+    def budget(self) -> Budget:
+        """How much may be asked."""
+        return options.budget(self.max_calls, self.max_tokens, self.max_cost, self.prices)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asking(Running):
+    """How one model is asked."""
+
+    no_think: options.NoThinkOption = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,8 +58,7 @@ class Common:
         """Returns what stages run in."""
         if asking is None:
             return options.context(self.store, force=self.force)
-        budget = options.budget(asking.max_calls, asking.max_tokens, asking.max_cost, asking.prices)
-        return options.context(self.store, force=self.force, engine=asking.how, budget=budget)
+        return options.context(self.store, force=self.force, engine=asking.how, budget=asking.budget)
 
 
 def grouped(command: Callable[..., None]) -> Callable[..., None]:

@@ -27,6 +27,7 @@ COMMANDS = {
     "icl": ("icl:icl", "Let an LLM classify, with examples in the prompt or none."),
     "eval": ("eval:evaluate", "Read the answers of runs, and compute metrics."),
     "report": ("report:app", "Show what the evaluated runs say; draw the data card."),
+    "run": ("run:run", "Run a whole experiment from a TOML file, on one machine or many."),
     "predict": ("predict:predict", "Classify texts with a run."),
     "export": ("export:export", "Write a trained run as a folder for other libraries."),
     "demo": ("demo:demo", "Run the whole chain on a small example."),

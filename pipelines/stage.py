@@ -176,7 +176,7 @@ def many(
         chunk = missing[start : start + size]
         seen = freshness.seen(context.store, {key for position in chunk for key in planned[position].inputs})
         inputs = read(chunk)
-        with _keeping(context, seen=seen, overwrite=overwrite) as (kept, take):
+        with keeping(context, seen=seen, overwrite=overwrite) as (kept, take):
             for together in compute(inputs):
                 take(together)
                 done += len(together)
@@ -197,8 +197,8 @@ def making_of(artifact: Artifact) -> Iterator[None]:
 
 
 @contextmanager
-def _keeping(
-    context: Context, *, seen: freshness.Seen, overwrite: bool
+def keeping(
+    context: Context, *, seen: freshness.Seen, overwrite: bool = False
 ) -> Iterator[tuple[list[Outcome], Callable[[Together], None]]]:
     """Gives what was kept so far, and a function that keeps artifacts: a long one at once, short ones wait for others.
 

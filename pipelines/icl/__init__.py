@@ -2,7 +2,7 @@
 
 The generator as a classifier is this stage too, with its model and 0 shots, so that teacher and student are read alike.
 
-Here: which runs there are, and their keys. Not here: what becomes of them (`compute.py`), reading replies (eval).
+Here: which runs there are, and their keys. Not here: what becomes of them (`computing.py`), reading replies (eval).
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models
 from sdc.pipelines.engines.estimate import CallEstimate, estimate
 from sdc.pipelines.icl import room
-from sdc.pipelines.icl.compute import IclInputs, IclRun, compute, expected_calls
+from sdc.pipelines.icl.computing import IclInputs, IclRun, compute, expected_calls
 from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.records import leaks, lineage, runs
 from sdc.pipelines.records.draws import Draw
@@ -117,14 +117,20 @@ def run(
     made = stage.many(
         context,
         [item.planned for item in items],
-        read=lambda missing: _read(context, cell, [items[position] for position in missing], test),
+        read=lambda missing: read(context, cell, [items[position] for position in missing], test),
         compute=answers,
         what=f"icl {cell}",
     )
     return runs.with_result(made, f"icl {cell}")
 
 
-def _read(context: Context, cell: Cell, missing: Sequence[IclRun], test: Artifact) -> IclInputs:
+def read(context: Context, cell: Cell, missing: Sequence[IclRun], test: Artifact) -> IclInputs:
+    """Returns what runs are computed from.
+
+    Raises:
+        DataError: The test data has no usable row.
+        StoreError: Rows of a draw are not in the store.
+    """
     draws = [item.draw for item in missing if item.draw]
     return IclInputs(
         runs=missing,

@@ -1,6 +1,6 @@
 """judge: decides for every new synthetic text whether it is accepted: gates first, then the LLM on what they let pass.
 
-Here: settings, key and the artifact. Not here: the two steps (`compute.py`), topping up what was rejected (gen).
+Here: settings, key and the artifact. Not here: the two steps (`computing.py`), topping up what was rejected (gen).
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from sdc.pipelines import gates, presets, prompts, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models
 from sdc.pipelines.engines.estimate import CallEstimate, estimate
-from sdc.pipelines.judge.compute import JudgeInputs, compute
+from sdc.pipelines.judge.computing import JudgeInputs, compute
 from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.judge.llm import Candidate, which_label, will_do
 from sdc.pipelines.judge.verdicts import NO_ANSWER, NOBODY, nobody_answered

@@ -183,6 +183,38 @@ def num_evaluated(store: Store) -> dict[tuple[str, str], tuple[int, int]]:
     return {(lang, task): (runs, evaluated) for lang, task, runs, evaluated in found}
 
 
+def unevaluated(store: Store, keys: Sequence[str]) -> set[str]:
+    """Returns those of some runs that have no evaluation which still holds."""
+    found = store.query(
+        """select key from runs where key in (select unnest(?::varchar[]))
+        and key not in (select run from metrics where key not in (select key from stale))""",
+        [list(keys)],
+    )
+    return {key for (key,) in found}
+
+
+def evaluations(store: Store, keys: Sequence[str]) -> dict[str, list[str]]:
+    """Returns the keys of the evaluations of some runs, sorted, by the run; none of one that has other rows now."""
+    found = store.query(
+        """select run, list(distinct key order by key) from metrics where run in (select unnest(?::varchar[]))
+        and key not in (select key from stale) group by run""",
+        [list(keys)],
+    )
+    return dict(found)
+
+
+def measured(store: Store) -> dict[tuple[str, str], dict[int, tuple[float, float | None]]]:
+    """Returns method and model -> rows of the draw -> mean seconds and kWh of a run; kWh None if never measured."""
+    found: dict[tuple[str, str], dict[int, tuple[float, float | None]]] = {}
+    for method, model, num_rows, seconds, kwh in store.query(
+        """select r.method, r.model, r.num_rows, avg(r.seconds),
+            avg(coalesce(a.summary ->> '$.usage.energy_kwh', a.summary ->> '$.energy_kwh')::double)
+        from runs r join artifacts a using (key) where r.seconds is not null group by 1, 2, 3"""
+    ):
+        found.setdefault((method, model), {})[num_rows] = (seconds, kwh)
+    return found
+
+
 def _stale_samples(store: Store, cells: Sequence[tuple[str, str]] | None) -> list[str]:
     """Returns a line for each of the newest samples that is stale."""
     newest = [key for key, lang, task in store.query(NEWEST_SAMPLES) if cells is None or (lang, task) in cells]

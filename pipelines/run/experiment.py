@@ -75,6 +75,7 @@ class Experiment:
 
     Args:
         name: Shown; in no key.
+        where: The file, or the name of a bundled experiment.
         preset: Defaults of all stages.
         seed: Root of all random choices.
         tasks: Names, or paths of TOML files.
@@ -93,6 +94,7 @@ class Experiment:
     """
 
     name: str
+    where: str
     preset: str
     seed: int
     tasks: tuple[str, ...]
@@ -227,6 +229,7 @@ def of_tables(raw: Mapping[str, Any], where: str, *, only: Mapping[str, set[str]
         raise UsageError(f"unknown order {by[:80]!r}", f"{where}: [order]", tables.nearest(by, ORDERS))
     return Experiment(
         name=tables.typed(raw.get("name", Path(where).stem), str, f"{where}: name"),
+        where=where,
         preset=preset,
         seed=tables.typed(raw.get("seed", 1337), int, f"{where}: seed"),
         tasks=lists["task"],

@@ -173,10 +173,12 @@ def _expected(config: SampleConfig, cell: Cell) -> list[Draw]:
     num_labels = len(cell.task.labels)
     most = min(cell.task.sizes_up_to, cell.task.quota * num_labels) if ALL in config.sizes else cell.task.sizes_up_to
     numbers = [int(size) for size in config.sizes if size != ALL and int(size) <= cell.task.sizes_up_to]
+    if config.source == "seeds" and not config.exact:
+        most, numbers = config.per_label * num_labels, []
     labels = [position % num_labels for position in range(max([most, *numbers]) + 2 * num_labels)]
     chosen = STRATEGIES[config.strategy].choose(labels, numbers, num_labels, 0)
     rows = {str(size): len(picked) for size, picked in zip(numbers, chosen, strict=True)}
-    rows |= {ALL: most} if ALL in config.sizes else {}
+    rows |= {ALL: most} if ALL in config.sizes or not rows else {}
     return [
         Draw(
             draw=f"{EXPECTED}{cell} {config.source} {num_rows} {repeat if size != ALL else ''}",

@@ -16,7 +16,7 @@ from sdc.cache.store import Artifact, Store
 from sdc.errors import SdcError
 from sdc.pipelines import icl, train
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.icl.compute import IclRun
+from sdc.pipelines.icl.computing import IclRun
 from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.run.experiment import Experiment, Line
@@ -24,7 +24,7 @@ from sdc.pipelines.run.inputs import EXPECTED, CellInputs
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import STUDENTS
 from sdc.pipelines.train import TrainConfig
-from sdc.pipelines.train.compute import Run
+from sdc.pipelines.train.computing import Run
 
 #: Sizes that show the shape of a curve, and so come first.
 _SHAPE = ("10", "50", "100", "400", "all")
@@ -73,6 +73,11 @@ class Plan:
     def digest(self) -> str:
         """Names the plan: another file or other rows make another one, and what overlaps is found by keys."""
         return digest([self.experiment.name, sorted(run.key for run in self.runs)])
+
+    @cached_property
+    def by_key(self) -> dict[str, PlannedRun]:
+        """The runs by their key."""
+        return {run.key: run for run in self.runs}
 
     @property
     def is_certain(self) -> bool:

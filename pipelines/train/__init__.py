@@ -23,7 +23,7 @@ from sdc.pipelines.records.examples import rows_of, test_rows
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.students import LinearConfig, StudentConfig
 from sdc.pipelines.students.protocol import FitsMany, Seeds, Student
-from sdc.pipelines.train.compute import Run, TrainInputs, compute
+from sdc.pipelines.train.computing import Run, TrainInputs, compute
 
 VERSION = 1
 
@@ -148,7 +148,7 @@ def run(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Dr
     made = stage.many(
         context,
         [item.planned for item in runs],
-        read=lambda missing: _read(context, cell, student, runs, missing, test),
+        read=lambda missing: read(context, cell, student, runs, missing, test),
         compute=lambda inputs: compute(
             cell,
             student,
@@ -163,9 +163,23 @@ def run(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Dr
     return records.with_result(made, f"train {cell}")
 
 
-def _read(
+def read(
     context: Context, cell: Cell, student: Student, runs: Sequence[Run], missing: Sequence[int], test: Artifact
 ) -> TrainInputs:
+    """Returns what runs are computed from.
+
+    Args:
+        context: Where the store is.
+        cell: Language and task.
+        student: What is fitted.
+        runs: All that the student may fit together.
+        missing: Positions of those that are to do.
+        test: What they are tested on.
+
+    Raises:
+        DataError: The test data has no usable row.
+        StoreError: Rows of a draw are not in the store.
+    """
     wanted = [runs[position].draw for position in missing]
     # A student that fits several runs at once sees all: which it fits together must not depend on what is there.
     needed = [item.draw for item in runs] if isinstance(student, FitsMany) else wanted

@@ -104,6 +104,13 @@ def compute(
         progress(what, done, len(inputs.missing))
 
 
+def given_up(cell: Cell, student: Student, item: Run, reason: str, *, num_test: int) -> Made:
+    """Returns a run that never came to an end, as a failed one with its reason."""
+    tested = Tested(result=FitFailed(reason), outputs=[], seconds=0.0)
+    about = {"size": item.draw.size, "repeat": item.draw.repeat, "test_rows": num_test, "energy_kwh": None}
+    return _made(cell, student, item, tested, about=about, details={}, folder=None)
+
+
 def _made(
     cell: Cell,
     student: Student,

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sdc.cache.key import digest
 from sdc.cache.store import Artifact
@@ -110,11 +111,33 @@ def _computed(
     details |= {"leaks": inputs.leaks[item.draw.draw].as_json()} if item.draw else {}
     if config.decoding == "scores":
         details["label_tokens"] = answers.num_tokens(asker.model, cell.task.label_names, engine=usage.engine)
-    run_row = {
+    run_row = _run_row(
+        config, cell, item, chosen, model=asker.model.name, status=status, reason=reason, seconds=usage.seconds,
+        details=details,
+    )  # fmt: skip
+    summary = {"method": "icl", "model": asker.model.name, "shots": num_shots, "rows": len(inputs.tests)}
+    summary |= {"status": status, "reason": reason}
+    summary |= {"unanswered": num_unanswered, **(chosen.as_json() if chosen else {}), "usage": usage.as_json()}
+    return Computed(rows={"runs": [run_row], "outputs": outputs}, summary=summary)
+
+
+def _run_row(
+    config: IclConfig,
+    cell: Cell,
+    item: IclRun,
+    chosen: select.Selection | None,
+    *,
+    model: str,
+    status: str,
+    reason: str | None,
+    seconds: float,
+    details: Mapping[str, Any],
+) -> dict[str, Any]:
+    return {
         "lang": cell.lang,
         "task": cell.task.name,
         "method": "icl",
-        "model": asker.model.name,
+        "model": model,
         "source": item.draw.source if item.draw else None,
         "draw": item.draw.draw if item.draw else None,
         "num_rows": item.draw.num_rows if item.draw else 0,
@@ -126,13 +149,18 @@ def _computed(
         "test_key": item.planned.inputs[0],
         "status": status,
         "reason": reason,
-        "seconds": usage.seconds,
+        "seconds": seconds,
         "details": json.dumps(details, ensure_ascii=False),
     }
-    summary = {"method": "icl", "model": asker.model.name, "shots": num_shots, "rows": len(inputs.tests)}
-    summary |= {"status": status, "reason": reason}
-    summary |= {"unanswered": num_unanswered, **(chosen.as_json() if chosen else {}), "usage": usage.as_json()}
-    return Computed(rows={"runs": [run_row], "outputs": outputs}, summary=summary)
+
+
+def given_up(config: IclConfig, cell: Cell, item: IclRun, reason: str, *, model: str) -> Made:
+    """Returns a run that never came to an end, as a failed one with its reason."""
+    row = _run_row(
+        config, cell, item, None, model=model, status="failed", reason=reason, seconds=0.0, details={}
+    )  # fmt: skip
+    about = {"method": "icl", "model": model, "shots": item.shots, "rows": 0, "status": "failed", "reason": reason}
+    return Computed(rows={"runs": [row], "outputs": []}, summary=about).made(item.planned, seconds=0.0)
 
 
 def expected_calls(

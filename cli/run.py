@@ -1,0 +1,144 @@
+"""`sdc run`: its flags."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sdc.cache.counted import counted
+from sdc.cli import options, render, run_tables
+from sdc.cli.groups import Running, grouped
+from sdc.errors import UsageError
+from sdc.pipelines import run as experiments
+from sdc.pipelines.run import experiment as files
+from sdc.pipelines.run import sites
+from sdc.pipelines.run.experiment import Experiment
+from sdc.pipelines.stage import Context
+
+#: Not all of an experiment is there yet: scripts may call again.
+INCOMPLETE = 6
+_WHICH, _HOW_FAR = "Which experiment", "How far it is"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Which:
+    """What of an experiment is run, and where."""
+
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Another value, as sample.repeats=3.", rich_help_panel=_WHICH),
+    ] = None
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only", metavar="PATH=VALUES", help="Leave the rest out, as students.method=lora.", rich_help_panel=_WHICH
+        ),
+    ] = None
+    site: Annotated[
+        str | None,
+        typer.Option("--on", metavar="SITE", help="A site of sites.toml. Default: local.", rich_help_panel=_WHICH),
+    ] = None
+
+    def experiment(self, file: str) -> Experiment:
+        """Returns the experiment of a file."""
+        return files.load(file, changes=self.changes or (), only=self.only or ())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instead:
+    """What is done instead of running it."""
+
+    init: Annotated[
+        Path | None,
+        typer.Option("--init", metavar="PATH", help="Write a file to start from.", rich_help_panel=_HOW_FAR),
+    ] = None
+    check: Annotated[bool, typer.Option("--check", help="Only check the file.", rich_help_panel=_HOW_FAR)] = False
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Show what it takes: runs, hours, money, bytes; run nothing.", rich_help_panel=_HOW_FAR
+        ),
+    ] = False
+    status: Annotated[
+        bool, typer.Option("--status", help="Show what is there and what is missing.", rich_help_panel=_HOW_FAR)
+    ] = False
+
+
+@grouped
+def run(
+    file: Annotated[
+        str | None, typer.Argument(metavar="[FILE]", help="A TOML file, or laptop, paper-small or paper.")
+    ] = None,
+    *,
+    which: Which,
+    instead: Instead,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again, too.")] = False,
+    running: Running,
+    store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Run a whole experiment: data, texts, draws, students, evaluations; again, what is missing.
+
+    Exit code 6 says that not all of it is there yet.
+    """
+    if instead.init is not None:
+        _init(instead.init, file)
+        return
+    if file is None:
+        fix = f"name a TOML file, or one of {', '.join(files.bundled())}; `sdc run --init my.toml` writes one"
+        raise UsageError("no experiment is named", "sdc run", fix)
+    experiment = which.experiment(file)
+    context = options.context(store, engine=running.how, budget=running.budget)
+    site = sites.load(which.site)
+    if instead.check:
+        _say_what_it_is(context, experiment)
+    elif instead.dry_run:
+        run_tables.show_expected(context, experiments.look(context, experiment), site, as_json=as_json)
+    elif instead.status:
+        whole = run_tables.show_status(context, experiments.look(context, experiment), site, as_json=as_json)
+        if not whole:
+            raise typer.Exit(INCOMPLETE)
+    else:
+        _run(context, experiment, site, retry_failed=retry_failed, as_json=as_json)
+
+
+def _run(context: Context, experiment: Experiment, site: sites.Site, *, retry_failed: bool, as_json: bool) -> None:
+    ended = experiments.run(context, experiment, site, retry_failed=retry_failed)
+    doing, missing = ended.doing, ended.num_missing
+    failed = f", {counted(doing.failed, 'failed run')}" if doing.failed else ""
+    render.note(
+        f"run {experiment.name}: {counted(doing.runs, 'run')}, {doing.there} were there,"
+        f" {doing.num_made} made{failed}, {missing} missing"
+    )
+    if doing.stopped:
+        render.note(f"run {experiment.name}: stopped, {doing.stopped}; the same command goes on")
+    if as_json:
+        run_tables.emit_summary(ended)
+    elif not sys.stdout.isatty():
+        render.data("".join(f"{key}\n" for key in run_tables.evaluated(context, ended.plan)))
+    if not missing:
+        render.note(f"see `sdc report --experiment {experiment.where}`")
+        return
+    codes = [error.exit_code for _, error in doing.errors]
+    raise typer.Exit(max(codes, default=INCOMPLETE) if codes and not doing.stopped else INCOMPLETE)
+
+
+def _say_what_it_is(context: Context, experiment: Experiment) -> None:
+    cells = experiment.cells(context.store)
+    lines: Sequence[str] = [str(line) for line in experiment.lines]
+    render.note(
+        f"{experiment.where}: {counted(len(cells), 'cell')}, {counted(len(lines), 'line')} of students"
+        f" ({'; '.join(lines)}), draws of {', '.join(experiment.sources)}"
+    )
+
+
+def _init(path: Path, name: str | None) -> None:
+    """Writes a bundled experiment to a file of the user's."""
+    text, _ = files.text_of(name or "laptop")
+    if path.suffix != ".toml":
+        raise UsageError(f"{str(path)[:80]!r} does not end in .toml", "--init", "call it my.toml")
+    run_tables.write_new(path, text)
+    render.note(f"{path}: written; `sdc run {path} --dry-run` says what it takes")

@@ -1,0 +1,115 @@
+"""What `sdc run` shows: what an experiment takes, how far it is, what it came to.
+
+Here: rows for people and for programs. Not here: flags (`run.py`), counts (`pipelines/run/`).
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from sdc.cli import render
+from sdc.errors import DataError, UsageError, system_reason
+from sdc.pipelines.records import runs
+from sdc.pipelines.run import Ended, status
+from sdc.pipelines.run.estimate import Expected, Measured, expected, model_names
+from sdc.pipelines.run.folder import PlanFolder
+from sdc.pipelines.run.plan import Plan
+from sdc.pipelines.run.sites import Site
+from sdc.pipelines.stage import Context
+from sdc.pipelines.text.visible import as_json as json_text
+
+
+def show_expected(context: Context, plan: Plan, site: Site, *, as_json: bool) -> None:
+    """Shows what each line takes, wave by wave."""
+    there = set(plan.there(context.store))
+    rows = expected(plan, there, Measured(context.store, model_names(context, plan)), site)
+    if as_json:
+        render.data("".join(json_text(row.as_json()) + "\n" for row in rows))
+        return
+    columns = ("students", "wave", "runs", "there", "draws", "outputs", "hours", "cost", "MB", "kg CO2e")
+    render.table(columns, [_cells(row) for row in rows], title=f"{plan.experiment.name}, {plan.digest[:12]}")
+    total = rows[-1]
+    for inputs in plan.cells:
+        if inputs.missing:
+            render.note(f"{inputs.cell}: still to do: {', '.join(inputs.missing)}; draws are as expected")
+    for line, why in plan.unknown.items():
+        render.note(f"{plan.experiment.lines[line]}: {why}")
+    if total.hours is None:
+        render.note("hours and money are of measured runs: some methods were never run here with these models")
+
+
+def _cells(row: Expected) -> list[str]:
+    return [
+        row.line,
+        "" if row.wave is None else str(row.wave),
+        f"{row.runs:,}",
+        f"{row.there:,}",
+        f"{row.draws:,}",
+        _number(row.outputs, ",.0f"),
+        _number(row.hours, ",.2f"),
+        _number(row.cost, ",.2f"),
+        _number(None if row.bytes is None else row.bytes / 1e6, ",.1f"),
+        _number(row.kg_co2e, ",.2f"),
+    ]
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
+
+
+def show_status(context: Context, plan: Plan, site: Site, *, as_json: bool) -> bool:
+    """Shows how far each line is; returns whether all of it is there."""
+    rows = status.of_plan(context.store, plan, Measured(context.store, model_names(context, plan)), site)
+    whole = rows[-1].missing == 0 and plan.is_certain
+    if as_json:
+        render.data("".join(json_text(row.as_json()) + "\n" for row in rows))
+        return whole
+    columns = ("students", "runs", "there", "missing", "failed", "hours", "cost", "hours left")
+    cells = [
+        [row.line, f"{row.runs:,}", f"{row.there:,}", f"{row.missing:,}", f"{row.failed:,}",
+         _number(row.hours, ",.2f"), _number(row.cost, ",.2f"), _number(row.hours_left, ",.2f")]
+        for row in rows
+    ]  # fmt: skip
+    render.table(columns, cells, title=f"{plan.experiment.name}, {plan.digest[:12]}")
+    for how, number in status.lost(PlanFolder(context.store, plan.digest)).most_common(5):
+        render.note(f"{number} x {how}")
+    return whole
+
+
+def evaluated(context: Context, plan: Plan) -> Iterator[str]:
+    """Yields the keys of the evaluations of a plan's runs, in their order."""
+    found = runs.evaluations(context.store, [run.key for run in plan.runs if run.run is not None])
+    for run in plan.runs:
+        yield from found.get(run.key, ())
+
+
+def emit_summary(ended: Ended) -> None:
+    """Writes what an experiment came to as one JSON object."""
+    doing = ended.doing
+    about = {
+        "plan": ended.plan.digest,
+        "folder": str(ended.folder.path),
+        "runs": doing.runs,
+        "there": doing.there,
+        "made": doing.num_made,
+        "failed": doing.failed,
+        "missing": ended.num_missing,
+        "stopped": doing.stopped or None,
+        "errors": [f"{name}: {error}" for name, error in doing.errors],
+    }
+    render.data(json_text(about) + "\n")
+
+
+def write_new(path: Path, text: str) -> None:
+    """Writes a file that is not there yet.
+
+    Raises:
+        UsageError: It is there.
+        DataError: It cannot be written.
+    """
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise UsageError("it is there already", str(path), "choose another name") from error
+    except OSError as error:
+        raise DataError(f"cannot write it ({system_reason(error)})", str(path), "check the path") from error

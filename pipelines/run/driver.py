@@ -1,0 +1,209 @@
+"""The driver of an experiment: it alone has the store. It hands out tasks, keeps what comes back, and tries again.
+
+Here: commits, evaluations, lost tasks, stop rules. Not here: who works (`executors/`), which runs there are
+(`plan.py`).
+"""
+
+import time
+from collections import Counter, deque
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from sdc.cache import freshness
+from sdc.cache.counted import counted
+from sdc.errors import SdcError
+from sdc.pipelines import eval as evaluation
+from sdc.pipelines import stage
+from sdc.pipelines.eval import EvalConfig
+from sdc.pipelines.icl import computing as icl_computing
+from sdc.pipelines.icl.computing import IclRun
+from sdc.pipelines.icl.config import IclConfig
+from sdc.pipelines.records import runs
+from sdc.pipelines.run.executors import Event, Executor, JobEnded, JobFailed, JobLost, JobProgress, RunsEnded
+from sdc.pipelines.run.folder import PlanFolder
+from sdc.pipelines.run.plan import Plan, cell_of
+from sdc.pipelines.run.tasks import Job, Task, job
+from sdc.pipelines.stage import Context
+from sdc.pipelines.train import computing as train_computing
+from sdc.pipelines.train.computing import Run
+
+#: A task that was lost so often is cut in halves.
+_HALVE_AFTER = 2
+#: A run that was alone when its worker died so often is a failed run.
+_GIVE_UP_AFTER = 3
+#: So many evaluated runs are one commit.
+_EVALUATE_AT = 500
+
+
+@dataclass(kw_only=True)
+class Doing:
+    """How an experiment goes.
+
+    Args:
+        runs: All runs of the plan.
+        there: Of them, those that the store had.
+        num_made: How many were made now, failed ones among them.
+        failed: Of those made now, failed ones.
+        errors: What ended tasks: name of the task and error.
+        seconds: Work, all workers together.
+        stopped: Why it ended before all was there; empty if it did not.
+    """
+
+    runs: int
+    there: int
+    num_made: int = 0
+    failed: int = 0
+    errors: list[tuple[str, SdcError]] = field(default_factory=list)
+    seconds: float = 0.0
+    stopped: str = ""
+
+
+class Driver:
+    """Works through the tasks of a plan.
+
+    Args:
+        context: Where results are kept; it hears of progress.
+        plan: All runs, each known by its key.
+        tasks: What is to do, in order.
+        folder: Takes notes of attempts.
+        there: Keys of the runs that the store has.
+    """
+
+    def __init__(
+        self, context: Context, plan: Plan, tasks: Sequence[Task], folder: PlanFolder, there: Collection[str]
+    ) -> None:
+        self._context, self._plan, self._folder = context, plan, folder
+        self._waiting = deque(tasks)
+        self._unread = runs.unevaluated(context.store, list(there))  # runs without an evaluation
+        self._losses: Counter[tuple[str, tuple[int, ...]]] = Counter()
+        self._begun: dict[str, float] = {}
+        self._dying: set[str] = set()  # tasks that ended badly since anything went well
+        self._num_new = 0
+        self._missing = {key for task in tasks for key in (task.keys[position] for position in task.missing)}
+        self.doing = Doing(runs=len(plan.runs), there=len(there))
+
+    def run(self, executor: Executor) -> Doing:
+        """Returns how it went; what ended is in the store, whatever stops the rest."""
+        seen = freshness.seen(self._context.store, {cell.test.key for cell in self._plan.cells if cell.test})
+        try:
+            with ExitStack() as closing:
+                closing.callback(executor.close)
+                _, keep = closing.enter_context(stage.keeping(self._context, seen=seen))
+                for event in executor.run(self._take):
+                    for together in self._after(event):
+                        keep(together)
+                    if self._num_new >= _EVALUATE_AT:
+                        self.evaluate()
+        finally:
+            self.evaluate()
+        return self.doing
+
+    def evaluate(self) -> None:
+        """Evaluates the runs of the plan that are there and have no evaluation yet."""
+        wanted = [run for run in self._plan.runs if run.key in self._unread]
+        for start in range(0, len(wanted), _EVALUATE_AT):
+            part = wanted[start : start + _EVALUATE_AT]
+            there = self._context.store.get_many([run.key for run in part])
+            pairs = [(cell_of(self._plan.cells, run), there[run.key]) for run in part if run.key in there]
+            evaluation.run(self._context, EvalConfig(), pairs)
+            self._unread -= there.keys()
+        self._num_new = 0
+
+    # -- what is next ------------------------------------------------------------------------------------------------
+
+    def _take(self) -> Job | None:
+        stop = self._plan.experiment.stop
+        if stop.hours is not None and self.doing.seconds >= 3600 * stop.hours:
+            self.doing.stopped = f"the limit of {stop.hours:g} hours of work is reached"
+        if stop.fail_streak and len(self._dying) >= stop.fail_streak:
+            self.doing.stopped = f"{counted(len(self._dying), 'task')} died one after another"
+        if self.doing.stopped or not self._waiting:
+            return None
+        task = self._waiting.popleft()
+        self._begun[task.id] = time.monotonic()
+        return job(self._context, self._plan, task, self._plan.cells, attempt=1 + self._losses[task.id, task.missing])
+
+    # -- what became of it -------------------------------------------------------------------------------------------
+
+    def _after(self, event: Event) -> Iterator[stage.Together]:
+        """Yields what is to be kept."""
+        task = event.job.task
+        if isinstance(event, RunsEnded):
+            for made in event.made:
+                self.doing.seconds += made.artifact.seconds or 0
+                self.doing.failed += made.artifact.summary.get("status") == "failed"
+                self._is_made(made.artifact.key)
+            self._dying.clear()
+            yield event.made
+            self._show()
+        elif isinstance(event, JobProgress):
+            self._context.progress(event.what, event.done, event.total)
+        elif isinstance(event, JobEnded):
+            self._note(event.job, event.worker, "ended")
+        elif isinstance(event, JobFailed):
+            self._dying.add(task.id)
+            self._note(event.job, event.worker, str(event.error))
+            self.doing.errors.append((event.job.name, event.error))
+            self._context.say(f"{event.job.name}: {event.error}")
+        elif isinstance(event, JobLost):
+            self._note(event.job, event.worker, event.how)
+            yield from self._lost(event, task)
+
+    def _lost(self, event: JobLost, task: Task) -> Iterator[stage.Together]:
+        left = task.left({key for key in task.keys if key not in self._missing})
+        if left is None:
+            return
+        self._dying.add(task.id)
+        place = (task.id, left.missing)
+        self._losses[place] += 1
+        losses = self._losses[place]
+        if len(left.missing) == 1 and losses >= _GIVE_UP_AFTER:
+            self._dying.discard(task.id)  # it was that run, not the place
+            reason = f"its worker died {losses} times ({event.how})"
+            self._context.say(f"{event.job.name}: a run is given up, {reason}")
+            key = left.keys[left.missing[0]]
+            yield [self._given_up(event.job, key, reason)]
+            self.doing.failed += 1
+            self._is_made(key)
+            return
+        self._context.say(f"{event.job.name}: {event.worker} is gone ({event.how}); what is missing is done again")
+        if losses >= _HALVE_AFTER and len(left.missing) > 1:
+            for half in reversed(left.halves()):
+                if len(half.missing) > 1:
+                    self._losses[task.id, half.missing] = _HALVE_AFTER - 1
+                self._waiting.appendleft(half)
+        else:
+            self._waiting.appendleft(left)
+
+    def _given_up(self, lost: Job, key: str, reason: str) -> stage.Made:
+        inputs, config = lost.inputs, lost.config
+        (run,) = (run for run in inputs.runs if run.planned.key == key)
+        if isinstance(config, IclConfig):
+            assert isinstance(run, IclRun)
+            return icl_computing.given_up(config, lost.cell, run, reason, model=self._context.model(config.model).name)
+        assert isinstance(run, Run)
+        student = config.student.build(self._context, lost.cell.task)
+        return train_computing.given_up(lost.cell, student, run, reason, num_test=len(inputs.tests))
+
+    def _is_made(self, key: str) -> None:
+        self.doing.num_made += key in self._missing
+        self._missing.discard(key)
+        self._unread.add(key)
+        self._num_new += 1
+
+    def _note(self, of: Job, worker: str, how: str) -> None:
+        begun = self._begun.get(of.task.id)
+        self._folder.note(
+            task=of.task.id,
+            name=of.name,
+            attempt=of.attempt,
+            worker=worker,
+            runs=len(of.task.missing),
+            seconds=None if begun is None else round(time.monotonic() - begun, 1),
+            how=how,
+        )
+
+    def _show(self) -> None:
+        done = self.doing.runs - len(self._missing)
+        self._context.progress(f"run {self._plan.experiment.name}", done, self.doing.runs)

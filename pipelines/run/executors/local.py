@@ -1,0 +1,207 @@
+"""local: processes on this machine, one per GPU, or one per two cores where there is none.
+
+Here: starting them, handing out jobs, noticing that one is gone. Not here: what a worker does (`tasks.work`).
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+from sdc.errors import EngineError, SdcError, first_line
+from sdc.pipelines.engines.options import EngineOptions
+from sdc.pipelines.run.executors import Event, JobEnded, JobFailed, JobLost, JobProgress, RunsEnded
+from sdc.pipelines.run.sites import Site
+from sdc.pipelines.run.tasks import Job, work
+from sdc.pipelines.stage import Context, Made
+
+#: Cores of a worker without a GPU.
+_CORES = 1
+#: A worker sends its progress no more often, in seconds.
+_TELL_EVERY_S = 0.5
+
+
+@dataclass(kw_only=True)
+class _Worker:
+    name: str
+    process: Any
+    pipe: Connection
+    model: str = ""
+    job: Job | None = None
+
+
+class LocalExecutor:
+    """Processes of this machine.
+
+    Args:
+        context: Its store is where workers look up models; they keep nothing in it. Engines are run as it says.
+        site: How many workers; their GPUs.
+    """
+
+    def __init__(self, context: Context, site: Site) -> None:
+        self._context = context
+        self._gpus = _gpus()
+        share = site.gpus_per_worker
+        slots = [gpu for gpu in self._gpus for _ in range(max(1, round(1 / share)) if share < 1 else 1)]
+        if share > 1:
+            width = round(share)
+            slots = [",".join(self._gpus[i : i + width]) for i in range(0, len(self._gpus) - width + 1, width)]
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.num_workers = site.workers or len(slots) or max(1, cores // _CORES)
+        self._threads = max(1, cores // self.num_workers)
+        self._slots = slots
+        self._workers: list[_Worker] = []
+
+    def run(self, take: Callable[[], Job | None]) -> Iterator[Event]:
+        """Yields what becomes of jobs; see `Executor`."""
+        while True:
+            while len(self._workers) < self.num_workers or self._idle():
+                job = take()
+                if job is None:
+                    break
+                worker = self._worker_for(job)
+                worker.job, worker.model = job, job.worker_class
+                worker.pipe.send(job)
+            busy = [worker for worker in self._workers if worker.job is not None]
+            if not busy:
+                return
+            ready = wait([each for worker in busy for each in (worker.pipe, worker.process.sentinel)])
+            for worker in busy:
+                if worker.pipe in ready:
+                    yield from self._heard(worker)
+                elif worker.process.sentinel in ready:
+                    yield self._lost(worker)
+
+    def close(self) -> None:
+        """Ends all workers at once."""
+        for worker in self._workers:
+            worker.process.kill()
+        for worker in self._workers:
+            worker.process.join()
+            worker.pipe.close()
+        self._workers.clear()
+
+    def _idle(self) -> list[_Worker]:
+        return [worker for worker in self._workers if worker.job is None]
+
+    def _worker_for(self, job: Job) -> _Worker:
+        """Returns who takes a job while not all work: who holds its model, else a new one, else who has another."""
+        idle = self._idle()
+        alike = [worker for worker in idle if worker.model == job.worker_class]
+        if alike:
+            return alike[0]
+        return self._start() if len(self._workers) < self.num_workers else idle[0]
+
+    def _start(self) -> _Worker:
+        spawn = multiprocessing.get_context("spawn")
+        here, there = spawn.Pipe()
+        taken = {worker.name for worker in self._workers}
+        number = next(n for n in range(self.num_workers) if f"worker {n}" not in taken)
+        environment = {"OMP_NUM_THREADS": str(self._threads)}
+        if self._slots:
+            environment["CUDA_VISIBLE_DEVICES"] = self._slots[number % len(self._slots)]
+        path, engine = self._context.store.path, self._context.engine
+        process = spawn.Process(target=_serve, args=(there, environment, path, engine, os.getpid()), daemon=True)
+        process.start()
+        there.close()
+        worker = _Worker(name=f"worker {number}", process=process, pipe=here)
+        self._workers.append(worker)
+        return worker
+
+    def _heard(self, worker: _Worker) -> Iterator[Event]:
+        job = worker.job
+        assert job is not None
+        try:
+            kind, content = worker.pipe.recv()
+        except (EOFError, OSError):
+            yield self._lost(worker)
+            return
+        if kind == "made":
+            yield RunsEnded(job=job, made=content)
+        elif kind == "progress":
+            yield JobProgress(job=job, what=content[0], done=content[1], total=content[2])
+        elif kind == "failed":
+            worker.job = None
+            yield JobFailed(job=job, worker=worker.name, error=content)
+        else:
+            worker.job = None
+            yield JobEnded(job=job, worker=worker.name)
+
+    def _lost(self, worker: _Worker) -> Event:
+        job = worker.job
+        assert job is not None
+        worker.process.join()
+        code = worker.process.exitcode
+        worker.pipe.close()
+        self._workers.remove(worker)
+        return JobLost(job=job, worker=worker.name, how=f"signal {-code}" if code < 0 else f"exit code {code}")
+
+
+def _gpus() -> list[str]:
+    """Returns the names of the GPUs that a process here may use, as CUDA_VISIBLE_DEVICES has them."""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        return [name for name in given.split(",") if name and name != "-1"]
+    devices = sorted(path.name for path in Path("/dev").glob("nvidia[0-9]*"))
+    return [name.removeprefix("nvidia") for name in devices]
+
+
+# -- in the worker -------------------------------------------------------------------------------------------------
+
+
+def _serve(pipe: Connection, environment: Mapping[str, str], store: Path, engine: EngineOptions, parent: int) -> None:
+    """Works on jobs until the other end is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's
+    os.environ.update(environment)
+    _die_with(parent)
+    from sdc.cache.store import Store
+
+    told = 0.0
+
+    def progress(what: str, done: int, total: int) -> None:
+        nonlocal told
+        if time.monotonic() - told >= _TELL_EVERY_S:
+            told = time.monotonic()
+            pipe.send(("progress", (what, done, total)))
+
+    context = Context(store=Store(store), progress=progress, engine=engine)
+    while True:
+        try:
+            job = pipe.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            for together in work(replace(context), job):
+                pipe.send(("made", [compact(made) for made in together]))
+            pipe.send(("ended", None))
+        except SdcError as error:
+            pipe.send(("failed", error))
+        except Exception as error:  # noqa: BLE001 (a bug; the other jobs go on)
+            traceback.print_exc()
+            what = f"a worker broke ({type(error).__name__}: {first_line(error)})"
+            pipe.send(("failed", EngineError(what, job.name, "this is a bug: its traceback stands above")))
+
+
+def compact(made: Made) -> Made:
+    """Returns a run with its rows as Arrow tables, which travel a hundred times faster than lists."""
+    from sdc.cache import columns
+
+    rows = {name: columns.table(each) if isinstance(each, list) else each for name, each in made.rows.items()}
+    return replace(made, rows={name: each for name, each in rows.items() if each is not None})
+
+
+def _die_with(parent: int) -> None:
+    """Has this process end when its parent is gone, also where that was killed."""
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
