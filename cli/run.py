@@ -13,7 +13,7 @@ from sdc.cli import options, render, run_tables
 from sdc.cli.groups import Running, grouped
 from sdc.errors import UsageError
 from sdc.pipelines import run as experiments
-from sdc.pipelines.run import experiment as files
+from sdc.pipelines.run import file as files
 from sdc.pipelines.run import sites
 from sdc.pipelines.run.experiment import Experiment
 from sdc.pipelines.stage import Context

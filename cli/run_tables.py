@@ -9,16 +9,16 @@ from pathlib import Path
 from sdc.cli import render
 from sdc.errors import DataError, UsageError, system_reason
 from sdc.pipelines.records import runs
-from sdc.pipelines.run import Ended, status
+from sdc.pipelines.run import ExperimentEnded, status
 from sdc.pipelines.run.estimate import Expected, Measured, expected, model_names
 from sdc.pipelines.run.folder import PlanFolder
-from sdc.pipelines.run.plan import Plan
+from sdc.pipelines.run.plan import ExperimentPlan
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
 from sdc.pipelines.text.visible import as_json as json_text
 
 
-def show_expected(context: Context, plan: Plan, site: Site, *, as_json: bool) -> None:
+def show_expected(context: Context, plan: ExperimentPlan, site: Site, *, as_json: bool) -> None:
     """Shows what each line takes, wave by wave."""
     there = set(plan.there(context.store))
     rows = expected(plan, there, Measured(context.store, model_names(context, plan)), site)
@@ -56,7 +56,7 @@ def _number(value: float | None, form: str) -> str:
     return "" if value is None else format(value, form)
 
 
-def show_status(context: Context, plan: Plan, site: Site, *, as_json: bool) -> bool:
+def show_status(context: Context, plan: ExperimentPlan, site: Site, *, as_json: bool) -> bool:
     """Shows how far each line is; returns whether all of it is there."""
     rows = status.of_plan(context.store, plan, Measured(context.store, model_names(context, plan)), site)
     whole = rows[-1].missing == 0 and plan.is_certain
@@ -75,14 +75,14 @@ def show_status(context: Context, plan: Plan, site: Site, *, as_json: bool) -> b
     return whole
 
 
-def evaluated(context: Context, plan: Plan) -> Iterator[str]:
+def evaluated(context: Context, plan: ExperimentPlan) -> Iterator[str]:
     """Yields the keys of the evaluations of a plan's runs, in their order."""
     found = runs.evaluations(context.store, [run.key for run in plan.runs if run.run is not None])
     for run in plan.runs:
         yield from found.get(run.key, ())
 
 
-def emit_summary(ended: Ended) -> None:
+def emit_summary(ended: ExperimentEnded) -> None:
     """Writes what an experiment came to as one JSON object."""
     doing = ended.doing
     about = {

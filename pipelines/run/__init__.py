@@ -2,8 +2,8 @@
 
 The state of an experiment is the store: what is planned and not there is to do. So it can be stopped at any second.
 
-Here: the order of things. Not here: the file (`experiment.py`), inputs (`inputs.py`), runs (`plan.py`), tasks
-(`tasks.py`), commits (`driver.py`), workers (`executors/`); other chains of stages (`demo.py`, `until_accepted.py`).
+Here: the order of things. Not here: the file (`experiment.py`), inputs (`inputs.py`), runs (`plan.py`), batches
+(`batches.py`), commits (`driver.py`), workers (`executors/`); other chains of stages (`demo.py`, `until_accepted.py`).
 """
 
 from collections.abc import Callable
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from sdc.errors import UsageError
 from sdc.pipelines.run import inputs
 from sdc.pipelines.run import plan as planning
+from sdc.pipelines.run.batches import RunBatch, shared_out
 from sdc.pipelines.run.driver import Doing, Driver
 from sdc.pipelines.run.estimate import Measured, model_names
 from sdc.pipelines.run.executors import of_site
 from sdc.pipelines.run.experiment import Experiment
 from sdc.pipelines.run.folder import PlanFolder
-from sdc.pipelines.run.plan import Plan, PlannedRun
+from sdc.pipelines.run.plan import ExperimentPlan, PlannedRun
 from sdc.pipelines.run.sites import Site
-from sdc.pipelines.run.tasks import Task, shared_out
 from sdc.pipelines.stage import Context
 
 #: Runs of a LoRA that share one pass over the base where nothing else is known.
@@ -27,7 +27,7 @@ _PACK = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ended:
+class ExperimentEnded:
     """What an experiment came to.
 
     Args:
@@ -36,7 +36,7 @@ class Ended:
         folder: Where plan and attempts stand.
     """
 
-    plan: Plan
+    plan: ExperimentPlan
     doing: Doing
     folder: PlanFolder
 
@@ -46,18 +46,18 @@ class Ended:
         return self.doing.runs - self.doing.there - self.doing.num_made
 
 
-def look(context: Context, experiment: Experiment) -> Plan:
+def look(context: Context, experiment: Experiment) -> ExperimentPlan:
     """Returns the plan as far as it is known without making anything."""
     return planning.plan(context, experiment, inputs.there(context, experiment))
 
 
-def run(context: Context, experiment: Experiment, site: Site, *, retry_failed: bool = False) -> Ended:
+def run(context: Context, experiment: Experiment, site: Site, *, retry_failed: bool = False) -> ExperimentEnded:
     """Makes what is missing: data, texts, draws; then the runs, wave by wave; then their evaluations.
 
     Args:
         context: Where results are kept, and how models are run.
         experiment: Which.
-        site: Where tasks run.
+        site: Where batches run.
         retry_failed: Runs that failed are missing, too.
 
     Raises:
@@ -70,31 +70,31 @@ def run(context: Context, experiment: Experiment, site: Site, *, retry_failed: b
         line, why = next(iter(plan.unknown.items()))
         raise UsageError(why, f"{experiment.name}: {experiment.lines[line]}", "see `sdc run FILE --dry-run`")
     there = done(context, plan, retry_failed=retry_failed)
-    tasks = tasks_of(context, plan, there)
+    batches = batches_of(context, plan, there)
     folder = PlanFolder(context.store, plan.digest)
-    folder.freeze(experiment.name, tasks)
-    driver = Driver(context, plan, tasks, folder, there)
-    if tasks:
+    folder.freeze(experiment.name, batches)
+    driver = Driver(context, plan, batches, folder, there)
+    if batches:
         driver.run(of_site(context, site))
     else:
         driver.evaluate()
-    return Ended(plan=plan, doing=driver.doing, folder=folder)
+    return ExperimentEnded(plan=plan, doing=driver.doing, folder=folder)
 
 
-def done(context: Context, plan: Plan, *, retry_failed: bool) -> set[str]:
+def done(context: Context, plan: ExperimentPlan, *, retry_failed: bool) -> set[str]:
     """Returns the keys of the runs that need not be made."""
     found = plan.there(context.store)
     context.store.touch(list(found))
     return {key for key, about in found.items() if not retry_failed or about.get("status") != "failed"}
 
 
-def tasks_of(context: Context, plan: Plan, there: set[str]) -> list[Task]:
-    """Returns what is to do, shared out into tasks."""
+def batches_of(context: Context, plan: ExperimentPlan, there: set[str]) -> list[RunBatch]:
+    """Returns what is to do, shared out into batches."""
     lines = plan.experiment.lines
     return shared_out(plan, there, seconds_of(context, plan), pack=lambda line: _pack(lines[line].method))
 
 
-def seconds_of(context: Context, plan: Plan) -> Callable[[PlannedRun], float | None]:
+def seconds_of(context: Context, plan: ExperimentPlan) -> Callable[[PlannedRun], float | None]:
     """Returns what gives the seconds that a run should take; None where none of its kind was measured."""
     measured = Measured(context.store, model_names(context, plan))
     lines = plan.experiment.lines

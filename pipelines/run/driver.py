@@ -1,6 +1,6 @@
-"""The driver of an experiment: it alone has the store. It hands out tasks, keeps what comes back, and tries again.
+"""The driver of an experiment: it alone has the store. It hands out batches, keeps what comes back, and tries again.
 
-Here: commits, evaluations, lost tasks, stop rules. Not here: who works (`executors/`), which runs there are
+Here: commits, evaluations, lost batches, stop rules. Not here: who works (`executors/`), which runs there are
 (`plan.py`).
 """
 
@@ -20,15 +20,15 @@ from sdc.pipelines.icl import computing as icl_computing
 from sdc.pipelines.icl.computing import IclRun
 from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.records import runs
-from sdc.pipelines.run.executors import Event, Executor, JobEnded, JobFailed, JobLost, JobProgress, RunsEnded
+from sdc.pipelines.run.batches import Job, RunBatch, job
+from sdc.pipelines.run.executors.protocol import Event, Executor, JobEnded, JobFailed, JobLost, JobProgress, RunsEnded
 from sdc.pipelines.run.folder import PlanFolder
-from sdc.pipelines.run.plan import Plan, cell_of
-from sdc.pipelines.run.tasks import Job, Task, job
+from sdc.pipelines.run.plan import ExperimentPlan, cell_of
 from sdc.pipelines.stage import Context
 from sdc.pipelines.train import computing as train_computing
 from sdc.pipelines.train.computing import Run
 
-#: A task that was lost so often is cut in halves.
+#: A batch that was lost so often is cut in halves.
 _HALVE_AFTER = 2
 #: A run that was alone when its worker died so often is a failed run.
 _GIVE_UP_AFTER = 3
@@ -45,7 +45,7 @@ class Doing:
         there: Of them, those that the store had.
         num_made: How many were made now, failed ones among them.
         failed: Of those made now, failed ones.
-        errors: What ended tasks: name of the task and error.
+        errors: What ended batches: name of the batch and error.
         seconds: Work, all workers together.
         stopped: Why it ended before all was there; empty if it did not.
     """
@@ -60,27 +60,32 @@ class Doing:
 
 
 class Driver:
-    """Works through the tasks of a plan.
+    """Works through the batches of a plan.
 
     Args:
         context: Where results are kept; it hears of progress.
         plan: All runs, each known by its key.
-        tasks: What is to do, in order.
+        batches: What is to do, in order.
         folder: Takes notes of attempts.
         there: Keys of the runs that the store has.
     """
 
     def __init__(
-        self, context: Context, plan: Plan, tasks: Sequence[Task], folder: PlanFolder, there: Collection[str]
+        self,
+        context: Context,
+        plan: ExperimentPlan,
+        batches: Sequence[RunBatch],
+        folder: PlanFolder,
+        there: Collection[str],
     ) -> None:
         self._context, self._plan, self._folder = context, plan, folder
-        self._waiting = deque(tasks)
+        self._waiting = deque(batches)
         self._unread = runs.unevaluated(context.store, list(there))  # runs without an evaluation
         self._losses: Counter[tuple[str, tuple[int, ...]]] = Counter()
         self._begun: dict[str, float] = {}
-        self._dying: set[str] = set()  # tasks that ended badly since anything went well
+        self._dying: set[str] = set()  # batches that ended badly since anything went well
         self._num_new = 0
-        self._missing = {key for task in tasks for key in (task.keys[position] for position in task.missing)}
+        self._missing = {key for batch in batches for key in (batch.keys[position] for position in batch.missing)}
         self.doing = Doing(runs=len(plan.runs), there=len(there))
 
     def run(self, executor: Executor) -> Doing:
@@ -117,18 +122,20 @@ class Driver:
         if stop.hours is not None and self.doing.seconds >= 3600 * stop.hours:
             self.doing.stopped = f"the limit of {stop.hours:g} hours of work is reached"
         if stop.fail_streak and len(self._dying) >= stop.fail_streak:
-            self.doing.stopped = f"{counted(len(self._dying), 'task')} died one after another"
+            self.doing.stopped = f"{counted(len(self._dying), 'batch')} died one after another"
         if self.doing.stopped or not self._waiting:
             return None
-        task = self._waiting.popleft()
-        self._begun[task.id] = time.monotonic()
-        return job(self._context, self._plan, task, self._plan.cells, attempt=1 + self._losses[task.id, task.missing])
+        batch = self._waiting.popleft()
+        self._begun[batch.id] = time.monotonic()
+        return job(
+            self._context, self._plan, batch, self._plan.cells, attempt=1 + self._losses[batch.id, batch.missing]
+        )
 
     # -- what became of it -------------------------------------------------------------------------------------------
 
     def _after(self, event: Event) -> Iterator[stage.Together]:
         """Yields what is to be kept."""
-        task = event.job.task
+        batch = event.job.batch
         if isinstance(event, RunsEnded):
             for made in event.made:
                 self.doing.seconds += made.artifact.seconds or 0
@@ -142,24 +149,24 @@ class Driver:
         elif isinstance(event, JobEnded):
             self._note(event.job, event.worker, "ended")
         elif isinstance(event, JobFailed):
-            self._dying.add(task.id)
+            self._dying.add(batch.id)
             self._note(event.job, event.worker, str(event.error))
             self.doing.errors.append((event.job.name, event.error))
             self._context.say(f"{event.job.name}: {event.error}")
         elif isinstance(event, JobLost):
             self._note(event.job, event.worker, event.how)
-            yield from self._lost(event, task)
+            yield from self._lost(event, batch)
 
-    def _lost(self, event: JobLost, task: Task) -> Iterator[stage.Together]:
-        left = task.left({key for key in task.keys if key not in self._missing})
+    def _lost(self, event: JobLost, batch: RunBatch) -> Iterator[stage.Together]:
+        left = batch.left({key for key in batch.keys if key not in self._missing})
         if left is None:
             return
-        self._dying.add(task.id)
-        place = (task.id, left.missing)
+        self._dying.add(batch.id)
+        place = (batch.id, left.missing)
         self._losses[place] += 1
         losses = self._losses[place]
         if len(left.missing) == 1 and losses >= _GIVE_UP_AFTER:
-            self._dying.discard(task.id)  # it was that run, not the place
+            self._dying.discard(batch.id)  # it was that run, not the place
             reason = f"its worker died {losses} times ({event.how})"
             self._context.say(f"{event.job.name}: a run is given up, {reason}")
             key = left.keys[left.missing[0]]
@@ -171,7 +178,7 @@ class Driver:
         if losses >= _HALVE_AFTER and len(left.missing) > 1:
             for half in reversed(left.halves()):
                 if len(half.missing) > 1:
-                    self._losses[task.id, half.missing] = _HALVE_AFTER - 1
+                    self._losses[batch.id, half.missing] = _HALVE_AFTER - 1
                 self._waiting.appendleft(half)
         else:
             self._waiting.appendleft(left)
@@ -193,13 +200,13 @@ class Driver:
         self._num_new += 1
 
     def _note(self, of: Job, worker: str, how: str) -> None:
-        begun = self._begun.get(of.task.id)
+        begun = self._begun.get(of.batch.id)
         self._folder.note(
-            task=of.task.id,
+            batch=of.batch.id,
             name=of.name,
             attempt=of.attempt,
             worker=worker,
-            runs=len(of.task.missing),
+            runs=len(of.batch.missing),
             seconds=None if begun is None else round(time.monotonic() - begun, 1),
             how=how,
         )

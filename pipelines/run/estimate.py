@@ -13,7 +13,7 @@ from sdc.cache.store import Store
 from sdc.errors import SdcError
 from sdc.pipelines.records import runs
 from sdc.pipelines.run.experiment import Line
-from sdc.pipelines.run.plan import Plan, PlannedRun, icl_config, train_config
+from sdc.pipelines.run.plan import ExperimentPlan, PlannedRun, icl_config, train_config
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
 
@@ -100,7 +100,7 @@ class Expected:
         return dict(vars(self))
 
 
-def expected(plan: Plan, there: set[str], measured: Measured, site: Site) -> list[Expected]:
+def expected(plan: ExperimentPlan, there: set[str], measured: Measured, site: Site) -> list[Expected]:
     """Returns what each line takes, wave by wave, then all of it."""
     lines = plan.experiment.lines
     parts: dict[tuple[int, int], list[PlannedRun]] = {}
@@ -114,7 +114,7 @@ def expected(plan: Plan, there: set[str], measured: Measured, site: Site) -> lis
 
 
 def _expected(
-    plan: Plan,
+    plan: ExperimentPlan,
     name: str,
     wave: int | None,
     runs: Sequence[PlannedRun],
@@ -152,7 +152,7 @@ def _whole(value: float | None) -> int | None:
     return None if value is None else round(value)
 
 
-def model_names(context: Context, plan: Plan) -> Callable[[Line], str]:
+def model_names(context: Context, plan: ExperimentPlan) -> Callable[[Line], str]:
     """Returns what gives the model of a line as tables show it: its name where it cannot be looked up here."""
     task = plan.cells[0].cell.task
 

@@ -1,4 +1,4 @@
-"""The folder of a plan, beside the store: what was planned, and who tried which task when.
+"""The folder of a plan, beside the store: what was planned, and who tried which batch when.
 
 The state of an experiment is the store; nothing here says what is done. Here: `plan.json`, `attempts.jsonl`, the parts
 of a job array. Not here: what is made of them (`driver.py`, `status.py`).
@@ -14,7 +14,7 @@ from sdc import __version__
 from sdc.cache import atomic
 from sdc.cache.store import Store
 from sdc.errors import StoreError, UsageError, system_reason
-from sdc.pipelines.run.tasks import Task
+from sdc.pipelines.run.batches import RunBatch
 
 
 class PlanFolder:
@@ -34,13 +34,13 @@ class PlanFolder:
         """Where the stores of a job array stand."""
         return self.path / "parts"
 
-    def freeze(self, name: str, tasks: Sequence[Task], shards: Sequence[Sequence[str]] = ()) -> None:
-        """Writes what was planned: every element of an array reads the same tasks in the same shares.
+    def freeze(self, name: str, batches: Sequence[RunBatch], shards: Sequence[Sequence[str]] = ()) -> None:
+        """Writes what was planned: every element of an array reads the same batches in the same shares.
 
         Args:
             name: Of the experiment.
-            tasks: What is to do.
-            shards: The ids of the tasks of each element.
+            batches: What is to do.
+            shards: The ids of the batches of each element.
 
         Raises:
             StoreError: It cannot be written.
@@ -50,7 +50,7 @@ class PlanFolder:
             "experiment": name,
             "sdc": __version__,
             "written_at": _now(),
-            "tasks": [task.as_json() for task in tasks],
+            "batches": [batch.as_json() for batch in batches],
             "shards": [list(shard) for shard in shards],
         }
         try:
@@ -71,7 +71,7 @@ class PlanFolder:
         try:
             found: dict[str, Any] = json.loads(path.read_text("utf-8"))
             plan, version = found["plan"], found["sdc"]
-            tasks, shards = [Task.of_json(raw) for raw in found["tasks"]], found["shards"]
+            batches, shards = [RunBatch.of_json(raw) for raw in found["batches"]], found["shards"]
         except FileNotFoundError as error:
             raise UsageError("this plan was never written", str(path), "run `sdc run FILE` without --shard") from error
         except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
@@ -81,7 +81,7 @@ class PlanFolder:
                 f"it was planned by sdc {version}, and this is {__version__}" if plan == self._plan else "another plan"
             )
             raise UsageError(what, str(path), "use one sdc everywhere, and run `sdc run FILE` again")
-        return {**found, "tasks": tasks, "shards": shards}
+        return {**found, "batches": batches, "shards": shards}
 
     def note(self, **what: Any) -> None:
         """Adds a line about an attempt; that it cannot be written stops nothing."""

@@ -2,7 +2,7 @@
 
 A run is known by its key. Where its rows or its model are not there yet it is counted, under a key that is no
 artifact's. Here: the runs of all lines and cells, in the order in which they are worth most. Not here: what they are
-made from (`inputs.py`), what they take (`estimate.py`), how they are shared out (`tasks.py`).
+made from (`inputs.py`), what they take (`estimate.py`), how they are shared out (`batches.py`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -54,7 +54,7 @@ class PlannedRun:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class ExperimentPlan:
     """All runs of an experiment, in their order.
 
     Args:
@@ -90,7 +90,7 @@ class Plan:
         return freshness.hits(store, keys) if keys and store.exists() else {}
 
 
-def plan(context: Context, experiment: Experiment, cells: Sequence[CellInputs]) -> Plan:
+def plan(context: Context, experiment: Experiment, cells: Sequence[CellInputs]) -> ExperimentPlan:
     """Returns the runs of an experiment.
 
     Args:
@@ -113,7 +113,7 @@ def plan(context: Context, experiment: Experiment, cells: Sequence[CellInputs]) 
                 if why:
                     unknown.setdefault(number, why)
     ordered = sorted(runs.values(), key=lambda run: _rank(experiment, run))
-    return Plan(experiment=experiment, cells=cells, runs=ordered, unknown=unknown)
+    return ExperimentPlan(experiment=experiment, cells=cells, runs=ordered, unknown=unknown)
 
 
 def _of_line(

@@ -10,7 +10,7 @@ from typing import Any
 from sdc.cache.store import Store
 from sdc.pipelines.run.estimate import Measured
 from sdc.pipelines.run.folder import PlanFolder
-from sdc.pipelines.run.plan import Plan
+from sdc.pipelines.run.plan import ExperimentPlan
 from sdc.pipelines.run.sites import Site
 
 
@@ -46,7 +46,7 @@ class LineStatus:
         return {**vars(self), "missing": self.missing}
 
 
-def of_plan(store: Store, plan: Plan, measured: Measured, site: Site) -> list[LineStatus]:
+def of_plan(store: Store, plan: ExperimentPlan, measured: Measured, site: Site) -> list[LineStatus]:
     """Returns how far each line is, then all of them together."""
     there = plan.there(store)
     artifacts = store.get_many(list(there))

@@ -1,6 +1,6 @@
 """local: processes on this machine, one per GPU, or one per two cores where there is none.
 
-Here: starting them, handing out jobs, noticing that one is gone. Not here: what a worker does (`tasks.work`).
+Here: starting them, handing out jobs, noticing that one is gone. Not here: what a worker does (`batches.work`).
 """
 
 import multiprocessing
@@ -17,9 +17,9 @@ from typing import Any
 
 from sdc.errors import EngineError, SdcError, first_line
 from sdc.pipelines.engines.options import EngineOptions
-from sdc.pipelines.run.executors import Event, JobEnded, JobFailed, JobLost, JobProgress, RunsEnded
+from sdc.pipelines.run.batches import Job, work
+from sdc.pipelines.run.executors.protocol import Event, JobEnded, JobFailed, JobLost, JobProgress, RunsEnded
 from sdc.pipelines.run.sites import Site
-from sdc.pipelines.run.tasks import Job, work
 from sdc.pipelines.stage import Context, Made
 
 #: Cores of a worker without a GPU.

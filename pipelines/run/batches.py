@@ -1,6 +1,6 @@
 """Tasks: runs that one worker does together, and the work itself.
 
-A task is about a quarter of an hour: short enough to be lost, long enough to pay for loading a model. Here: sharing
+A batch is about a quarter of an hour: short enough to be lost, long enough to pay for loading a model. Here: sharing
 out, and what a worker does, which needs no store of results. Not here: who does it (`executors/`), what becomes of it
 (`driver.py`).
 """
@@ -17,22 +17,22 @@ from sdc.pipelines.icl.computing import IclInputs, IclRun
 from sdc.pipelines.icl.computing import compute as icl_compute
 from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.run.inputs import CellInputs
-from sdc.pipelines.run.plan import Plan, PlannedRun, icl_config, train_config
+from sdc.pipelines.run.plan import ExperimentPlan, PlannedRun, icl_config, train_config
 from sdc.pipelines.stage import Context, Made
 from sdc.pipelines.train import TrainConfig
 from sdc.pipelines.train.computing import Run, TrainInputs
 from sdc.pipelines.train.computing import compute as train_compute
 
-#: What a task should take, in seconds, where that is known.
+#: What a batch should take, in seconds, where that is known.
 _AIM_S = 900.0
-#: Runs of a task where nobody has measured one.
+#: Runs of a batch where nobody has measured one.
 _UNMEASURED = 20
-#: No task has more runs: what is lost with a worker is done again.
+#: No batch has more runs: what is lost with a worker is done again.
 _MOST = 2000
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class RunBatch:
     """Runs of one line in one cell and wave.
 
     Args:
@@ -53,12 +53,12 @@ class Task:
     missing: tuple[int, ...]
     seconds: float | None
 
-    def left(self, done: set[str]) -> "Task | None":
-        """Returns the task without what is done; None if that is all."""
+    def left(self, done: set[str]) -> "RunBatch | None":
+        """Returns the batch without what is done; None if that is all."""
         missing = tuple(position for position in self.missing if self.keys[position] not in done)
         return replace(self, missing=missing) if missing else None
 
-    def halves(self) -> "list[Task]":
+    def halves(self) -> "list[RunBatch]":
         """Returns the two halves of what is to do."""
         middle = len(self.missing) // 2
         return [replace(self, missing=part) for part in (self.missing[:middle], self.missing[middle:]) if part]
@@ -68,28 +68,32 @@ class Task:
         return asdict(self)
 
     @classmethod
-    def of_json(cls, raw: Mapping[str, Any]) -> "Task":
+    def of_json(cls, raw: Mapping[str, Any]) -> "RunBatch":
         """Returns what `as_json` gave."""
         return cls(**{**raw, "keys": tuple(raw["keys"]), "missing": tuple(raw["missing"])})
 
 
 def shared_out(
-    plan: Plan, there: set[str], seconds_of: Callable[[PlannedRun], float | None], *, pack: Callable[[int], int]
-) -> list[Task]:
-    """Returns the tasks of an experiment in the order of its runs; none has nothing to do.
+    plan: ExperimentPlan,
+    there: set[str],
+    seconds_of: Callable[[PlannedRun], float | None],
+    *,
+    pack: Callable[[int], int],
+) -> list[RunBatch]:
+    """Returns the batches of an experiment in the order of its runs; none has nothing to do.
 
-    Which runs are together depends on the plan alone, so that a repeat has the same tasks.
+    Which runs are together depends on the plan alone, so that a repeat has the same batches.
 
     Args:
         plan: All runs.
         there: Keys of those that need not be done.
         seconds_of: What a run should take; None where that is not known.
-        pack: Runs of a line that are best fitted together, so that a task has a multiple of them.
+        pack: Runs of a line that are best fitted together, so that a batch has a multiple of them.
     """
     groups: dict[tuple[int, int, int], list[PlannedRun]] = {}
     for run in plan.runs:
         groups.setdefault((run.wave, run.line, run.cell), []).append(run)
-    tasks = []
+    batches = []
     for (wave, line, cell), runs in groups.items():
         for part in _parts(runs, seconds_of, multiple=pack(line)):
             missing = tuple(position for position, run in enumerate(part) if run.key not in there)
@@ -97,11 +101,11 @@ def shared_out(
                 known = [seconds_of(part[position]) for position in missing]
                 seconds = None if None in known else sum(s for s in known if s is not None)
                 keys = tuple(run.key for run in part)
-                tasks.append(
-                    Task(id=digest(sorted(keys))[:12], line=line, cell=cell, wave=wave, keys=keys, missing=missing,
+                batches.append(
+                    RunBatch(id=digest(sorted(keys))[:12], line=line, cell=cell, wave=wave, keys=keys, missing=missing,
                          seconds=seconds)
                 )  # fmt: skip
-    return tasks
+    return batches
 
 
 def _parts(
@@ -121,10 +125,10 @@ def _parts(
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """A task with all that a worker needs beside the models: it travels to where no store is.
+    """A batch with all that a worker needs beside the models: it travels to where no store is.
 
     Args:
-        task: The task.
+        batch: The batch.
         attempt: 1, 2 ...
         name: What people call it.
         cell: Language and task of its runs.
@@ -132,7 +136,7 @@ class Job:
         inputs: Rows, test texts, leaks.
     """
 
-    task: Task
+    batch: RunBatch
     attempt: int
     name: str
     cell: Cell
@@ -151,24 +155,26 @@ class Job:
         return isinstance(self.config, IclConfig) or self.config.student.uses_gpu
 
 
-def job(context: Context, plan: Plan, task: Task, cells: Sequence[CellInputs], *, attempt: int) -> Job:
-    """Returns a task with what it works on, read from the store."""
-    line, inputs = plan.experiment.lines[task.line], cells[task.cell]
+def job(context: Context, plan: ExperimentPlan, batch: RunBatch, cells: Sequence[CellInputs], *, attempt: int) -> Job:
+    """Returns a batch with what it works on, read from the store."""
+    line, inputs = plan.experiment.lines[batch.line], cells[batch.cell]
     assert inputs.test is not None
-    runs = [plan.by_key[key].run for key in task.keys]
+    runs = [plan.by_key[key].run for key in batch.keys]
     config: TrainConfig | IclConfig
     found: TrainInputs | IclInputs
     if line.method == "icl":
         config = icl_config(context, plan.experiment, line)
-        missing = [run for run in (runs[position] for position in task.missing) if isinstance(run, IclRun)]
+        missing = [run for run in (runs[position] for position in batch.missing) if isinstance(run, IclRun)]
         found = icl.read(context, inputs.cell, missing, inputs.test)
     else:
         config = train_config(context, plan.experiment, line)
         all_runs = [run for run in runs if isinstance(run, Run)]
         student = config.student.build(context, inputs.cell.task)
-        found = train.read(context, inputs.cell, student, all_runs, task.missing, inputs.test)
+        found = train.read(context, inputs.cell, student, all_runs, batch.missing, inputs.test)
         found = replace(found, runs=[replace(run, draw=replace(run.draw, members=())) for run in found.runs])
-    return Job(task=task, attempt=attempt, name=f"{inputs.cell} {line}", cell=inputs.cell, config=config, inputs=found)
+    return Job(
+        batch=batch, attempt=attempt, name=f"{inputs.cell} {line}", cell=inputs.cell, config=config, inputs=found
+    )
 
 
 def work(context: Context, job: Job) -> Iterator[list[Made]]:
