@@ -57,6 +57,7 @@ _CSV = Rule(
 _SERVER = Rule(
     flags=("server",), when=lambda v: v["engine"] not in ("auto", "openai"), why="this engine runs models itself"
 )
+_INSTEAD = ("init", "check", "dry_run", "status")
 _REVIEW = ("review_sheet", "review_import")
 
 #: Command -> what it refuses.
@@ -112,8 +113,15 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "eval": (_DRY, Rule(flags=("everything",), beside=("keys",))),
     "report": (
         _CSV,
-        Rule(flags=("everything",), beside=("keys",)),
+        Rule(flags=("everything", "experiment"), beside=("keys",)),
+        Rule(flags=("everything",), beside=("experiment",)),
         Rule(flags=("by", "metric", "generator", "reader"), beside=("audit",)),
+    ),
+    "run": (
+        _SERVER,
+        *(Rule(flags=(name,), beside=tuple(other for other in _INSTEAD if other != name)) for name in _INSTEAD),
+        Rule(flags=("retry_failed",), beside=_INSTEAD),
+        Rule(flags=("changes", "only", "site"), beside=("init",)),
     ),
     "predict": (
         _CSV,

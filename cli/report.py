@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 
 from sdc.cache.store import Artifact
 from sdc.cli import flags, incomplete, options, render, report_data
-from sdc.errors import UsageError
+from sdc.errors import DataError, UsageError
 from sdc.pipelines import cells, readers
 from sdc.pipelines import report as stage
 from sdc.pipelines.records import lineage, runs
@@ -66,6 +66,9 @@ def report(
     reader: Annotated[str, typer.Option(help=f"Whose readings: {', '.join(readers.NAMES)}.")] = "auto",
     audit: Annotated[bool, typer.Option("--audit", help="Show what each reader makes of the same replies.")] = False,
     everything: options.AllOption = False,
+    experiment: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Only the runs of an experiment, as `sdc run` plans them.")
+    ] = None,
     store: options.StoreOption = None,
 ) -> None:
     """Show what the evaluated runs say, beside the generator, the majority rate and a linear student.
@@ -77,7 +80,8 @@ def report(
     context = options.context(store)
     parts = tuple(commas.parts(by))
     config = stage.ReportConfig(by=parts, metric=metric, generator=generator, reader=reader, everything=everything)
-    evals = context.store.resolve_many(options.keys(keys), stages=("eval",)) if keys else []
+    given = options.keys(keys) if keys else _of_experiment(context, experiment) if experiment else []
+    evals = context.store.resolve_many(given, stages=("eval",)) if given else []
     lineage.refuse_stale(context, evals)
     wanted = _cells(context, evals, lang, task)
     if wanted is not None:
@@ -95,6 +99,21 @@ def report(
                 _show(formats.for_people(rows, aggregated=bool(parts)), output, csv_safe=csv_safe)
         for cell, error in [] if evals else stage.lacking(context, wanted or [], langs=bool(lang), tasks=bool(task)):
             doing.lacks(cell, error)
+
+
+def _of_experiment(context: Context, file: str) -> list[str]:
+    """Returns the keys of the evaluations of an experiment.
+
+    Raises:
+        DataError: There are none.
+    """
+    from sdc.pipelines import run as experiments
+    from sdc.pipelines.run.file import load
+
+    found = experiments.evaluations(context, experiments.look(context, load(file)))
+    if not found:
+        raise DataError(f"no run of {file} is evaluated", str(context.store.path), f"run `sdc run {file}`")
+    return found
 
 
 def _cells(

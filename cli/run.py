@@ -118,7 +118,7 @@ def _run(context: Context, experiment: Experiment, site: sites.Site, *, retry_fa
     if as_json:
         run_tables.emit_summary(ended)
     elif not sys.stdout.isatty():
-        render.data("".join(f"{key}\n" for key in run_tables.evaluated(context, ended.plan)))
+        render.data("".join(f"{key}\n" for key in experiments.evaluations(context, ended.plan)))
     if not missing:
         render.note(f"see `sdc report --experiment {experiment.where}`")
         return

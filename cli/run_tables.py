@@ -3,12 +3,10 @@
 Here: rows for people and for programs. Not here: flags (`run.py`), counts (`pipelines/run/`).
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from sdc.cli import render
 from sdc.errors import DataError, UsageError, system_reason
-from sdc.pipelines.records import runs
 from sdc.pipelines.run import ExperimentEnded, status
 from sdc.pipelines.run.estimate import Expected, Measured, expected, model_names
 from sdc.pipelines.run.folder import PlanFolder
@@ -73,13 +71,6 @@ def show_status(context: Context, plan: ExperimentPlan, site: Site, *, as_json: 
     for how, number in status.lost(PlanFolder(context.store, plan.digest)).most_common(5):
         render.note(f"{number} x {how}")
     return whole
-
-
-def evaluated(context: Context, plan: ExperimentPlan) -> Iterator[str]:
-    """Yields the keys of the evaluations of a plan's runs, in their order."""
-    found = runs.evaluations(context.store, [run.key for run in plan.runs if run.run is not None])
-    for run in plan.runs:
-        yield from found.get(run.key, ())
 
 
 def emit_summary(ended: ExperimentEnded) -> None:

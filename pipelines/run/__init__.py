@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sdc.errors import UsageError
+from sdc.pipelines.records import runs
 from sdc.pipelines.run import inputs
 from sdc.pipelines.run import plan as planning
 from sdc.pipelines.run.batches import RunBatch, shared_out
@@ -65,20 +66,38 @@ def run(context: Context, experiment: Experiment, site: Site, *, retry_failed: b
         DataError: A cell has no data.
         EngineError: A model cannot be had, or there are no workers.
     """
-    plan = planning.plan(context, experiment, inputs.made(context, experiment))
-    if plan.unknown:
-        line, why = next(iter(plan.unknown.items()))
-        raise UsageError(why, f"{experiment.name}: {experiment.lines[line]}", "see `sdc run FILE --dry-run`")
+    plan = planned(context, experiment)
     there = done(context, plan, retry_failed=retry_failed)
     batches = batches_of(context, plan, there)
     folder = PlanFolder(context.store, plan.digest)
     folder.freeze(experiment.name, batches)
-    driver = Driver(context, plan, batches, folder, there)
+    driver = Driver(context, plan, batches, folder, there, overwrite=retry_failed)
     if batches:
         driver.run(of_site(context, site))
     else:
         driver.evaluate()
     return ExperimentEnded(plan=plan, doing=driver.doing, folder=folder)
+
+
+def planned(context: Context, experiment: Experiment) -> ExperimentPlan:
+    """Returns the plan with every run known by its key; what runs are made from is made where it is missing.
+
+    Raises:
+        UsageError: A model or a setting is wrong.
+        DataError: A cell has no data.
+        EngineError: A model cannot be had.
+    """
+    plan = planning.plan(context, experiment, inputs.made(context, experiment))
+    if plan.unknown:
+        line, why = next(iter(plan.unknown.items()))
+        raise UsageError(why, f"{experiment.name}: {experiment.lines[line]}", "see `sdc run FILE --dry-run`")
+    return plan
+
+
+def evaluations(context: Context, plan: ExperimentPlan) -> list[str]:
+    """Returns the keys of the evaluations of a plan's runs, in the order of the runs."""
+    found = runs.evaluations(context.store, [run.key for run in plan.runs if run.run is not None])
+    return [key for run in plan.runs for key in found.get(run.key, ())]
 
 
 def done(context: Context, plan: ExperimentPlan, *, retry_failed: bool) -> set[str]:

@@ -68,6 +68,7 @@ class Driver:
         batches: What is to do, in order.
         folder: Takes notes of attempts.
         there: Keys of the runs that the store has.
+        overwrite: Runs that are there and to do, as failed ones, give way.
     """
 
     def __init__(
@@ -77,7 +78,10 @@ class Driver:
         batches: Sequence[RunBatch],
         folder: PlanFolder,
         there: Collection[str],
+        *,
+        overwrite: bool = False,
     ) -> None:
+        self._overwrite = overwrite
         self._context, self._plan, self._folder = context, plan, folder
         self._waiting = deque(batches)
         self._unread = runs.unevaluated(context.store, list(there))  # runs without an evaluation
@@ -94,7 +98,7 @@ class Driver:
         try:
             with ExitStack() as closing:
                 closing.callback(executor.close)
-                _, keep = closing.enter_context(stage.keeping(self._context, seen=seen))
+                _, keep = closing.enter_context(stage.keeping(self._context, seen=seen, overwrite=self._overwrite))
                 for event in executor.run(self._take):
                     for together in self._after(event):
                         keep(together)
@@ -122,7 +126,7 @@ class Driver:
         if stop.hours is not None and self.doing.seconds >= 3600 * stop.hours:
             self.doing.stopped = f"the limit of {stop.hours:g} hours of work is reached"
         if stop.fail_streak and len(self._dying) >= stop.fail_streak:
-            self.doing.stopped = f"{counted(len(self._dying), 'batch')} died one after another"
+            self.doing.stopped = f"{counted(len(self._dying), 'batch', 'batches')} died one after another"
         if self.doing.stopped or not self._waiting:
             return None
         batch = self._waiting.popleft()
