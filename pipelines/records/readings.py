@@ -21,7 +21,7 @@ def packed(labels_N: "NDArray[Any]", *, num_labels: int) -> bytes:
 
     >>> import numpy as np
     >>> packed(np.array([0, 6, -1]), num_labels=7), packed(np.array([-1, 256]), num_labels=300)
-    (b'\x00\x06\xff', b'\xff\xff\x00\x01')
+    (b'\\x00\\x06\\xff', b'\\xff\\xff\\x00\\x01')
     """
     return labels_N.astype("<u1" if num_labels <= 255 else "<u2").tobytes()
 

@@ -1,13 +1,12 @@
 """What the local engines share: room for an answer, tokens of a choice, tokens to text."""
 
-import doctest
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sdc.errors import EngineError
-from sdc.pipelines.engines import answers, forks
+from sdc.pipelines.engines import answers
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.prompt_tokens import load_tokenizer
 from sdc.pipelines.engines.protocol import Call
@@ -25,11 +24,6 @@ def tokenizer(chat_model: Path) -> Any:
 )  # fmt: skip
 def test_room_is_what_is_left_in_whole_blocks(num_prompt: int, limit: int | None, expected: int) -> None:
     assert answers.room(Call(prompt="", max_tokens=100), num_prompt=num_prompt, limit=limit) == expected
-
-
-@pytest.mark.parametrize("module", [answers, forks])
-def test_doctests(module: Any) -> None:
-    assert doctest.testmod(module).failed == 0
 
 
 def test_a_choice_ends_the_turn(tokenizer: Any) -> None:

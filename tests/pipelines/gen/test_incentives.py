@@ -1,12 +1,10 @@
 """Diversity incentives: what each shows, when `auto` takes the next one, and what is recorded of it."""
 
-import doctest
 import json
 import random
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +27,6 @@ CHINESE = ("今天天气怎么样", "明天天气好吗", "北京天气如何")
 @pytest.fixture
 def small(tmp_path: Path) -> World:
     return world(tmp_path)
-
-
-@pytest.mark.parametrize("name", ["taboo", "hints", "schedule"])
-def test_the_examples_in_the_docstrings(name: str) -> None:
-    assert doctest.testmod(import_module(f"sdc.pipelines.gen.incentives.{name}")).failed == 0
 
 
 # -- words --------------------------------------------------------------------------------------------------------

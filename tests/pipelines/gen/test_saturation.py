@@ -1,6 +1,5 @@
 """The estimate of the unseen: worked examples, degenerate cases, and a simulation against known distributions."""
 
-import doctest
 import math
 import random
 from collections import Counter
@@ -9,7 +8,6 @@ from itertools import pairwise
 
 import pytest
 
-from sdc.pipelines.gen import saturation
 from sdc.pipelines.gen.saturation import Sample, Unseen, count_at_most, estimate
 
 
@@ -18,10 +16,6 @@ def seen(*calls: Sequence[int], known: Sequence[int] = (), rejected: int = 0) ->
     samples = [Sample(texts=len(c) + rejected, rejected=rejected, types=frozenset(c)) for c in calls]
     sightings = Counter(t for sample in samples for t in sample.types) + Counter(known)
     return estimate(samples, sightings)
-
-
-def test_the_examples_in_the_docstrings() -> None:
-    assert doctest.testmod(saturation).failed == 0
 
 
 def test_without_calls_nothing_is_known() -> None:

@@ -1,25 +1,13 @@
-"""Folding: which ways take two texts for one, and that folding twice changes nothing. And examples in docstrings."""
+"""Folding: which ways take two texts for one, and that folding twice changes nothing."""
 
-import doctest
 from collections.abc import Callable
-from types import ModuleType
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sdc import errors
-from sdc.cache import atomic
-from sdc.pipelines.readers import softmax
-from sdc.pipelines.text import commas, folding, identifier, scripts, similarity, words
+from sdc.pipelines.text import commas
 from sdc.pipelines.text.folding import fold, fold_case, fold_compatible, fold_letters, fold_name, one_line, unpointed
-
-
-@pytest.mark.parametrize("module", [errors, atomic, softmax, commas, folding, identifier, scripts, similarity, words])
-def test_the_examples_in_the_docstrings(module: ModuleType) -> None:
-    found = doctest.testmod(module)
-    assert found.attempted
-    assert not found.failed
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,5 @@
 """Each measure where the answer is known."""
 
-import doctest
-import importlib
-import pkgutil
 import random
 
 import pytest
@@ -10,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sdc.pipelines.metrics.interval import Estimate
-from sdc.pipelines.report import card
 from sdc.pipelines.report.card import (
     classifier,
     copies,
@@ -30,7 +26,6 @@ from sdc.pipelines.text.similarity import Index, jaccard, shingles
 
 from .conftest import SidesOf, Writer
 
-MODULES = [module.name for module in pkgutil.iter_modules(card.__path__)]
 TEXTS = st.lists(st.text(alphabet="ab C", max_size=14), max_size=10)
 
 
@@ -45,11 +40,6 @@ def value(estimate: Estimate | None) -> float:
 
 def rows(*texts: str) -> list[Example]:
     return [Example(text, i % 2) for i, text in enumerate(texts)]
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_doctests(name: str) -> None:
-    assert doctest.testmod(importlib.import_module(f"sdc.pipelines.report.card.{name}")).failed == 0
 
 
 # -- auc ---------------------------------------------------------------------------------------------------------
