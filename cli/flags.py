@@ -89,7 +89,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Rule(flags=("hpo_scope",), without=("hpo",)),
         Rule(
             flags=("init_seed", "order_seed"), when=lambda v: _is_unseeded(v["method"]),
-            why="the methods linear and probe have no untrained weights and no order",
+            why="methods like linear and probe have no untrained weights and no order",
         ),
         Rule(
             flags=("patience", "eval_steps"), when=lambda v: v["early_stopping"] is False,

@@ -5,8 +5,9 @@ Here: how that is done, and the groups that several commands share. Not here: si
 
 import inspect
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 from sdc.cli import options
 from sdc.pipelines.engines.budget import Budget
@@ -64,7 +65,8 @@ class Common:
 def grouped(command: Callable[..., None]) -> Callable[..., None]:
     """Returns a command whose flags are those of its parameters, and of the fields of parameters that are dataclasses.
 
-    A field is declared as a parameter of a command is: its annotation holds the option, and it has a default.
+    A field is declared as a parameter of a command is: its annotation holds the option, and it has a default. The help
+    has the flags of a group under its `heading`, where it has one and a flag names none itself.
     """
     hints = get_type_hints(command, include_extras=True)
     groups: dict[str, Any] = {}
@@ -75,10 +77,13 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
             flags.append(parameter.replace(annotation=kind, kind=inspect.Parameter.KEYWORD_ONLY))
             continue
         groups[parameter.name] = kind
-        of_group = get_type_hints(kind, include_extras=True)
+        of_group, heading = get_type_hints(kind, include_extras=True), getattr(kind, "heading", None)
         flags += [
             inspect.Parameter(
-                field.name, inspect.Parameter.KEYWORD_ONLY, default=field.default, annotation=of_group[field.name]
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=_under(heading, of_group[field.name]),
             )
             for field in fields(kind)
         ]
@@ -92,3 +97,10 @@ def grouped(command: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = inspect.Signature(flags)  # type: ignore[attr-defined]
     run.__annotations__ = {flag.name: flag.annotation for flag in flags}
     return run
+
+
+def _under(heading: str | None, annotation: Any) -> Any:
+    kind, option = get_args(annotation)
+    option = copy(option)
+    option.rich_help_panel = option.rich_help_panel or heading
+    return Annotated[kind, option]

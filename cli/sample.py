@@ -39,7 +39,7 @@ def sample(
         int | None, typer.Option(min=1, help="Seeds per label of --seeds-from human. Default: 10.")
     ] = None,
     repeats: Annotated[int | None, typer.Option(min=1, help="Draws per size.")] = None,
-    strategy: Annotated[str | None, typer.Option(help=f"{' or '.join(STRATEGIES)}.")] = None,
+    strategy: Annotated[str | None, typer.Option(help=f"One of {', '.join(STRATEGIES)}.")] = None,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
     *,

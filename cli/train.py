@@ -1,8 +1,8 @@
 """`sdc train`: its flags."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
 
@@ -11,16 +11,16 @@ from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
 from sdc.cli.groups import Common, grouped
 from sdc.cli.train_settings import Settings
-from sdc.errors import DataError, UsageError
+from sdc.errors import DataError
 from sdc.pipelines import presets
 from sdc.pipelines import train as stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.records import lineage
 from sdc.pipelines.records.draws import Draw, check_source, draws_of
 from sdc.pipelines.stage import Context, Outcome
-from sdc.pipelines.students import FinetuneConfig
+from sdc.pipelines.students import STUDENTS
 from sdc.pipelines.text import commas
-from sdc.pipelines.train import TrainConfig, space, tune
+from sdc.pipelines.train import TrainConfig, tune
 from sdc.pipelines.train.tune import DrawGroup, TuneConfig
 
 _MOST_SEED = 2**31 - 1  # as of the seeds that are derived
@@ -29,6 +29,8 @@ _MOST_SEED = 2**31 - 1  # as of the seeds that are derived
 @dataclass(frozen=True, kw_only=True)
 class Chosen:
     """Which draws a student is fitted on, and the rows that it is tested on."""
+
+    heading: ClassVar[str] = "Which draws, and which test"
 
     source: Annotated[
         list[str] | None,
@@ -44,7 +46,7 @@ def train(
     keys: options.KeysArgument = None,
     lang: options.LangOption = None,
     task: options.TaskOption = None,
-    method: Annotated[str, typer.Option(help="linear, probe, finetune or lora.")] = "linear",
+    method: Annotated[str, typer.Option(help=f"One of {', '.join(STUDENTS)}.")] = "linear",
     *,
     chosen: Chosen,
     settings: Settings,
@@ -93,7 +95,8 @@ def train(
                 wanted.append((cell, _draws(context, cell, samples, sources, sizes=sizes, repeats=chosen.repeats)))
         parts: list[tuple[TrainConfig, Cell, list[Draw]]] = [(config, cell, draws) for cell, draws in wanted]
         if hpo is not None:
-            parts = _searched(context, config, _tuning(config, method, hpo, hpo_scope, flags), wanted, common)
+            tuning = tune.configured(config.student, flags=flags, trials=hpo, scope=hpo_scope, seed=config.seed)
+            parts = _searched(context, config, tuning, wanted, common)
         for each, cell, draws in parts:
             with doing.part(cell):
                 made = _fit(context, each, cell, draws, lineage.test_data(context, cell, chosen.test), common)
@@ -125,13 +128,6 @@ def _searched(
     if common.dry_run and not _show_searches(context, tuning, groups, as_json=common.as_json):
         return []
     return _tuned(context, config, tuning, groups)
-
-
-def _tuning(config: TrainConfig, method: str, trials: int, scope: str, flags: Mapping[str, Any]) -> TuneConfig:
-    if not isinstance(config.student, FinetuneConfig):
-        raise UsageError(f"--hpo searches for method finetune, and this is {method}", "--hpo", "drop it")
-    fixed = tuple(name for name in space.SEARCHED if flags.get(name) is not None)
-    return TuneConfig(student=config.student, trials=trials, scope=scope, fixed=fixed, seed=config.seed)
 
 
 def _tuned(

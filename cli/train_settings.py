@@ -1,7 +1,7 @@
 """The settings of students as flags of `sdc train`."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -9,6 +9,8 @@ import typer
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """Settings of the methods; what a method has no such setting for is refused."""
+
+    heading: ClassVar[str] = "Settings of the student"
 
     model: Annotated[str | None, typer.Option(help="probe, finetune, lora: alias, hub id or folder of the model.")] = (
         None

@@ -7,9 +7,10 @@ Here: which draws a search sees, the choice. Not here: the settings that are tri
 (`trial.py`), the runs that use the choice (train). optuna is imported when a search starts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from sdc.cache.store import Artifact
 from sdc.errors import EngineError, UsageError
@@ -19,6 +20,7 @@ from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.records.examples import rows_of
 from sdc.pipelines.stage import Computed, Context, Outcome
 from sdc.pipelines.students.finetune import FinetuneConfig, FinetuneStudent
+from sdc.pipelines.students.protocol import StudentConfig
 from sdc.pipelines.train import space, trial
 from sdc.pipelines.train.trial import Trial, TrialFit
 
@@ -54,6 +56,24 @@ class TuneConfig:
             raise UsageError(f"unknown scope {self.scope!r}", "--hpo-scope", f"use {' or '.join(SCOPES)}")
         if not set(space.SEARCHED) - set(self.fixed):
             raise UsageError("nothing is left to search", "--hpo", f"drop one of {', '.join(space.SEARCHED)}")
+
+
+def configured(student: StudentConfig, *, flags: Mapping[str, Any], **settings: Any) -> TuneConfig:
+    """Returns how settings are searched; those that the user gave stay as they are.
+
+    Args:
+        student: The settings to search around.
+        flags: Settings of students as the user gave them; None stands for not given.
+        settings: Of `TuneConfig`.
+
+    Raises:
+        UsageError: This student has no settings that are searched, or nothing is left to search.
+    """
+    if not isinstance(student, FinetuneConfig):
+        what = f"--hpo searches for method {FinetuneConfig.method}, and this is {student.method}"
+        raise UsageError(what, "--hpo", "drop it")
+    fixed = tuple(name for name in space.SEARCHED if flags.get(name) is not None)
+    return TuneConfig(student=student, fixed=fixed, **settings)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -79,6 +79,14 @@ def test_help_has_the_flags_that_commands_share_below_headings(invoke: Callable[
     assert all(flag in rest for flag in ("--engine", "--max-calls", "--store", "--json"))
 
 
+def test_help_has_the_flags_of_a_group_below_its_heading(invoke: Callable[..., Any]) -> None:
+    own, _, rest = invoke("train", "--help").stdout.partition("Which draws, and which test:")
+    draws, _, rest = rest.partition("Settings of the student:")
+    settings, _, rest = rest.partition("Common to all stages:")
+    for part, flag in ((own, "--method"), (draws, "--sizes"), (settings, "--epochs"), (rest, "--store")):
+        assert f"  {flag}" in part
+
+
 def test_a_group_of_flags_reaches_the_command_as_one_object() -> None:
     seen = []
 
