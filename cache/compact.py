@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from sdc.cache import atomic
 from sdc.cache.duckdb_errors import raise_if_stopped
-from sdc.cache.engine import OPTIONS, quoted, seal
+from sdc.cache.engine import COPYING, OPTIONS, quoted, seal
 from sdc.cache.store import Store
 from sdc.errors import StoreError
 
@@ -30,7 +30,7 @@ def compact(store: Store) -> int:
     log = path.with_name(path.name + ".wal")
 
     def attach() -> "DuckDBPyConnection":
-        con = duckdb.connect(":memory:", config=OPTIONS)
+        con = duckdb.connect(":memory:", config={**OPTIONS, **COPYING})
         try:
             con.execute(f"attach {quoted(path)} as old (read_only)")
         except duckdb.Error:

@@ -9,7 +9,7 @@ Here: which columns count, and the digest. Not here: what follows from it (`fres
 import hashlib
 import json
 from array import array
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sdc.cache.columns import Rows, TableRows
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
     from pyarrow import Array
 
-#: Rows that are read back at once, to be digested.
-_KEYS_A_TIME = 200
+#: Artifacts whose rows are read back at once, to be digested, and rows that become text at once.
+_KEYS_A_TIME, _ROWS_A_TIME = 200, 10_000
 
 
 def _numbers(values: Sequence[float]) -> str:
@@ -72,12 +72,20 @@ def of_rows(rows: Rows) -> str:
     """
     hashed = hashlib.sha256()
     for table, columns in COLUMNS.items():
-        texts = [_texts(rows.get(table, ()), name, convert) for name, convert in columns.items()]
-        values = [f"[{', '.join(row)}]" for row in zip(*texts, strict=True)]
+        values = sorted(_json(rows.get(table, ()), columns))
         if values:
             hashed.update(f"{table} {len(values)}\n".encode())
-            hashed.update("\n".join(sorted(values)).encode())
+            hashed.update("\n".join(values).encode())
     return hashed.hexdigest()
+
+
+def _json(rows: TableRows, columns: Mapping[str, _Convert]) -> Iterator[str]:
+    """Yields every row as a JSON list of its columns."""
+    for start in range(0, len(rows), _ROWS_A_TIME):
+        end = start + _ROWS_A_TIME
+        some = rows[start:end] if isinstance(rows, Sequence) else rows.slice(start, _ROWS_A_TIME)
+        texts = [_texts(some, name, convert) for name, convert in columns.items()]
+        yield from (f"[{', '.join(row)}]" for row in zip(*texts, strict=True))
 
 
 def _texts(rows: TableRows, name: str, convert: _Convert) -> list[str]:

@@ -12,7 +12,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sdc.cache import content, freshness, owned
+from sdc.cache import content, engine, freshness, owned
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -85,7 +85,8 @@ def take(con: "DuckDBPyConnection", new: Iterable[str], compared: Compared) -> t
     freshness.remember(con, compared.here)
     owned.remove(con, better)
     con.execute("insert into wanted select unnest(?::varchar[])", [better])
-    owned.take(con, OTHER)
+    with engine.copying(con):
+        owned.take(con, OTHER)
     freshness.remember(con, compared.there, catalog=OTHER, among="key in (select key from wanted)")
     known = {**compared.here, **{key: compared.there[key] for key in better}}
     con.execute(

@@ -4,7 +4,8 @@ Starting DuckDB fills its catalogue with thousands of functions, which takes ten
 what is kept, and what it may reach. Not here: whose turn it is, and what errors mean (`file.py`).
 """
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ OPTIONS: Options = {
     "threads": 1,
     "async_threads": 0,
 }
+#: Copying whole tables gains from no more, but DuckDB would fill most of the memory with what it has read and written.
+COPYING: Options = {"memory_limit": "1GB"}
 #: DuckDB's own files beside a database, by what their names end in.
 _OWN = ("", ".wal", ".wal.checkpoint", ".wal.recovery")
 #: By the file that it may open. One: a command has one store, and merging others goes another way.
@@ -79,6 +82,16 @@ def _started(*paths: Path) -> "DuckDBPyConnection":
     con.execute(f"set allowed_paths = [{', '.join(quoted(f'{path}{end}') for path in paths for end in _OWN)}]")
     con.execute("set enable_external_access = false")
     return con
+
+
+@contextmanager
+def copying(con: "DuckDBPyConnection") -> Iterator[None]:
+    """Takes no more memory than it needs while whole tables are copied."""
+    for name, value in COPYING.items():
+        con.execute(f"set {name} = '{value}'")
+    yield
+    for name in COPYING:  # after an error the connection is closed
+        con.execute(f"reset {name}")
 
 
 def seal(con: "DuckDBPyConnection") -> None:

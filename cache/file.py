@@ -273,12 +273,13 @@ class StoreFile:
         return StoreError(f"sdc did not leave this store like that: {what}", str(self.path), fix)
 
     def _migrate(self, con: "DuckDBPyConnection", *, applied: int) -> None:
-        con.begin()
-        con.execute("create table if not exists migrations (number integer, name varchar, applied_at timestamp)")
-        for number, migration in enumerate(MIGRATIONS[applied:], start=applied + 1):
-            migration(con)
-            con.execute("insert into migrations values (?, ?, ?)", [number, migration.__name__, now()])
-        con.commit()
+        with engine.copying(con):
+            con.begin()
+            con.execute("create table if not exists migrations (number integer, name varchar, applied_at timestamp)")
+            for number, migration in enumerate(MIGRATIONS[applied:], start=applied + 1):
+                migration(con)
+                con.execute("insert into migrations values (?, ?, ?)", [number, migration.__name__, now()])
+            con.commit()
 
 
 def now() -> datetime:

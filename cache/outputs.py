@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sdc.cache.members import positions
 from sdc.cache.migrations import RUN_OUTPUTS
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _idxs(con: "DuckDBPyConnection", key: str) -> "NDArray[Any] | None":
     """Returns the positions of the examples of a test; None where it is in another store."""
     if not con.execute("select 1 from artifacts where key = ?", [key]).fetchall():
         return None
-    return con.execute("select idx from examples where key = ?", [key]).fetchnumpy()["idx"]
+    return positions(con, key)
 
 
 def _ranges(runs: Sequence[_CheckedRun]) -> Iterator[list[_CheckedRun]]:

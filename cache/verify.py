@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sdc.cache import again, atomic, earlier, inside, outputs, owned, replies, scratch
+from sdc.cache import again, atomic, earlier, inside, members, outputs, owned, replies, scratch
 from sdc.cache.counted import counted
 from sdc.cache.key import SHORT
 from sdc.cache.store import Store
@@ -31,14 +31,6 @@ _REFERENCES = (
         "{n} verdicts are about examples that {key} does not have",
         """select v.key, count(*) from verdicts v join artifacts a on a.key = v.example_key
         where not exists (from examples e where e.key = v.example_key and e.idx = v.idx) group by all""",
-    ),
-    (
-        "{n} draws of {key} have members that are no examples",
-        """select m.key, count(distinct m.draw)
-        from (select key, draw, example_key, unnest(members) as idx from draws
-            union all select key, draw, human_key, unnest(human_members) from draws) m
-        join artifacts a on a.key = m.example_key
-        where not exists (from examples e where e.key = m.example_key and e.idx = m.idx) group by all""",
     ),
     (
         "{n} draws of {key} do not have the number of rows they state",
@@ -198,6 +190,8 @@ def _dangling(con: "DuckDBPyConnection") -> Iterator[str]:
     for text, sql in _REFERENCES:
         for key, number in sorted(con.execute(sql).fetchall()):
             yield f"{text.format(n=number, key=key[:SHORT])}; {_AGAIN}"
+    for key, number in members.faults(con):
+        yield f"{number} draws of {key[:SHORT]} have members that are no examples; {_AGAIN}"
     for text, key, number in outputs.faults(con):
         yield f"{text.format(n=number, key=key[:SHORT])}; {_AGAIN}"
 

@@ -219,16 +219,20 @@ def _block(name: str, values: Any) -> Sequence[str]:
 
 
 def _cell(value: Any) -> Any:
-    """Returns lists and structs as JSON, as a CSV cell or a terminal takes them; everything else as it is."""
+    """Returns lists and structs as JSON, as a CSV cell or a terminal takes them, and bytes in hexadecimal digits."""
+    if isinstance(value, bytes):
+        return value.hex()
     return as_json(_plain(value)) if isinstance(value, list | dict) else value
 
 
 def _plain(value: Any) -> Any:
-    """Returns what JSON can hold: decimals as numbers, no NaN (null), times and the rest as text."""
+    """Returns what JSON can hold: decimals as numbers, no NaN (null), bytes as digits, times and the rest as text."""
     if isinstance(value, Mapping):
         return {str(name): _plain(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, bytes):
+        return value.hex()
     if isinstance(value, Decimal):
         return float(value)
     if isinstance(value, float) and not math.isfinite(value):

@@ -198,7 +198,9 @@ def _chain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Ar
         },
     )
     metric = {"run": train.key, "reader": "scores", "metric": "accuracy", "value": 0.5, "low": None, "high": None}
-    add("eval", _artifact("eval", config={"reader": "scores"}, inputs=[train.key]), {"metrics": [metric]})
+    reading = {"run": train.key, "reader": "scores", "labels": b"\x00\x01"}
+    rows = {"metrics": [metric], "readings": [reading]}
+    add("eval", _artifact("eval", config={"reader": "scores"}, inputs=[train.key]), rows)
     store.put_many(list(items.values()))
     return store.path.parent, {name: artifact for name, (artifact, _) in items.items()}
 

@@ -127,11 +127,16 @@ def replies_of(store: Store, runs: Sequence[str]) -> list[RunReplies]:
     """Returns the replies of those of some runs, given by full key, that are ok and wrote any."""
     names = ("run", "lang", "task", "method", "model", "source", "num_rows", "num_shots", "replies", "gold")
     found = store.query(
-        """select r.key, r.lang, r.task, r.method, r.model, r.source, r.num_rows, r.num_shots,
+        """with wrote as (
+            select distinct run from run_outputs where reply is not null and run in (
+                select no from runs where key in (select unnest(?::varchar[])) and status = 'ok'
+            )
+        )
+        select r.key, r.lang, r.task, r.method, r.model, r.source, r.num_rows, r.num_shots,
             list(o.reply), list(e.label)
-        from runs r join examples e on e.key = r.test_key and e.status = 'ok' and e.label is not null
-        left join outputs o on o.key = r.key and o.idx = e.idx
-        where r.key in (select unnest(?::varchar[])) and r.status = 'ok'
+        from wrote w join runs r on r.no = w.run
+        join examples e on e.key = r.test_key and e.status = 'ok' and e.label is not null
+        left join run_outputs o on o.run = r.no and o.idx = e.idx
         group by all having count(o.reply) > 0
         order by r.task, r.lang, r.method, r.model, r.num_rows, r.num_shots, r.key""",
         [list(runs)],

@@ -42,7 +42,7 @@ def run_results(
         metric: None takes each task's own.
         newest: Say of a draw what its newest sample says, where it is in several; else what all of them say.
     """
-    names = {row["task"]: metric or cells.load_task(context.store, row["task"]).metric for row in found}
+    names = {task: metric or cells.load_task(context.store, task).metric for task in {row["task"] for row in found}}
     drawn = _origins(context, sorted({row["draw"] for row in found if row["draw"]}), newest=newest)
     recipes = _searches(context, sorted({row["tuned_by"] for row in found if row["tuned_by"]}))
     leaked = _leaked(context, found)

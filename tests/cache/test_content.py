@@ -68,6 +68,13 @@ def test_tables_and_mappings_together_have_the_content_of_either() -> None:
     assert content.of_rows({**ROWS, "outputs": columns.table(ROWS["outputs"])}) == _CONTENT
 
 
+@pytest.mark.parametrize("table", sorted(ROWS))
+def test_a_few_rows_at_a_time_have_the_content_of_all(table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content, "_ROWS_A_TIME", 2)
+    assert content.of_rows({table: ROWS[table]}) == _CONTENTS[table]
+    assert content.of_rows(_as_arrow({table: ROWS[table]})) == _CONTENTS[table]
+
+
 def test_scores_of_every_arrow_type_and_cut_anyhow_have_one_content() -> None:
     scores_NL = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
     wanted = content.of_rows({"outputs": [{"idx": i, "scores": row.tolist()} for i, row in enumerate(scores_NL)]})

@@ -53,6 +53,22 @@ def test_an_older_store_is_migrated_when_it_is_opened(
     assert _applied(store.path)[-1] == "m002_next"
 
 
+def test_a_migration_takes_little_memory_and_what_comes_after_it_as_much_as_ever(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits = []
+
+    def limit(con: "DuckDBPyConnection") -> None:
+        limits.append(con.execute("select current_setting('memory_limit')").fetchall()[0][0])
+
+    with store.open(write=True) as con:
+        limit(con)
+    monkeypatch.setattr(file, "MIGRATIONS", (*migrations.MIGRATIONS, limit))
+    with Store(store.path).open(write=True) as con:
+        limit(con)
+    assert limits == [limits[0], "953.6 MiB", limits[0]]
+
+
 def test_a_migration_that_fails_leaves_the_store_as_it_was(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     with store.open(write=True):
         pass

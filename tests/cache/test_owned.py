@@ -80,7 +80,7 @@ def test_rows_are_counted_by_table(store: Store, chain: dict[str, Artifact]) -> 
     listed = {item.artifact.key: item.num_rows for item in browse.listing(store)}
     assert listed == {
         chain[name].key: rows
-        for name, rows in {"data": 4, "test": 2, "gen": 3, "judge": 3, "sample": 1, "train": 3, "eval": 1}.items()
+        for name, rows in {"data": 4, "test": 2, "gen": 3, "judge": 3, "sample": 1, "train": 3, "eval": 2}.items()
     }
     assert browse.row_counts(store, chain["train"].key) == {"runs": 1, "outputs": 2}
     assert browse.row_counts(store, "0" * 64) == {}

@@ -102,6 +102,15 @@ def test_sql_as_csv(invoke: Invoke, chain: Chain) -> None:
     assert row[:4] == ['ఒక,"టి\nx', "", "[1, 2]", "0.5"]
 
 
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_bytes_are_shown_as_hexadecimal_digits(invoke: Invoke, chain: Chain, form: str) -> None:
+    assert chain
+    sql = "select '\\x00\\xFFA'::blob as labels, ['\\x01'::blob] as list"
+    shown = invoke("store", "sql", sql, "--format", form).stdout
+    assert "00ff41" in shown
+    assert "01" in shown and "b'" not in shown
+
+
 def test_sql_as_a_table(invoke: Invoke, chain: Chain) -> None:
     assert chain
     text = invoke("store", "sql", "select text, reason from examples where idx = 0 and source = 'human'").stdout
@@ -168,5 +177,5 @@ def test_the_docs_list_every_table_and_column(store: Store) -> None:
 def test_the_queries_of_the_docs_run(store: Store, chain: Chain) -> None:
     assert chain
     queries = re.findall(r"```sql\n(.*?)```", DOCS.read_text("utf-8"), re.DOTALL)
-    assert len(queries) == 3
+    assert len(queries) == 4
     assert all(store.query_with_names(query)[1] for query in queries)
