@@ -12,6 +12,7 @@ from typing import Any
 import forked
 from forked import Ended
 
+from sdc.cache.migrations import ROW_TABLES
 from sdc.cache.store import Store
 
 STORE = "store/store.duckdb"
@@ -49,12 +50,10 @@ def read(place: Path, *, out: str) -> dict[str, Any]:
 
 def _rows(store: Path) -> dict[str, list[str]]:
     opened = Store(store)
-    tables = opened.query(
-        "select table_name from duckdb_tables() where table_name not in ('migrations', 'file_digests')"
-    )
     found = {}
-    for (table,) in tables:
-        rows = opened.query(f'select to_json(t)::varchar from "{table}" t')
+    for table in (*ROW_TABLES, "made_from", "artifacts"):
+        columns = "* exclude (no)" if table == "runs" else "*"  # in which order runs were kept
+        rows = opened.query(f"select to_json(t)::varchar from (select {columns} from {table}) t")
         found[str(table)] = sorted(json.dumps(_timeless(json.loads(row)), sort_keys=True) for (row,) in rows)
     return found
 

@@ -17,17 +17,21 @@ def test_members_that_are_no_examples_are_found(
     store: Store, make: Make, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
     monkeypatch.setattr(members, "_DRAWS_AT_ONCE", at_once)
-    human, synthetic = make("data"), make("gen")
+    human, synthetic, beside = make("data"), make("gen"), make("data", "sw")
     elsewhere = "f" * 64
     rows = [{**_ROW, "source": "human", "idx": idx} for idx in (0, 1, 5)]
     made: dict[str, list[tuple[str, list[int], str | None, list[int] | None]]] = {
         "good": [(human.key, [0, 5], None, None), (synthetic.key, [0], human.key, [1, 0]), (human.key, [], None, None)],
         "bad": [(human.key, [0, 2], None, None), (human.key, [7, -1], None, None), (human.key, [1], None, None)],
-        "human": [(synthetic.key, [0], human.key, [3])],
+        "human": [(synthetic.key, [0], beside.key, [3])],
         "both": [(synthetic.key, [1], human.key, [3])],
         "elsewhere": [(elsewhere, [77], None, None), (elsewhere, [0], synthetic.key, [0, 1])],
     }
-    items: list[tuple[Artifact, Any]] = [(human, {"examples": rows}), (synthetic, {"examples": rows[:1]})]
+    items: list[tuple[Artifact, Any]] = [
+        (human, {"examples": rows}),
+        (synthetic, {"examples": rows[:1]}),
+        (beside, {"examples": rows}),
+    ]
     keys = {}
     for name, draws in made.items():
         sample = make("sample", config={"name": name})

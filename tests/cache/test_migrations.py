@@ -67,6 +67,7 @@ def test_a_migration_takes_little_memory_and_what_comes_after_it_as_much_as_ever
     with Store(store.path).open(write=True) as con:
         limit(con)
     assert limits == [limits[0], "953.6 MiB", limits[0]]
+    assert limits[0] != limits[1]
 
 
 def test_a_migration_that_fails_leaves_the_store_as_it_was(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
