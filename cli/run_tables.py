@@ -26,9 +26,12 @@ def show_expected(context: Context, plan: ExperimentPlan, site: Site, *, as_json
     columns = ("students", "wave", "runs", "there", "draws", "outputs", "hours", "cost", "MB", "kg CO2e")
     render.table(columns, [_cells(row) for row in rows], title=f"{plan.experiment.name}, {plan.digest[:12]}")
     total = rows[-1]
+    lacking: dict[str, list[str]] = {}
     for inputs in plan.cells:
         if inputs.missing:
-            render.note(f"{inputs.cell}: still to do: {', '.join(inputs.missing)}; draws are as expected")
+            lacking.setdefault(", ".join(inputs.missing), []).append(str(inputs.cell))
+    for missing, cells in lacking.items():
+        render.note(f"still to do: {missing} of {', '.join(cells)}; their draws are as expected")
     for line, why in plan.unknown.items():
         render.note(f"{plan.experiment.lines[line]}: {why}")
     if total.hours is None:

@@ -48,8 +48,9 @@ class ExperimentEnded:
 
 
 def look(context: Context, experiment: Experiment) -> ExperimentPlan:
-    """Returns the plan as far as it is known without making anything."""
-    return planning.plan(context, experiment, inputs.there(context, experiment))
+    """Returns the plan as far as it is known without making anything; optional students that cannot be had are out."""
+    plan = planning.plan(context, experiment, inputs.there(context, experiment))
+    return plan.without([line for line in plan.unknown if experiment.lines[line].is_optional])
 
 
 def run(context: Context, experiment: Experiment, site: Site, *, retry_failed: bool = False) -> ExperimentEnded:
@@ -88,10 +89,12 @@ def planned(context: Context, experiment: Experiment) -> ExperimentPlan:
         EngineError: A model cannot be had.
     """
     plan = planning.plan(context, experiment, inputs.made(context, experiment))
-    if plan.unknown:
-        line, why = next(iter(plan.unknown.items()))
-        raise UsageError(why, f"{experiment.name}: {experiment.lines[line]}", "see `sdc run FILE --dry-run`")
-    return plan
+    lines = experiment.lines
+    for line, why in plan.unknown.items():
+        if not lines[line].is_optional:
+            raise UsageError(why, f"{experiment.name}: {lines[line]}", "see `sdc run FILE --dry-run`")
+        context.say(f"{experiment.name}: without {lines[line]}: {why}")
+    return plan.without(plan.unknown)
 
 
 def evaluations(context: Context, plan: ExperimentPlan) -> list[str]:

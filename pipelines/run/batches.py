@@ -25,8 +25,9 @@ from sdc.pipelines.train.computing import compute as train_compute
 
 #: What a batch should take, in seconds, where that is known.
 _AIM_S = 900.0
-#: Runs of a batch where nobody has measured one.
-_UNMEASURED = 20
+#: What a run is taken to take where nobody has measured one, in seconds; others as a fine-tune.
+_UNMEASURED_S = {"linear": 0.2, "probe": 0.2}
+_OTHERS_S = 45.0
 #: No batch has more runs: what is lost with a worker is done again.
 _MOST = 2000
 
@@ -95,7 +96,8 @@ def shared_out(
         groups.setdefault((run.wave, run.line, run.cell), []).append(run)
     batches = []
     for (wave, line, cell), runs in groups.items():
-        for part in _parts(runs, seconds_of, multiple=pack(line)):
+        usual = _UNMEASURED_S.get(plan.experiment.lines[line].method, _OTHERS_S)
+        for part in _parts(runs, seconds_of, usual=usual, multiple=pack(line)):
             missing = tuple(position for position, run in enumerate(part) if run.key not in there)
             if missing:
                 known = [seconds_of(part[position]) for position in missing]
@@ -109,13 +111,17 @@ def shared_out(
 
 
 def _parts(
-    runs: Sequence[PlannedRun], seconds_of: Callable[[PlannedRun], float | None], *, multiple: int
+    runs: Sequence[PlannedRun],
+    seconds_of: Callable[[PlannedRun], float | None],
+    *,
+    usual: float,
+    multiple: int,
 ) -> Iterator[list[PlannedRun]]:
     part: list[PlannedRun] = []
     took = 0.0
     for run in runs:
         part.append(run)
-        took += seconds_of(run) or _AIM_S / _UNMEASURED
+        took += seconds_of(run) or usual
         if len(part) % multiple == 0 and (took >= _AIM_S or len(part) >= _MOST):
             yield part
             part, took = [], 0.0

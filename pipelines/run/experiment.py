@@ -23,12 +23,14 @@ class Line:
         settings: What differs from the preset.
         sources: Of the draws that it is fitted on or shown; empty for no draw.
         is_baseline: Whether every difference needs it, so that it comes first.
+        is_optional: Whether the rest goes on where its model cannot be had.
     """
 
     method: str
     settings: Mapping[str, Any]
     sources: tuple[str, ...]
     is_baseline: bool = False
+    is_optional: bool = False
 
     def __str__(self) -> str:
         model = str(self.settings.get("model", ""))

@@ -168,7 +168,8 @@ def _lines(
         config: Any = IclConfig if method == "icl" else STUDENTS[method]
         hints: dict[str, Any] = get_type_hints(config)
         known = [each.name for each in fields(config) if each.name != "seed"]
-        tables.check_names(table, ("method", "source", *known), here)
+        tables.check_names(table, ("method", "source", "optional", *known), here)
+        optional = tables.typed(table.get("optional", False), bool, f"{here} optional")
         own = tables.typed(table.get("source", list(sources)), tuple[str, ...], f"{here} source")
         for source in own:
             if source not in sources:
@@ -188,7 +189,11 @@ def _lines(
                 settings["model"] = generator["model"]
             no_draw = method == "icl" and settings.get("shots") == 0 and not settings.get("select")
             yield Line(
-                method=method, settings=settings, sources=() if no_draw else own, is_baseline=name == "baselines"
+                method=method,
+                settings=settings,
+                sources=() if no_draw else own,
+                is_baseline=name == "baselines",
+                is_optional=optional,
             )
 
 

@@ -5,8 +5,8 @@ artifact's. Here: the runs of all lines and cells, in the order in which they ar
 made from (`inputs.py`), what they take (`estimate.py`), how they are shared out (`batches.py`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -83,6 +83,12 @@ class ExperimentPlan:
     def is_certain(self) -> bool:
         """Whether every run is known by its key."""
         return all(run.run is not None for run in self.runs)
+
+    def without(self, lines: Collection[int]) -> "ExperimentPlan":
+        """Returns the plan without the runs of some lines."""
+        kept = [run for run in self.runs if run.line not in lines]
+        unknown = {line: why for line, why in self.unknown.items() if line not in lines}
+        return replace(self, runs=kept, unknown=unknown) if lines else self
 
     def there(self, store: Store) -> dict[str, Mapping[str, Any]]:
         """Returns the summaries of the runs that the store has, by key."""

@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -68,7 +69,8 @@ class LocalExecutor:
                     break
                 worker = self._worker_for(job)
                 worker.job, worker.model = job, job.worker_class
-                worker.pipe.send(job)
+                with suppress(OSError):  # one that is gone is noticed below
+                    worker.pipe.send(job)
             busy = [worker for worker in self._workers if worker.job is not None]
             if not busy:
                 return
