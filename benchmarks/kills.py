@@ -1,11 +1,11 @@
 """Commands that are killed at random moments: `python benchmarks/kills.py --seed 1 --count 300`.
 
-Every command that writes (data add, gen, judge, sample, train in all its forms, icl, eval, predict, export, report
-data, store merge, store gc) is run once without disturbance. Then, from the folder as it was before, it is started,
-killed (at a moment drawn from as long as it takes), perhaps killed again, and run to its end. What came out must equal
-the undisturbed run: stdout, all rows of the store, the kept weights, the files that it wrote. No answered call is asked
-again, `store verify` finds no fault, and after `store gc` nothing is left over. Prints a table and exits with 1 if
-something differs; the folders of what differs are kept.
+Every command that writes (data add, gen, judge, sample, train in all its forms, icl, eval, run, predict, export,
+report data, store merge, store gc) is run once without disturbance. Then, from the folder as it was before, it is
+started, killed (at a moment drawn from as long as it takes), perhaps killed again, and run to its end. What came out
+must equal the undisturbed run: stdout, all rows of the store, the kept weights, the files that it wrote. No answered
+call is asked again, `store verify` finds no fault, and after `store gc` nothing is left over. Prints a table and exits
+with 1 if something differs; the folders of what differs are kept.
 
 `--signal INT` sends Ctrl-C instead: then a command that was stopped exits with 130 and says one line.
 """
@@ -34,6 +34,31 @@ from sdc.pipelines.engines.models import POCKET
 
 _CELL = "--lang te --task intent"
 _TUNED = "--model pocket-student --sizes 10"
+#: An experiment of 3 draws and 4 students.
+_EXPERIMENT = """
+[cells]
+task = "intent"
+lang = "te"
+[sample]
+source = "human"
+sizes = ["10", "50"]
+repeats = 2
+[[students]]
+method = "linear"
+[[students]]
+method = "finetune"
+model = "pocket-student"
+epochs = 1
+[[students]]
+method = "lora"
+model = "pocket-student"
+steps = 3
+eval_steps = 2
+[[baselines]]
+method = "icl"
+model = "pocket-student"
+shots = 0
+"""
 _MOST_KILLS = 3  # of one try
 
 
@@ -70,6 +95,7 @@ STEPS = (
     Step(stage="tune", command=f"train {_CELL} {_TUNED} --method finetune --hpo 2 --epochs 1 --repeats 1"),
     Step(stage="icl", command=f"icl {_CELL} --model pocket-student --shots 1 --source human --sizes 10"),
     Step(stage="eval", command=f"eval {_CELL}"),
+    Step(stage="run", command="run small.toml"),
     Step(stage="predict", command="predict --run {run} --batch-rows 8", stdin="texts.txt"),
     Step(stage="export", command="export --run {run} --out exported", out="exported"),
     Step(stage="report data", command=f"report data {_CELL} --out card.json", out="card.json"),
@@ -160,6 +186,7 @@ def _inputs(place: Path) -> None:
         if split == "test":
             texts = [str(json.loads(line)["text"]).replace("\n", " ") for line in lines[:40]]
             (place / "texts.txt").write_text("".join(text + "\n" for text in texts), "utf-8")
+    (place / "small.toml").write_text(_EXPERIMENT, "utf-8")
     shutil.copyfile(POCKET / "examples" / "topic-sw-train.jsonl", place / "other-data" / "train.jsonl")
     other = ["--store", "other/store.duckdb"]
     for words in (
