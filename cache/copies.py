@@ -6,7 +6,7 @@ otherwise. Whichever store is merged into the other, the same copy is kept.
 Here: comparing copies, and taking rows over. Not here: opening stores, blobs and replies (`upkeep.py`).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -55,14 +55,14 @@ class Compared:
     made_at: Mapping[str, datetime] = field(default_factory=dict)
 
 
-def compare(con: "DuckDBPyConnection") -> Compared:
-    """Returns what this store and the attached one have under the same keys and not alike."""
-    shared = [
-        key
-        for (key,) in con.execute(
-            "select key from artifacts where key in (select key from merged_from.artifacts) order by key"
-        ).fetchall()
-    ]
+def compare(con: "DuckDBPyConnection", keys: Collection[str]) -> Compared:
+    """Returns what this store and the attached one have under some keys and not alike."""
+    found = con.execute(
+        """select key from artifacts where key in (select unnest(?::varchar[]))
+        and key in (select key from merged_from.artifacts) order by key""",
+        [list(keys)],
+    ).fetchall()
+    shared = [key for (key,) in found]
     return _Comparison(_copies(con, "", shared), _copies(con, OTHER, shared)).result()
 
 

@@ -6,7 +6,7 @@ Here: gc and merge. Not here: what counts as damage (`verify.py`).
 import random
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +110,7 @@ def gc(
     )
 
 
-def merge(store: Store, other: Path) -> Merged:
+def merge(store: Store, other: Path, *, only: Collection[str] | None = None) -> Merged:
     """Takes over every artifact of another store that this one does not have, with its blobs and all replies.
 
     Of an artifact that both have with other rows the better copy is kept (`copies.py`). Merging again changes nothing.
@@ -118,6 +118,7 @@ def merge(store: Store, other: Path) -> Merged:
     Args:
         store: The store that grows; it is made if there is none.
         other: The file of the other store, which is only read.
+        only: Keys of artifacts there: these, and what they were made from; None takes all.
 
     Raises:
         UsageError: `other` is this store.
@@ -130,8 +131,11 @@ def merge(store: Store, other: Path) -> Merged:
         raise UsageError("a store cannot be merged with itself", str(other), "name another store")
     source.check_format()
     keys, files = _contents(source)
+    if only is not None:
+        keys &= _with_inputs(source, only)
     new = keys - store.existing(keys)
-    compared = _with_other(store, source, copies.compare) if len(new) < len(keys) else copies.Compared()
+    both = keys - new
+    compared = _with_other(store, source, lambda con: copies.compare(con, both)) if both else copies.Compared()
     wanted = new | compared.better
     # Blobs and replies first: if the process dies now, they are merely early.
     copied, missing = 0, 0
@@ -151,6 +155,16 @@ def merge(store: Store, other: Path) -> Merged:
         artifacts=taken, shared=len(keys) - taken, replaced=replaced, differing=len(compared.here), stale=stale,
         blobs=copied, replies=num_replies, missing_blobs=missing,
     )  # fmt: skip
+
+
+def _with_inputs(source: Store, keys: Collection[str]) -> set[str]:
+    """Returns keys, and those of all that these were made from."""
+    found: set[str] = set()
+    waiting = set(keys)
+    while waiting:
+        found |= waiting
+        waiting = {key for artifact in source.get_many(list(waiting)).values() for key in artifact.inputs} - found
+    return found
 
 
 def _size(path: Path) -> int:

@@ -14,7 +14,7 @@ from sdc.cache.counted import counted
 from sdc.cache.store import Artifact, Store
 from sdc.cache.verify import verify as check
 from sdc.cli import options, render
-from sdc.errors import StoreError
+from sdc.errors import DataError, StoreError
 from sdc.pipelines.engines.protocol import Reply
 from sdc.pipelines.text.visible import as_csv, as_json
 
@@ -182,12 +182,16 @@ def gc(
 @app.command("merge")
 def merge(
     others: Annotated[list[Path], typer.Argument(metavar="OTHER...", help="Store files to take artifacts from.")],
+    only: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Only the runs of an experiment, and what they were made from."),
+    ] = None,
     store: options.StoreOption = None,
 ) -> None:
     """Take over the artifacts, blobs and replies of other stores; doing it twice changes nothing."""
     opened = options.store(store)
     for other in others:
-        found = upkeep.merge(opened, other)
+        found = upkeep.merge(opened, other, only=None if only is None else _of_experiment(other, only))
         lost = f", {counted(found.missing_blobs, 'blob')} missing or damaged there" if found.missing_blobs else ""
         render.note(
             f"{other}: {counted(found.artifacts, 'artifact')} taken over, {found.shared} were here, "
@@ -203,6 +207,24 @@ def merge(
                 f"{opened.path}: {counted(found.stale, 'artifact is', 'artifacts are')} stale, made from a copy that "
                 "was not kept; `sdc store verify` names what"
             )
+
+
+def _of_experiment(other: Path, file: str) -> list[str]:
+    """Returns the keys of the runs of an experiment in another store, and of their evaluations.
+
+    Raises:
+        DataError: There are none.
+    """
+    from sdc.pipelines import run as experiments
+    from sdc.pipelines.context import Context
+    from sdc.pipelines.run.file import load
+
+    context = Context(store=Store(other))
+    plan = experiments.look(context, load(file))
+    found = [*plan.there(context.store), *experiments.evaluations(context, plan)]
+    if not found:
+        raise DataError(f"no run of {file} is there", str(other), f"see `sdc run {file} --status --store {other}`")
+    return [*found, *(key for inputs in plan.cells for key in inputs.steps)]
 
 
 def _as_json(artifact: Any) -> dict[str, Any]:

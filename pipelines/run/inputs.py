@@ -119,19 +119,21 @@ def _there(context: Context, experiment: Experiment, cell: Cell) -> CellInputs:
     if experiment.generator is not None:
         texts = _judged(context, experiment, cell, train) if train else None
         missing += [] if texts else ["gen", "judge"]
+    steps = [found.key for found in (train, test, texts) if found]
     draws: dict[str, Sequence[Draw]] = {}
     for source in experiment.sources_of(cell):
         config = _sampling(context, experiment, cell, source)
         draws[source] = []
         if train and (texts or source == "human" or experiment.generator is None):
             try:
-                draws[source] = _drawn(context, config, cell, train if source == "human" else texts)
+                draws[source], kept = _drawn(context, config, cell, train if source == "human" else texts)
+                steps += kept
             except DataError:  # there are no texts, or none that the source needs
                 missing += ["data"] if "data" not in missing else []
         if not draws[source]:
             draws[source] = _expected(config, cell)
             missing.append(f"sample {source}")
-    return CellInputs(cell=cell, test=test, draws=draws, missing=missing)
+    return CellInputs(cell=cell, test=test, draws=draws, missing=missing, steps=steps)
 
 
 def _newest(context: Context, cell: Cell, split: str) -> Artifact | None:
@@ -156,16 +158,18 @@ def _judged(context: Context, experiment: Experiment, cell: Cell, train: Artifac
         return None
 
 
-def _drawn(context: Context, config: SampleConfig, cell: Cell, artifact: Artifact | None) -> list[Draw]:
-    """Returns the draws of a sample from the store, or as they would be."""
+def _drawn(
+    context: Context, config: SampleConfig, cell: Cell, artifact: Artifact | None
+) -> tuple[list[Draw], list[str]]:
+    """Returns the draws of a sample, and its key if it is there; else they are as they would be."""
     quiet = Context(store=context.store)
     examples, human = sample_inputs.of(quiet, config, cell, artifact)
     planned = sample.plan(config, cell, examples, human=human)
     if stage.are_there(context, [planned.key]):
-        return draws_of(context, planned)
+        return draws_of(context, planned), [planned.key]
     rows = sample.compute(config, cell, examples, sample_rows.pool(quiet, config, cell, examples, human)).rows["draws"]
     assert isinstance(rows, list)
-    return [draw_of_row(row) for row in rows]
+    return [draw_of_row(row) for row in rows], []
 
 
 def _expected(config: SampleConfig, cell: Cell) -> list[Draw]:

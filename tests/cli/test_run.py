@@ -1,0 +1,122 @@
+"""`sdc run` as people call it: exit codes, what goes where, what contradicts itself."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from sdc.cli.main import application
+
+SMALL = """
+name = "small"
+[cells]
+task = "topic"
+lang = "te"
+[data]
+from = "bundled"
+[sample]
+source = "human"
+sizes = ["10", "20"]
+repeats = 2
+[[students]]
+method = "linear"
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.toml").write_text(SMALL, "utf-8")
+    return tmp_path
+
+
+def _sdc(*words: str) -> Result:
+    return CliRunner().invoke(application(words), words)
+
+
+def test_an_experiment_is_planned_run_and_reported(here: Path) -> None:
+    before = _sdc("run", "small.toml", "--dry-run", "--json")
+    assert before.exit_code == 0
+    *_, total = map(json.loads, before.stdout.splitlines())
+    assert (total["line"], total["runs"], total["there"], total["hours"]) == ("all", 2, 0, None)
+    assert _sdc("run", "small.toml", "--status").exit_code == 6
+    done = _sdc("run", "small.toml")
+    assert done.exit_code == 0
+    keys = done.stdout.split()
+    assert len(keys) == 2 and all(len(key) == 64 for key in keys)
+    assert "2 runs, 0 were there, 2 made, 0 missing" in done.stderr
+    again = _sdc("run", "small.toml", "--json")
+    about = json.loads(again.stdout)
+    assert (about["runs"], about["there"], about["made"], about["missing"]) == (2, 2, 0, 0)
+    assert _sdc("run", "small.toml", "--status").exit_code == 0
+    report = _sdc("report", "--experiment", "small.toml", "--format", "json")
+    assert {row["method"] for row in json.loads(report.stdout)} == {"linear", "majority"}
+    after = [json.loads(line) for line in _sdc("run", "small.toml", "--dry-run", "--json").stdout.splitlines()]
+    assert after[-1]["there"] == 2 and after[-1]["hours"] == 0
+
+
+def test_only_the_runs_of_an_experiment_are_reported(here: Path) -> None:
+    _sdc("run", "small.toml")
+    _sdc("run", "small.toml", "--set", "students.0.max_iterations=3")
+    rows = json.loads(_sdc("report", "--experiment", "small.toml", "--format", "json").stdout)
+    assert sum(row["n"] or 0 for row in rows if row["method"] == "linear") == 2
+
+
+def test_merge_takes_the_runs_of_an_experiment_and_what_they_were_made_from(here: Path) -> None:
+    _sdc("run", "small.toml", "--store", "a.duckdb")
+    _sdc("run", "small.toml", "--store", "a.duckdb", "--set", "sample.repeats=3", "--set", "cells.lang=sw")
+    merged = _sdc("store", "merge", "a.duckdb", "--only", "small.toml", "--store", "b.duckdb")
+    assert (merged.exit_code, "7 artifacts taken over" in merged.stderr) == (0, True), merged.stderr
+    assert _sdc("run", "small.toml", "--status", "--store", "b.duckdb").exit_code == 0
+    assert _sdc("store", "verify", "--store", "b.duckdb").exit_code == 0
+    again = _sdc("store", "merge", "a.duckdb", "--only", "small.toml", "--store", "b.duckdb")
+    assert "0 artifacts taken over, 7 were here" in again.stderr
+    none = _sdc("store", "merge", "a.duckdb", "--only", "small.toml", "--store", "b.duckdb")
+    assert none.exit_code == 0
+    (here / "other.toml").write_text(SMALL.replace('"te"', '"en"'), "utf-8")
+    lacking = _sdc("store", "merge", "a.duckdb", "--only", "other.toml", "--store", "b.duckdb")
+    assert (lacking.exit_code, "no run of other.toml is there" in lacking.stderr) == (5, True)
+
+
+def test_not_all_of_it_is_exit_code_6(here: Path) -> None:
+    done = _sdc("run", "small.toml", "--set", "stop.hours=0.0")
+    assert done.exit_code == 6
+    assert "2 missing" in done.stderr
+    assert "stopped, the limit of 0 hours of work is reached; the same command goes on" in done.stderr
+    assert _sdc("run", "small.toml").exit_code == 0
+
+
+def test_init_writes_a_file_that_is_right_and_never_over_another(here: Path) -> None:
+    assert _sdc("run", "--init", "mine.toml").exit_code == 0
+    assert _sdc("run", "mine.toml", "--check").exit_code == 0
+    again = _sdc("run", "--init", "mine.toml")
+    assert (again.exit_code, "it is there already" in again.stderr) == (2, True)
+
+
+WRONG: dict[str, tuple[tuple[str, ...], int, str]] = {
+    "no file": ((), 2, "no experiment is named; name a TOML file, or one of laptop"),
+    "no such bundled one": (("papers",), 2, "there is no experiment 'papers'"),
+    "no such file": (("none.toml",), 5, "cannot read the experiment"),
+    "two things instead": (("small.toml", "--check", "--dry-run"), 2, "exclude each other"),
+    "retry and status": (("small.toml", "--retry-failed", "--status"), 2, "exclude each other"),
+    "a site that is none": (("small.toml", "--on", "moon"), 2, "there is no site 'moon'"),
+    "a value that is none": (("small.toml", "--set", "sample.repeats"), 2, "is not PATH=VALUE"),
+    "a value that cannot be": (("small.toml", "--set", "sample.repeats=0"), 2, "repeats must be at least 1"),
+    "a language that is none": (("small.toml", "--set", "cells.lang=klingonese"), 2, "klingonese"),
+    "data from nowhere": (("small.toml", "--set", "data.from=ftp"), 2, "use paper:FOLDER, hub or bundled"),
+    "no bundled examples": (("small.toml", "--set", "cells.lang=de"), 5, "no bundled examples of de/topic"),
+    "no paper's folder": (("small.toml", "--set", "data.from=paper:none"), 5, "there is no such folder"),
+    "a model that is not here": (
+        ("small.toml", "--set", "students.0.method=finetune", "--set", "students.0.model=no/such"), 2, "no/such"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words, code, said", WRONG.values(), ids=WRONG)
+def test_what_is_wrong_is_one_line(words: tuple[str, ...], code: int, said: str, here: Path) -> None:
+    done = _sdc("run", *words)
+    lines: list[Any] = [line for line in done.stderr.splitlines() if line.startswith("sdc: ")]
+    assert (done.exit_code, len(lines), said in lines[0]) == (code, 1, True), done.stderr
+    assert done.stdout == ""
