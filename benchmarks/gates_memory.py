@@ -3,17 +3,19 @@
 Here: the memory. Not here: measuring.
 """
 
+from collections.abc import Sequence
+
 from sdc.pipelines.text.identifier import Guess, Identifier
 
 
 def remember_guesses() -> None:
     """Makes the identifier answer once per language and text in this process."""
     known: dict[tuple[str, str], Guess] = {}
-    guess = Identifier.guess
+    guesses = Identifier.guesses
 
-    def remembered(self: Identifier, text: str) -> Guess:
-        if (self.tag, text) not in known:
-            known[self.tag, text] = guess(self, text)
-        return known[self.tag, text]
+    def remembered(self: Identifier, texts: Sequence[str]) -> list[Guess]:
+        new = [text for text in dict.fromkeys(texts) if (self.tag, text) not in known]
+        known.update(zip(((self.tag, text) for text in new), guesses(self, new), strict=True))
+        return [known[self.tag, text] for text in texts]
 
-    Identifier.guess = remembered  # type: ignore[method-assign]
+    Identifier.guesses = remembered  # type: ignore[method-assign]

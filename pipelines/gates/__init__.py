@@ -1,6 +1,6 @@
 """The gates: cheap, deterministic reasons to reject a synthetic text. One file per gate, applied in this order.
 
-Here: the order, and all gates of a cell as one object. Not here: a gate, what gates share (`reference.py`, `signs.py`;
+Here: the order, and all gates of a cell as one object. Not here: a gate, what gates share (`reference.py`, `signs.py`, `known.py`;
 `text/scripts.py`, `text/identifier.py`), verdicts (`judge`).
 
 A gate that cannot say anything about a language (an unknown script, a language that the identifier does not know) lets
@@ -27,6 +27,8 @@ from sdc.pipelines.gates import (
     separator,
 )
 from sdc.pipelines.gates.duplicate import Duplicates
+from sdc.pipelines.gates.known import KnownCheck
+from sdc.pipelines.gates.language import LanguageCheck
 from sdc.pipelines.gates.reference import Reference
 
 #: In the key of all that gates take part in: judge, and gen where its gates are on. Raise it with every change of what
@@ -64,7 +66,7 @@ GATES: dict[str, Gate] = {
         Gate(name="glued", threshold=glued.THRESHOLD, build=glued.build),
         Gate(name="length", threshold=length.THRESHOLD, build=length.build),
         Gate(name="script", threshold=script.THRESHOLD, build=script.build),
-        Gate(name="language", threshold=language.THRESHOLD, build=language.LanguageCheck),
+        Gate(name="language", threshold=language.THRESHOLD, build=LanguageCheck),
         Gate(name="copy", threshold=copies.THRESHOLD, build=copies.build, compares=True),
         Gate(name="test", threshold=leaked.THRESHOLD, build=leaked.build, compares=True),
         Gate(name="duplicate", threshold=duplicate.THRESHOLD, build=duplicate.build, compares=True),
@@ -111,10 +113,10 @@ class Gates:
         reasons = {name: check(text) for name, check in self._checks.items()}
         return {name: reason for name, reason in reasons.items() if reason is not None}
 
-    def read_ahead(self, texts: Sequence[str]) -> None:
-        """Tells that these texts are asked for later: many at once are read sooner than one by one."""
-        for check in self._checks.values():
-            if isinstance(check, language.LanguageCheck):
+    def read_ahead(self, texts: Sequence[str], *, without: Collection[str] = ()) -> None:
+        """Tells that these texts are asked for later, of all gates but those named: many at once are read sooner."""
+        for name, check in self._checks.items():
+            if isinstance(check, LanguageCheck | KnownCheck | Duplicates) and name not in without:
                 check.read_ahead(texts)
 
     def accept(self, text: str) -> None:

@@ -22,8 +22,12 @@ SIGNS = (
         few=r"(?<=[\p{L}\p{M}])\N{REPLACEMENT CHARACTER}|\N{REPLACEMENT CHARACTER}(?=[\p{L}\p{M}])",
         reason="a replacement character (U+FFFD)",
     ),
-    Sign(pattern=r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", reason="a control character"),
-    Sign(pattern=r"[\p{Co}\p{Cs}\uFDD0-\uFDEF\uFFFE\uFFFF]", reason="a character without a meaning"),
+    Sign(pattern=r"(?![\t\n\r])\p{Cc}", reason="a control character"),
+    Sign(
+        # Surrogates, private use and what is no character: the ranges are found sooner than the properties.
+        pattern=r"[\uD800-\uF8FF\uFDD0-\uFDEF\uFFFE\uFFFF\U000F0000-\U000FFFFD\U00100000-\U0010FFFD]",
+        reason="a character without a meaning",
+    ),
     Sign(pattern=r"<0x[0-9A-Fa-f]{2}>|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}", reason="an escaped byte or letter"),
     Sign(pattern=r"^[\p{M}◌]", reason="it begins in the middle of a letter"),
 )

@@ -20,24 +20,32 @@ _THINGS = r"(?:texts?|examples?|sentences?|samples?|reviews?|tweets?|questions?|
 
 SIGNS = (
     Sign(
-        pattern=r"<\|[^|>\n]{1,40}\|>|\[/?INST\]|<</?SYS>>|</?s>|<(?:start|end)_of_turn>|<(?:eos|bos|pad|unk)>|</?think>"
-        r"|(?m:^(?:assistant|user|system)[ \t]*:?[ \t]*$)",
+        pattern=(
+            r"<(?:\|[^|>\n]{1,40}\|>|</?SYS>>|/?s>|(?:start|end)_of_turn>|(?:eos|bos|pad|unk)>|/?think>)",
+            r"\[/?INST\]",
+            *(rf"(?m:^{role}[ \t]*:?[ \t]*$)" for role in ("assistant", "user", "system")),
+        ),
         reason="a control token of the model",
         ignore_case=True,
     ),
     Sign(
-        pattern=rf"^\W*(?:{_OBLIGING})(?:here\b|i can\b|i['’]d\b|i will\b|i['’]ll\b|let me\b)"
-        rf"|(?m:^\W*(?:{_OBLIGING})?here(?:['’]s| is| are)\b[^.\n]{{0,80}}\b{_THINGS})"
-        r"|(?m:^\W*(?:please )?note(?: that\b|\s*:))"
-        r"|\blet me know if\b|\bi hope th(?:is|ese) help|\bfeel free to ask\b|\bas an ai\b|\blanguage model\b"
-        r"|\bas requested\b|\bi (?:can['’]t|cannot) (?:fulfil|create|generate|assist|write)"
-        r"|\bi['’](?:ve|ll|d) (?:\w+ ){0,2}?(?:add|creat|generat|writ|provid|follow|separat)\w*"
-        rf"[^.\n]{{0,60}}\b(?:{_THINGS}|request|instruction|separat|more\b)",
+        pattern=(
+            rf"^\W*(?:{_OBLIGING})(?:here\b|i can\b|i['’]d\b|i will\b|i['’]ll\b|let me\b)",
+            rf"(?m:^\W*(?:{_OBLIGING})?here(?:['’]s| is| are)\b[^.\n]{{0,80}}\b{_THINGS})",
+            r"(?m:^\W*(?:please )?note(?: that\b|\s*:))",
+            r"\b(?:let me know if\b|i hope th(?:is|ese) help|feel free to ask\b|as an ai\b|language model\b"
+            r"|as requested\b|i (?:can['’]t|cannot) (?:fulfil|create|generate|assist|write))",
+            r"\bi['’](?:ve|ll|d) (?:\w+ ){0,2}?(?:add|creat|generat|writ|provid|follow|separat)\w*"
+            rf"[^.\n]{{0,60}}\b(?:{_THINGS}|request|instruction|separat|more\b)",
+        ),
         reason="talk of the generator",
         ignore_case=True,
     ),
     Sign(
-        pattern=r"\bsep(?:arator)?[ _-]?tokens?\b|^\W*tokens?(?:\s*[:)\]]| between\b| as\b| to separate\b)",
+        pattern=(
+            r"\bsep(?:arator)?[ _-]?tokens?\b",
+            r"^\W*tokens?(?:\s*[:)\]]| between\b| as\b| to separate\b)",
+        ),
         reason="talk of separators",
         ignore_case=True,
     ),
@@ -56,9 +64,9 @@ SIGNS = (
         r"|^\W*(?i:label|topic|category|sentiment|intent|text|output|answer|response|translation)[ \t]*\**[:：]",
         reason="a heading stands in front",
     ),
-    # Short, and one clause: a sentence of a text may end so, too.
+    # Short, and one clause: a sentence of a text may end so, too. The colon is looked for first, which most texts lack.
     Sign(
-        pattern=r"(?s:^(?!.*[.!?…。！？؟।,;、，؛].*[\p{L}\p{N}])(?!(?:\S+\s+){12})(?!.{100}))"
+        pattern=r"(?s:^(?=.*[:：]$)(?!.*[.!?…。！？؟।,;、，؛].*[\p{L}\p{N}])(?!(?:\S+\s+){12})(?!.{100}))"
         r"(?s:.*)[\p{L}\p{M}\p{N}]{2,}[\"”»)）]?\s*[:：]$",
         reason="it announces something and ends",
     ),

@@ -1,7 +1,6 @@
 """copy: the text is a human train row of the cell, word for word or nearly so (character 5-gram Jaccard)."""
 
-from collections.abc import Callable
-
+from sdc.pipelines.gates.known import KnownCheck
 from sdc.pipelines.gates.reference import Reference
 from sdc.pipelines.text.similarity import Index
 
@@ -9,12 +8,6 @@ from sdc.pipelines.text.similarity import Index
 THRESHOLD = 0.8
 
 
-def build(reference: Reference, threshold: float) -> Callable[[str], str | None]:
+def build(reference: Reference, threshold: float) -> KnownCheck:
     """Returns a check against the human train rows."""
-    index = Index(reference.known_human, threshold=threshold)
-
-    def check(text: str) -> str | None:
-        near = index.nearest(text)
-        return f"similarity {near[1]:.2f} to a human example" if near is not None else None
-
-    return check
+    return KnownCheck(Index(reference.known_human, threshold=threshold), "human example")

@@ -117,10 +117,14 @@ def _far_out(reference: Reference) -> tuple[float, float]:
     """Returns the length in characters and the number of sentences above which a text holds several answers."""
     if len(reference.sample) < _LEAST_ROWS:
         return math.inf, math.inf
-    length = far_out([len(text.strip()) for text in reference.sample], spreads=_SPREADS_OF_LENGTH)
-    number = far_out([sentences(text) for text in reference.sample], spreads=_SPREADS_OF_NUMBER)
-    most_characters, most_sentences = reference.habit(lambda text: len(text.strip())), reference.habit(sentences)
+    lengths, numbers = ([score(text) for text in reference.sample] for score in (_length, sentences))
+    length, number = far_out(lengths, spreads=_SPREADS_OF_LENGTH), far_out(numbers, spreads=_SPREADS_OF_NUMBER)
+    most_characters, most_sentences = reference.habitual(lengths), reference.habitual(numbers)
     return max(length, most_characters), max(number, _TIMES * most_sentences, _LEAST_SENTENCES - 1)
+
+
+def _length(text: str) -> int:
+    return len(text.strip())
 
 
 def _stops(text: str) -> bool:

@@ -46,7 +46,7 @@ class LanguageCheck:
         self._name = self._tag or reference.cell.lang
         self._identifier = Identifier(self._tag) if self._tag else None
         self._own = reference.writing
-        human = list(map(self._read, reference.sample))
+        human = self._read_many(reference.sample)
         guesses = [guess for _, guess in human if guess is not None]
         self._unlike = Unlike([text for text, _ in human], guesses if self._identifier else None)
         evidence = [guess.evidence for guess in guesses if guess.num_bytes]
@@ -57,17 +57,16 @@ class LanguageCheck:
 
     def __call__(self, text: str) -> str | None:
         """Returns the reason to refuse a text, or None."""
-        return self._ahead[text] if text in self._ahead else self._reasons([text])[0]
+        return self._ahead[text] if text in self._ahead else self._reasons([self._read(text)])[0]
 
     def read_ahead(self, texts: Sequence[str]) -> None:
         """Reads texts that are asked for later: of many at once each takes half of the time."""
         short = [text for text in texts if len(text) <= _LONG]
         for start in range(0, len(short), _AT_ONCE):
             some = short[start : start + _AT_ONCE]
-            self._ahead.update(zip(some, self._reasons(some), strict=True))
+            self._ahead.update(zip(some, self._reasons(self._read_many(some)), strict=True))
 
-    def _reasons(self, texts: Sequence[str]) -> list[str | None]:
-        found = list(map(self._read, texts))
+    def _reasons(self, found: Sequence[tuple[str, Guess | None]]) -> list[str | None]:
         measured = self._unlike.measured([text for text, _ in found], [guess for _, guess in found])
         return [
             self._reason(guess, letters, is_unlike)
@@ -83,10 +82,18 @@ class LanguageCheck:
 
     def _read(self, text: str) -> tuple[str, Guess | None]:
         """Returns the words of a text that say something of its language, and what the identifier says of them."""
+        return self._read_many([text])[0]
+
+    def _read_many(self, texts: Sequence[str]) -> list[tuple[str, Guess | None]]:
+        words = list(map(self._words, texts))
+        guesses = self._identifier.guesses(words) if self._identifier else [None] * len(words)
+        return list(zip(words, guesses, strict=True))
+
+    def _words(self, text: str) -> str:
         text = without_addresses(text)
         if self._own is not None and self._own.share(text) >= _LEAST_OWN:
-            text = " ".join(self._own.word.findall(text))
-        return text, self._identifier.guess(text) if self._identifier else None
+            return " ".join(self._own.word.findall(text))
+        return text
 
 
 def _weighed(evidence: float, letters: float | None) -> float:

@@ -1,7 +1,6 @@
 """test: the text is a row of a test split of the cell, word for word or nearly so: a student must not train on it."""
 
-from collections.abc import Callable
-
+from sdc.pipelines.gates.known import KnownCheck
 from sdc.pipelines.gates.reference import Reference
 from sdc.pipelines.text.similarity import Index
 
@@ -9,12 +8,6 @@ from sdc.pipelines.text.similarity import Index
 THRESHOLD = 0.8
 
 
-def build(reference: Reference, threshold: float) -> Callable[[str], str | None]:
+def build(reference: Reference, threshold: float) -> KnownCheck:
     """Returns a check against all test rows of the cell."""
-    index = Index(reference.known_test, threshold=threshold)
-
-    def check(text: str) -> str | None:
-        near = index.nearest(text)
-        return f"similarity {near[1]:.2f} to a test example" if near is not None else None
-
-    return check
+    return KnownCheck(Index(reference.known_test, threshold=threshold), "test example")

@@ -7,17 +7,20 @@ Shape letters: T texts, C letters of all texts with spaces, G different n-grams 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sdc.pipelines.text.folding import fold_letters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_Model: TypeAlias = "Sequence[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]"
 #: A letter is predicted from so many before it, a space between words being one.
 _BEFORE = 3
 #: Letters of the language that the texts do not show, for smoothing.
 _UNSEEN = 50
+#: To look a number up in a table of all is many times as fast as to search for it, while the table is small.
+_MOST_NUMBERS = 2**22
 #: The number of no letter and no n-gram: the first of all, so that a model of no text has one, too.
 _NONE = -1
 
@@ -30,11 +33,21 @@ class _Grams:
         numbers_G: Their numbers, ascending.
         before_B: The numbers of all but their last letter, ascending.
         before_G: Of each n-gram, the place of that.
+        place_N: The place of each number that there can be, where these are not too many: -1 without one.
     """
 
     numbers_G: "NDArray[Any]"
     before_B: "NDArray[Any]"
     before_G: "NDArray[Any]"
+    place_N: "NDArray[Any] | None"
+
+    def place(self, numbers_C: "NDArray[Any]", of_C: "NDArray[Any]") -> "NDArray[Any]":
+        """Returns the place of each number among the n-grams; -1 if it is not there, or not of some of the letters."""
+        import numpy as np
+
+        if self.place_N is None:
+            return _place(self.numbers_G, numbers_C, of_C)
+        return np.where(of_C, self.place_N[numbers_C], np.int32(-1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,25 +83,28 @@ class Letters:
         self._grams: list[_Grams] = []
         _, depth_C = _places(folded)
         for length, numbers_C in enumerate(self._numbered(folded), start=1):
-            numbers_G = np.unique(np.append(numbers_C[depth_C >= length], _NONE))
-            before_B, before_G = np.unique(numbers_G // self._base, return_inverse=True)
-            self._grams.append(_Grams(numbers_G=numbers_G, before_B=before_B, before_G=before_G))
+            self._grams.append(_grams(numbers_C[depth_C >= length], base=self._base, length=length))
         self._own, self._num_texts = self._read(folded), len(folded)
-        self._counts = self._count(np.ones(len(depth_C), dtype=bool))
+        self._counts_G = self._count(np.arange(len(depth_C)))
+        self._model = self._modelled(self._counts_G)
 
     def surprises(self, texts: Sequence[str]) -> list[tuple[float, int]]:
         """Returns the mean negative log-probability of a letter of each text, in nats, and the number of letters."""
         import numpy as np
 
         read = self._read(list(map(fold_letters, texts)))
-        return self._surprises(read, self._counts, np.ones(len(read.text_C), dtype=bool), num_texts=len(texts))
+        return self._surprises(read, self._model, np.arange(len(read.text_C)), num_texts=len(texts))
 
     def held_out(self, *, folds: int) -> list[tuple[float, int]]:
         """Returns the surprise of each text that the model was learned from under a model of the others, in order."""
+        import numpy as np
+
         found: list[tuple[float, int]] = [(0.0, 0)] * self._num_texts
+        fold_C = self._own.text_C % folds
         for fold_number in range(folds):
-            shown_C = self._own.text_C % folds == fold_number
-            of_texts = self._surprises(self._own, self._count(~shown_C), shown_C, num_texts=self._num_texts)
+            shown_C = np.flatnonzero(fold_C == fold_number)
+            others = [of_all - shown for of_all, shown in zip(self._counts_G, self._count(shown_C), strict=True)]
+            of_texts = self._surprises(self._own, self._modelled(others), shown_C, num_texts=self._num_texts)
             found[fold_number::folds] = of_texts[fold_number::folds]
         return found
 
@@ -117,7 +133,7 @@ class Letters:
         places = []
         for length, (numbers_C, grams) in enumerate(zip(self._numbered(folded), self._grams, strict=True), start=1):
             whole_C = depth_C >= length
-            gram_C = _place(grams.numbers_G, numbers_C, whole_C)
+            gram_C = grams.place(numbers_C, whole_C)
             before_C = np.where(gram_C >= 0, grams.before_G[gram_C], -1).astype(np.int32)
             new_C = whole_C & (gram_C < 0)
             if new_C.any():
@@ -125,13 +141,22 @@ class Letters:
             places.append((gram_C, before_C))
         return _Read(text_C=text_C, depth_C=depth_C, places=places)
 
-    def _count(self, of_C: "NDArray[Any]") -> list[tuple["NDArray[Any]", "NDArray[Any]", "NDArray[Any]"]]:
-        """Returns, by length, the counts of n-grams among some letters, (G,), and of what follows each start, (B,)."""
+    def _count(self, of_C: "NDArray[Any]") -> list["NDArray[Any]"]:
+        """Returns, by length, how often each n-gram ends with one of some letters, (G,)."""
         import numpy as np
 
         found = []
         for (gram_C, _), grams in zip(self._own.places, self._grams, strict=True):
-            counts_G = np.bincount(gram_C[of_C & (gram_C >= 0)], minlength=len(grams.numbers_G))
+            of_some = gram_C[of_C]
+            found.append(np.bincount(of_some[of_some >= 0], minlength=len(grams.numbers_G)))
+        return found
+
+    def _modelled(self, counts: Sequence["NDArray[Any]"]) -> "_Model":
+        """Returns, by length, the counts of n-grams, (G,), of what follows each start, and in how many ways, (B,)."""
+        import numpy as np
+
+        found = []
+        for counts_G, grams in zip(counts, self._grams, strict=True):
             seen_B, types_B = (
                 np.bincount(grams.before_G, weights=weights_G, minlength=len(grams.before_B))
                 for weights_G in (counts_G, counts_G > 0)
@@ -142,16 +167,16 @@ class Letters:
     def _surprises(
         self,
         read: _Read,
-        counts: Sequence[tuple["NDArray[Any]", "NDArray[Any]", "NDArray[Any]"]],
+        model: "_Model",
         of_C: "NDArray[Any]",
         *,
         num_texts: int,
     ) -> list[tuple[float, int]]:
         import numpy as np
 
-        of_C = np.flatnonzero(of_C & (read.depth_C > 1))
-        likely = np.full(len(of_C), 1 / (counts[0][2].sum() + _UNSEEN))
-        for (gram_C, before_C), (counts_G, seen_B, types_B) in zip(read.places, counts, strict=True):
+        of_C = of_C[read.depth_C[of_C] > 1]
+        likely = np.full(len(of_C), 1 / (model[0][2].sum() + _UNSEEN))
+        for (gram_C, before_C), (counts_G, seen_B, types_B) in zip(read.places, model, strict=True):
             gram, before = gram_C[of_C], before_C[of_C]
             number = np.where(gram >= 0, counts_G[gram], 0)
             seen, types = (np.where(before >= 0, of_B[before], 0) for of_B in (seen_B, types_B))
@@ -160,6 +185,22 @@ class Letters:
         letters_T = np.bincount(read.text_C[of_C], minlength=num_texts)
         nats_T = np.bincount(read.text_C[of_C], weights=-np.log(likely), minlength=num_texts)
         return [(float(n), int(k)) for n, k in zip(nats_T / np.maximum(1, letters_T), letters_T, strict=True)]
+
+
+def _grams(numbers_C: "NDArray[Any]", *, base: int, length: int) -> _Grams:
+    import numpy as np
+
+    place_N = None
+    if base**length <= _MOST_NUMBERS:
+        place_N = np.full(base**length, -1, dtype=np.int32)
+        place_N[numbers_C] = 0
+        numbers_G = np.append(_NONE, np.flatnonzero(place_N + 1))
+        place_N[numbers_G[1:]] = np.arange(1, len(numbers_G))
+    else:
+        numbers_G = np.unique(np.append(numbers_C, _NONE))
+    starts_G = numbers_G // base  # ascending, as the numbers are
+    first_G = np.append(True, starts_G[1:] != starts_G[:-1])
+    return _Grams(numbers_G=numbers_G, before_B=starts_G[first_G], before_G=np.cumsum(first_G) - 1, place_N=place_N)
 
 
 def _places(folded: Sequence[str]) -> tuple["NDArray[Any]", "NDArray[Any]"]:

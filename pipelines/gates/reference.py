@@ -6,7 +6,7 @@ them. Ten rows per label must do. Not here: any gate.
 
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -71,6 +71,14 @@ class Reference:
         """The test texts, ready to be searched for copies."""
         return known(self.test)
 
+    @cached_property
+    def _stripped(self) -> list[str]:
+        return list(map(str.strip, self.sample))
+
+    def is_habit(self, test: Callable[[str], object]) -> bool:
+        """Returns whether a test is true of more human rows than the few odd ones; white space around them is off."""
+        return sum(1 for text in self._stripped if test(text)) > int(_ODD_SHARE * len(self._stripped))
+
     def habit(self, score: Callable[[str], float], *, tolerate: int = 0) -> float:
         """Returns the highest score of a human row, leaving out the few odd ones; 0 without human rows.
 
@@ -86,7 +94,11 @@ class Reference:
         >>> [reference.habit(lambda text: text.count("!"), tolerate=number) for number in (0, 1)]
         [4, 2]
         """
-        scores = sorted(map(score, self.sample), reverse=True)
+        return self.habitual(map(score, self.sample), tolerate=tolerate)
+
+    def habitual(self, scores: Iterable[float], *, tolerate: int = 0) -> float:
+        """Returns `habit` of the scores that the rows of the sample have."""
+        scores = sorted(scores, reverse=True)
         odd = max(tolerate, int(_ODD_SHARE * len(scores)))
         return scores[odd] if len(scores) > odd else 0.0
 

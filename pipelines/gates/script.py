@@ -59,7 +59,7 @@ def foreign_in_words(text: str, own: WritingSystem) -> list[str]:
     """Returns the runs of letters that have no place in the words of a text, in order."""
     found: list[str] = []
     text = scripts.without_addresses(text)
-    if not own.foreign.search(text):
+    if not own.has_foreign(text):
         return found  # the usual case, quickly
     for match in _word().finditer(text):
         word = match.group()

@@ -126,18 +126,20 @@ def _different(texts: Sequence[str]) -> list[int]:
     >>> _different(["remind me to buy milk", "remind me to buy eggs", "remind me to buy bread", "who wrote this song"])
     [0, 3]
     """
+    import numpy as np
+
+    places: dict[str, int] = {}
+    of_texts = [
+        [places.setdefault(gram, len(places)) for gram in {text[i : i + 4] for i in range(max(1, len(text) - 3))}]
+        for text in map(fold_letters, texts)
+    ]
+    has = np.zeros((len(texts), len(places)), dtype=np.float32)
+    for row, of_text in zip(has, of_texts, strict=True):
+        row[of_text] = 1
+    both, sizes = has @ has.T, has.sum(axis=1)
+    same = both / (sizes[:, None] + sizes - both) >= _SAME
     found: list[int] = []
-    kept: list[set[str]] = []
-    for place, text in enumerate(texts):
-        folded = fold_letters(text)
-        grams = {folded[i : i + 4] for i in range(max(1, len(folded) - 3))}
-        if all(_shared(grams, other) < _SAME for other in kept):
+    for place in range(len(texts)):
+        if not same[place, found].any():
             found.append(place)
-            kept.append(grams)
     return found
-
-
-def _shared(grams: set[str], other: set[str]) -> float:
-    """Returns the Jaccard similarity of two sets that are not empty."""
-    both = len(grams & other)
-    return both / (len(grams) + len(other) - both)

@@ -13,6 +13,7 @@ from typing import Any
 _POINTS = dict.fromkeys(
     (*range(0x591, 0x5BE), 0x5BF, 0x5C1, 0x5C2, 0x5C4, 0x5C5, 0x5C7, 0x640, *range(0x64B, 0x653), 0x670)
 )
+_POINTED = frozenset(map(chr, _POINTS))
 
 
 def one_line(text: str) -> str:
@@ -72,7 +73,8 @@ def fold_letters(text: str) -> str:
     >>> fold_letters("Trezește-mă la 7!"), fold_letters("రేపు")
     (' trezeste ma la ', ' రేపు ')
     """
-    bare = "".join(map(_bare, fold_case(text)))
+    folded = fold_case(text)
+    bare = folded if folded.isascii() else "".join(map(_bare, folded))
     return f" {' '.join(_letters().findall(bare))} "
 
 
@@ -84,7 +86,10 @@ def unpointed(text: str) -> str:
     >>> unpointed("שָׁלוֹם"), unpointed("سَلامٌ"), unpointed("Ko\\u0308ln")
     ('שלום', 'سلام', 'Köln')
     """
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).translate(_POINTS))
+    text = unicodedata.normalize("NFC", text)
+    if text.isascii() or _POINTED.isdisjoint(text):
+        return text  # the usual case, quickly
+    return unicodedata.normalize("NFC", text.translate(_POINTS))
 
 
 @cache

@@ -4,12 +4,14 @@ Here: py3langid with what its scores need to be useful on short texts. Not here:
 (`gates/language.py`), what people's own rows are like (`gates/usual.py`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from sdc.pipelines.tasks.languages import paper_tags
 from sdc.pipelines.text.folding import unpointed
+from sdc.pipelines.text.identifier_scores import likelihoods, model, scores
 
 #: So much more evidence is needed for a language that is none of the paper's: of 140, some fit any text by chance; ...
 _OTHERS = 2.0
@@ -62,32 +64,52 @@ class Identifier:
             for other in self._model.labels
             if other not in (tag, _NO_LANGUAGE, *_SAME.get(tag, ()))
         }
-        self._same = (tag, *_SAME.get(tag, ()))
-        self._num_factors = len(set(self._factors.values()))
+        columns = {label: column for column, label in reversed(list(enumerate(self._model.nb_classes)))}
+        self._own = [columns[name] for name in (tag, *_SAME.get(tag, ())) if name in columns]
+        #: Of languages that need equally much evidence: the factor, names and columns, in the order of the model.
+        self._alike = [
+            (factor, names, [columns[name] for name in names])
+            for factor in sorted(set(self._factors.values()))
+            if (names := sorted((n for n in self._factors if self._factors[n] == factor), key=columns.__getitem__))
+        ]
 
     def guess(self, text: str) -> Guess:
         """Returns the best other language for the letters of a text; one without evidence for a short text."""
-        text = unpointed(text)
-        letters = [c for c in text if c.isalpha()]
-        if len(letters) < LEAST_LETTERS:
-            return Guess(tag=self.tag, evidence=0.0)
-        if 2 * sum(map(str.isupper, letters)) > len(letters):
-            text = text.lower()  # the identifier was trained on usual writing
-        ranked = self._model.rank(text)  # best first
-        own = next(score for tag, score in ranked if tag in self._same)
-        num_bytes = len(text.encode(errors="surrogatepass"))
-        # Of languages that need equally much evidence the first has most.
-        best: dict[float, tuple[float, str]] = {}
-        for tag, score in ranked:
-            factor = self._factors.get(tag)
-            if factor is not None and factor not in best:
-                best[factor] = score, tag
-                if len(best) == self._num_factors:
-                    break
-        # Its features overlap: divided by the root of the length, the scores are as sure as they are right.
-        evidence, tag = max(((score - own) / num_bytes**0.5 / factor, tag) for factor, (score, tag) in best.items())
-        margin = max(score for score, _ in best.values()) - own
-        return Guess(tag=tag, evidence=evidence, margin=margin / num_bytes, num_bytes=num_bytes)
+        return self.guesses([text])[0]
+
+    def guesses(self, texts: Sequence[str]) -> list[Guess]:
+        """Returns the `guess` of each text; of many at once each takes a third of the time."""
+        import numpy as np
+
+        found = [Guess(tag=self.tag, evidence=0.0)] * len(texts)
+        read = {place: usual for place, text in enumerate(texts) if (usual := _usual(text)) is not None}
+        if not read:
+            return found
+        scores_TL = scores([*read.values()])
+        own_T = scores_TL[:, self._own].max(axis=1).tolist()
+        best = []
+        for factor, names, columns in self._alike:
+            of_T = scores_TL[:, columns].argmax(axis=1)  # of equals the first
+            high_T = scores_TL[np.arange(len(of_T)), np.asarray(columns)[of_T]]
+            best.append([(score, names[k], factor) for score, k in zip(high_T.tolist(), of_T.tolist(), strict=True)])
+        for (place, text), own, *others in zip(read.items(), own_T, *best, strict=True):
+            num_bytes = len(text.encode(errors="surrogatepass"))
+            # Its features overlap: divided by the root of the length, the scores are as sure as they are right.
+            evidence, tag = max(((score - own) / num_bytes**0.5 / factor, name) for score, name, factor in others)
+            margin = (max(score for score, _, _ in others) - own) / num_bytes
+            found[place] = Guess(tag=tag, evidence=evidence, margin=margin, num_bytes=num_bytes)
+        return found
+
+
+def _usual(text: str) -> str | None:
+    """Returns a text as the identifier was trained on, or None for one that is too short to be identified."""
+    text = unpointed(text)
+    letters = list(filter(str.isalpha, text))
+    if len(letters) < LEAST_LETTERS:
+        return None
+    if text.islower():
+        return text  # the usual case, quickly
+    return text.lower() if 2 * sum(map(str.isupper, letters)) > len(letters) else text
 
 
 def known(tag: str) -> str | None:
@@ -105,21 +127,19 @@ def known(tag: str) -> str | None:
 
 
 @cache
-def model() -> Any:
-    """Returns the identifier of py3langid, which is read once: it takes half a second."""
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    return LanguageIdentifier.from_model_file(MODEL_FILE)
+def _relatives(tag: str) -> frozenset[str]:
+    """Returns the languages that the identifier itself takes for similar: their features go together."""
+    names = model().nb_classes
+    correlation = _correlations()[names.index(tag)]
+    return frozenset(name for name, r in zip(names, correlation, strict=True) if r >= _RELATED) - {tag}
 
 
 @cache
-def _relatives(tag: str) -> frozenset[str]:
-    """Returns the languages that the identifier itself takes for similar: their features go together."""
+def _correlations() -> Any:
+    """Returns the correlation of log P(feature | language) of all pairs of languages."""
     import numpy as np
 
-    found = model()
-    table = np.asarray(found.nb_ptc, dtype=np.float32)  # log P(feature | language), features x languages
-    table = table - table.mean(axis=1, keepdims=True)
-    table /= np.linalg.norm(table, axis=0)
-    correlation = table.T @ table[:, found.nb_classes.index(tag)]
-    return frozenset(name for name, r in zip(found.nb_classes, correlation, strict=True) if r >= _RELATED) - {tag}
+    table = likelihoods() - likelihoods().mean(axis=1, keepdims=True)
+    products = table.T @ table
+    lengths = np.sqrt(products.diagonal())
+    return products / lengths / lengths[:, None]

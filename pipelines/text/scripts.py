@@ -5,9 +5,9 @@ Here: letters and scripts. Not here: what rejects a text (`gates/script.py`), wh
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Any
 
 #: ISO 15924 codes that stand for several Unicode scripts, or for one by another name.
@@ -37,7 +37,8 @@ _NO_WORDS = (
     rf"|\b[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*\.{_DOMAIN}\b(?:\.[a-z]{{2}}\b)?(?:/\S*)?"
     rf"|\b(?:[a-zA-Z0-9.]+ (?:at|underscore) )+[a-zA-Z0-9]+ dot {_DOMAIN}\b"
 )
-_SIGNS_OF_NO_WORDS = ("://", "www.", "@", "#", "&", "_x", "<", " dot ", *(f".{name}" for name in _DOMAINS))
+_SIGNS_OF_NO_WORDS = ("@", "#", "&", "<", "_x", "://", " dot ")
+_SIGNS_WITH_A_STOP = ("www.", *(f".{name}" for name in _DOMAINS))
 #: A letter of these is a syllable or a word, as long as so many Latin ones.
 _WEIGHTS = {"Hani": 3.0, "Hang": 2.5, "Hira": 2.0, "Kana": 2.0, "Ethi": 2.0}
 
@@ -62,6 +63,19 @@ class WritingSystem:
     word: Any
     spaced: bool
 
+    @cached_property
+    def has(self) -> Callable[[str], bool]:
+        """Whether a character is a letter of them, or a mark on one: asked once of each character."""
+        return cache(lambda character: self.letter.match(character) is not None)
+
+    @cached_property
+    def _is_foreign(self) -> Callable[[str], bool]:
+        return cache(lambda character: self.foreign.match(character) is not None)
+
+    def has_foreign(self, text: str) -> bool:
+        """Returns whether a letter of any other script is in a text."""
+        return any(map(self._is_foreign, set(text)))
+
     def share(self, text: str) -> float:
         """Returns the share of the letters of `text` that are in these scripts, 0 to 1; 1 without letters.
 
@@ -73,7 +87,12 @@ class WritingSystem:
 @lru_cache(maxsize=8192)  # several gates ask of each text
 def _share(writing: WritingSystem, text: str) -> float:
     text = without_addresses(text)
-    own, letters = len(writing.letter.findall(text)), num_letters(text)
+    own = letters = 0
+    for character, count in Counter(text).items():
+        if _is_letter(character):
+            letters += count
+            if writing.has(character):
+                own += count
     if own and own < letters and "Latn" not in writing.scripts:
         letters = num_letters(_name().sub(" ", text))
     others = max(0, letters - own)
@@ -95,7 +114,10 @@ def of(code: str, sample: Sequence[str] = ()) -> WritingSystem | None:
     if code in _NO_SCRIPT:
         return None
     scripts = set(_COMPOUND.get(code, (code,)))
-    counts = Counter(script_of(c) for text in sample for c in without_addresses(text) if c.isalpha())
+    counts = Counter[str]()
+    for c, count in Counter("".join(map(without_addresses, sample))).items():
+        if c.isalpha():
+            counts[script_of(c)] += count
     scripts |= {name for name, count in counts.items() if count >= _OWN_SHARE * counts.total()} - {*_NO_SCRIPT}
     try:
         inside = "".join(rf"\p{{Script={name}}}" for name in sorted(scripts))
@@ -111,6 +133,7 @@ def of(code: str, sample: Sequence[str] = ()) -> WritingSystem | None:
     )
 
 
+@lru_cache(maxsize=8192)
 def without_addresses(text: str) -> str:
     """Returns `text` without addresses, names of users, hashtags and other things that are in no language.
 
@@ -118,7 +141,13 @@ def without_addresses(text: str) -> str:
     '  look:      '
     """
     # Most texts have none of it, and to see that is quicker than to look for each.
-    return str(_no_words().sub(" ", text)) if any(sign in text for sign in _SIGNS_OF_NO_WORDS) else text
+    for sign in _SIGNS_OF_NO_WORDS:
+        if sign in text:
+            break
+    else:
+        if "." not in text or not any(sign in text for sign in _SIGNS_WITH_A_STOP):
+            return text
+    return str(_no_words().sub(" ", text))
 
 
 def num_letters(text: str) -> int:
@@ -127,7 +156,7 @@ def num_letters(text: str) -> int:
     >>> num_letters("two words, 3 #tags")
     8
     """
-    return len(_letter().findall(without_addresses(text)))
+    return sum([count for c, count in Counter(without_addresses(text)).items() if _is_letter(c)])
 
 
 @cache
@@ -138,6 +167,11 @@ def script_of(character: str) -> str:
     ('Cyrl', 'Latn', 'Telu', 'Zyyy')
     """
     return next((name for name, pattern in _scripts() if pattern.match(character)), "Zzzz")
+
+
+@cache
+def _is_letter(character: str) -> bool:
+    return _letter().match(character) is not None
 
 
 @cache

@@ -10,9 +10,10 @@ row must be exact and the same in every process.
 import math
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from sdc.pipelines.text.folding import fold
+from sdc.pipelines.text.similarity_join import Join
 from sdc.pipelines.text.similarity_many import SLACK, Known
 
 _N = 5
@@ -89,6 +90,26 @@ class Index:
             return equal, 1.0
         # Of equally similar texts the earliest counts.
         return min(self.near(text), key=lambda found: (-found[1], found[0]), default=None)
+
+    def nearest_of_known(self, folded: Sequence[str]) -> list[tuple[int, float] | None]:
+        """Returns the `nearest` of the texts that were known from the start, for many folded texts at once."""
+        found: list[tuple[int, float] | None] = [None] * len(folded)
+        for place, number, similarity in self._pairs(folded) if self._threshold <= 1 else ():
+            best = found[place]
+            # Of equally similar texts the earliest counts.
+            if best is None or (similarity, -number) > (best[1], -best[0]):
+                found[place] = number, similarity
+        equal = map(self._known.first.get, folded)
+        return [near if k is None else (k, 1.0) for near, k in zip(found, equal, strict=True)]
+
+    def _pairs(self, folded: Sequence[str]) -> Iterator[tuple[int, int, float]]:
+        """Yields (position, that of a known text, similarity) of all that are near; the fewer texts are the index."""
+        known = self._known.folded
+        if len(known) <= len(folded):
+            yield from Join(known, self._threshold).pairs(folded)
+        else:
+            for number, place, similarity in Join(folded, self._threshold).pairs(known):
+                yield place, number, similarity
 
     def near(self, text: str) -> list[tuple[int, float]]:
         """Returns (position, similarity) of every equal or near-duplicate text, by position; none above threshold 1."""

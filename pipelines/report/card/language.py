@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from sdc.pipelines.report.card.figure import Figure, Measurement, share
 from sdc.pipelines.report.card.sides import Sides, texts
-from sdc.pipelines.text.identifier import LEAST_LETTERS, known, model
+from sdc.pipelines.text.identifier import LEAST_LETTERS, known
+from sdc.pipelines.text.identifier_scores import model
 from sdc.pipelines.text.scripts import without_addresses
 
 NAMES = ("language",)

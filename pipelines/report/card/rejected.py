@@ -68,7 +68,7 @@ def _stopped(
 ) -> tuple[tuple[str | None, str], ...]:
     """Returns of every row which gate is the first to stop it, and why."""
     check, found = check.anew(), list[tuple[str | None, str]]()
-    check.read_ahead(rows)
+    check.read_ahead(rows, without=without)
     for text in rows:
         stopped = check(text, without=without)
         found.append(stopped or (None, ""))
