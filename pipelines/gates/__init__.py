@@ -1,7 +1,7 @@
 """The gates: cheap, deterministic reasons to reject a synthetic text. One file per gate, applied in this order.
 
-Here: the order, and all gates of a cell as one object. Not here: a gate, what gates share (`reference.py`, `signs.py`, `known.py`;
-`text/scripts.py`, `text/identifier.py`), verdicts (`judge`).
+Here: the order, and all gates of a cell as one object. Not here: a gate, what gates share (`reference.py`, `signs.py`,
+`known.py`; `text/scripts.py`, `text/identifier.py`), verdicts (`judge`).
 
 A gate that cannot say anything about a language (an unknown script, a language that the identifier does not know) lets
 everything pass. What people themselves do in the cell (tweets on several lines, reviews that begin with `1.`) is no
