@@ -6,9 +6,10 @@ Here: canonical JSON and sha256 over it. Not here: what goes into a key, which e
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from functools import lru_cache
+from json.encoder import encode_basestring
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,7 @@ class RecipeKeys:
         task: str | None,
     ) -> None:
         self._shared = {name: canonical_json(value) for name, value in {**shared, "lang": lang, "task": task}.items()}
+        self._forms: dict[tuple[str, ...], str] = {}
         self._end = f',"inputs":{canonical_json(list(inputs))},"stage":{canonical_json(stage)},"version":{version}}}'
 
     def key(self, own: Mapping[str, Any]) -> str:
@@ -111,11 +113,26 @@ class RecipeKeys:
         Raises:
             ValueError: One of them is called `lang` or `task`.
         """
-        if {"lang", "task"} & own.keys():
+        names = tuple(own)
+        if names not in self._forms:
+            self._forms[names] = self._form(names)
+        text = self._forms[names] % tuple(_plain_json(own[name]) for name in sorted(names))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _form(self, own: Sequence[str]) -> str:
+        """Returns the canonical JSON of a recipe with a `%s` in the place of each of its own settings."""
+        if {"lang", "task"} & set(own):
             raise ValueError("a config may not call a field `lang` or `task`")
-        parts = {**self._shared, **{name: canonical_json(value) for name, value in own.items()}}
-        config = ",".join(f"{json.dumps(name, ensure_ascii=False)}:{parts[name]}" for name in sorted(parts))
-        return hashlib.sha256(f'{{"config":{{{config}}}{self._end}'.encode()).hexdigest()
+        parts = {name: text.replace("%", "%%") for name, text in self._shared.items()} | dict.fromkeys(own, "%s")
+        named = (f"{canonical_json(name).replace('%', '%%')}:{parts[name]}" for name in sorted(parts))
+        return f'{{"config":{{{",".join(named)}}}{self._end.replace("%", "%%")}'
+
+
+def _plain_json(value: Any) -> str:
+    """Returns the canonical JSON of a value, at once where it is a text or a whole number."""
+    if type(value) is str:
+        return encode_basestring(value)
+    return str(value) if type(value) is int else canonical_json(value)
 
 
 def identity(config: Any) -> dict[str, Any]:

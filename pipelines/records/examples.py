@@ -168,11 +168,12 @@ def label_counts(context: Context, draws: Sequence[Draw]) -> dict[str, list[int]
     labels: dict[str, dict[int, int]] = {}
     for key in {key for draw in draws for key in (draw.example_key, draw.human_key) if key}:
         labels[key] = dict(context.store.query("select idx, label from examples where key = ?", [key]))
-    found = {}
+    found: dict[str, list[int]] = {}
     for draw in draws:
-        own = [labels[draw.example_key].get(idx) for idx in draw.members]
-        human = [labels[draw.human_key].get(idx) for idx in draw.human_members] if draw.human_key else []
-        found[draw.draw] = [*Counter(label for label in (*own, *human) if label is not None).values()]
+        if draw.draw not in found:
+            counts: Counter[int | None] = Counter(map(labels[draw.example_key].get, draw.members))
+            counts.update(map(labels[draw.human_key].get, draw.human_members) if draw.human_key else ())
+            found[draw.draw] = [number for label, number in counts.items() if label is not None]
     return found
 
 
