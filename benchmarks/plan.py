@@ -1,8 +1,9 @@
 """What planning takes: `python benchmarks/plan.py DATA` (the folder of the paper's repository).
 
 The grid of the paper is planned twice, each in a process of its own: taken literally, without any rows or models, so
-that runs are only counted; and on the cells of DATA, with the pocket models in the place of the paper's (in three settings), so that every
-run has its key. Prints runs, CPU seconds and peak memory, of planning and of asking the store what is there.
+that runs are only counted; and on the cells of DATA, with the pocket models in the place of the paper's (in three
+settings), so that every run has its key. Prints runs, CPU seconds and peak memory, of planning and of asking the store
+what is there.
 """
 
 import argparse
