@@ -113,6 +113,11 @@ def _run(context: Context, experiment: Experiment, site: sites.Site, *, retry_fa
         f"run {experiment.name}: {counted(doing.runs, 'run')}, {doing.there} were there,"
         f" {doing.num_made} made{failed}, {missing} missing"
     )
+    if doing.num_spared:
+        render.note(
+            f"run {experiment.name}: {counted(doing.num_spared, 'repeat')} left out, of points whose 95 % interval is"
+            f" within {experiment.stop.half_width:g} points of their mean: estimates, no tests between them"
+        )
     if doing.stopped:
         render.note(f"run {experiment.name}: stopped, {doing.stopped}; the same command goes on")
     if as_json:

@@ -176,13 +176,13 @@ def many(
         chunk = missing[start : start + size]
         seen = freshness.seen(context.store, {key for position in chunk for key in planned[position].inputs})
         inputs = read(chunk)
-        with keeping(context, seen=seen, overwrite=overwrite) as (kept, take):
+        with Keeper(context, seen=seen, overwrite=overwrite) as keeper:
             for together in compute(inputs):
-                take(together)
+                keeper.take(together)
                 done += len(together)
                 if what:
                     context.progress(what, done, len(missing))
-        outcomes |= {outcome.key: outcome for outcome in kept}
+        outcomes |= {outcome.key: outcome for outcome in keeper.outcomes}
     return [outcomes[artifact.key] for artifact in planned]
 
 
@@ -196,38 +196,43 @@ def making_of(artifact: Artifact) -> Iterator[None]:
         making.reset(token)
 
 
-@contextmanager
-def keeping(
-    context: Context, *, seen: freshness.Seen, overwrite: bool = False
-) -> Iterator[tuple[list[Outcome], Callable[[Together], None]]]:
-    """Gives what was kept so far, and a function that keeps artifacts: a long one at once, short ones wait for others.
+class Keeper:
+    """Keeps finished artifacts: a long one at once, short ones wait for others. Leaving it keeps all that it took.
 
-    What was taken is kept also when something breaks off afterwards.
+    Args:
+        context: Where they are kept.
+        seen: What their inputs held before they were read.
+        overwrite: Replace artifacts that are there in any case.
     """
-    kept: list[Outcome] = []
-    waiting: list[FinishedArtifact] = []
-    since = time.monotonic()
 
-    def flush() -> None:
-        nonlocal since
-        ready = list(waiting)
-        waiting.clear()
-        if ready:
-            kept.extend(keep(context, ready, seen=seen, overwrite=overwrite))
-        since = time.monotonic()
+    def __init__(self, context: Context, *, seen: freshness.Seen, overwrite: bool = False) -> None:
+        self._context, self._seen, self._overwrite = context, seen, overwrite
+        self._waiting: list[FinishedArtifact] = []
+        self._since = time.monotonic()
+        #: What was kept.
+        self.outcomes: list[Outcome] = []
 
-    def take(together: Together) -> None:
+    def __enter__(self) -> "Keeper":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.flush()
+
+    def take(self, together: Together) -> None:
+        """Takes artifacts that are kept all or none."""
         for made in together:
-            files = {} if made.files is None else {"blobs": context.store.blobs.put_folder(made.files)}
-            waiting.append((made.artifact, {**made.rows, **files}))
+            files = {} if made.files is None else {"blobs": self._context.store.blobs.put_folder(made.files)}
+            self._waiting.append((made.artifact, {**made.rows, **files}))
         longest = max((made.artifact.seconds or 0 for made in together), default=0)
-        if time.monotonic() - since >= _KEEP_EVERY_S or longest >= _LONG_S:
-            flush()
+        if time.monotonic() - self._since >= _KEEP_EVERY_S or longest >= _LONG_S:
+            self.flush()
 
-    try:
-        yield kept, take
-    finally:
-        flush()
+    def flush(self) -> None:
+        """Keeps what waits."""
+        ready, self._waiting = self._waiting, []
+        if ready:
+            self.outcomes += keep(self._context, ready, seen=self._seen, overwrite=self._overwrite)
+        self._since = time.monotonic()
 
 
 def keep(

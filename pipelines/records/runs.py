@@ -6,7 +6,7 @@ Here: the look-ups, and what a command says of which every run failed. Not here:
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 from sdc.cache import again, freshness
@@ -201,6 +201,17 @@ def evaluations(store: Store, keys: Sequence[str]) -> dict[str, list[str]]:
         [list(keys)],
     )
     return dict(found)
+
+
+def values(store: Store, keys: Sequence[str], metrics: Collection[str]) -> dict[tuple[str, str], float]:
+    """Returns run and metric -> value, as the reader says that `eval` takes by itself; of evaluations that hold."""
+    found = store.query(
+        """select run, metric, arg_max(value, reader in ('scores', 'strict')) from metrics
+        where run in (select unnest(?::varchar[])) and metric in (select unnest(?::varchar[])) and value is not null
+        and key not in (select key from stale) group by run, metric""",
+        [list(keys), list(metrics)],
+    )
+    return {(run, metric): value for run, metric, value in found}
 
 
 def measured(store: Store) -> dict[tuple[str, str], dict[int, tuple[float, float | None]]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from sdc.errors import UsageError
 from sdc.pipelines.records import runs
-from sdc.pipelines.run import inputs
+from sdc.pipelines.run import inputs, stops
 from sdc.pipelines.run import plan as planning
 from sdc.pipelines.run.batches import RunBatch, shared_out
 from sdc.pipelines.run.driver import Doing, Driver
@@ -44,7 +44,7 @@ class ExperimentEnded:
     @property
     def num_missing(self) -> int:
         """Runs that are not there yet."""
-        return self.doing.runs - self.doing.there - self.doing.num_made
+        return self.doing.runs - self.doing.there - self.doing.num_made - self.doing.num_spared
 
 
 def look(context: Context, experiment: Experiment) -> ExperimentPlan:
@@ -67,12 +67,13 @@ def run(context: Context, experiment: Experiment, site: Site, *, retry_failed: b
         DataError: A cell has no data.
         EngineError: A model cannot be had, or there are no workers.
     """
+    stops.check(experiment, site)
     plan = planned(context, experiment)
     there = done(context, plan, retry_failed=retry_failed)
     batches = batches_of(context, plan, there)
     folder = PlanFolder(context.store, plan.digest)
     folder.freeze(experiment.name, batches)
-    driver = Driver(context, plan, batches, folder, there, overwrite=retry_failed)
+    driver = Driver(context, plan, batches, folder, there, site=site, overwrite=retry_failed)
     if batches:
         driver.run(of_site(context, site))
     else:

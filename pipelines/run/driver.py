@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from sdc.cache import freshness
-from sdc.cache.counted import counted
 from sdc.errors import SdcError
 from sdc.pipelines import eval as evaluation
 from sdc.pipelines import stage
@@ -20,10 +19,12 @@ from sdc.pipelines.icl import computing as icl_computing
 from sdc.pipelines.icl.computing import IclRun
 from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.records import runs
+from sdc.pipelines.run import stops
 from sdc.pipelines.run.batches import Job, RunBatch, job
 from sdc.pipelines.run.executors.protocol import Event, Executor, JobEnded, JobFailed, JobLost, JobProgress, RunsEnded
 from sdc.pipelines.run.folder import PlanFolder
 from sdc.pipelines.run.plan import ExperimentPlan, cell_of
+from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
 from sdc.pipelines.train import computing as train_computing
 from sdc.pipelines.train.computing import Run
@@ -44,6 +45,7 @@ class Doing:
         runs: All runs of the plan.
         there: Of them, those that the store had.
         num_made: How many were made now, failed ones among them.
+        num_spared: Repeats of points whose interval was narrow enough.
         failed: Of those made now, failed ones.
         errors: What ended batches: name of the batch and error.
         seconds: Work, all workers together.
@@ -53,6 +55,7 @@ class Doing:
     runs: int
     there: int
     num_made: int = 0
+    num_spared: int = 0
     failed: int = 0
     errors: list[tuple[str, SdcError]] = field(default_factory=list)
     seconds: float = 0.0
@@ -68,6 +71,7 @@ class Driver:
         batches: What is to do, in order.
         folder: Takes notes of attempts.
         there: Keys of the runs that the store has.
+        site: What an hour of a worker costs.
         overwrite: Runs that are there and to do, as failed ones, give way.
     """
 
@@ -79,9 +83,12 @@ class Driver:
         folder: PlanFolder,
         there: Collection[str],
         *,
+        site: Site,
         overwrite: bool = False,
     ) -> None:
-        self._overwrite = overwrite
+        self._overwrite, self._site = overwrite, site
+        self._keeper: stage.Keeper | None = None
+        self._wave, self._narrow = 0, set[stops.Point]()
         self._context, self._plan, self._folder = context, plan, folder
         self._waiting = deque(batches)
         self._unread = runs.unevaluated(context.store, list(there))  # runs without an evaluation
@@ -98,10 +105,11 @@ class Driver:
         try:
             with ExitStack() as closing:
                 closing.callback(executor.close)
-                _, keep = closing.enter_context(stage.keeping(self._context, seen=seen, overwrite=self._overwrite))
+                keeper = stage.Keeper(self._context, seen=seen, overwrite=self._overwrite)
+                self._keeper = closing.enter_context(keeper)
                 for event in executor.run(self._take):
                     for together in self._after(event):
-                        keep(together)
+                        keeper.take(together)
                     if self._num_new >= _EVALUATE_AT:
                         self.evaluate()
         finally:
@@ -122,18 +130,40 @@ class Driver:
     # -- what is next ------------------------------------------------------------------------------------------------
 
     def _take(self) -> Job | None:
-        stop = self._plan.experiment.stop
-        if stop.hours is not None and self.doing.seconds >= 3600 * stop.hours:
-            self.doing.stopped = f"the limit of {stop.hours:g} hours of work is reached"
-        if stop.fail_streak and len(self._dying) >= stop.fail_streak:
-            self.doing.stopped = f"{counted(len(self._dying), 'batch', 'batches')} died one after another"
-        if self.doing.stopped or not self._waiting:
+        batch = self._next()
+        if batch is None:
             return None
-        batch = self._waiting.popleft()
         self._begun[batch.id] = time.monotonic()
-        return job(
-            self._context, self._plan, batch, self._plan.cells, attempt=1 + self._losses[batch.id, batch.missing]
+        attempt = 1 + self._losses[batch.id, batch.missing]
+        return job(self._context, self._plan, batch, self._plan.cells, attempt=attempt)
+
+    def _next(self) -> RunBatch | None:
+        stop = self._plan.experiment.stop
+        cost = self._context.budget.cost + (self._site.price_per_hour or 0) * self.doing.seconds / 3600
+        self.doing.stopped = self.doing.stopped or stops.reached(
+            stop, seconds=self.doing.seconds, cost=cost, num_dying=len(self._dying)
         )
+        while self._waiting and not self.doing.stopped:
+            batch = self._waiting.popleft()
+            if stop.half_width is not None and batch.wave > self._wave:
+                self._wave = batch.wave
+                if self._keeper is not None:
+                    self._keeper.flush()
+                self.evaluate()
+                self._narrow = stops.narrow(self._context.store, self._plan, stop.half_width)
+            left = self._without_narrow(batch)
+            if left is not None:
+                return left
+        return None
+
+    def _without_narrow(self, batch: RunBatch) -> RunBatch | None:
+        """Returns a batch without repeats of points that are known well enough; None if that is all of it."""
+        if not self._narrow:
+            return batch
+        points = {batch.keys[i]: stops.point_of(self._plan.by_key[batch.keys[i]]) for i in batch.missing}
+        spared = {key for key, point in points.items() if point in self._narrow}
+        self.doing.num_spared += len(spared)
+        return batch.left(spared)
 
     # -- what became of it -------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import pytest
 
 from sdc.cache.store import Store
 from sdc.cache.verify import verify
-from sdc.errors import EngineError
+from sdc.errors import EngineError, UsageError
 from sdc.pipelines import run as experiments
 from sdc.pipelines.run import ExperimentEnded, file
 from sdc.pipelines.run.batches import Job, RunBatch, work
@@ -118,7 +118,7 @@ def _driven(
     experiment = file.load(str(path))
     plan = experiments.planned(context, experiment)
     batches = experiments.batches_of(context, plan, set())
-    driver = Driver(context, plan, batches, PlanFolder(context.store, plan.digest), set())
+    driver = Driver(context, plan, batches, PlanFolder(context.store, plan.digest), set(), site=ONE)
     executor = _Scripted(context, dies, error)
     driver.run(executor)
     return driver, executor, context.store
@@ -171,6 +171,23 @@ def test_hours_of_work_are_a_limit(tmp_path: Path) -> None:
     ended = _run(tmp_path, text)
     assert ended.num_missing == 16
     assert "limit of 0 hours" in ended.doing.stopped
+
+
+def test_repeats_of_a_point_end_when_its_interval_is_narrow(tmp_path: Path) -> None:
+    text = SMALL.replace("repeats = 4", "repeats = 9").replace("[[stud", "[stop]\nhalf_width = 50.0\n[[stud")
+    ended = _run(tmp_path, text)
+    assert (ended.doing.num_made, ended.doing.num_spared, ended.num_missing) == (20, 16, 0)
+    assert {run.wave for run in ended.plan.runs if run.draw and run.draw.repeat >= 5} == {3}
+    wide = _run(tmp_path, text.replace("50.0", "0.001"))
+    assert (wide.doing.there, wide.doing.num_made, wide.doing.num_spared) == (20, 16, 0)
+
+
+def test_a_limit_on_cost_needs_a_price_and_ends_the_experiment(tmp_path: Path) -> None:
+    text = SMALL.replace("[[stud", "[stop]\ncost = 0.0\n[[stud")
+    with pytest.raises(UsageError, match="no price of a worker; add price_per_hour"):
+        _run(tmp_path, text)
+    ended = _run(tmp_path, text, Site(workers=1, price_per_hour=2.0))
+    assert (ended.doing.stopped, ended.num_missing) == ("the limit of 0 on cost is reached", 16)
 
 
 def test_a_killed_worker_is_noticed_and_its_runs_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
