@@ -1,25 +1,16 @@
 """Encoders: frozen models that turn a text into a vector, which is the same whatever else is encoded beside it.
 
-Here: which encoder a model is, what it is told before a text, vectors kept by content. Not here: what is made of them
-(`students/probe.py`).
+Here: which encoder a model is, vectors kept by content. Not here: what its files say of its use (`settings.py`), what
+is made of vectors (`students/probe.py`).
 """
 
-import json
-import re
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Protocol
 
 from sdc.cache.embeddings import Embeddings
-from sdc.errors import EngineError
-from sdc.pipelines.engines import pinned
 from sdc.pipelines.engines.models import Model
 
-_PROMPTS = "config_sentence_transformers.json"
-#: The prompts of sentence-transformers that suit a text that is to be classified, the best first.
-_WANTED = ("classification", "Classification", "query")
-_E5 = re.compile(r"(?:^|[-_/])e5(?:$|[-_/])", re.IGNORECASE)
 #: Texts that are encoded before they are kept: what a killed command loses at most.
 _STRIDE = 1024
 
@@ -30,32 +21,14 @@ class Encoder(Protocol):
     #: Numbers of a vector.
     dim: int
 
+    @property
+    def longest(self) -> int | None:
+        """Tokens that are read of a text with its prefix; None: all."""
+        ...
+
     def encode(self, texts: Sequence[str]) -> Any:
         """Returns vectors_NE, float32, each of length 1 (but for rounding)."""
         ...
-
-
-def prefix_of(model: Model) -> str:
-    """Returns what an encoder wants to read before a text: what its files say, or the E5 family's `query: `."""
-    if model.package:
-        return "query: "
-    folder = Path(model.source)
-    if not model.digest:
-        assert model.revision is not None
-        folder = pinned.settings(model.source, model.revision, (_PROMPTS,))
-    try:
-        about = json.loads((folder / _PROMPTS).read_text("utf-8"))
-    except FileNotFoundError:
-        about = {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise EngineError(f"cannot read {_PROMPTS} ({str(error)[:120]})", model.name, "mend or remove it") from error
-    prompts = about.get("prompts") if isinstance(about, dict) else None
-    if isinstance(prompts, dict):
-        names = (*_WANTED, str(about.get("default_prompt_name")))
-        for prompt in (prompts.get(name) for name in names):
-            if isinstance(prompt, str) and prompt:
-                return prompt
-    return "query: " if _E5.search(model.source if not model.digest else model.name) else ""
 
 
 def load(model: Model, *, prefix: str, pooling: str, max_length: int) -> Encoder:

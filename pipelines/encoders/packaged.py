@@ -44,6 +44,11 @@ class PackagedEncoder:
         self._is_query = _PREFIXES[prefix]
         self.dim = int(self._model.dim)
 
+    @property
+    def longest(self) -> None:
+        """All of a text is read."""
+        return None
+
     def encode(self, texts: Sequence[str]) -> Any:
         """Returns vectors_NE, float32, each of length 1."""
         # The engine reads a text up to its first NUL; half a surrogate pair is no character.

@@ -39,7 +39,7 @@ class TransformerEncoder:
         self._name, self._prefix, self._pooling = model.name, prefix, pooling
         self._device = "cuda" if torch.cuda.is_available() else "cpu"
         self._tokenizer = tokenizers.load(model)
-        self._limit = tokenizers.length_limit(model, self._tokenizer, max_length)
+        self.longest = tokenizers.length_limit(model, self._tokenizer, max_length)
         network = networks.load(model, "encoder", dtype=torch.float32)
         self._network = network.to(self._device).eval()
         config = network.config.get_text_config()
@@ -55,11 +55,11 @@ class TransformerEncoder:
         """
         import numpy as np
 
-        rows = tokenizers.encode(self._tokenizer, [self._prefix + text for text in texts], self._limit)
+        rows = tokenizers.encode(self._tokenizer, [self._prefix + text for text in texts], self.longest)
         vectors_NE = np.empty((len(rows), self.dim), dtype=np.float32)
 
         def padded(i: int) -> int:
-            return min(-(-len(rows[i]) // _STEP) * _STEP, max(self._limit, len(rows[i])))
+            return min(-(-len(rows[i]) // _STEP) * _STEP, max(self.longest, len(rows[i])))
 
         for length, group in groupby(sorted(range(len(rows)), key=padded), key=padded):
             members = list(group)

@@ -24,9 +24,7 @@ def folder(model: Model) -> str:
     Raises:
         EngineError: They are not here and cannot be fetched, or they are those of no model.
     """
-    if model.package:
-        fix = "name another model, or use it with `sdc train --method probe`"
-        raise EngineError("the model is an encoder in a Python package: only a probe reads it", model.name, fix)
+    check_files(model)
     there = local_folder(model)
     if there is None:
         there = _downloaded(model)
@@ -34,6 +32,15 @@ def folder(model: Model) -> str:
         raise unloadable(model, FileNotFoundError("config.json is missing"))
     model_files.check(Path(there), name=model.name)
     return there
+
+
+def check_files(model: Model, *, package: bool = False) -> None:
+    """Raises an EngineError for a model without files: a server has it, or a package (which may do)."""
+    if model.served:
+        raise EngineError("the model is a server's: its files are wanted here", model.name, "name a hub id or a folder")
+    if model.package and not package:
+        fix = "name another model, or use it with `sdc train --method probe`"
+        raise EngineError("the model is an encoder in a Python package: only a probe reads it", model.name, fix)
 
 
 def _downloaded(model: Model) -> str:

@@ -132,6 +132,8 @@ def _check_kind(model: Model, folder: Path, kind: str) -> None:
     """Refuses as a language model what is none: it would be filled up, or read a text from both ends."""
     about = json.loads((folder / "config.json").read_text("utf-8")) if (folder / "config.json").is_file() else {}
     if kind != "language model":
+        if model.adapter or not model.think:
+            raise EngineError(f"the {kind} takes no adapter and does not reason", model.name, "name the model alone")
         return
     names = [str(name) for name in about.get("architectures") or ()]
     what = next((name for name in names if name.endswith(_SILENT)), None)

@@ -80,6 +80,32 @@ def settings(hub_id: str, commit: str, files: tuple[str, ...]) -> Path:
     return folder
 
 
+def file(hub_id: str, commit: str, name: str) -> Path:
+    """Returns where a small file of a commit is, or would be, if the commit has one; fetched if it is not here.
+
+    Whoever fetched the model may have left it. That a commit has none is asked once, and marked as the library does.
+
+    Raises:
+        EngineError: It cannot be fetched.
+    """
+    path, none = snapshot(hub_id, commit) / name, _place(hub_id) / ".no_exist" / commit / name
+    if path.is_file() or none.is_file() or is_offline():
+        return path
+    import huggingface_hub
+
+    try:
+        is_there = huggingface_hub.HfApi().file_exists(hub_id, name, revision=commit)
+    except Exception:  # noqa: BLE001 - the hub's and the network's errors have no common class; what is here must do
+        return path
+    if is_there:
+        _fetch(hub_id, commit, (name,))
+    else:
+        with suppress(OSError):  # a cache that is read-only
+            none.parent.mkdir(parents=True, exist_ok=True)
+            none.touch()
+    return path
+
+
 def cache_folder() -> Path:
     """Returns where the hub library keeps models, as it finds it, without importing it (0.3 s)."""
     home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"

@@ -13,6 +13,8 @@ from sdc.pipelines.engines.models import Model
 _SPARE_POSITIONS = 2
 #: What transformers takes for a tokenizer without a limit is above this, and as a float no integer.
 _NO_LIMIT = 10**12
+#: Tokens of a vocabulary that is worth a look.
+_FEW = 1000
 
 
 def load(model: Model) -> Any:
@@ -30,11 +32,18 @@ def load(model: Model) -> Any:
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # a broken folder raises what it likes; tokenizers even a bare Exception
         raise hub.unloadable(model, error) from error
+    if len(tokenizer) < _FEW and not _knows_letters(tokenizer):  # transformers makes one of nothing where files lack
+        raise hub.unloadable(model, ValueError("its tokenizer knows no words: the file with its vocabulary is missing"))
     longest = tokenizer.model_max_length
     if not isinstance(longest, int | float) or isinstance(longest, bool) or not longest > 0:
         raise hub.unloadable(model, ValueError(f"model_max_length is {str(longest)[:40]!r}, which is no length"))
     tokenizer.model_max_length = int(min(longest, _NO_LIMIT))
     return tokenizer
+
+
+def _knows_letters(tokenizer: Any) -> bool:
+    words = tokenizer.get_vocab().keys() - set(tokenizer.all_special_tokens)
+    return any(character.isalnum() for word in words for character in word)
 
 
 def encode(tokenizer: Any, texts: Sequence[str], limit: int) -> list[list[int]]:

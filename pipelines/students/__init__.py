@@ -59,7 +59,7 @@ def configured(context: Context, method: str, *, preset: str, flags: Mapping[str
     if "model" in known:
         settings |= {"model": given["model"]} if "model" in given else {}
         config: Any = config_class(**{**settings, **given})  # what is wrong is said before a hub is asked for the model
-        settings |= getattr(context.model(config.model), method, {})
+        settings |= config_class.wanted_by(context.model(config.model))
     return config_class(**{**settings, **given})
 
 

