@@ -66,6 +66,7 @@ def render(
         makers=_makers(facts),
         totals={field: facts.total(field) for field in (
             "calls", "prompt_tokens", "completion_tokens", "seconds", "energy_kwh", "cost")},
+        usage=config.usage(md(record.model)),
         command=command.train(facts, config),
         settings=json.dumps(_settings(record.artifact.config), ensure_ascii=False),
         measured=measured,

@@ -1,9 +1,10 @@
 """Licences of what a classifier was made from, as far as they are known.
 
-Here: the `license` line of a model's own card, where the model is on this machine. Not here: the classifier's own
-licence, which its owner gives.
+Here: the licence that a model's own card or package names, where the model is on this machine. Not here: that of the
+classifier, which its owner gives.
 """
 
+import importlib.metadata
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +21,7 @@ _LINE = re.compile(r"""^license:[ \t]*["']?([A-Za-z0-9.+-]{1,60})["']?[ \t]*$"""
 
 
 def of_model(store: Store, identity: Mapping[str, Any], name: str) -> str:
-    """Returns the licence in the card of a model that is on this machine, or `unknown`.
+    """Returns the licence in the card or package of a model that is on this machine, or `unknown`.
 
     Args:
         store: It remembers the digests of local models.
@@ -29,6 +30,8 @@ def of_model(store: Store, identity: Mapping[str, Any], name: str) -> str:
     """
     try:
         model = models.resolve(store, base_model(store, identity, name, given=None, where=""))
+        if model.package:
+            return importlib.metadata.metadata(model.package)["License"] or UNKNOWN
         folder = hub.local_folder(model)
         return UNKNOWN if folder is None else of_card((Path(folder) / "README.md").read_text("utf-8"))
     except (SdcError, OSError, ValueError):

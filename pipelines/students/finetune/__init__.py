@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
 #: 2: bf16 on CPUs that have it, a fused optimiser, scoring in batches of so many tokens. 3: always a new head.
 VERSION = 3
+_USAGE = """\
+```python
+from transformers import pipeline
+
+classify = pipeline("text-classification", "FOLDER")
+classify("a text", truncation=True)
+```"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +61,10 @@ class FinetuneConfig(FinetuneSettings):
         classifier.name_labels(out, task.label_names)
         tokenizer = classifier.cutting_tokenizer(Model(name=name, source=str(source), digest="-"), self.max_length)
         tokenizer.save_pretrained(out)
+
+    def usage(self, model: str) -> str:
+        """Returns how transformers reads the folder."""
+        return _USAGE
 
 
 class FinetuneStudent:

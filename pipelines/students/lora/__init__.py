@@ -23,6 +23,17 @@ if TYPE_CHECKING:
     from sdc.pipelines.students.lora.tuned import FittedAdapter, TunedEngine
 
 
+_USAGE = """\
+```python
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+
+model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained("BASE"), "FOLDER")
+```
+
+vLLM: `vllm serve BASE --enable-lora --lora-modules classifier=FOLDER`."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class LoraConfig(LoraSettings):
     """What the program does with these settings."""
@@ -46,6 +57,11 @@ class LoraConfig(LoraSettings):
                 fitted.forget()
 
         return answers
+
+    def usage(self, model: str) -> str:
+        """Returns how peft and vLLM read the folder."""
+        what = f"The adapter belongs to {model} and answers sdc's classification prompt with the name of the label."
+        return f"{what}\n\n{_USAGE}"
 
 
 class LoraStudent:

@@ -282,7 +282,8 @@ def test_the_card_has_lineage_metrics_costs_and_licences(tuned: Trained, tmp_pat
     for part in (
         f"| accuracy | {100 * summary['accuracy']:.1f} % (", "| majority rate (always the commonest label) | 50.0 % |",
         "0 written by people, 24 synthetic", tuned.run.test_key[:12], tuned.sample.short, "| base model | bert",
-        "This classifier: cc-by-4.0", "| unknown |", f"sdc export --run {tuned.run.short} --out FOLDER",
+        "This classifier: cc-by-4.0", "| unknown |", 'classify = pipeline("text-classification", "FOLDER")',
+        "Method finetune, from bert", f"sdc export --run {tuned.run.short} --out FOLDER",
     ):  # fmt: skip
         assert part in text, part
     for item in json.loads((tmp_path / "out" / "recipe.json").read_text("utf-8")):
