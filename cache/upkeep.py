@@ -110,7 +110,7 @@ def gc(
     )
 
 
-def merge(store: Store, other: Path, *, only: Collection[str] | None = None) -> Merged:
+def merge(store: Store, other: Path, *, only: Collection[str] | None = None, with_replies: bool = True) -> Merged:
     """Takes over every artifact of another store that this one does not have, with its blobs and all replies.
 
     Of an artifact that both have with other rows the better copy is kept (`copies.py`). Merging again changes nothing.
@@ -119,6 +119,7 @@ def merge(store: Store, other: Path, *, only: Collection[str] | None = None) -> 
         store: The store that grows; it is made if there is none.
         other: The file of the other store, which is only read.
         only: Keys of artifacts there: these, and what they were made from; None takes all.
+        with_replies: Take over its replies, too.
 
     Raises:
         UsageError: `other` is this store.
@@ -146,7 +147,7 @@ def merge(store: Store, other: Path, *, only: Collection[str] | None = None) -> 
         elif digest not in there or store.blobs.fault(digest, size):
             store.blobs.put(source.blobs.path(digest))
             copied += 1
-    theirs = [source.replies_folder, *source.place.before("replies")]
+    theirs = [source.replies_folder, *source.place.before("replies")] if with_replies else []
     num_replies = sum(copy_replies(folder, store.replies_folder) for folder in theirs)
     taken = replaced = stale = 0
     if new or compared.here or compared.better:

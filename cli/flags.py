@@ -57,7 +57,7 @@ _CSV = Rule(
 _SERVER = Rule(
     flags=("server",), when=lambda v: v["engine"] not in ("auto", "openai"), why="this engine runs models itself"
 )
-_INSTEAD = ("init", "check", "dry_run", "status")
+_INSTEAD = ("init", "check", "dry_run", "status", "render", "collect", "cancel", "shard")
 _REVIEW = ("review_sheet", "review_import")
 
 #: Command -> what it refuses.
@@ -120,8 +120,11 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     "run": (
         _SERVER,
         *(Rule(flags=(name,), beside=tuple(other for other in _INSTEAD if other != name)) for name in _INSTEAD),
-        Rule(flags=("retry_failed",), beside=_INSTEAD),
+        Rule(flags=("retry_failed",), beside=tuple(name for name in _INSTEAD if name not in ("render", "shard"))),
+        Rule(flags=("detach",), beside=_INSTEAD),
         Rule(flags=("changes", "only", "site"), beside=("init",)),
+        Rule(flags=("site",), beside=("shard",)),
+        Rule(flags=("shard",), without=("store",)),
     ),
     "predict": (
         _CSV,

@@ -9,13 +9,16 @@ from typing import Annotated
 import typer
 
 from sdc.cache.counted import counted
-from sdc.cli import options, render, run_tables
+from sdc.cli import options, render, run_array, run_tables
 from sdc.cli.groups import Running, grouped
+from sdc.cli.run_array import AsArray
 from sdc.errors import UsageError
 from sdc.pipelines import run as experiments
 from sdc.pipelines.run import file as files
 from sdc.pipelines.run import sites
+from sdc.pipelines.run.array.submitting import ArrayExperiment
 from sdc.pipelines.run.experiment import Experiment
+from sdc.pipelines.run.folder import PlanFolder
 from sdc.pipelines.stage import Context
 
 #: Not all of an experiment is there yet: scripts may call again.
@@ -46,6 +49,12 @@ class Which:
         """Returns the experiment of a file."""
         return files.load(file, changes=self.changes or (), only=self.only or ())
 
+    @property
+    def flags(self) -> list[str]:
+        """The words that say what of the file is run, for others to run the same."""
+        changes = [word for change in self.changes or () for word in ("--set", change)]
+        return [*changes, *(word for part in self.only or () for word in ("--only", part))]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Instead:
@@ -75,6 +84,7 @@ def run(
     *,
     which: Which,
     instead: Instead,
+    as_array: AsArray,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again, too.")] = False,
     running: Running,
     store: options.StoreOption = None,
@@ -95,18 +105,44 @@ def run(
     site = sites.load(which.site)
     if instead.check:
         _say_what_it_is(context, experiment)
-    elif instead.dry_run:
-        run_tables.show_expected(context, experiments.look(context, experiment), site, as_json=as_json)
-    elif instead.status:
-        whole = run_tables.show_status(context, experiments.look(context, experiment), site, as_json=as_json)
-        if not whole:
+    elif instead.dry_run or instead.status:
+        _look(context, experiment, site, instead, as_json=as_json)
+    elif as_array.shard is not None:
+        if not run_array.element(context, experiment, as_array.shard, retry_failed=retry_failed):
             raise typer.Exit(INCOMPLETE)
+    elif as_array.cancel:
+        run_array.cancel(context, experiment)
+    elif as_array.collect:
+        _tell(context, run_array.collect(context, experiment), as_json=as_json)
+    elif site.executor == "slurm":
+        array = ArrayExperiment(
+            context=context, experiment=experiment, site=site, flags=which.flags, retry_failed=retry_failed
+        )
+        ended = run_array.submit(array, as_array)
+        if ended is not None:
+            _tell(context, ended, as_json=as_json)
+    elif as_array.detach or as_array.render:
+        flag = "--detach" if as_array.detach else "--render"
+        raise UsageError(f"{site.name} is no site with SLURM", flag, "drop it, or name one with --on")
     else:
-        _run(context, experiment, site, retry_failed=retry_failed, as_json=as_json)
+        _tell(context, experiments.run(context, experiment, site, retry_failed=retry_failed), as_json=as_json)
 
 
-def _run(context: Context, experiment: Experiment, site: sites.Site, *, retry_failed: bool, as_json: bool) -> None:
-    ended = experiments.run(context, experiment, site, retry_failed=retry_failed)
+def _look(context: Context, experiment: Experiment, site: sites.Site, instead: Instead, *, as_json: bool) -> None:
+    plan = experiments.look(context, experiment)
+    if instead.dry_run:
+        run_tables.show_expected(context, plan, site, as_json=as_json)
+        if site.executor == "slurm":
+            run_array.say_expected(context, plan, site)
+        return
+    whole = run_tables.show_status(context, plan, site, as_json=as_json)
+    run_array.say_where(PlanFolder(context.store, plan.digest))
+    if not whole:
+        raise typer.Exit(INCOMPLETE)
+
+
+def _tell(context: Context, ended: experiments.ExperimentEnded, *, as_json: bool) -> None:
+    experiment = ended.plan.experiment
     doing, missing = ended.doing, ended.num_missing
     failed = f", {counted(doing.failed, 'failed run')}" if doing.failed else ""
     render.note(

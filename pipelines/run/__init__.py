@@ -13,12 +13,13 @@ from sdc.errors import UsageError
 from sdc.pipelines.records import runs
 from sdc.pipelines.run import inputs, stops
 from sdc.pipelines.run import plan as planning
+from sdc.pipelines.run.array import slurm
 from sdc.pipelines.run.batches import RunBatch, shared_out
 from sdc.pipelines.run.driver import Doing, Driver
 from sdc.pipelines.run.estimate import Measured, model_names
 from sdc.pipelines.run.executors import of_site
 from sdc.pipelines.run.experiment import Experiment
-from sdc.pipelines.run.folder import PlanFolder
+from sdc.pipelines.run.folder import FrozenPlan, PlanFolder
 from sdc.pipelines.run.plan import ExperimentPlan, PlannedRun
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
@@ -72,7 +73,9 @@ def run(context: Context, experiment: Experiment, site: Site, *, retry_failed: b
     there = done(context, plan, retry_failed=retry_failed)
     batches = batches_of(context, plan, there)
     folder = PlanFolder(context.store, plan.digest)
-    folder.freeze(experiment.name, batches)
+    if batches:
+        refuse_live(folder)
+    folder.freeze(experiment.name, FrozenPlan(plan=plan.digest, batches=batches))
     driver = Driver(context, plan, batches, folder, there, site=site, overwrite=retry_failed)
     if batches:
         driver.run(of_site(context, site))
@@ -96,6 +99,14 @@ def planned(context: Context, experiment: Experiment) -> ExperimentPlan:
             raise UsageError(why, f"{experiment.name}: {lines[line]}", "see `sdc run FILE --dry-run`")
         context.say(f"{experiment.name}: without {lines[line]}: {why}")
     return plan.without(plan.unknown)
+
+
+def refuse_live(folder: PlanFolder) -> None:
+    """Raises a UsageError where a job array is at work on a plan: everything would be made twice."""
+    states = slurm.live(folder)
+    if states:
+        fix = "`sdc run FILE --on SITE` waits for it, and --cancel ends it"
+        raise UsageError(f"a job array is at work on this plan ({slurm.in_words(states)})", str(folder.path), fix)
 
 
 def evaluations(context: Context, plan: ExperimentPlan) -> list[str]:

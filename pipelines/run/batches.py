@@ -129,6 +129,13 @@ def _parts(
         yield part
 
 
+def expected_seconds(plan: ExperimentPlan, batch: RunBatch) -> float:
+    """Returns what the missing runs of a batch should take; where nobody has measured one, by their number."""
+    if batch.seconds is not None:
+        return batch.seconds
+    return _UNMEASURED_S.get(plan.experiment.lines[batch.line].method, _OTHERS_S) * len(batch.missing)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Job:
     """A batch with all that a worker needs beside the models: it travels to where no store is.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sdc.cache.store import Artifact
-from sdc.errors import DataError, SdcError, UsageError
+from sdc.errors import DataError, SdcError, StoreError, UsageError
 from sdc.pipelines import data, gen, judge, sample, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.data import DataConfig
@@ -40,6 +40,7 @@ class CellInputs:
         draws: The draws of each source; expected ones where the rows are not there yet.
         missing: The stages that are still to be done, in order.
         steps: Keys of what was made or found on the way: data, generation, judgement, samples.
+        samples: Key of the sample of each source that there is.
     """
 
     cell: Cell
@@ -47,6 +48,7 @@ class CellInputs:
     draws: Mapping[str, Sequence[Draw]]
     missing: Sequence[str] = ()
     steps: Sequence[str] = ()
+    samples: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def num_test(self) -> int | None:
@@ -98,13 +100,47 @@ def _made(context: Context, experiment: Experiment, cell: Cell, found: _Found) -
         steps += [outcome.key for outcome in outcomes]
         texts = context.store.resolve(steps[-1])
     draws: dict[str, Sequence[Draw]] = {}
+    samples: dict[str, str] = {}
     for source in experiment.sources_of(cell):
         drawn = _sampling(context, experiment, cell, source)
         examples, human = sample_inputs.of(context, drawn, cell, train if source == "human" else texts)
         outcome = sample.run(context, drawn, cell, examples=examples, human=human)
         steps.append(outcome.key)
+        samples[source] = outcome.key
         draws[source] = draws_of(context, context.store.resolve(outcome.key))
-    return CellInputs(cell=cell, test=test, draws=draws, steps=steps)
+    return CellInputs(cell=cell, test=test, draws=draws, steps=steps, samples=samples)
+
+
+def frozen(context: Context, experiment: Experiment, cells: Sequence[Mapping[str, Any]]) -> list[CellInputs]:
+    """Returns the inputs of all cells from the keys that `as_frozen` gave: nothing is looked for.
+
+    Raises:
+        UsageError: The cells are others than those of the experiment.
+        StoreError: Some of them are not in the store.
+    """
+    wanted = experiment.cells(context.store)
+    if [str(cell) for cell in wanted] != [known["cell"] for known in cells]:
+        raise UsageError("its cells are others than those that were planned", experiment.where, "plan it again")
+    keys = [key for known in cells for key in (known["test"], *known["samples"].values())]
+    artifacts = context.store.get_many(keys)
+    if artifacts.keys() < set(keys):
+        raise StoreError("it lacks what runs are made from", str(context.store.path), "remove it, and run it again")
+    return [
+        CellInputs(
+            cell=cell,
+            test=artifacts[known["test"]],
+            draws={source: draws_of(context, artifacts[key]) for source, key in known["samples"].items()},
+            samples=known["samples"],
+        )
+        for cell, known in zip(wanted, cells, strict=True)
+    ]
+
+
+def as_frozen(cells: Sequence[CellInputs]) -> list[dict[str, Any]]:
+    """Returns the keys of what runs are made from; all of it must be there."""
+    return [
+        {"cell": str(each.cell), "test": each.test.key, "samples": dict(each.samples)} for each in cells if each.test
+    ]
 
 
 def there(context: Context, experiment: Experiment) -> list[CellInputs]:

@@ -4,6 +4,7 @@ Here: `sites.toml`. Not here: what a site's executor does (`executors/`).
 """
 
 import os
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_type_hints
@@ -13,6 +14,11 @@ from sdc.pipelines import files
 from sdc.pipelines.run import tables
 
 EXECUTORS = ("local", "ray", "slurm")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: What SLURM takes for a time: minutes, MM:SS, HH:MM:SS, DAYS-HH, DAYS-HH:MM, DAYS-HH:MM:SS.
+_TIME = re.compile(r"(?:(?P<days>\d+)-)?(?P<parts>\d+(?::\d{1,2}){0,2})")
+#: Flags of sbatch that sdc writes itself.
+_OURS = ("--array", "--export", "--signal", "--output", "--error", "--requeue", "--no-requeue", "--chdir", "--wrap")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +28,7 @@ class Site:
     Args:
         name: What `--on` calls it.
         executor: One of `EXECUTORS`.
-        workers: How many at once; None: one per GPU, without any one per two cores.
+        workers: How many at once, slurm: of each element; None: one per GPU, without any one per core.
         gpu: What its GPUs are called, for the report.
         gpus_per_worker: A share of one, or several.
         price_per_hour: Of a worker.
@@ -32,6 +38,7 @@ class Site:
         account: slurm: who pays.
         time: slurm: the most that an element may take, as HH:MM:SS.
         max_tasks: slurm: elements at once; None: as many as the cluster gives.
+        elements: slurm: how many an experiment is shared out over; None: as many as run at once, more if time is short.
         image: slurm: an Apptainer image with sdc; None: the environment of this Python.
         setup: slurm: lines before sdc starts, as `module load apptainer`.
         env: slurm: names of variables that elements get from the shell that submits; their values are never written.
@@ -50,6 +57,7 @@ class Site:
     account: str | None = None
     time: str = "04:00:00"
     max_tasks: int | None = None
+    elements: int | None = None
     image: str | None = None
     setup: tuple[str, ...] = ()
     env: tuple[str, ...] = ()
@@ -61,10 +69,46 @@ class Site:
             raise UsageError(f"unknown executor {self.executor[:80]!r}", f"site {self.name}", fix)
         if self.workers is not None and self.workers < 1:
             raise UsageError(f"{self.workers} workers", f"site {self.name}", "use 1 or more, or leave it out")
-        if self.executor == "slurm" and not self.partition:
-            raise UsageError(
-                "a SLURM site without a partition", f"site {self.name}", "add partition = ...; see `sinfo`"
-            )
+        if self.executor == "slurm":
+            self._check_slurm()
+
+    @property
+    def seconds(self) -> int:
+        """What an element of a job array may take.
+
+        >>> Site(time="1-02:00:00").seconds, Site(time="30").seconds
+        (93600, 1800)
+        """
+        found = _TIME.fullmatch(self.time)
+        if found is None:
+            raise UsageError(f"{self.time[:80]!r} is no time", f"site {self.name}", "write it as HH:MM:SS")
+        parts = [int(part) for part in found["parts"].split(":")]
+        if found["days"]:
+            hours, minutes, seconds = [*parts, 0, 0][:3]
+        else:
+            hours, minutes, seconds = [0, 0, *parts, *([0] if len(parts) == 1 else [])][-3:]
+        return ((int(found["days"] or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
+
+    def _check_slurm(self) -> None:
+        where = f"site {self.name}"
+        if not self.partition:
+            raise UsageError("a SLURM site without a partition", where, "add partition = ...; see `sinfo`")
+        if self.seconds < 1:
+            raise UsageError(f"{self.time[:80]!r} is no time", where, "write it as HH:MM:SS")
+        for name in ("max_tasks", "elements"):
+            if getattr(self, name) is not None and getattr(self, name) < 1:
+                raise UsageError(f"{name} = {getattr(self, name)}", where, "use 1 or more, or leave it out")
+        for name in self.env:
+            if not _VARIABLE.fullmatch(name):  # what stands behind it may be secret
+                raise UsageError("env has something else than names of variables", where, 'write env = ["HF_HOME"]')
+        for line in (self.partition, self.account or "", self.image or "", *self.setup, *self.options):
+            if not line.isprintable():
+                raise UsageError(f"{line[:80]!r} has a line break or the like", where, "write one line each")
+        for option in self.options:
+            name = option.split("=")[0].split()[0] if option.strip() else option
+            if not name.startswith("-") or name in _OURS:
+                fix = "sdc writes that itself" if name in _OURS else "write it as --gres=gpu:1"
+                raise UsageError(f"{option[:80]!r} is no further option of sbatch", where, fix)
 
 
 def place() -> Path:

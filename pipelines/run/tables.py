@@ -92,6 +92,15 @@ def with_environment(value: Any, where: str) -> Any:
     return _VARIABLE.sub(lambda match: os.environ[match[1]], value)
 
 
+def variables(text: str) -> list[str]:
+    """Returns the names of the variables that a text takes from the environment, each once.
+
+    >>> variables('from = "paper:${DATA}"')
+    ['DATA']
+    """
+    return list(dict.fromkeys(_VARIABLE.findall(text)))
+
+
 def with_set(raw: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
     """Returns the tables with single values replaced, as `--set` gives them.
 

@@ -17,7 +17,8 @@ from functools import lru_cache
 from sdc.errors import UsageError
 from sdc.pipelines.text.folding import one_line
 
-_KEYS = ("SDC_API_KEY", "OPENAI_API_KEY")
+#: Variables that hold the key of a server.
+KEYS = ("SDC_API_KEY", "OPENAI_API_KEY")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 #: Parameters of a URL whose values are secret, whatever they look like; others are if they are long.
 _SECRET_NAME = re.compile(r"key|token|secret|pass|sig|auth|code|cred", re.I)
@@ -92,7 +93,7 @@ def scrub(text: str, *, most: int = _REASON_CHARS) -> str:
 
 def _secrets() -> tuple[str, ...]:
     """Returns the secrets of this process; the environment is read each time."""
-    found = [os.environ.get(name, "").strip() for name in _KEYS]
+    found = [os.environ.get(name, "").strip() for name in KEYS]
     proxies = [os.environ.get(name, "") for base in _PROXIES for name in (base, base.upper())]
     for url in [*sorted(_urls), *filter(None, proxies)]:
         found += _in_url(url)

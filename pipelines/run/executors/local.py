@@ -1,4 +1,4 @@
-"""local: processes on this machine, one per GPU, or one per two cores where there is none.
+"""local: processes on this machine, one per GPU, or one per core where there is none.
 
 Here: starting them, handing out jobs, noticing that one is gone. Not here: what a worker does (`batches.work`).
 """
@@ -23,8 +23,6 @@ from sdc.pipelines.run.executors.protocol import Event, JobEnded, JobFailed, Job
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context, Made
 
-#: Cores of a worker without a GPU.
-_CORES = 1
 #: A worker sends its progress no more often, in seconds.
 _TELL_EVERY_S = 0.5
 
@@ -54,8 +52,8 @@ class LocalExecutor:
         if share > 1:
             width = round(share)
             slots = [",".join(self._gpus[i : i + width]) for i in range(0, len(self._gpus) - width + 1, width)]
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self.num_workers = site.workers or len(slots) or max(1, cores // _CORES)
+        cores = _cores()
+        self.num_workers = site.workers or len(slots) or cores
         self._threads = max(1, cores // self.num_workers)
         self._slots = slots
         self._workers: list[_Worker] = []
@@ -144,6 +142,13 @@ class LocalExecutor:
         worker.pipe.close()
         self._workers.remove(worker)
         return JobLost(job=job, worker=worker.name, how=f"signal {-code}" if code < 0 else f"exit code {code}")
+
+
+def _cores() -> int:
+    """Returns how many cores a process here may use; SLURM says so, too, and does not always bind it to them."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    given = os.environ.get("SLURM_CPUS_ON_NODE", "")
+    return max(1, min(cores, int(given))) if given.isdecimal() else cores
 
 
 def _gpus() -> list[str]:

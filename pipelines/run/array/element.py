@@ -1,0 +1,151 @@
+"""One element of a job array: it works on its share of the batches, and keeps what ends in a store of its own.
+
+Here: which batches, from the frozen plan, and whether this machine plans the same. Not here: the work itself
+(`driver.py`), the store that it begins with (`parts.py`).
+"""
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from sdc.errors import SdcError, StoreError, UsageError
+from sdc.pipelines import run as experiments
+from sdc.pipelines.run import inputs
+from sdc.pipelines.run import plan as planning
+from sdc.pipelines.run.array import parts
+from sdc.pipelines.run.batches import RunBatch
+from sdc.pipelines.run.driver import Doing, Driver
+from sdc.pipelines.run.executors.local import LocalExecutor
+from sdc.pipelines.run.experiment import Experiment
+from sdc.pipelines.run.folder import FrozenPlan, PlanFolder, frozen_at
+from sdc.pipelines.run.plan import ExperimentPlan
+from sdc.pipelines.run.sites import Site
+from sdc.pipelines.stage import Context
+
+_SHARD = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """Which element it is: number `element` of `elements`, from 1."""
+
+    element: int
+    elements: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Shard":
+        """Returns what K/N means.
+
+        >>> Shard.parse("3/8")
+        Shard(element=3, elements=8)
+
+        Raises:
+            UsageError: It is none.
+        """
+        found = _SHARD.fullmatch(text)
+        if found is None or not 1 <= int(found[1]) <= int(found[2]):
+            raise UsageError(f"{text[:80]!r} is no K/N", "--shard", "write 3/8 for the third of eight")
+        return cls(element=int(found[1]), elements=int(found[2]))
+
+    def __str__(self) -> str:
+        return f"{self.element}/{self.elements}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ElementEnded:
+    """What an element came to.
+
+    Args:
+        runs: Of its share.
+        there: Those that its store had.
+        doing: How it went.
+    """
+
+    runs: int
+    there: int
+    doing: Doing
+
+    @property
+    def num_missing(self) -> int:
+        """Runs of its share that are not there yet."""
+        return self.runs - self.there - self.doing.num_made
+
+
+def run(context: Context, experiment: Experiment, shard: Shard, *, retry_failed: bool = False) -> ElementEnded:
+    """Makes the runs of one share that its store does not have.
+
+    Args:
+        context: Its store is `parts/K.duckdb` in the folder of the plan; it is made from the seed.
+        experiment: Which.
+        shard: Whose share.
+        retry_failed: Runs that failed are missing, too.
+
+    Raises:
+        UsageError: Nothing was planned, or something else, or for another number of elements.
+        StoreError: The store cannot be written; what is in it is kept.
+    """
+    path = context.store.path.parent.parent
+    frozen = frozen_at(path)
+    if shard.elements != len(frozen.shards):
+        what = f"the plan has {len(frozen.shards)} elements, not {shard.elements}"
+        raise UsageError(what, f"--shard {shard}", "take the number from plan.json, or submit it again")
+    folder = PlanFolder(context.store, frozen.plan, path=path, element=shard.element)
+    parts.begin(context.store, folder, frozen.plan, shard.element)
+    try:
+        ended = _worked(context, experiment, folder, frozen, shard, retry_failed=retry_failed)
+    except (KeyboardInterrupt, SdcError) as error:
+        with suppress(StoreError):
+            parts.end(context.store, folder, frozen.plan, str(error) or "stopped")
+        raise
+    errors = [str(error) for _, error in ended.doing.errors]
+    how = (ended.doing.stopped or "; ".join(errors) or "runs are missing") if ended.num_missing else parts.WHOLE
+    parts.end(context.store, folder, frozen.plan, how)
+    return ended
+
+
+def _worked(
+    context: Context,
+    experiment: Experiment,
+    folder: PlanFolder,
+    frozen: FrozenPlan,
+    shard: Shard,
+    *,
+    retry_failed: bool,
+) -> ElementEnded:
+    plan = _planned(context, experiment, frozen)
+    batches = frozen.of_shard(shard.element)
+    wanted = {batch.keys[position] for batch in batches for position in batch.missing}
+    there = wanted & experiments.done(context, plan, retry_failed=retry_failed)
+    left = [rest for batch in batches if (rest := batch.left(there)) is not None]
+    own = _of(plan, batches, shard.elements)
+    driver = Driver(context, own, left, folder, there, overwrite=retry_failed)
+    driver.doing.seconds = sum(run.seconds or 0 for run in context.store.get_many(sorted(there)).values())
+    if left:
+        site = Site(workers=frozen.workers, gpus_per_worker=frozen.gpus_per_worker)
+        driver.run(LocalExecutor(context, site))
+    else:
+        driver.evaluate()
+    return ElementEnded(runs=len(wanted), there=len(there), doing=driver.doing)
+
+
+def _planned(context: Context, experiment: Experiment, frozen: FrozenPlan) -> ExperimentPlan:
+    """Returns the plan as this machine makes it, which must be the frozen one."""
+    plan = planning.plan(context, experiment, inputs.frozen(context, experiment, frozen.cells))
+    plan = plan.without(set(range(len(experiment.lines))) - set(frozen.lines))
+    for line, why in plan.unknown.items():
+        raise UsageError(why, f"{experiment.name}: {experiment.lines[line]}", "elements need the models, too")
+    if plan.digest != frozen.plan:
+        what = f"this machine plans other runs ({plan.digest[:12]} instead of {frozen.plan[:12]})"
+        fix = "use the file, the flags, the sdc and the models that it was planned with"
+        raise UsageError(what, str(experiment.where), fix)
+    return plan
+
+
+def _of(plan: ExperimentPlan, batches: Sequence[RunBatch], elements: int) -> ExperimentPlan:
+    """Returns the plan of some batches alone, with the part of the hours that each of the elements has."""
+    keys = {key for batch in batches for key in batch.keys}
+    stop = plan.experiment.stop
+    hours = None if stop.hours is None else stop.hours / elements
+    experiment = replace(plan.experiment, stop=replace(stop, hours=hours))
+    return replace(plan, experiment=experiment, runs=[run for run in plan.runs if run.key in keys])

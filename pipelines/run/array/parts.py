@@ -1,0 +1,130 @@
+"""The stores of the elements of a job array: one to begin with, of which each has a copy, and all are merged again.
+
+Here: these files, and the note beside each that says of which plan it is. Not here: what is worked on (`element.py`).
+"""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sdc import __version__
+from sdc.cache import atomic, upkeep
+from sdc.cache.excerpt import excerpt
+from sdc.cache.store import Store
+from sdc.errors import EngineError, SdcError, StoreError, UsageError, system_reason
+from sdc.pipelines.run.folder import PlanFolder
+from sdc.pipelines.run.plan import ExperimentPlan
+from sdc.pipelines.stage import Context
+
+_SEED = "seed.duckdb"
+#: How an element ended: all of its runs are there.
+WHOLE = "whole"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartStore:
+    """The store of one element.
+
+    Args:
+        element: Its number, from 1.
+        path: The file.
+        note: What stands beside it: `plan`, `sdc`, `ended`.
+    """
+
+    element: int
+    path: Path
+    note: Mapping[str, Any]
+
+    @property
+    def ended(self) -> str:
+        """How its element ended; empty if it is at work, or was killed."""
+        return str(self.note.get("ended") or "")
+
+
+def seed(context: Context, plan: ExperimentPlan, folder: PlanFolder) -> None:
+    """Makes the store that every element begins with: what runs are made from, and no runs.
+
+    Raises:
+        StoreError: It cannot be written.
+    """
+    keys = {key for cell in plan.cells for key in (*cell.steps, *cell.samples.values())}
+    keys |= {cell.test.key for cell in plan.cells if cell.test}
+    for line in plan.experiment.lines:
+        if "+" in str(line.settings.get("model", "")):  # an adapter that a run of this store trained
+            run = context.model(str(line.settings["model"])).run
+            keys |= {run} if run else set()
+    excerpt(context.store, keys, folder.path / _SEED)
+
+
+def begin(store: Store, folder: PlanFolder, plan: str, element: int) -> None:
+    """Makes the store of an element if it is not there: a copy of the seed.
+
+    Raises:
+        StoreError: It cannot be written, or it is of another plan.
+        UsageError: There is no seed.
+    """
+    seed = folder.path / _SEED
+    if store.exists():
+        _check(PartStore(element=element, path=store.path, note=_note(store.path)), plan)
+    elif not seed.is_file():
+        raise UsageError("there is no store to begin with", str(seed), "run `sdc run FILE --on SITE` again")
+    _write_note(folder, store.path, plan, "")
+    if store.exists():
+        return
+    try:
+        store.place.make_home()
+        for digest in Store(seed).blobs.all():
+            store.blobs.put(Store(seed).blobs.path(digest))
+        with atomic.beside(store.path) as temporary:
+            shutil.copyfile(seed, temporary)
+            temporary.chmod(0o600)
+            atomic.put(temporary, store.path)
+    except OSError as error:
+        what = f"cannot copy the store to begin with ({system_reason(error)})"
+        raise StoreError(what, str(store.path), "free some space; the rest of the array goes on") from error
+
+
+def end(store: Store, folder: PlanFolder, plan: str, how: str) -> None:
+    """Notes how an element ended."""
+    _write_note(folder, store.path, plan, how)
+
+
+def all_of(folder: PlanFolder) -> list[PartStore]:
+    """Returns the parts that there are, by the number of their element."""
+    files = [path for path in folder.parts.glob("*.duckdb") if path.stem.isdecimal()]
+    found = [PartStore(element=int(path.stem), path=path, note=_note(path)) for path in files]
+    return sorted(found, key=lambda part: part.element)
+
+
+def merge(store: Store, folder: PlanFolder, plan: str) -> Iterator[tuple[PartStore, upkeep.Merged | SdcError]]:
+    """Yields each part with what the store took over from it, or why it took nothing."""
+    for part in all_of(folder):
+        try:
+            _check(part, plan)
+            yield part, upkeep.merge(store, part.path)
+        except (StoreError, UsageError, EngineError) as error:
+            yield part, error
+
+
+def _check(part: PartStore, plan: str) -> None:
+    """Raises a StoreError if a part is of another plan, or nobody knows of which."""
+    its = part.note.get("plan")
+    if its != plan:
+        what = f"it is of another plan, {str(its)[:12]}" if its else "nothing beside it says of which plan it is"
+        raise StoreError(what, str(part.path), "move it away; `sdc store merge` takes over what it has")
+
+
+def _note(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.with_suffix(".json").read_text("utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _write_note(folder: PlanFolder, path: Path, plan: str, how: str) -> None:
+    text = json.dumps({"plan": plan, "sdc": __version__, "ended": how}, ensure_ascii=False)
+    folder.write(str(path.with_suffix(".json").relative_to(folder.path)), text)

@@ -1,0 +1,289 @@
+"""An experiment as a job array, seen from where it is submitted: prepared, submitted, waited for, collected, ended.
+
+Here: the order of things. Not here: what an element does (`element.py`), the script (`script.py`), SLURM's commands
+(`slurm.py`), the elements' stores (`parts.py`).
+"""
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdc.cache.counted import counted
+from sdc.errors import EngineError, SdcError, UsageError
+from sdc.pipelines import run as experiments
+from sdc.pipelines.engines.openai.secrets import KEYS
+from sdc.pipelines.run import file as files
+from sdc.pipelines.run import inputs, tables
+from sdc.pipelines.run.array import parts, slurm
+from sdc.pipelines.run.array.script import ArrayScript, engine_flags
+from sdc.pipelines.run.array.shares import num_elements, shared
+from sdc.pipelines.run.batches import RunBatch, expected_seconds
+from sdc.pipelines.run.driver import Doing, Driver
+from sdc.pipelines.run.experiment import Experiment
+from sdc.pipelines.run.folder import FrozenPlan, PlanFolder, Submitted
+from sdc.pipelines.run.plan import ExperimentPlan
+from sdc.pipelines.run.sites import Site
+from sdc.pipelines.stage import Context
+
+#: The cluster is asked so often where an array is: at first, and at last, in seconds.
+_ASK_FIRST_S, _ASK_LAST_S = 2.0, 60.0
+#: So many times in a row the cluster may not answer.
+_MISSED = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """An array that can be submitted.
+
+    Args:
+        script: The file.
+        chunks: Which elements make one array.
+        environment: Values of variables that the script names, beside those of this process.
+    """
+
+    script: Path
+    chunks: Sequence[slurm.Chunk]
+    environment: dict[str, str]
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """The words that submit it."""
+        return [slurm.command(self.script, chunk) for chunk in self.chunks]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrayExperiment:
+    """An experiment on a site with SLURM.
+
+    Args:
+        context: Where results are kept, and how models are run.
+        experiment: Which.
+        site: Where.
+        flags: The words that chose what of the file is run, as `--set`.
+        retry_failed: Runs that failed are missing, too.
+    """
+
+    context: Context
+    experiment: Experiment
+    site: Site
+    flags: Sequence[str] = ()
+    retry_failed: bool = False
+
+
+def run(array: ArrayExperiment, *, detach: bool) -> experiments.ExperimentEnded:
+    """Submits what is missing, waits for it, and collects it; an array that is at work is only waited for.
+
+    Args:
+        array: What and where.
+        detach: Come back when it is submitted.
+
+    Raises:
+        UsageError: A model, a setting or a limit does not fit.
+        EngineError: SLURM is not here, does not answer, or refuses it.
+        StoreError: The folder of the plan cannot be written.
+    """
+    slurm.check_here()
+    size = slurm.max_array_size()  # whether the cluster answers is known before hours of writing texts
+    _check_limits(array)
+    plan = experiments.planned(array.context, array.experiment)
+    folder = PlanFolder(array.context.store, plan.digest)
+    before = set(plan.there(array.context.store))
+    if not slurm.live(folder):
+        _collected(array.context, plan, folder)
+        batches = _batches(array, plan)
+        if batches:
+            _submit(array, folder, _prepare(array, plan, batches, size))
+    if not detach:
+        _wait(array.context, folder, plan)
+        _collected(array.context, plan, folder)
+    return _ended(array.context, plan, folder, before)
+
+
+def render(array: ArrayExperiment) -> Prepared | None:
+    """Writes all that is needed to submit an experiment, and submits nothing; None if nothing is missing.
+
+    Raises:
+        UsageError: A model, a setting or a limit does not fit, or an array is at work on it.
+        StoreError: The folder of the plan cannot be written.
+    """
+    _check_limits(array)
+    plan = experiments.planned(array.context, array.experiment)
+    experiments.refuse_live(PlanFolder(array.context.store, plan.digest))
+    batches = _batches(array, plan)
+    size = slurm.MAX_ARRAY_SIZE
+    with suppress(EngineError):  # there need be no cluster to look at the script
+        size = slurm.max_array_size()
+    return _prepare(array, plan, batches, size) if batches else None
+
+
+def _batches(array: ArrayExperiment, plan: ExperimentPlan) -> list[RunBatch]:
+    there = experiments.done(array.context, plan, retry_failed=array.retry_failed)
+    return experiments.batches_of(array.context, plan, there)
+
+
+def _prepare(
+    array: ArrayExperiment, plan: ExperimentPlan, batches: Sequence[RunBatch], max_array_size: int
+) -> Prepared:
+    """Writes plan, file, seed and script into the folder of the plan."""
+    context, site, folder = array.context, array.site, PlanFolder(array.context.store, plan.digest)
+    seconds = {batch.id: expected_seconds(plan, batch) for batch in batches}
+    elements = num_elements(seconds, site)
+    text, where = files.text_of(array.experiment.where)
+    file = folder.write(f"{Path(where).stem}.toml", text)
+    folder.write("logs/.keep", "")  # SLURM makes no folder for what it writes
+    parts.seed(context, plan, folder)
+    server = {"SDC_SERVER": context.engine.server} if context.engine.server else {}
+    script = ArrayScript(
+        name=array.experiment.name,
+        file=file,
+        folder=folder.path,
+        place=Path.cwd(),
+        elements=elements,
+        site=site,
+        flags=[*array.flags, *engine_flags(context.engine), *(["--retry-failed"] if array.retry_failed else [])],
+        env=[*tables.variables(" ".join([text, *array.flags])), *server, *(KEYS if server else ())],
+    )
+    path = folder.write("array.sh", script.text())
+    frozen = FrozenPlan(
+        plan=plan.digest,
+        batches=batches,
+        shards=shared(batches, seconds, elements),
+        cells=inputs.as_frozen(plan.cells),
+        lines=sorted({run.line for run in plan.runs}),
+        workers=site.workers,
+        gpus_per_worker=site.gpus_per_worker,
+    )
+    folder.freeze(array.experiment.name, frozen)
+    chunks = slurm.chunks(elements, at_once=site.max_tasks, max_array_size=max_array_size)
+    return Prepared(script=path, chunks=chunks, environment=server)
+
+
+def _submit(array: ArrayExperiment, folder: PlanFolder, prepared: Prepared) -> None:
+    before = None
+    for chunk in prepared.chunks:
+        job = slurm.submit(prepared.script, chunk, after=before, environment=prepared.environment)
+        before = job if array.site.max_tasks is not None else None
+        folder.note_submitted(Submitted(job=job, first=chunk.first, elements=chunk.elements, site=array.site.name))
+        array.context.say(f"submitted array {job}: {counted(chunk.elements, 'element')} on {array.site.name}")
+
+
+def _check_limits(array: ArrayExperiment) -> None:
+    """Raises a UsageError for a limit that elements could not keep to, as none knows of the others."""
+    budget = array.context.budget
+    limited = [name for name in ("max_calls", "max_tokens", "max_cost") if getattr(budget, name) is not None]
+    if limited and any(line.method == "icl" for line in array.experiment.lines):
+        flag = "--" + limited[0].replace("_", "-")
+        raise UsageError(
+            "the elements of a job array cannot share a limit on what models are asked", flag, "drop it, or run"
+            " the students with `--only students.method=icl` on a site without SLURM"
+        )  # fmt: skip
+
+
+def _wait(context: Context, folder: PlanFolder, plan: ExperimentPlan) -> None:
+    """Returns when no element is pending or at work; the cluster is asked at a slow pace."""
+    pace, missed, told = _ASK_FIRST_S, 0, Counter[str]()
+    total = sum(array.elements for array in folder.submitted())
+    while True:
+        try:
+            found, missed = slurm.live(folder), 0
+        except EngineError:  # nobody knows whether they have ended
+            missed += 1
+            if missed >= _MISSED:
+                raise
+        else:
+            if not found:
+                return
+            if found != told:
+                context.say(f"run {plan.experiment.name}: {slurm.in_words(found)}")
+                told = found
+            context.progress(f"run {plan.experiment.name}", max(0, total - sum(found.values())), total)
+        time.sleep(pace)
+        pace = min(_ASK_LAST_S, pace * 1.5)
+
+
+# -- collecting ----------------------------------------------------------------------------------------------------
+
+
+def collect(context: Context, experiment: Experiment) -> experiments.ExperimentEnded:
+    """Takes over what the elements have made so far, and evaluates what is not evaluated.
+
+    Raises:
+        UsageError: No element has begun.
+        StoreError: A part cannot be read, or is of another plan; the others are taken over all the same.
+    """
+    plan = experiments.look(context, experiment)
+    folder = PlanFolder(context.store, plan.digest)
+    if not parts.all_of(folder):
+        fix = "give the flags that it was submitted with; `sdc run FILE --on SITE` submits it"
+        raise UsageError("there is nothing to collect", str(folder.parts), fix)
+    before = set(plan.there(context.store))
+    problems = _collected(context, plan, folder)
+    if problems:
+        raise problems[0]
+    return _ended(context, plan, folder, before)
+
+
+def _collected(context: Context, plan: ExperimentPlan, folder: PlanFolder) -> list[SdcError]:
+    """Merges all parts and evaluates; returns what was wrong with parts, each of which was said."""
+    problems, taken = [], 0
+    there = parts.all_of(folder)
+    for done, (part, found) in enumerate(parts.merge(context.store, folder, plan.digest), start=1):
+        context.progress(f"collect {plan.experiment.name}", done, len(there))
+        if isinstance(found, SdcError):
+            problems.append(found)
+            context.say(f"element {part.element}: {found}")
+        else:
+            taken += found.artifacts + found.replaced
+    if there:
+        context.say(f"collected {counted(len(there) - len(problems), 'part')}: {counted(taken, 'new artifact')}")
+        Driver(context, plan, [], folder, experiments.done(context, plan, retry_failed=False)).evaluate()
+    return problems
+
+
+def _ended(context: Context, plan: ExperimentPlan, folder: PlanFolder, before: set[str]) -> experiments.ExperimentEnded:
+    there = plan.there(context.store)
+    new = {key: about for key, about in there.items() if key not in before}
+    failed = sum(about.get("status") == "failed" for about in new.values())
+    doing = Doing(runs=len(plan.runs), there=len(there) - len(new), num_made=len(new), failed=failed)
+    ended = experiments.ExperimentEnded(plan=plan, doing=doing, folder=folder)
+    if ended.num_missing:
+        _say_fates(context, folder)
+    return ended
+
+
+def _say_fates(context: Context, folder: PlanFolder) -> None:
+    """Says how those elements are that have not made all of their runs."""
+    known = slurm.fates(folder.submitted()) if slurm.is_here() else {}
+    found = Counter(
+        known.get(part.element) or part.ended or "at work, or killed"
+        for part in parts.all_of(folder)
+        if part.ended != parts.WHOLE
+    )
+    for how, number in found.most_common(5):
+        context.say(f"{counted(number, 'element')} with runs missing: {how}; see {folder.path / 'logs'}")
+
+
+# -- ending --------------------------------------------------------------------------------------------------------
+
+
+def cancel(context: Context, experiment: Experiment) -> Sequence[Submitted]:
+    """Ends the arrays of an experiment that are at work, and returns them; what elements have made is kept.
+
+    Raises:
+        UsageError: Nothing was submitted.
+        EngineError: SLURM is not here, or does not answer.
+    """
+    slurm.check_here()
+    plan = experiments.look(context, experiment)
+    folder = PlanFolder(context.store, plan.digest)
+    arrays = folder.submitted()
+    if not arrays:
+        fix = "give the flags that it was submitted with"
+        raise UsageError("nothing was submitted for this plan", str(folder.path), fix)
+    at_work = [array for array in arrays if slurm.states([array])]
+    if at_work:
+        slurm.cancel(at_work)
+    return at_work

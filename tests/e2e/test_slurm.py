@@ -1,0 +1,177 @@
+"""An experiment on a real SLURM: preempted, killed and cancelled elements, and arrays beyond MaxArraySize."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from slurm_cluster import cluster, lacking
+from waiting import until
+
+from sdc.cache.store import Store
+from sdc.cache.verify import verify
+
+pytestmark = [pytest.mark.slurm, pytest.mark.skipif(bool(lacking()), reason=lacking()), pytest.mark.timeout(900)]
+#: Seven elements, of which an array may have five.
+_ELEMENTS, _MAX_ARRAY_SIZE = 7, 5
+_EXPERIMENT = """
+name = "small"
+[cells]
+task = "intent"
+lang = ["te", "sw", "en"]
+[data]
+from = "bundled"
+[sample]
+source = "human"
+sizes = ["10", "20", "50"]
+repeats = 2
+[[students]]
+method = "linear"
+[[students]]
+method = "finetune"
+model = "pocket-student"
+epochs = [3, 4]
+early_stopping = false
+"""
+_SITE = f"""
+[here]
+executor = "slurm"
+partition = "all"
+time = "00:30:00"
+max_tasks = 2
+elements = {_ELEMENTS}
+workers = 1
+env = ["OMP_NUM_THREADS"]
+"""
+
+
+class Place:
+    """A folder with an experiment, a site and the commands that are run there."""
+
+    def __init__(self, path: Path, environment: Mapping[str, str]) -> None:
+        self.path = path
+        (path / "small.toml").write_text(_EXPERIMENT, "utf-8")
+        (path / "sites.toml").write_text(_SITE, "utf-8")
+        self._environment = {**environment, "SDC_SITES": str(path / "sites.toml"), "OMP_NUM_THREADS": "1"}
+
+    def start(self, *words: str, store: str = "store") -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "sdc", "run", "small.toml", *words, "--store", f"{store}.duckdb"]
+        return subprocess.Popen(
+            command, cwd=self.path, env=self._environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def run(self, *words: str, store: str = "store") -> tuple[int, str]:
+        process = self.start(*words, store=store)
+        _, said = process.communicate(timeout=600)
+        return process.returncode, said
+
+    def slurm(self, *words: str) -> str:
+        return subprocess.run(words, env=self._environment, capture_output=True, text=True, check=True).stdout
+
+    def store(self, name: str = "store") -> Store:
+        return Store(self.path / f"{name}.duckdb")
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the plan, as soon as there is one."""
+        return next(iter((self.path / "store.duckdb.d").glob("runs/*")), self.path)
+
+    def log(self, element: int) -> str:
+        files = sorted(self.folder.glob(f"logs/*_{(element - 1) % _MAX_ARRAY_SIZE}.out"))
+        return files[(element - 1) // _MAX_ARRAY_SIZE].read_text("utf-8")
+
+    def job(self, element: int) -> str:
+        """The id that SLURM gives an element of a fresh cluster."""
+        return f"{1 + (element - 1) // _MAX_ARRAY_SIZE}_{(element - 1) % _MAX_ARRAY_SIZE}"
+
+    def in_the_middle(self, process: "subprocess.Popen[str] | None", *, but: int = 0) -> int:
+        """Returns the first element that is seen with some of its runs, and not all."""
+        found: list[int] = []
+
+        def look() -> bool:
+            found.extend(n for n in range(1, _ELEMENTS + 1) if n != but and 0 < self._num_runs(n) < self._share(n))
+            return bool(found)
+
+        until(look, process, within_s=300)
+        return found[0]
+
+    def _num_runs(self, element: int) -> int:
+        part = self.folder / "parts" / f"{element}.duckdb"
+        return len(Store(part).query("select key from runs")) if part.exists() else 0
+
+    def _share(self, element: int) -> int:
+        plan = json.loads((self.folder / "plan.json").read_text("utf-8"))
+        return sum(len(batch["missing"]) for batch in plan["batches"] if batch["id"] in plan["shards"][element - 1])
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    with cluster(cpus=2, max_array_size=_MAX_ARRAY_SIZE) as environment:
+        yield Place(tmp_path, environment)
+
+
+def test_a_preempted_and_a_killed_element_end_as_on_one_machine(place: Place) -> None:
+    process = place.start("--on", "here")
+    preempted = place.in_the_middle(process)
+    place.slurm("scancel", "--signal=USR1", "--batch", place.job(preempted))  # as SLURM does before it preempts
+    killed = place.in_the_middle(process, but=preempted)
+    os.kill(_process_of(killed), signal.SIGKILL)
+    _, said = process.communicate(timeout=600)
+    assert process.returncode == 0, said
+    for element in (preempted, killed):  # each was queued again, and went on where it was
+        went_on = rf"element {element}/7: \d+ runs, [1-9]\d* were there, \d+ made, 0 missing"
+        assert re.search(went_on, place.log(element))
+    assert "stopped; what was finished is kept" in place.log(preempted)
+    assert "Killed" in place.log(killed)
+    submitted = [json.loads(line) for line in (place.folder / "submitted.jsonl").read_text().splitlines()]
+    assert [(array["first"], array["elements"]) for array in submitted] == [(0, 5), (5, 2)]
+
+    assert place.run(store="alone")[0] == 0
+    assert _content(place.store()) == _content(place.store("alone"))
+    assert verify(place.store()).faults == ()
+    code, said = place.run("--collect")
+    assert (code, "0 new artifacts" in said) == (0, True)
+    code, said = place.run("--on", "here")
+    assert (code, "submitted" in said) == (0, False)
+
+
+def test_a_cancelled_array_is_not_queued_again_and_the_same_command_goes_on(place: Place) -> None:
+    code, said = place.run("--on", "here", "--detach")
+    assert (code, "submitted array" in said) == (6, True)
+    stopped = place.in_the_middle(None)
+    code, said = place.run()
+    assert (code, "a job array is at work on this plan" in said) == (2, True)
+    assert "elements:" in place.run("--status")[1]
+    code, said = place.run("--cancel")
+    assert (code, said.count("is cancelled")) == (0, 2)
+    until(lambda: not place.slurm("squeue", "--noheader"), within_s=120)
+    assert "stopped; what was finished is kept" in place.log(stopped)
+    code, said = place.run("--collect")
+    assert code == 6, said
+    some = len(place.store().query("select key from runs"))
+    assert some >= 1
+    code, said = place.run()  # here, what is missing
+    assert (code, f"{some} were there" in said, " 0 missing" in said) == (0, True, True)
+
+
+def _process_of(element: int) -> int:
+    """Returns the process of an element that a script started."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        words = path.read_bytes().split(b"\0")
+        if f"{element}/{_ELEMENTS}".encode() in words:
+            return int(path.parent.name)
+    raise AssertionError(f"element {element} is not running")
+
+
+def _content(store: Store) -> Any:
+    return [
+        store.query("select key, status from runs order by key"),
+        store.query("select key, idx, scores::varchar from outputs order by key, idx"),
+        store.query("select key, run, reader, metric, value, low, high from metrics order by all"),
+    ]
