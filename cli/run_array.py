@@ -12,8 +12,8 @@ import typer
 from sdc.cache.counted import counted
 from sdc.cli import render
 from sdc.pipelines.run import ExperimentEnded, batches_of
+from sdc.pipelines.run.array import collecting, slurm, stopping
 from sdc.pipelines.run.array import element as elements
-from sdc.pipelines.run.array import slurm, stopping
 from sdc.pipelines.run.array import submitting as arrays
 from sdc.pipelines.run.array.shares import num_elements
 from sdc.pipelines.run.array.submitting import ArrayExperiment
@@ -63,7 +63,7 @@ def submit(array: ArrayExperiment, asked: AsArray) -> ExperimentEnded | None:
 
 def collect(context: Context, experiment: Experiment) -> ExperimentEnded:
     """Returns what an experiment came to so far."""
-    return arrays.collect(context, experiment)
+    return collecting.collect(context, experiment)
 
 
 def cancel(context: Context, experiment: Experiment) -> None:

@@ -29,8 +29,8 @@ class FrozenPlan:
         shards: The ids of the batches of each element of an array.
         lines: Positions of the lines of the experiment that have runs: optional ones may have been left out.
         cells: What the runs of each cell are made from: `cell`, the key of its `test`, and of its `samples` by source.
-        workers: Workers of each element; None for as many as it has room for.
-        gpus_per_worker: A share of one, or several.
+        site: What elements have to know of their site: fields of `Site`.
+        half_width: As `Stop.half_width`, for each element; None where an element could not tell.
     """
 
     plan: str
@@ -38,8 +38,8 @@ class FrozenPlan:
     shards: Sequence[Sequence[str]] = ()
     lines: Sequence[int] = ()
     cells: Sequence[Mapping[str, Any]] = ()
-    workers: int | None = None
-    gpus_per_worker: float = 1.0
+    site: Mapping[str, Any] = field(default_factory=dict)
+    half_width: float | None = None
 
     def of_shard(self, number: int) -> list[RunBatch]:
         """Returns the batches of an element, from 1, in the order of the plan."""

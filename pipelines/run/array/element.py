@@ -69,7 +69,7 @@ class ElementEnded:
     @property
     def num_missing(self) -> int:
         """Runs of its share that are not there yet."""
-        return self.runs - self.there - self.doing.num_made
+        return self.runs - self.there - self.doing.num_made - self.doing.num_spared
 
 
 def run(context: Context, experiment: Experiment, shard: Shard, *, retry_failed: bool = False) -> ElementEnded:
@@ -118,11 +118,11 @@ def _worked(
     wanted = {batch.keys[position] for batch in batches for position in batch.missing}
     there = wanted & experiments.done(context, plan, retry_failed=retry_failed)
     left = [rest for batch in batches if (rest := batch.left(there)) is not None]
-    own = _of(plan, batches, shard.elements)
-    driver = Driver(context, own, left, folder, there, overwrite=retry_failed)
+    own = _of(plan, batches, frozen)
+    site = Site(**frozen.site)
+    driver = Driver(context, own, left, folder, there, site=site, overwrite=retry_failed)
     driver.doing.seconds = sum(run.seconds or 0 for run in context.store.get_many(sorted(there)).values())
     if left:
-        site = Site(workers=frozen.workers, gpus_per_worker=frozen.gpus_per_worker)
         driver.run(LocalExecutor(context, site))
     else:
         driver.evaluate()
@@ -142,10 +142,15 @@ def _planned(context: Context, experiment: Experiment, frozen: FrozenPlan) -> Ex
     return plan
 
 
-def _of(plan: ExperimentPlan, batches: Sequence[RunBatch], elements: int) -> ExperimentPlan:
-    """Returns the plan of some batches alone, with the part of the hours that each of the elements has."""
+def _of(plan: ExperimentPlan, batches: Sequence[RunBatch], frozen: FrozenPlan) -> ExperimentPlan:
+    """Returns the plan of some batches alone, with the part of the limits that each of the elements has."""
     keys = {key for batch in batches for key in batch.keys}
-    stop = plan.experiment.stop
-    hours = None if stop.hours is None else stop.hours / elements
-    experiment = replace(plan.experiment, stop=replace(stop, hours=hours))
+    stop, num = plan.experiment.stop, len(frozen.shards)
+    stop = replace(
+        stop,
+        hours=None if stop.hours is None else stop.hours / num,
+        cost=None if stop.cost is None else stop.cost / num,
+        half_width=frozen.half_width,
+    )
+    experiment = replace(plan.experiment, stop=stop)
     return replace(plan, experiment=experiment, runs=[run for run in plan.runs if run.key in keys])

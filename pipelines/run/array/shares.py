@@ -7,7 +7,6 @@ batch is, and what it should take (`batches.py`).
 import heapq
 import math
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 
 from sdc.pipelines.run.batches import RunBatch
 from sdc.pipelines.run.sites import Site
@@ -29,7 +28,9 @@ def num_elements(seconds: Mapping[str, float], site: Site) -> int:
     return min(len(seconds), site.elements or max(site.max_tasks or _ELEMENTS, needed))
 
 
-def shared(batches: Sequence[RunBatch], seconds: Mapping[str, float], num: int) -> list[list[str]]:
+def shared(
+    batches: Sequence[RunBatch], seconds: Mapping[str, float], num: int, *, whole_points: bool = False
+) -> list[list[str]]:
     """Returns the ids of the batches of each element, in the order of the plan.
 
     Wave by wave, so that all elements come to a wave at about the same time, the longest batch goes to who has least
@@ -39,15 +40,25 @@ def shared(batches: Sequence[RunBatch], seconds: Mapping[str, float], num: int) 
         batches: In the order of the plan.
         seconds: What each should take, by its id.
         num: How many elements, no more than there are batches.
+        whole_points: All repeats of a point are of one element, whatever their wave: it sees when they are enough.
     """
+    together: dict[tuple[int, ...], list[RunBatch]] = {}
+    for number, batch in enumerate(batches):
+        together.setdefault((batch.line, batch.cell) if whole_points else (number,), []).append(batch)
+    waves: dict[int, list[list[RunBatch]]] = {}
+    for group in together.values():
+        waves.setdefault(group[0].wave, []).append(group)
+
+    def weight(group: Sequence[RunBatch]) -> float:
+        return sum(seconds[batch.id] for batch in group)
+
     heap = [(0.0, element) for element in range(num)]
     whose: dict[str, int] = {}
-    for _, of_wave in groupby(batches, key=lambda batch: batch.wave):
-        longest_first = sorted(of_wave, key=lambda batch: -seconds[batch.id])  # stable: equal ones as in the plan
-        for batch in longest_first:
+    for wave in sorted(waves):
+        for group in sorted(waves[wave], key=weight, reverse=True):  # stable: equal ones as in the plan
             load, element = heapq.heappop(heap)
-            whose[batch.id] = element
-            heapq.heappush(heap, (load + seconds[batch.id], element))
+            whose |= {batch.id: element for batch in group}
+            heapq.heappush(heap, (load + weight(group), element))
     found: list[list[str]] = [[] for _ in range(num)]
     for batch in batches:
         found[whose[batch.id]].append(batch.id)

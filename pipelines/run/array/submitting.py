@@ -1,7 +1,7 @@
 """An experiment as a job array, seen from where it is submitted: prepared, submitted, waited for, collected, ended.
 
 Here: the order of things. Not here: what an element does (`element.py`), the script (`script.py`), SLURM's commands
-(`slurm.py`), the elements' stores (`parts.py`).
+(`slurm.py`), the elements' stores (`parts.py`), what is made of them (`collecting.py`).
 """
 
 import time
@@ -12,16 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sdc.cache.counted import counted
-from sdc.errors import EngineError, SdcError, UsageError
+from sdc.errors import EngineError, UsageError
 from sdc.pipelines import run as experiments
 from sdc.pipelines.engines.openai.secrets import KEYS
 from sdc.pipelines.run import file as files
-from sdc.pipelines.run import inputs, tables
-from sdc.pipelines.run.array import parts, slurm
+from sdc.pipelines.run import inputs, stops, tables
+from sdc.pipelines.run.array import collecting, parts, slurm
 from sdc.pipelines.run.array.script import ArrayScript, engine_flags
 from sdc.pipelines.run.array.shares import num_elements, shared
 from sdc.pipelines.run.batches import RunBatch, expected_seconds
-from sdc.pipelines.run.driver import Doing, Driver
 from sdc.pipelines.run.experiment import Experiment
 from sdc.pipelines.run.folder import FrozenPlan, PlanFolder, Submitted
 from sdc.pipelines.run.plan import ExperimentPlan
@@ -92,14 +91,14 @@ def run(array: ArrayExperiment, *, detach: bool) -> experiments.ExperimentEnded:
     folder = PlanFolder(array.context.store, plan.digest)
     before = set(plan.there(array.context.store))
     if not slurm.live(folder):
-        _collected(array.context, plan, folder)
+        collecting.collected(array.context, plan, folder)
         batches = _batches(array, plan)
         if batches:
             _submit(array, folder, _prepare(array, plan, batches, size))
     if not detach:
         _wait(array.context, folder, plan)
-        _collected(array.context, plan, folder)
-    return _ended(array.context, plan, folder, before)
+        collecting.collected(array.context, plan, folder)
+    return collecting.ended(array.context, plan, folder, before)
 
 
 def render(array: ArrayExperiment) -> Prepared | None:
@@ -121,7 +120,7 @@ def render(array: ArrayExperiment) -> Prepared | None:
 
 def _batches(array: ArrayExperiment, plan: ExperimentPlan) -> list[RunBatch]:
     there = experiments.done(array.context, plan, retry_failed=array.retry_failed)
-    return experiments.batches_of(array.context, plan, there)
+    return experiments.batches_of(array.context, plan, there | collecting.spared(array.context, plan))
 
 
 def _prepare(
@@ -130,6 +129,8 @@ def _prepare(
     """Writes plan, file, seed and script into the folder of the plan."""
     context, site, folder = array.context, array.site, PlanFolder(array.context.store, plan.digest)
     seconds = {batch.id: expected_seconds(plan, batch) for batch in batches}
+    # Afterwards what a point lacks is known here alone: who has some of its repeats cannot say that they are enough.
+    half_width = None if folder.submitted() else array.experiment.stop.half_width
     elements = num_elements(seconds, site)
     text, where = files.text_of(array.experiment.where)
     file = folder.write(f"{Path(where).stem}.toml", text)
@@ -150,11 +151,11 @@ def _prepare(
     frozen = FrozenPlan(
         plan=plan.digest,
         batches=batches,
-        shards=shared(batches, seconds, elements),
+        shards=shared(batches, seconds, elements, whole_points=half_width is not None),
         cells=inputs.as_frozen(plan.cells),
         lines=sorted({run.line for run in plan.runs}),
-        workers=site.workers,
-        gpus_per_worker=site.gpus_per_worker,
+        site={name: getattr(site, name) for name in ("workers", "gpus_per_worker", "price_per_hour")},
+        half_width=half_width,
     )
     folder.freeze(array.experiment.name, frozen)
     chunks = slurm.chunks(elements, at_once=site.max_tasks, max_array_size=max_array_size)
@@ -172,6 +173,7 @@ def _submit(array: ArrayExperiment, folder: PlanFolder, prepared: Prepared) -> N
 
 def _check_limits(array: ArrayExperiment) -> None:
     """Raises a UsageError for a limit that elements could not keep to, as none knows of the others."""
+    stops.check(array.experiment, array.site)
     budget = array.context.budget
     limited = [name for name in ("max_calls", "max_tokens", "max_cost") if getattr(budget, name) is not None]
     if limited and any(line.method == "icl" for line in array.experiment.lines):
@@ -202,71 +204,6 @@ def _wait(context: Context, folder: PlanFolder, plan: ExperimentPlan) -> None:
             context.progress(f"run {plan.experiment.name}", max(0, total - sum(found.values())), total)
         time.sleep(pace)
         pace = min(_ASK_LAST_S, pace * 1.5)
-
-
-# -- collecting ----------------------------------------------------------------------------------------------------
-
-
-def collect(context: Context, experiment: Experiment) -> experiments.ExperimentEnded:
-    """Takes over what the elements have made so far, and evaluates what is not evaluated.
-
-    Raises:
-        UsageError: No element has begun.
-        StoreError: A part cannot be read, or is of another plan; the others are taken over all the same.
-    """
-    plan = experiments.look(context, experiment)
-    folder = PlanFolder(context.store, plan.digest)
-    if not parts.all_of(folder):
-        fix = "give the flags that it was submitted with; `sdc run FILE --on SITE` submits it"
-        raise UsageError("there is nothing to collect", str(folder.parts), fix)
-    before = set(plan.there(context.store))
-    problems = _collected(context, plan, folder)
-    if problems:
-        raise problems[0]
-    return _ended(context, plan, folder, before)
-
-
-def _collected(context: Context, plan: ExperimentPlan, folder: PlanFolder) -> list[SdcError]:
-    """Merges all parts and evaluates; returns what was wrong with parts, each of which was said."""
-    problems, taken = [], 0
-    there = parts.all_of(folder)
-    for done, (part, found) in enumerate(parts.merge(context.store, folder, plan.digest), start=1):
-        context.progress(f"collect {plan.experiment.name}", done, len(there))
-        if isinstance(found, SdcError):
-            problems.append(found)
-            context.say(f"element {part.element}: {found}")
-        else:
-            taken += found.artifacts + found.replaced
-    if there:
-        context.say(f"collected {counted(len(there) - len(problems), 'part')}: {counted(taken, 'new artifact')}")
-        Driver(context, plan, [], folder, experiments.done(context, plan, retry_failed=False)).evaluate()
-    return problems
-
-
-def _ended(context: Context, plan: ExperimentPlan, folder: PlanFolder, before: set[str]) -> experiments.ExperimentEnded:
-    there = plan.there(context.store)
-    new = {key: about for key, about in there.items() if key not in before}
-    failed = sum(about.get("status") == "failed" for about in new.values())
-    doing = Doing(runs=len(plan.runs), there=len(there) - len(new), num_made=len(new), failed=failed)
-    ended = experiments.ExperimentEnded(plan=plan, doing=doing, folder=folder)
-    if ended.num_missing:
-        _say_fates(context, folder)
-    return ended
-
-
-def _say_fates(context: Context, folder: PlanFolder) -> None:
-    """Says how those elements are that have not made all of their runs."""
-    known = slurm.fates(folder.submitted()) if slurm.is_here() else {}
-    found = Counter(
-        known.get(part.element) or part.ended or "at work, or killed"
-        for part in parts.all_of(folder)
-        if part.ended != parts.WHOLE
-    )
-    for how, number in found.most_common(5):
-        context.say(f"{counted(number, 'element')} with runs missing: {how}; see {folder.path / 'logs'}")
-
-
-# -- ending --------------------------------------------------------------------------------------------------------
 
 
 def cancel(context: Context, experiment: Experiment) -> Sequence[Submitted]:

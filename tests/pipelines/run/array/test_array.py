@@ -11,7 +11,7 @@ from sdc.cache.verify import verify
 from sdc.errors import UsageError
 from sdc.pipelines import run as experiments
 from sdc.pipelines.engines.options import EngineOptions
-from sdc.pipelines.run.array import parts, slurm, submitting
+from sdc.pipelines.run.array import collecting, parts, slurm, submitting
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
 
@@ -36,9 +36,9 @@ def test_elements_make_all_runs_and_the_store_is_as_from_one_machine(place: Subm
         assert (ended.runs, ended.there, ended.num_missing) == (8, 0, 0)
     again = place.element(1)
     assert (again.runs, again.there, again.doing.num_made) == (8, 8, 0)
-    collected = submitting.collect(place.context, place.array().experiment)
+    collected = collecting.collect(place.context, place.array().experiment)
     assert (collected.doing.runs, collected.doing.num_made, collected.num_missing) == (16, 16, 0)
-    twice = submitting.collect(place.context, place.array().experiment)
+    twice = collecting.collect(place.context, place.array().experiment)
     assert (twice.doing.there, twice.doing.num_made) == (16, 0)
     assert place.said[-1] == "collected 2 parts: 0 new artifacts"
     assert verify(place.context.store).faults == ()
@@ -98,6 +98,20 @@ def test_the_server_of_a_command_goes_through_the_environment(place: Submitting)
     assert "secret" not in text and "--engine openai --engine-arg concurrency=4" in text
     assert "--export=HOME,PATH,SDC_SERVER,SDC_API_KEY,OPENAI_API_KEY" in text
     assert "me:secret@" in (place.slurm.folder / "server.txt").read_text()
+
+
+def test_elements_spare_repeats_of_points_that_are_known_and_so_does_the_plan_of_what_is_missing(
+    place: Submitting,
+) -> None:
+    place.text = SMALL.replace("repeats = 4", "repeats = 6").replace("[[stud", "[stop]\nhalf_width = 50.0\n[[stud")
+    submitting.run(place.array(), detach=True)
+    for number in (1, 2):
+        ended = place.element(number)
+        assert (ended.doing.num_made, ended.doing.num_spared, ended.num_missing) == (10, 2, 0)
+        assert parts.all_of(place.folder)[number - 1].ended == parts.WHOLE
+    collected = submitting.run(place.array(), detach=False)
+    assert (collected.doing.num_made, collected.doing.num_spared, collected.num_missing) == (20, 4, 0)
+    assert len(place.slurm.called("sbatch")) == 1
 
 
 def test_an_element_has_its_part_of_the_hours(place: Submitting) -> None:

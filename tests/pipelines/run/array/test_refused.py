@@ -19,7 +19,7 @@ from sdc.cache.verify import verify
 from sdc.errors import EngineError, SdcError, StoreError, UsageError
 from sdc.pipelines import run as experiments
 from sdc.pipelines.engines.budget import Budget
-from sdc.pipelines.run.array import parts, slurm, submitting
+from sdc.pipelines.run.array import collecting, parts, slurm, submitting
 from sdc.pipelines.run.array.element import Shard
 from sdc.pipelines.run.folder import Submitted
 from sdc.pipelines.stage import Context
@@ -93,7 +93,7 @@ def _with_a_limit(place: Submitting) -> object:
 
 
 def _collect(place: Submitting) -> object:
-    return submitting.collect(place.context, place.array().experiment)
+    return collecting.collect(place.context, place.array().experiment)
 
 
 def _cancel(place: Submitting) -> object:
@@ -199,7 +199,7 @@ def test_elements_that_left_runs_undone_are_named_with_what_the_accounting_says(
     place.folder.write("parts/2.json", json.dumps({"plan": place.folder._plan, "ended": ""}))
     shutil.copy(place.folder.path / "seed.duckdb", place.folder.parts / "2.duckdb")
     place.slurm.write("accounting.txt", "1_0|COMPLETED\n1_1|OUT_OF_MEMORY\n1_[2-3%1]|PENDING\n")
-    ended = submitting.collect(place.context, place.array().experiment)
+    ended = collecting.collect(place.context, place.array().experiment)
     assert ended.num_missing == 8
     assert place.said[-1].startswith("1 element with runs missing: OUT_OF_MEMORY; see ")
 
@@ -215,7 +215,7 @@ def test_a_full_disk_ends_an_element_and_keeps_what_it_has(place: Submitting) ->
     assert (code, said.count("\n"), "check disk space" in said) == (3, 1, True), said
     assert parts.all_of(place.folder)[0].ended.startswith(str(place.folder.parts / "1.duckdb"))
     assert place.element(1).num_missing == 0  # there is room again
-    collected = submitting.collect(place.context, place.array().experiment)
+    collected = collecting.collect(place.context, place.array().experiment)
     assert collected.num_missing == 0
     assert verify(place.context.store).faults == ()
 

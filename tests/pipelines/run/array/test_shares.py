@@ -46,6 +46,13 @@ def test_every_batch_is_of_one_element_and_none_has_much_more_than_another(secon
         assert all(int(a) < int(b) for a, b in pairwise(of_element))
 
 
+def test_all_repeats_of_a_point_are_of_one_element_where_it_is_to_see_when_they_are_enough() -> None:
+    names = ["a", "b", "c"]
+    batches = [replace(_batch(f"{n}{wave}", 1.0, wave=wave), cell=ord(n)) for wave in (1, 2, 3) for n in names]
+    found = shared(batches, {batch.id: 1.0 for batch in batches}, 3, whole_points=True)
+    assert found == [["a1", "a2", "a3"], ["b1", "b2", "b3"], ["c1", "c2", "c3"]]
+
+
 def test_there_are_as_many_elements_as_the_site_says_or_their_time_asks_for() -> None:
     seconds = {str(n): 900.0 for n in range(100)}
     site = Site(executor="slurm", partition="gpu", time="01:00:00")
