@@ -99,6 +99,20 @@ class Budget:
         self.cost = 0.0
 
     @property
+    def is_limited(self) -> bool:
+        """Whether there is a limit on anything."""
+        return self.max_calls is not None or self.is_careful
+
+    @property
+    def spent(self) -> tuple[int, int, float]:
+        """Calls, tokens and money so far."""
+        return self.calls, self.tokens, self.cost
+
+    def add(self, calls: int, tokens: int, cost: float) -> None:
+        """Counts what another process has spent."""
+        self.calls, self.tokens, self.cost = self.calls + calls, self.tokens + tokens, self.cost + cost
+
+    @property
     def is_careful(self) -> bool:
         """Whether what is spent must be known before much more is asked."""
         return self.max_tokens is not None or self.max_cost is not None

@@ -7,7 +7,7 @@ Here: the order of things. Not here: the file (`experiment.py`), inputs (`inputs
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sdc.errors import UsageError
 from sdc.pipelines.records import runs
@@ -78,6 +78,8 @@ def run(context: Context, experiment: Experiment, site: Site, *, retry_failed: b
     folder.freeze(experiment.name, FrozenPlan(plan=plan.digest, batches=batches))
     driver = Driver(context, plan, batches, folder, there, site=site, overwrite=retry_failed)
     if batches:
+        if context.budget.is_limited and any(line.method == "icl" for line in experiment.lines):
+            site = replace(site, workers=1)  # what several ask at once is known to none of them
         driver.run(of_site(context, site))
     else:
         driver.evaluate()

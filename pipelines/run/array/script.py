@@ -20,8 +20,8 @@ _RESTARTS = 3
 #: Seconds before an element's end at which SLURM says so: runs that ended meanwhile are kept and evaluated.
 _NOTICE_S = 180
 _PLAIN = re.compile(r"[\w@%+=:,./~-]+")
-#: What is needed to find programs; sites name what else elements get from the shell.
-_ALWAYS = ("HOME", "PATH")
+#: What is needed to find programs, and what they cost; sites name what else elements get from the shell.
+_ALWAYS = ("HOME", "PATH", "SDC_PRICES")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -96,7 +96,11 @@ def run(array: ArrayExperiment, *, detach: bool) -> experiments.ExperimentEnded:
         if batches:
             _submit(array, folder, _prepare(array, plan, batches, size))
     if not detach:
-        _wait(array.context, folder, plan)
+        try:
+            _wait(array.context, folder, plan)
+        except KeyboardInterrupt:
+            array.context.say(f"run {plan.experiment.name}: the array goes on; --cancel ends it")
+            raise
         collecting.collected(array.context, plan, folder)
     return collecting.ended(array.context, plan, folder, before)
 

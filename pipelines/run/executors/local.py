@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sdc.errors import EngineError, SdcError, first_line
+from sdc.pipelines.engines.budget import Budget
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.run.batches import Job, work
 from sdc.pipelines.run.executors.protocol import Event, JobEnded, JobFailed, JobLost, JobProgress, RunsEnded
@@ -107,8 +108,9 @@ class LocalExecutor:
         environment = {"OMP_NUM_THREADS": str(self._threads)}
         if self._slots:
             environment["CUDA_VISIBLE_DEVICES"] = self._slots[number % len(self._slots)]
-        path, engine = self._context.store.path, self._context.engine
-        process = spawn.Process(target=_serve, args=(there, environment, path, engine, os.getpid()), daemon=True)
+        context = self._context
+        here_is = (context.store.path, context.engine, context.budget, os.getpid())
+        process = spawn.Process(target=_serve, args=(there, environment, *here_is), daemon=True)
         process.start()
         there.close()
         worker = _Worker(name=f"worker {number}", process=process, pipe=here)
@@ -125,6 +127,8 @@ class LocalExecutor:
             return
         if kind == "made":
             yield RunsEnded(job=job, made=content)
+        elif kind == "spent":
+            self._context.budget.add(*content)
         elif kind == "progress":
             yield JobProgress(job=job, what=content[0], done=content[1], total=content[2])
         elif kind == "failed":
@@ -163,22 +167,36 @@ def _gpus() -> list[str]:
 # -- in the worker -------------------------------------------------------------------------------------------------
 
 
-def _serve(pipe: Connection, environment: Mapping[str, str], store: Path, engine: EngineOptions, parent: int) -> None:
+def _serve(
+    pipe: Connection,
+    environment: Mapping[str, str],
+    store: Path,
+    engine: EngineOptions,
+    budget: Budget,
+    parent: int,
+) -> None:
     """Works on jobs until the other end is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the driver's
     os.environ.update(environment)
     _die_with(parent)
     from sdc.cache.store import Store
 
-    told = 0.0
+    told, spent = 0.0, budget.spent
+
+    def tell(kind: str, content: Any) -> None:
+        nonlocal spent
+        if budget.spent != spent:
+            pipe.send(("spent", [now - before for now, before in zip(budget.spent, spent, strict=True)]))
+            spent = budget.spent
+        pipe.send((kind, content))
 
     def progress(what: str, done: int, total: int) -> None:
         nonlocal told
         if time.monotonic() - told >= _TELL_EVERY_S:
             told = time.monotonic()
-            pipe.send(("progress", (what, done, total)))
+            tell("progress", (what, done, total))
 
-    context = Context(store=Store(store), progress=progress, engine=engine)
+    context = Context(store=Store(store), progress=progress, engine=engine, budget=budget)
     while True:
         try:
             job = pipe.recv()
@@ -186,14 +204,14 @@ def _serve(pipe: Connection, environment: Mapping[str, str], store: Path, engine
             return
         try:
             for together in work(replace(context), job):
-                pipe.send(("made", [compact(made) for made in together]))
-            pipe.send(("ended", None))
+                tell("made", [compact(made) for made in together])
+            tell("ended", None)
         except SdcError as error:
-            pipe.send(("failed", error))
+            tell("failed", error)
         except Exception as error:  # noqa: BLE001 (a bug; the other jobs go on)
             traceback.print_exc()
             what = f"a worker broke ({type(error).__name__}: {first_line(error)})"
-            pipe.send(("failed", EngineError(what, job.name, "this is a bug: its traceback stands above")))
+            tell("failed", EngineError(what, job.name, "this is a bug: its traceback stands above"))
 
 
 def compact(made: Made) -> Made:

@@ -6,9 +6,41 @@ from pathlib import Path
 import pytest
 
 from sdc.cache.store import Store
+from sdc.pipelines import run as experiments
+from sdc.pipelines.engines.budget import Budget
+from sdc.pipelines.run import file
 from sdc.pipelines.run.executors.local import LocalExecutor
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
+
+_ASKING = """
+name = "asking"
+[cells]
+task = "intent"
+lang = "te"
+[data]
+from = "bundled"
+[sample]
+source = "human"
+sizes = "10"
+repeats = 2
+[[students]]
+method = "icl"
+model = "pocket-student"
+shots = 1
+"""
+
+
+def test_a_limit_on_what_is_asked_holds_for_all_workers_together(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text(_ASKING)
+    budget = Budget(max_calls=5)
+    context = Context(store=Store(tmp_path / "store.duckdb"), budget=budget)
+    ended = experiments.run(context, file.load(str(tmp_path / "mine.toml")), Site(workers=2))
+    assert ended.num_missing == 2
+    assert budget.calls == 5
+    assert {str(error) for _, error in ended.doing.errors} == {
+        "--max-calls: the budget is spent (5 of 5 calls); all replies are kept; the same command goes on from there"
+    }
 
 
 @pytest.fixture

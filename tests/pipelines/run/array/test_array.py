@@ -1,6 +1,7 @@
 """A job array from plan to collected store: elements that work, break off and are of other plans; what is refused."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,18 @@ def test_an_array_that_is_at_work_is_waited_for_and_not_submitted_twice(place: S
             act()
 
 
+def test_who_stops_waiting_hears_that_the_array_goes_on(place: Submitting, monkeypatch: pytest.MonkeyPatch) -> None:
+    place.slurm.write("queue.txt", "RUNNING None\n")
+
+    def stop(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", stop)
+    with pytest.raises(KeyboardInterrupt):
+        submitting.run(place.array(), detach=False)
+    assert place.said[-1] == "run small: the array goes on; --cancel ends it"
+
+
 def test_more_elements_than_an_array_may_have_are_several_arrays_one_after_another(place: Submitting) -> None:
     place.slurm.write("max_array_size.txt", "2")
     site = Site(name="there", executor="slurm", partition="gpu", elements=3, max_tasks=2)
@@ -96,7 +109,7 @@ def test_the_server_of_a_command_goes_through_the_environment(place: Submitting)
     submitting.run(place.array(context=Context(store=place.context.store, engine=engine)), detach=True)
     text = (place.folder.path / "array.sh").read_text()
     assert "secret" not in text and "--engine openai --engine-arg concurrency=4" in text
-    assert "--export=HOME,PATH,SDC_SERVER,SDC_API_KEY,OPENAI_API_KEY" in text
+    assert "--export=HOME,PATH,SDC_PRICES,SDC_SERVER,SDC_API_KEY,OPENAI_API_KEY" in text
     assert "me:secret@" in (place.slurm.folder / "server.txt").read_text()
 
 

@@ -38,7 +38,7 @@ def test_the_script_says_all_that_sbatch_needs_and_no_secret(tmp_path: Path, mon
         '#SBATCH --account="project 1"',
         "#SBATCH --time=02:00:00",
         f"#SBATCH --chdir={tmp_path}",
-        "#SBATCH --export=HOME,PATH,HF_TOKEN,SDC_PAPER_DATA",
+        "#SBATCH --export=HOME,PATH,SDC_PRICES,HF_TOKEN,SDC_PAPER_DATA",
         "#SBATCH --signal=B:USR1@180",
         "#SBATCH --open-mode=append",
         "#SBATCH --requeue",
