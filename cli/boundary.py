@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
+from sdc.cli.plain import PlainGroup
 from sdc.cli.render import fail
 from sdc.errors import EngineError, SdcError, StoreError, UsageError
 
@@ -28,7 +28,7 @@ _SURROUNDINGS = (
 )  # fmt: skip
 
 
-class ErrorBoundary(TyperGroup):
+class ErrorBoundary(PlainGroup):
     """The error boundary: every SdcError, and what typer says about flags, becomes one line and its exit code."""
 
     def make_context(self, info_name: str | None, args: list[str], parent: Any = None, **extra: Any) -> Any:

@@ -10,6 +10,7 @@ import typer
 from sdc.cache.counted import counted
 from sdc.cli import data_show, options, render
 from sdc.cli.groups import grouped
+from sdc.cli.plain import PlainGroup
 from sdc.errors import UsageError
 from sdc.pipelines import cells
 from sdc.pipelines import data as stage
@@ -23,7 +24,7 @@ DropLeaksOption = Annotated[
     bool, typer.Option("--drop-leaks", help="Train rows that are test rows get the status leak, and are not used.")
 ]
 
-app = typer.Typer(help="Take in labelled examples, and see what is in them.", no_args_is_help=True)
+app = typer.Typer(cls=PlainGroup, help="Take in labelled examples, and see what is in them.", no_args_is_help=True)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Any
 
 from typer.core import TyperCommand
 
+from sdc.cli import plain
 from sdc.errors import UsageError
 
 Values = Mapping[str, Any]
@@ -150,6 +151,11 @@ class Command(TyperCommand):
             if records:
                 with formatter.section(heading):
                     formatter.write_dl(records)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parses the command line."""
+        plain.take(self.get_params(ctx))
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command."""

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from sdc.cache.store import Artifact
 from sdc.cli import flags, incomplete, options, render, report_data
+from sdc.cli.plain import PlainGroup
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import cells, readers
 from sdc.pipelines import report as stage
@@ -18,7 +18,7 @@ from sdc.pipelines.stage import Context
 from sdc.pipelines.text import commas
 
 
-class _KeysOrCommand(TyperGroup):
+class _KeysOrCommand(PlainGroup):
     """Reads `sdc report data ...` as a command, and whatever begins otherwise as keys and flags of `sdc report`.
 
     No key can be mistaken for a command: keys are hexadecimal.

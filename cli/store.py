@@ -14,11 +14,12 @@ from sdc.cache.counted import counted
 from sdc.cache.store import Artifact, Store
 from sdc.cache.verify import verify as check
 from sdc.cli import options, render
+from sdc.cli.plain import PlainGroup
 from sdc.errors import DataError, StoreError
 from sdc.pipelines.engines.protocol import Reply
 from sdc.pipelines.text.visible import as_csv, as_json
 
-app = typer.Typer(help="Look into the store, check it, shrink it, join stores.", no_args_is_help=True)
+app = typer.Typer(cls=PlainGroup, help="Look into the store, check it, shrink it, join stores.", no_args_is_help=True)
 
 _STAGES = ("data", "gen", "judge", "sample", "tune", "train", "icl", "eval")
 

@@ -56,16 +56,23 @@ def expand(store: Store, langs: Sequence[str], task_names: Sequence[str]) -> lis
         raise UsageError(
             "say what to work on", fix="give --lang and --task, or artifact keys (`-` reads them from stdin)"
         )
-    loaded_languages = {language.tag: language for language in map(languages.load, tags)}
+    there = _tags(store) if {*tags} - {*languages.paper_tags()} else set()
+    of_tags = {tag: languages.kept(tag) if tag in there else languages.load(tag) for tag in tags}
+    loaded_languages = {language.tag: language for language in of_tags.values()}
     loaded_tasks = {task.name: task for task in (load_task(store, name) for name in names)}
     cells = [Cell(language=lang, task=task) for task in loaded_tasks.values() for lang in loaded_languages.values()]
     # `all` must not ask for what cannot exist; who names a language may have data of their own.
-    asked = {language.tag for language in map(languages.load, (item for item in commas.parts(langs) if item != "all"))}
+    asked = {of_tags[item].tag for item in commas.parts(langs) if item != "all"}
     return [cell for cell in cells if not cell.task.langs or cell.lang in {*cell.task.langs, *asked}]
+
+
+def _tags(store: Store) -> set[str]:
+    """Returns the tags of the languages that the store has something in; they were looked up when that came in."""
+    return {tag for (tag,) in store.query("select distinct lang from artifacts where lang is not null")}
 
 
 def of_artifact(store: Store, artifact: Artifact) -> Cell:
     """Returns the cell an artifact belongs to."""
     if artifact.lang is None or artifact.task is None:
         raise UsageError(f"artifact {artifact.short} belongs to no language and task", fix="see `sdc store show`")
-    return Cell(language=languages.load(artifact.lang), task=load_task(store, artifact.task))
+    return Cell(language=languages.kept(artifact.lang), task=load_task(store, artifact.task))

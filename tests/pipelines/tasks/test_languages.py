@@ -1,10 +1,12 @@
 """Languages by tag, the paper's groups, and cells made of both."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sdc.cache.store import Store
+from sdc.cache.store import Artifact, Store
 from sdc.errors import UsageError
 from sdc.pipelines import cells
 from sdc.pipelines.tasks import from_mapping, languages, load
@@ -35,6 +37,32 @@ def test_an_unknown_language_is_a_usage_error(tag: str) -> None:
 
 def test_the_paper_has_eleven_languages() -> None:
     assert len(languages.paper_tags()) == len(set(languages.paper_tags())) == 11
+
+
+def test_tags_that_are_not_looked_up_are_those_that_looking_up_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    import langcodes
+
+    for tag in languages.paper_tags():
+        found = langcodes.Language.get(tag)
+        assert (str(found), found.is_valid(), langcodes.standardize_tag(tag, macro=True)) == (tag, True, tag)
+        assert languages.load(tag).script == found.maximize().script
+        assert [languages.matches(tag, other) for other in languages.paper_tags()].count(True) == 1
+    for tag in ("te", "ja", "sr-Latn", "en-GB", "swh"):
+        assert languages.kept(tag) == languages.load(tag)
+    assert replace(languages.load("te"), script="Latn").script == "Latn"
+    for tag in ("../x", "", "TE", "x" * 99):
+        with pytest.raises(UsageError, match="unknown language"):
+            languages.kept(tag) if tag != "TE" else languages.load("TE\0")
+
+
+def test_a_language_that_the_store_has_is_not_looked_up(
+    store: Store, make: Callable[..., Artifact], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put(make("data", "fr-CA"), {})
+    monkeypatch.setattr(languages, "load", lambda tag: pytest.fail(tag))
+    (cell,) = cells.expand(store, ["fr-CA"], ["topic"])
+    assert (cell.lang, cell.language.group, cell.language.script) == ("fr-CA", "other", "Latn")
+    assert cells.of_artifact(store, store.everything()[0]) == cell
 
 
 def test_cells_are_expanded_from_lists_commas_and_all(store: Store) -> None:
