@@ -58,6 +58,13 @@ def _show(cell: Cell, rows: Sequence[ResultRow]) -> None:
     table = formats.narrow(formats.for_people(rows, aggregated=False), _COLUMNS)
     render.table(table.columns, table.rows, title=f"{cell}, {table.title}")
     scored = sorted((row for row in rows if row.source and row.mean is not None), key=lambda row: row.mean or 0)
-    best = {row.source: f"{100 * (row.mean or 0):.1f} % by {row.method} ({row.rows})" for row in scored}
-    shown = "; ".join(f"{words} {best[source]}" for source, words in _SOURCES.items() if source in best)
-    render.note(f"The best from {shown}")
+    best = {row.source: row for row in scored}
+    render.note("The best, with 95 % intervals (the test is small; what overlaps may be chance):")
+    for source, words in _SOURCES.items():
+        if source in best:
+            render.note(f"  {words} {_figure(best[source])}")
+
+
+def _figure(row: ResultRow) -> str:
+    spread = "" if row.low is None or row.high is None else f" ({100 * row.low:.1f}..{100 * row.high:.1f})"
+    return f"{100 * (row.mean or 0):.1f} %{spread} by {row.method}, {row.rows} rows"
