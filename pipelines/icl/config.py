@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from sdc.errors import UsageError
 from sdc.pipelines.engines import models
-from sdc.pipelines.icl import shots as icl_shots
+from sdc.pipelines.icl.shots import OPTION_ORDERS, STRATEGIES
 
 DECODINGS = ("scores", "generate")
 
@@ -46,11 +46,11 @@ class IclConfig:
         for flag, numbers in (("--shots", (self.shots,)), ("--select", self.select)):
             if not all(0 <= number <= 100 for number in numbers):
                 raise UsageError(f"{', '.join(map(str, numbers))} shots", flag, "use 0 to 100")
-        if self.shot_strategy not in icl_shots.STRATEGIES:
-            known = ", ".join(icl_shots.STRATEGIES)
+        if self.shot_strategy not in STRATEGIES:
+            known = ", ".join(STRATEGIES)
             raise UsageError(f"unknown strategy {self.shot_strategy!r}", "--shot-strategy", f"use one of {known}")
-        if self.option_order not in icl_shots.OPTION_ORDERS:
-            known = " or ".join(icl_shots.OPTION_ORDERS)
+        if self.option_order not in OPTION_ORDERS:
+            known = " or ".join(OPTION_ORDERS)
             raise UsageError(f"unknown order {self.option_order!r}", "--option-order", f"use {known}")
         if self.dev_rows < 1:
             raise UsageError(f"{self.dev_rows} held-out rows", "--dev-rows", "use at least 1")

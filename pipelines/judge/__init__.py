@@ -99,11 +99,13 @@ def run(
 
     outcome = stage.produce(context, planned, read=lambda: _read(context, config, generation, planned), compute=judged)
     if nobody_answered(outcome.summary):
-        (why,) = context.store.query(
-            "select mode(reason) from verdicts where key = ? and judged_by = ?", [outcome.key, NOBODY]
+        why, kinds = context.store.query(
+            "select mode(reason), count(distinct reason) from verdicts where key = ? and judged_by = ?",
+            [outcome.key, NOBODY],
         )[0]
+        more = f", and {counted(kinds - 1, 'other reason')}" if kinds > 1 else ""
         texts = counted(outcome.summary["unanswered"], "text")
-        what = f"none of {texts} got an answer ({str(why).removeprefix(NO_ANSWER)})"
+        what = f"none of {texts} got an answer ({str(why).removeprefix(NO_ANSWER)}{more})"
         raise EngineError(what, f"judge {cell}", "see to the model, and run this again")
     return outcome
 

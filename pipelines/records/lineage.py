@@ -37,10 +37,9 @@ def all_test_data(context: Context, cell: Cell) -> list[Artifact]:
 def other_tags(context: Context, cell: Cell, stage: str = "data") -> list[str]:
     """Returns other tags of the cell's language that artifacts of a stage have, as `th` beside `th-TH`."""
     found = context.store.query(
-        "select distinct lang from artifacts where stage = ? and task = ? and lang <> ? order by lang",
-        [stage, cell.task.name, cell.lang],
+        "select distinct lang from artifacts where stage = ? and task = ?", [stage, cell.task.name]
     )
-    return [tag for (tag,) in found if languages.matches(cell.lang, tag)]
+    return languages.others(cell.lang, [tag for (tag,) in found if tag is not None])
 
 
 def other_tag(context: Context, cell: Cell, *stages: str) -> str:

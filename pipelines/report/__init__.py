@@ -126,8 +126,7 @@ def lacking(
 
 def _other_tag(lang: str, known: Collection[str]) -> str:
     """Returns what to do where there are runs under another tag of the language; else nothing."""
-    others = sorted({tag for tag in known if tag != lang and languages.matches(lang, tag)})
-    return " or ".join(f"the store has {tag}: --lang {tag}" for tag in others)
+    return " or ".join(f"the store has {tag}: --lang {tag}" for tag in languages.others(lang, known))
 
 
 def _say_missing(context: Context, current: Sequence[str], found: Sequence[dict[str, Any]]) -> None:

@@ -4,6 +4,7 @@ Here: what a language tag means. Not here: language identification (the judge's 
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -121,6 +122,15 @@ def named(name: str) -> str | None:
         if found is not None and found.display_name().casefold() == part.casefold():
             return str(found)
     return None
+
+
+def others(tag: str, known: Iterable[str]) -> list[str]:
+    """Returns those of the known tags that are another one of the same language, as `th` beside `th-TH`, sorted.
+
+    >>> others("th-TH", ["th", "en", "th-TH"])
+    ['th']
+    """
+    return sorted({name for name in known if name != tag and matches(tag, name)})
 
 
 def matches(tag: str, name: str) -> bool:

@@ -120,6 +120,15 @@ def test_a_text_whose_label_is_not_answered_is_not_judged_further(
     assert all(map(asks_for_label, engine.calls))
 
 
+def test_where_nobody_answers_the_commonest_reason_is_not_said_to_be_the_only_one(
+    small: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reasons = ("policy", "policy", "no answer in 120 s")
+    ScriptedEngine(lambda call: Reply(finish="refused", reason=reasons[text_of(call)])).install(monkeypatch)
+    with pytest.raises(EngineError, match=r"none of 3 texts got an answer \(policy, and 1 other reason\); see to"):
+        run(small)
+
+
 def test_one_answer_is_enough_for_a_judgement(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
     ScriptedEngine(lambda call: [NO, Reply(finish="failed"), Reply(finish="failed")][text_of(call)]).install(
         monkeypatch
