@@ -8,7 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sdc.cache import freshness
 from sdc.errors import SdcError
@@ -96,6 +96,7 @@ class Driver:
         self._begun: dict[str, float] = {}
         self._dying: set[str] = set()  # batches that ended badly since anything went well
         self._num_new = 0
+        self._said: set[str] = set()
         self._missing = {key for batch in batches for key in (batch.keys[position] for position in batch.missing)}
         self.doing = Doing(runs=len(plan.runs), there=len(there))
 
@@ -135,7 +136,13 @@ class Driver:
             return None
         self._begun[batch.id] = time.monotonic()
         attempt = 1 + self._losses[batch.id, batch.missing]
-        return job(self._context, self._plan, batch, self._plan.cells, attempt=attempt)
+        quiet = replace(self._context, say=self._say_once)  # every batch of a cell would say the same
+        return job(quiet, self._plan, batch, self._plan.cells, attempt=attempt)
+
+    def _say_once(self, line: str) -> None:
+        if line not in self._said:
+            self._said.add(line)
+            self._context.say(line)
 
     def _next(self) -> RunBatch | None:
         stop = self._plan.experiment.stop
