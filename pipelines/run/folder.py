@@ -6,6 +6,7 @@ The state of an experiment is the store; nothing here says what is done. Here: `
 """
 
 import json
+import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -77,6 +78,7 @@ class PlanFolder:
     """
 
     def __init__(self, store: Store, plan: str, *, path: Path | None = None, element: int | None = None) -> None:
+        self._own = {} if element is None else {"element": element, "host": platform.node()}
         self.path = path or store.place.home / "runs" / plan[:12]
         self._plan = plan
         self._attempts = self.path / "attempts.jsonl" if element is None else self.parts / f"{element}.attempts.jsonl"
@@ -138,7 +140,7 @@ class PlanFolder:
 
     def note(self, **what: Any) -> None:
         """Adds a line about an attempt; that it cannot be written stops nothing."""
-        line = json.dumps({"at": _now(), **what}, ensure_ascii=False)
+        line = json.dumps({"at": _now(), **self._own, **what}, ensure_ascii=False)
         try:
             self._attempts.parent.mkdir(parents=True, exist_ok=True)
             with self._attempts.open("a", encoding="utf-8") as file:

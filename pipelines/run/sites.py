@@ -17,6 +17,8 @@ EXECUTORS = ("local", "ray", "slurm")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 #: What SLURM takes for a time: minutes, MM:SS, HH:MM:SS, DAYS-HH, DAYS-HH:MM, DAYS-HH:MM:SS.
 _TIME = re.compile(r"(?:(?P<days>\d+)-)?(?P<parts>\d+(?::\d{1,2}){0,2})")
+#: An element needs a minute to begin, and ends three before its time is up.
+_LEAST_S = 600
 #: Flags of sbatch that sdc writes itself.
 _OURS = ("--array", "--export", "--signal", "--output", "--error", "--requeue", "--no-requeue", "--chdir", "--wrap")
 
@@ -93,8 +95,8 @@ class Site:
         where = f"site {self.name}"
         if not self.partition:
             raise UsageError("a SLURM site without a partition", where, "add partition = ...; see `sinfo`")
-        if self.seconds < 1:
-            raise UsageError(f"{self.time[:80]!r} is no time", where, "write it as HH:MM:SS")
+        if self.seconds < _LEAST_S:
+            raise UsageError(f"{self.time[:80]!r} is too short", where, f"use {_LEAST_S // 60} minutes or more")
         for name in ("max_tasks", "elements"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise UsageError(f"{name} = {getattr(self, name)}", where, "use 1 or more, or leave it out")

@@ -5,11 +5,13 @@ Here: which batches, from the frozen plan, and whether this machine plans the sa
 """
 
 import re
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from sdc.errors import SdcError, StoreError, UsageError
+from sdc.cache.store import Store
+from sdc.errors import EngineError, SdcError, StoreError, UsageError
 from sdc.pipelines import run as experiments
 from sdc.pipelines.run import inputs
 from sdc.pipelines.run import plan as planning
@@ -23,6 +25,8 @@ from sdc.pipelines.run.plan import ExperimentPlan
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
 
+#: So many turns may go by without a run that comes to its end.
+_FRUITLESS = 3
 _SHARD = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
 
 
@@ -84,6 +88,7 @@ def run(context: Context, experiment: Experiment, shard: Shard, *, retry_failed:
     Raises:
         UsageError: Nothing was planned, or something else, or for another number of elements.
         StoreError: The store cannot be written; what is in it is kept.
+        EngineError: Turns go by, and no run comes to its end.
     """
     path = context.store.path.parent.parent
     frozen = frozen_at(path)
@@ -91,17 +96,48 @@ def run(context: Context, experiment: Experiment, shard: Shard, *, retry_failed:
         what = f"the plan has {len(frozen.shards)} elements, not {shard.elements}"
         raise UsageError(what, f"--shard {shard}", "take the number from plan.json, or submit it again")
     folder = PlanFolder(context.store, frozen.plan, path=path, element=shard.element)
-    parts.begin(context.store, folder, frozen.plan, shard.element)
+    part = parts.begin(context.store, folder, frozen.plan, shard.element)
+    turn = _Turn(context.store, frozen, part.fruitless)
     try:
+        turn.refuse_another(shard)
         ended = _worked(context, experiment, folder, frozen, shard, retry_failed=retry_failed)
     except (KeyboardInterrupt, SdcError) as error:
         with suppress(StoreError):
-            parts.end(context.store, folder, frozen.plan, str(error) or "stopped")
+            stopped = isinstance(error, KeyboardInterrupt)
+            fruitless = turn.fruitless() if stopped else 0
+            parts.end(part, folder, frozen.plan, "stopped" if stopped else str(error), fruitless=fruitless)
         raise
     errors = [str(error) for _, error in ended.doing.errors]
     how = (ended.doing.stopped or "; ".join(errors) or "runs are missing") if ended.num_missing else parts.WHOLE
-    parts.end(context.store, folder, frozen.plan, how)
+    parts.end(part, folder, frozen.plan, how)
     return ended
+
+
+class _Turn:
+    """One turn of an element, from its start to its end or to the signal that its time is up."""
+
+    def __init__(self, store: Store, frozen: FrozenPlan, fruitless: int) -> None:
+        self._store, self._frozen, self._before = store, frozen, fruitless
+        self._begun, self._artifacts = time.monotonic(), self._num()
+
+    def refuse_another(self, shard: Shard) -> None:
+        """Raises an EngineError where turns go by and no run comes to its end: the next would be no better."""
+        if self._before >= _FRUITLESS:
+            what = f"in {self._before} turns of {self._site.time} no run came to its end"
+            raise EngineError(what, f"--shard {shard}", "give the site more time, and submit it again")
+
+    def fruitless(self) -> int:
+        """Returns how many turns in a row were fruitless; one that was cut short says nothing."""
+        if self._num() > self._artifacts:
+            return 0
+        return self._before + (time.monotonic() - self._begun >= self._site.seconds / 2)
+
+    @property
+    def _site(self) -> Site:
+        return Site(**self._frozen.site)
+
+    def _num(self) -> int:
+        return int(self._store.query("select count(*) from artifacts")[0][0])
 
 
 def _worked(

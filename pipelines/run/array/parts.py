@@ -31,7 +31,7 @@ class PartStore:
     Args:
         element: Its number, from 1.
         path: The file.
-        note: What stands beside it: `plan`, `sdc`, `ended`.
+        note: What stands beside it: `plan`, `sdc`, `ended`, `fruitless`.
     """
 
     element: int
@@ -42,6 +42,12 @@ class PartStore:
     def ended(self) -> str:
         """How its element ended; empty if it is at work, or was killed."""
         return str(self.note.get("ended") or "")
+
+    @property
+    def fruitless(self) -> int:
+        """Turns in a row that its element used up without a run that came to its end."""
+        found = self.note.get("fruitless")
+        return found if isinstance(found, int) else 0
 
 
 def seed(context: Context, plan: ExperimentPlan, folder: PlanFolder) -> None:
@@ -59,21 +65,22 @@ def seed(context: Context, plan: ExperimentPlan, folder: PlanFolder) -> None:
     excerpt(context.store, keys, folder.path / _SEED)
 
 
-def begin(store: Store, folder: PlanFolder, plan: str, element: int) -> None:
-    """Makes the store of an element if it is not there: a copy of the seed.
+def begin(store: Store, folder: PlanFolder, plan: str, element: int) -> PartStore:
+    """Returns the store of an element, with the note that was beside it; a copy of the seed if it is not there.
 
     Raises:
         StoreError: It cannot be written, or it is of another plan.
         UsageError: There is no seed.
     """
     seed = folder.path / _SEED
+    found = PartStore(element=element, path=store.path, note=_note(store.path))
     if store.exists():
-        _check(PartStore(element=element, path=store.path, note=_note(store.path)), plan)
-    elif not seed.is_file():
+        _check(found, plan)
+        _write_note(folder, found, plan, "", found.fruitless)
+        return found
+    if not seed.is_file():
         raise UsageError("there is no store to begin with", str(seed), "run `sdc run FILE --on SITE` again")
-    _write_note(folder, store.path, plan, "")
-    if store.exists():
-        return
+    _write_note(folder, found, plan, "", 0)
     try:
         store.place.make_home()
         for digest in Store(seed).blobs.all():
@@ -85,11 +92,12 @@ def begin(store: Store, folder: PlanFolder, plan: str, element: int) -> None:
     except OSError as error:
         what = f"cannot copy the store to begin with ({system_reason(error)})"
         raise StoreError(what, str(store.path), "free some space; the rest of the array goes on") from error
+    return found
 
 
-def end(store: Store, folder: PlanFolder, plan: str, how: str) -> None:
+def end(part: PartStore, folder: PlanFolder, plan: str, how: str, *, fruitless: int = 0) -> None:
     """Notes how an element ended."""
-    _write_note(folder, store.path, plan, how)
+    _write_note(folder, part, plan, how, fruitless)
 
 
 def all_of(folder: PlanFolder) -> list[PartStore]:
@@ -125,6 +133,7 @@ def _note(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _write_note(folder: PlanFolder, path: Path, plan: str, how: str) -> None:
-    text = json.dumps({"plan": plan, "sdc": __version__, "ended": how}, ensure_ascii=False)
-    folder.write(str(path.with_suffix(".json").relative_to(folder.path)), text)
+def _write_note(folder: PlanFolder, part: PartStore, plan: str, how: str, fruitless: int) -> None:
+    about = {"plan": plan, "sdc": __version__, "ended": how, "fruitless": fruitless}
+    name = str(part.path.with_suffix(".json").relative_to(folder.path))
+    folder.write(name, json.dumps(about, ensure_ascii=False))

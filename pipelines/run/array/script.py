@@ -145,12 +145,12 @@ trap 'forward end' TERM INT
 {command} &
 job=$!
 [ -z "$stop" ] || forward "$stop"
+wait "$job" || true
+while kill -0 "$job" 2>/dev/null; do # a signal ends `wait`, too
+    wait "$job" || true
+done
 status=0
 wait "$job" || status=$?
-while [ -n "$stop" ] && kill -0 "$job" 2>/dev/null; do # a signal ends `wait`, too
-    status=0
-    wait "$job" || status=$?
-done
 
 # Beyond 130 it was killed, but for 143, which is TERM.
 if [ -z "$stop" ] && [ "$status" -gt 130 ] && [ "$status" -ne 143 ]; then

@@ -27,6 +27,8 @@ from sdc.pipelines.run.plan import ExperimentPlan
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
 
+#: What elements have to know of their site.
+_OF_SITE = ("workers", "gpus_per_worker", "price_per_hour", "time")
 #: The cluster is asked so often where an array is: at first, and at last, in seconds.
 _ASK_FIRST_S, _ASK_LAST_S = 2.0, 60.0
 #: So many times in a row the cluster may not answer.
@@ -158,7 +160,7 @@ def _prepare(
         shards=shared(batches, seconds, elements, whole_points=half_width is not None),
         cells=inputs.as_frozen(plan.cells),
         lines=sorted({run.line for run in plan.runs}),
-        site={name: getattr(site, name) for name in ("workers", "gpus_per_worker", "price_per_hour")},
+        site={name: getattr(site, name) for name in _OF_SITE},
         half_width=half_width,
     )
     folder.freeze(array.experiment.name, frozen)

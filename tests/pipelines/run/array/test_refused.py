@@ -19,7 +19,7 @@ from sdc.cache.verify import verify
 from sdc.errors import EngineError, SdcError, StoreError, UsageError
 from sdc.pipelines import run as experiments
 from sdc.pipelines.engines.budget import Budget
-from sdc.pipelines.run.array import collecting, parts, slurm, submitting
+from sdc.pipelines.run.array import collecting, element, parts, slurm, submitting
 from sdc.pipelines.run.array.element import Shard
 from sdc.pipelines.run.folder import Submitted
 from sdc.pipelines.stage import Context
@@ -202,6 +202,37 @@ def test_elements_that_left_runs_undone_are_named_with_what_the_accounting_says(
     ended = collecting.collect(place.context, place.array().experiment)
     assert ended.num_missing == 8
     assert place.said[-1].startswith("1 element with runs missing: OUT_OF_MEMORY; see ")
+
+
+def test_turns_that_go_by_without_a_run_do_not_go_on_for_ever(
+    place: Submitting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Clock:
+        hours = 0.0
+
+        def monotonic(self) -> float:
+            self.hours += self.turn
+            return 3600 * self.hours
+
+        turn = 0.1
+
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    clock = Clock()
+    with monkeypatch.context() as patched:
+        patched.setattr(element, "_worked", stopped)
+        patched.setattr(element, "time", clock)
+        for turn, fruitless in ((0.1, 0), (3.0, 1), (3.0, 2), (0.1, 2), (3.0, 3)):  # hours of four
+            clock.turn = turn
+            with pytest.raises(KeyboardInterrupt):
+                place.element(1)
+            (part,) = parts.all_of(place.folder)
+            assert (part.ended, part.fruitless) == ("stopped", fruitless)
+    with pytest.raises(EngineError, match=r"in 3 turns of 04:00:00 no run came to its end; give the site more time"):
+        place.element(1)
+    assert place.element(1).num_missing == 0  # whoever submits it again is believed
+    assert parts.all_of(place.folder)[0].fruitless == 0
 
 
 def test_a_full_disk_ends_an_element_and_keeps_what_it_has(place: Submitting) -> None:

@@ -74,7 +74,7 @@ def test_a_line_break_in_a_path_is_refused(tmp_path: Path) -> None:
         ({"options": ("gpu",)}, "no further option of sbatch"),
         ({"setup": ("a\nb",)}, "line break"),
         ({"time": "soon"}, "'soon' is no time"),
-        ({"time": "0"}, "is no time"),
+        ({"time": "00:09:59"}, "'00:09:59' is too short"),
         ({"max_tasks": 0}, "max_tasks = 0"),
         ({"elements": -1}, "elements = -1"),
     ],
