@@ -23,9 +23,7 @@ from sdc.pipelines.run.folder import FrozenPlan, PlanFolder
 from sdc.pipelines.run.plan import ExperimentPlan, PlannedRun
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
-
-#: Runs of a LoRA that share one pass over the base where nothing else is known.
-_PACK = 8
+from sdc.pipelines.students import STUDENTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,4 +136,4 @@ def seconds_of(context: Context, plan: ExperimentPlan) -> Callable[[PlannedRun],
 
 
 def _pack(method: str) -> int:
-    return _PACK if method == "lora" else 1
+    return STUDENTS[method].together if method in STUDENTS else 1

@@ -19,15 +19,15 @@ from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.run.inputs import CellInputs
 from sdc.pipelines.run.plan import ExperimentPlan, PlannedRun, icl_config, train_config
 from sdc.pipelines.stage import Context, Made
+from sdc.pipelines.students import STUDENTS
 from sdc.pipelines.train import TrainConfig
 from sdc.pipelines.train.computing import Run, TrainInputs
 from sdc.pipelines.train.computing import compute as train_compute
 
 #: What a batch should take, in seconds, where that is known.
 _AIM_S = 900.0
-#: What a run is taken to take where nobody has measured one, in seconds; others as a fine-tune.
-_UNMEASURED_S = {"linear": 0.2, "probe": 0.2}
-_OTHERS_S = 45.0
+#: What a prompted run is taken to take where nobody has measured one, in seconds.
+_PROMPTED_S = 45.0
 #: No batch has more runs: what is lost with a worker is done again.
 _MOST = 2000
 
@@ -96,7 +96,7 @@ def shared_out(
         groups.setdefault((run.wave, run.line, run.cell), []).append(run)
     batches = []
     for (wave, line, cell), runs in groups.items():
-        usual = _UNMEASURED_S.get(plan.experiment.lines[line].method, _OTHERS_S)
+        usual = _guessed_s(plan, line)
         for part in _parts(runs, seconds_of, usual=usual, multiple=pack(line)):
             missing = tuple(position for position, run in enumerate(part) if run.key not in there)
             if missing:
@@ -108,6 +108,11 @@ def shared_out(
                          seconds=seconds)
                 )  # fmt: skip
     return batches
+
+
+def _guessed_s(plan: ExperimentPlan, line: int) -> float:
+    method = plan.experiment.lines[line].method
+    return STUDENTS[method].guessed_s if method in STUDENTS else _PROMPTED_S
 
 
 def _parts(
@@ -133,7 +138,7 @@ def expected_seconds(plan: ExperimentPlan, batch: RunBatch) -> float:
     """Returns what the missing runs of a batch should take; where nobody has measured one, by their number."""
     if batch.seconds is not None:
         return batch.seconds
-    return _UNMEASURED_S.get(plan.experiment.lines[batch.line].method, _OTHERS_S) * len(batch.missing)
+    return _guessed_s(plan, batch.line) * len(batch.missing)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,6 +39,7 @@ class LinearConfig(StudentConfig):
     method: ClassVar[str] = "linear"
     library: ClassVar[str] = "sdc"
     seeded: ClassVar[bool] = False
+    guessed_s: ClassVar[float] = 0.2
     uses_gpu: ClassVar[bool] = False
     no_onnx: ClassVar[str | None] = "its n-grams have no ONNX operators"
 

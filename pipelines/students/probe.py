@@ -49,6 +49,7 @@ class ProbeConfig(StudentConfig):
     method: ClassVar[str] = "probe"
     library: ClassVar[str] = "sdc"
     seeded: ClassVar[bool] = False
+    guessed_s: ClassVar[float] = 0.2
     needs_base: ClassVar[bool] = True
     no_onnx: ClassVar[str | None] = "its encoder is another model"
 

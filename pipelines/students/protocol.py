@@ -101,6 +101,10 @@ class StudentConfig(ABC):
     uses_gpu: ClassVar[bool] = True
     #: Whether its files answer only beside the model that it started from.
     needs_base: ClassVar[bool] = False
+    #: Runs that are best fitted together, where nothing else says so.
+    together: ClassVar[int] = 1
+    #: What a run is taken to take where nobody has measured one, in seconds.
+    guessed_s: ClassVar[float] = 45.0
     #: Why it has no ONNX form; None if it has one.
     no_onnx: ClassVar[str | None] = None
 

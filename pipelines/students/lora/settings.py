@@ -44,6 +44,7 @@ class LoraSettings(StudentConfig):
 
     method: ClassVar[str] = "lora"
     library: ClassVar[str] = "peft"
+    together: ClassVar[int] = 8
     needs_base: ClassVar[bool] = True
     no_onnx: ClassVar[str | None] = "an adapter alone is no network"
 
