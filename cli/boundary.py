@@ -6,6 +6,7 @@ Here: SdcErrors, what typer says of flags, closed pipes, full disks, Ctrl-C. Not
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,6 +21,8 @@ from sdc.errors import EngineError, SdcError, StoreError, UsageError
 
 #: Whether it was said that Ctrl-C ended the command: `__main__.py` says it where nobody has.
 stopped = False
+#: Whether Ctrl-C has come: some libraries lose it while they are imported, and end with another error.
+interrupted = False
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 #: What no file that is named wrongly gives, but a machine that does not work as it should.
 _SURROUNDINGS = (
@@ -45,6 +48,13 @@ class ErrorBoundary(PlainGroup):
             result = super().invoke(ctx)
             sys.stdout.flush()  # what cannot be written must be known here, not when Python ends
             return result
+
+
+def on_ctrl_c(number: int, frame: Any) -> None:
+    """Handles SIGINT as Python does, and remembers it."""
+    global interrupted
+    interrupted = True
+    signal.default_int_handler(number, frame)
 
 
 @contextmanager
@@ -79,6 +89,8 @@ def _said(error: BaseException, running: Any) -> int | None:
 
 def _is_stop(error: BaseException) -> bool:
     """Whether Ctrl-C is behind an error: libraries make other errors of it, in imports and in queries."""
+    if interrupted and not isinstance(error, SdcError | SystemExit):
+        return True
     seen: set[int] = set()
     behind: BaseException | None = error
     while behind is not None and id(behind) not in seen:

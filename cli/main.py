@@ -4,6 +4,7 @@ Here: nothing else. What `sdc X` does stands in `pipelines/X.py`, its flags in `
 """
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import typer
 
-from sdc.cli.boundary import ErrorBoundary
+from sdc.cli.boundary import ErrorBoundary, on_ctrl_c
 from sdc.cli.flags import Command
 from sdc.cli.render import bug
 
@@ -85,6 +86,8 @@ def _main(
 
 def main() -> None:
     """Runs the program."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else whoever starts us ignores Ctrl-C
+        signal.signal(signal.SIGINT, on_ctrl_c)
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the caller (`>&-`)
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (until Python ends)
