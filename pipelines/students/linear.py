@@ -78,7 +78,7 @@ class LinearStudent:
         self.config = config
         self._row_of: dict[str, int] = {}
         self.ngrams: Any = None
-        self._counts_NV: Any = None
+        self._logs_NV: Any = None
 
     def identity(self) -> dict[str, Any]:
         """Returns the settings that are not at their default, and the version."""
@@ -88,19 +88,19 @@ class LinearStudent:
         """Counts the n-grams of all texts that are not counted yet."""
         from sklearn.feature_extraction.text import CountVectorizer
 
-        known = list(dict.fromkeys([*self._row_of, *texts]))
-        if len(known) == len(self._row_of):
+        if all(text in self._row_of for text in texts):
             return
+        known = list(dict.fromkeys([*self._row_of, *texts]))
         vectorizer = CountVectorizer(analyzer="char_wb", ngram_range=(1, self.config.max_ngram), dtype="float64")
         # The names are sorted, so the n-grams of a fit stand in the same order whatever else was counted.
-        self._counts_NV = vectorizer.fit_transform([*known, "-"])[: len(known)]  # "-": no empty vocabulary
+        self._logs_NV = _logs(vectorizer.fit_transform([*known, "-"])[: len(known)])  # "-": no empty vocabulary
         self.ngrams = vectorizer.get_feature_names_out()
         self._row_of = {text: row for row, text in enumerate(known)}
 
-    def counts(self, texts: Sequence[str]) -> Any:
-        """Returns counts_NV of the texts, sparse float64, in their order."""
+    def logs(self, texts: Sequence[str]) -> Any:
+        """Returns logs_NV of the texts, sparse float64, in their order: 1 + log of each count."""
         self.prepare(texts)
-        return self._counts_NV[[self._row_of[text] for text in texts]]
+        return self._logs_NV[[self._row_of[text] for text in texts]]
 
     def fit(self, texts: Sequence[str], labels: Sequence[int], *, num_labels: int, seeds: Seeds) -> "FittedLinear":
         """Fits TF-IDF weights and a multinomial logistic regression.
@@ -109,23 +109,22 @@ class LinearStudent:
             FitFailed: The rows hold one label only, or no n-gram.
         """
         import numpy as np
-        from sklearn.feature_extraction.text import TfidfTransformer
 
         present = sorted(set(labels))
         if len(present) < 2:
             raise FitFailed("the draw holds fewer than two labels", {"labels": len(present)})
-        counts_NV = self.counts(texts)
-        df_V = np.bincount(counts_NV.indices, minlength=counts_NV.shape[1])
+        logs_NV = self.logs(texts)
+        df_V = np.bincount(logs_NV.indices, minlength=logs_NV.shape[1])
         columns_F = np.flatnonzero(df_V >= max(self.config.min_df * len(texts), 1))
         if not len(columns_F):
             raise FitFailed("the draw holds no characters to count")
-        weighting = TfidfTransformer(sublinear_tf=True)
-        features_NF = weighting.fit_transform(counts_NV[:, columns_F])
+        idf_F = np.log((1 + len(texts)) / (1 + df_V[columns_F])) + 1  # as if each n-gram were in one row more
+        features_NF = _weighted(logs_NV[:, columns_F], idf_F)
         regression = logistic.fit_sparse(
             features_NF, labels, c=self.config.c, max_iterations=self.config.max_iterations
         )
         details = logistic.details(regression, max_iterations=self.config.max_iterations)
-        return FittedLinear(self, columns_F, weighting, regression, num_labels, details)
+        return FittedLinear(self, columns_F, idf_F, regression, num_labels, details)
 
 
 class FittedLinear:
@@ -135,7 +134,7 @@ class FittedLinear:
         self,
         student: LinearStudent,
         columns_F: Any,
-        weighting: Any,
+        idf_F: Any,
         regression: Any,
         num_labels: int,
         details: Mapping[str, Any],
@@ -144,7 +143,7 @@ class FittedLinear:
         # Columns are positions among the n-grams counted now; a later `prepare` moves them.
         self._ngrams_F = student.ngrams[columns_F]
         self._student, self._columns_F, self._counted = student, columns_F, student.ngrams
-        self._weighting, self._regression, self._num_labels = weighting, regression, num_labels
+        self._idf_F, self._regression, self._num_labels = idf_F, regression, num_labels
 
     def scores(self, texts: Sequence[str]) -> list[list[float]]:
         """Returns log-probabilities; `logistic.ABSENT` for labels that the draw did not hold, and never below it."""
@@ -152,19 +151,18 @@ class FittedLinear:
 
         if not texts:
             return []
-        counts_NV = self._student.counts(texts)
+        logs_NV = self._student.logs(texts)
         if self._student.ngrams is not self._counted:
             self._counted = self._student.ngrams
             self._columns_F = np.searchsorted(self._counted, self._ngrams_F)
-        features_NF = self._weighting.transform(counts_NV[:, self._columns_F])
+        features_NF = _weighted(logs_NV[:, self._columns_F], self._idf_F)
         return logistic.log_probabilities(self._regression, features_NF, num_labels=self._num_labels)
 
     def save(self, folder: Path) -> None:
         """Writes `linear.safetensors` (coefficients, intercepts, idf, label ids) and `linear.json`."""
-        import numpy as np
         from safetensors.numpy import save_file
 
-        tensors = {**logistic.tensors(self._regression), "idf": np.ascontiguousarray(self._weighting.idf_)}
+        tensors = {**logistic.tensors(self._regression), "idf": self._idf_F}
         save_file(tensors, folder / "linear.safetensors")
         settings = {"settings": asdict(self._student.config), "num_labels": self._num_labels}
         text = json.dumps({**settings, "ngrams": self._ngrams_F.tolist()}, ensure_ascii=False)
@@ -183,7 +181,7 @@ class LoadedLinear:
 
     def __init__(self, folder: Path) -> None:
         from safetensors.numpy import load_file
-        from sklearn.feature_extraction.text import CountVectorizer, TfidfTransformer
+        from sklearn.feature_extraction.text import CountVectorizer
 
         about = json.loads((folder / "linear.json").read_text("utf-8"))
         tensors = load_file(folder / "linear.safetensors")
@@ -194,15 +192,34 @@ class LoadedLinear:
         self._counting = CountVectorizer(
             analyzer="char_wb", ngram_range=(1, longest), vocabulary=about["ngrams"], dtype="float64"
         )
-        self._weighting = TfidfTransformer(sublinear_tf=True)
-        self._weighting.idf_ = tensors["idf"]
+        self._idf_F = tensors["idf"]
         self._regression = logistic.of_tensors(tensors, num_labels=self.num_labels)
-        if len(about["ngrams"]) != tensors["coefficients"].shape[1]:
+        if not self._idf_F.shape == (len(about["ngrams"]),) == tensors["coefficients"].shape[1:]:
             raise ValueError("linear.json and linear.safetensors do not belong together")
+        if not (self._idf_F > 0).all():
+            raise ValueError("an n-gram has no weight")
 
     def scores(self, texts: Sequence[str]) -> list[list[float]]:
         """Returns log-probabilities, the same as `FittedLinear`."""
         if not texts:
             return []
-        features_NF = self._weighting.transform(self._counting.transform(texts))
+        features_NF = _weighted(_logs(self._counting.transform(texts)), self._idf_F)
         return logistic.log_probabilities(self._regression, features_NF, num_labels=self.num_labels)
+
+
+def _logs(counts_NV: Any) -> Any:
+    """Returns counts as 1 + their logarithm: a tenth time counts less than the first."""
+    import numpy as np
+
+    counts_NV.data = 1 + np.log(counts_NV.data)
+    return counts_NV
+
+
+def _weighted(logs_NF: Any, idf_F: Any) -> Any:
+    """Returns TF-IDF weights, rows of length 1, in the place of what was given; a row without n-grams stays empty."""
+    import numpy as np
+
+    row = np.repeat(np.arange(logs_NF.shape[0]), np.diff(logs_NF.indptr))
+    weights = logs_NF.data * idf_F[logs_NF.indices]
+    logs_NF.data = weights / np.sqrt(np.bincount(row, weights**2))[row]
+    return logs_NF

@@ -33,7 +33,8 @@ def fit(features_NF: Any, labels: Sequence[int], *, c: float, max_iterations: in
         c: Inverse strength of the penalty.
         max_iterations: Most L-BFGS iterations; whether they were enough stands in `n_iter_`.
     """
-    return _fit(features_NF, labels, C=c, max_iter=max_iterations)
+    with _one_thread():
+        return _fit(features_NF, labels, C=c, max_iter=max_iterations)
 
 
 def fit_sparse(features_NF: Any, labels: Sequence[int], *, c: float, max_iterations: int) -> Any:
@@ -54,9 +55,9 @@ def fit_sparse(features_NF: Any, labels: Sequence[int], *, c: float, max_iterati
 
     how = {"C": c, "max_iter": max_iterations, "solver": "newton-cg", "tol": _TOLERANCE}
     num_rows, num_features = features_NF.shape
-    if num_rows > min(num_features, _MOST_ROWS):
-        return _fit(features_NF, labels, **how)
     with _one_thread():
+        if num_rows > min(num_features, _MOST_ROWS):
+            return _fit(features_NF, labels, **how)
         products_NN = (features_NF @ features_NF.T).toarray()
         products_NN.flat[:: num_rows + 1] += _JITTER
         root_NN = cholesky(products_NN, lower=True)
@@ -89,7 +90,7 @@ def _fit(features: Any, labels: Sequence[int], **settings: Any) -> Any:
     from sklearn.linear_model import LogisticRegression
 
     regression = LogisticRegression(**settings)
-    with _one_thread(), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # told in the details instead
         warnings.filterwarnings("ignore", "Line Search failed")  # no step is better: that is as near as numbers come
         regression.fit(features, labels)

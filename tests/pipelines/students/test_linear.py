@@ -112,3 +112,16 @@ def test_saved_weights_with_other_ngrams_are_refused(tmp_path: Path, wrong: obje
     (tmp_path / "linear.json").write_text(json.dumps(about), "utf-8")
     with pytest.raises(EngineError, match="cannot read the weights"):
         LinearConfig().load(tmp_path, name="run", student=lambda: LinearStudent(LinearConfig()))
+
+
+@pytest.mark.parametrize(("idf", "said"), [(0.0, "no weight"), (None, "do not belong together")])
+def test_saved_weights_with_another_idf_are_refused(tmp_path: Path, idf: float | None, said: str) -> None:
+    import numpy as np
+    from safetensors.numpy import load_file, save_file
+
+    LinearStudent(LinearConfig()).fit(TEXTS, LABELS, num_labels=2, seeds=SEEDS).save(tmp_path)
+    tensors = load_file(tmp_path / "linear.safetensors")
+    tensors["idf"] = tensors["idf"][1:].copy() if idf is None else np.full_like(tensors["idf"], idf)
+    save_file(tensors, tmp_path / "linear.safetensors")
+    with pytest.raises(EngineError, match=said):
+        LinearConfig().load(tmp_path, name="run", student=lambda: LinearStudent(LinearConfig()))
