@@ -202,7 +202,8 @@ class Driver:
         left = batch.left({key for key in batch.keys if key not in self._missing})
         if left is None:
             return
-        self._dying.add(batch.id)
+        if not event.is_place:
+            self._dying.add(batch.id)
         place = (batch.id, left.missing)
         self._losses[place] += 1
         losses = self._losses[place]

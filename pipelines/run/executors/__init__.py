@@ -20,4 +20,8 @@ def of_site(context: Context, site: Site) -> Executor:
         from sdc.pipelines.run.executors.local import LocalExecutor
 
         return LocalExecutor(context, site)
+    if site.executor == "ray":
+        from sdc.pipelines.run.executors.ray import RayExecutor
+
+        return RayExecutor(context, site)
     raise UsageError(f"site {site.name} cannot run batches one by one", "--on", "see docs/experiments.md")

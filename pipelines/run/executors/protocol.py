@@ -36,12 +36,14 @@ class JobLost:
     Args:
         job: The job.
         worker: Who had it.
-        how: What is known: `signal 9`, `exit code 1`, `node gone`.
+        how: What is known: `signal 9`, `exit code 1`.
+        is_place: Whether the whole machine is gone, with all that worked there: that says nothing of the job.
     """
 
     job: Job
     worker: str
     how: str
+    is_place: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
