@@ -21,14 +21,16 @@ from sdc.cache.store import Store
 from sdc.errors import EngineError, SdcError, first_line
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.run.batches import Job, work
-from sdc.pipelines.run.executors import ray_cluster
 from sdc.pipelines.run.executors.local import compact
 from sdc.pipelines.run.executors.protocol import Event, JobEnded, JobFailed, JobLost, RunsEnded
+from sdc.pipelines.run.executors.ray_cluster import RayCluster
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
 
 #: Actors that are gone before they answer, one after another: the next ones will be, too.
 _FALSE_STARTS = 3
+#: How often it is looked whether the cluster is still there, in seconds.
+_LOOK_EVERY_S = 15.0
 #: How long an actor may wait for a place in the cluster until that is said, and until all is given up, in seconds.
 _SAY_AFTER_S, _GIVE_UP_AFTER_S = 60.0, 3600.0
 
@@ -72,7 +74,8 @@ class RayExecutor:
 
     def __init__(self, context: Context, site: Site) -> None:
         self._context, self._site = context, site
-        self._ray = ray_cluster.connect(site)
+        self._cluster = RayCluster(site)
+        self._ray = self._cluster.ray
         have = self._ray.cluster_resources()
         self._has_gpus = have.get("GPU", 0) > 0
         room = int(have["GPU"] / site.gpus_per_worker) if self._has_gpus else int(have.get("CPU", 1))
@@ -80,32 +83,33 @@ class RayExecutor:
         self._class = self._ray.remote(RayWorker)
         self._actors: list[_Actor] = []
         self._started = self._false_starts = 0
-        self._heard_at = time.monotonic()
+        self._heard_at = self._looked_at = time.monotonic()
 
     def run(self, take: Callable[[], Job | None]) -> Iterator[Event]:
         """Yields what becomes of jobs; see `Executor`.
 
         Raises:
-            EngineError: The cluster gives no worker, or one with another sdc.
+            EngineError: The cluster is gone, gives no worker, or one with another sdc.
         """
         while True:
             self._hand_out(take)
             if not self._actors:
                 return
             awaited = [actor.awaited for actor in self._actors]
-            ready, _ = self._ray.wait(awaited, num_returns=1, timeout=_SAY_AFTER_S)
+            ready, _ = self._ray.wait(awaited, num_returns=1, timeout=_LOOK_EVERY_S, fetch_local=False)
             if ready:  # all that are, so that none waits behind the others
-                ready, _ = self._ray.wait(awaited, num_returns=len(awaited), timeout=0)
+                ready, _ = self._ray.wait(awaited, num_returns=len(awaited), timeout=0, fetch_local=False)
                 self._heard_at = time.monotonic()
             for actor in [actor for actor in self._actors if actor.awaited in ready]:
                 yield from self._heard(actor)
-            self._say_who_waits()
+            if time.monotonic() - self._looked_at >= _LOOK_EVERY_S:
+                self._look()
 
     def close(self) -> None:
         """Ends all workers at once, and a cluster that was started for them."""
         for actor in list(self._actors):
             self._drop(actor)
-        self._ray.shutdown()
+        self._cluster.close()
 
     def _hand_out(self, take: Callable[[], Job | None]) -> None:
         """Gives jobs out while there is room; lets actors go that have none, so that the cluster can shrink."""
@@ -156,10 +160,10 @@ class RayExecutor:
             if kind == "ended":
                 yield JobEnded(job=job, worker=actor.name)
                 return
-            error, lines = content
+            what, lines = content
             for line in lines:
                 self._context.say(line)
-            yield JobFailed(job=job, worker=actor.name, error=error)
+            yield JobFailed(job=job, worker=actor.name, error=what)
 
     def _greet(self, actor: _Actor, about: Mapping[str, str]) -> None:
         if about["sdc"] != __version__:
@@ -169,8 +173,7 @@ class RayExecutor:
         self._false_starts = 0
 
     def _gone(self, actor: _Actor, job: Job, error: Exception) -> Iterator[Event]:
-        is_place = "node" in type(error).__name__.lower() or "its node has died" in str(error)
-        how = "its machine is gone" if is_place else _how(error)
+        how, is_place = _how(error)
         self._drop(actor)
         if actor.is_there:
             yield JobLost(job=job, worker=actor.name, how=how, is_place=is_place)
@@ -181,7 +184,14 @@ class RayExecutor:
             raise EngineError(f"no worker starts ({how})", f"site {self._site.name}", fix)
         self._begin(self._start(job), job)
 
-    def _say_who_waits(self) -> None:
+    def _look(self) -> None:
+        """Says which actors wait long for a place.
+
+        Raises:
+            EngineError: The cluster is gone, or gives no place.
+        """
+        self._cluster.check()
+        self._looked_at = time.monotonic()
         waiting = [actor for actor in self._actors if not actor.is_there]
         for actor in waiting:
             if not actor.is_late and time.monotonic() - actor.since >= _SAY_AFTER_S:
@@ -203,15 +213,18 @@ class RayExecutor:
             self._ray.kill(actor.handle)
 
 
-def _how(error: Exception) -> str:
-    """Returns how an actor ended, from what Ray says in many lines."""
+def _how(error: Exception) -> tuple[str, bool]:
+    """Returns how an actor ended, from what Ray says in many lines, and whether its machine is what is gone.
+
+    Ray knows of a process that ended within a second, and of a machine after some: until then it is not available.
+    """
     text = str(error)
-    if type(error).__name__ == "OutOfMemoryError" or "OOM" in text and "memory pressure" in text:
-        return "its machine ran out of memory"
-    creation = [line for line in text.splitlines() if "Error: " in line]
-    if "creation task" in text and creation:
-        return first_line(creation[-1])
-    return "its process is gone"
+    if type(error).__name__ in ("ActorUnavailableError", "NodeDiedError") or "its node has died" in text:
+        return "its machine is gone", True
+    if type(error).__name__ == "OutOfMemoryError":
+        return "its machine ran out of memory", False
+    reasons = [line for line in text.splitlines() if "Error: " in line]
+    return (first_line(reasons[-1]) if "creation task" in text and reasons else "its process is gone"), False
 
 
 def _broke(error: Exception, job: Job) -> EngineError:
