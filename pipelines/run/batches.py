@@ -1,4 +1,4 @@
-"""Tasks: runs that one worker does together, and the work itself.
+"""Batches: runs that one worker does together, and the work itself.
 
 A batch is about a quarter of an hour: short enough to be lost, long enough to pay for loading a model. Here: sharing
 out, and what a worker does, which needs no store of results. Not here: who does it (`executors/`), what becomes of it
@@ -16,8 +16,7 @@ from sdc.pipelines.cells import Cell
 from sdc.pipelines.icl.computing import IclInputs, IclRun
 from sdc.pipelines.icl.computing import compute as icl_compute
 from sdc.pipelines.icl.config import IclConfig
-from sdc.pipelines.run.inputs import CellInputs
-from sdc.pipelines.run.plan import ExperimentPlan, PlannedRun, icl_config, train_config
+from sdc.pipelines.run.plan import ExperimentPlan, PlannedRun, config_of
 from sdc.pipelines.stage import Context, Made
 from sdc.pipelines.students import STUDENTS
 from sdc.pipelines.train import TrainConfig
@@ -83,7 +82,7 @@ def shared_out(
 ) -> list[RunBatch]:
     """Returns the batches of an experiment in the order of its runs; none has nothing to do.
 
-    Which runs are together depends on the plan alone, so that a repeat has the same batches.
+    Which runs are together depends on the plan and on how long such runs took, not on which of them are there.
 
     Args:
         plan: All runs.
@@ -173,19 +172,17 @@ class Job:
         return isinstance(self.config, IclConfig) or self.config.student.uses_gpu
 
 
-def job(context: Context, plan: ExperimentPlan, batch: RunBatch, cells: Sequence[CellInputs], *, attempt: int) -> Job:
+def job(context: Context, plan: ExperimentPlan, batch: RunBatch, *, attempt: int) -> Job:
     """Returns a batch with what it works on, read from the store."""
-    line, inputs = plan.experiment.lines[batch.line], cells[batch.cell]
+    line, inputs = plan.experiment.lines[batch.line], plan.cells[batch.cell]
     assert inputs.test is not None
     runs = [plan.by_key[key].run for key in batch.keys]
-    config: TrainConfig | IclConfig
+    config = config_of(context, plan.experiment, line)
     found: TrainInputs | IclInputs
-    if line.method == "icl":
-        config = icl_config(context, plan.experiment, line)
+    if isinstance(config, IclConfig):
         missing = [run for run in (runs[position] for position in batch.missing) if isinstance(run, IclRun)]
         found = icl.read(context, inputs.cell, missing, inputs.test)
     else:
-        config = train_config(context, plan.experiment, line)
         all_runs = [run for run in runs if isinstance(run, Run)]
         student = config.student.build(context, inputs.cell.task)
         found = train.read(context, inputs.cell, student, all_runs, batch.missing, inputs.test)

@@ -137,7 +137,7 @@ class Driver:
         self._begun[batch.id] = time.monotonic()
         attempt = 1 + self._losses[batch.id, batch.missing]
         quiet = replace(self._context, say=self._say_once)  # every batch of a cell would say the same
-        return job(quiet, self._plan, batch, self._plan.cells, attempt=attempt)
+        return job(quiet, self._plan, batch, attempt=attempt)
 
     def _say_once(self, line: str) -> None:
         if line not in self._said:

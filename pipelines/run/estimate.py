@@ -11,9 +11,10 @@ from typing import Any
 
 from sdc.cache.store import Store
 from sdc.errors import SdcError
+from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.records import runs
 from sdc.pipelines.run.experiment import Line
-from sdc.pipelines.run.plan import ExperimentPlan, PlannedRun, icl_config, train_config
+from sdc.pipelines.run.plan import ExperimentPlan, PlannedRun, config_of
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
 
@@ -160,9 +161,10 @@ def model_names(context: Context, plan: ExperimentPlan) -> Callable[[Line], str]
     def name_of(number: int) -> str:
         line = plan.experiment.lines[number]
         try:
-            if line.method == "icl":
-                return context.model(icl_config(context, plan.experiment, line).model).name
-            return train_config(context, plan.experiment, line).student.build(context, task).model
+            config = config_of(context, plan.experiment, line)
+            if isinstance(config, IclConfig):
+                return context.model(config.model).name
+            return config.student.build(context, task).model
         except SdcError:
             return str(line.settings.get("model", ""))
 

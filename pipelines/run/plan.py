@@ -5,14 +5,14 @@ artifact's. Here: the runs of all lines and cells, in the order in which they ar
 made from (`inputs.py`), what they take (`estimate.py`), how they are shared out (`batches.py`).
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 from sdc.cache import freshness
 from sdc.cache.key import digest
-from sdc.cache.store import Artifact, Store
+from sdc.cache.store import Store
 from sdc.errors import SdcError
 from sdc.pipelines import icl, train
 from sdc.pipelines.cells import Cell
@@ -107,13 +107,14 @@ def plan(context: Context, experiment: Experiment, cells: Sequence[CellInputs]) 
     runs: dict[str, PlannedRun] = {}
     unknown: dict[int, str] = {}
     for number, line in enumerate(experiment.lines):
+        configured = cache(partial(config_of, context, experiment, line))  # once for all cells, if one needs it
         for place, inputs in enumerate(cells):
             allowed = set(experiment.sources_of(inputs.cell))
             draws = [draw for source in line.sources if source in allowed for draw in inputs.draws[source]]
             if line.sources and not draws:
                 continue
             waves = _waves(draws, is_baseline=line.is_baseline)
-            for key, draw, run, why in _of_line(context, experiment, line, inputs, draws):
+            for key, draw, run, why in _of_line(context, line, configured, inputs, draws):
                 wave = waves[draw.draw, draw.repeat] if draw is not None else 0
                 runs.setdefault(key, PlannedRun(key=key, line=number, cell=place, draw=draw, wave=wave, run=run))
                 if why:
@@ -123,7 +124,11 @@ def plan(context: Context, experiment: Experiment, cells: Sequence[CellInputs]) 
 
 
 def _of_line(
-    context: Context, experiment: Experiment, line: Line, inputs: CellInputs, draws: Sequence[Draw]
+    context: Context,
+    line: Line,
+    configured: Callable[[], TrainConfig | IclConfig],
+    inputs: CellInputs,
+    draws: Sequence[Draw],
 ) -> Iterator[tuple[str, Draw | None, Run | IclRun | None, str]]:
     """Yields key, draw, run and, where the run is only counted for want of a model, the reason."""
     known = [draw for draw in draws if not draw.draw.startswith(EXPECTED)]
@@ -131,10 +136,10 @@ def _of_line(
     if inputs.test is not None and (known or not line.sources):
         try:
             found: Sequence[Run | IclRun]
-            if line.method == "icl":
-                found = icl.runs_of(context, icl_config(context, experiment, line), inputs.cell, known, inputs.test)
+            config = configured()
+            if isinstance(config, IclConfig):
+                found = icl.runs_of(context, config, inputs.cell, known, inputs.test)
             else:
-                config = train_config(context, experiment, line)
                 found = train.plan(context, config, inputs.cell, draws=known, test=inputs.test)
             yield from ((run.planned.key, run.draw, run, "") for run in found)
         except SdcError as error:
@@ -151,16 +156,17 @@ def _of_line(
         yield f"{line} {inputs.cell} {of_draw}", draw, None, why
 
 
-def train_config(context: Context, experiment: Experiment, line: Line) -> TrainConfig:
-    """Returns how a line's students are fitted."""
-    return train.configured(
-        context, experiment.preset, method=line.method, settings=line.settings, seed=experiment.seed
-    )
+def config_of(context: Context, experiment: Experiment, line: Line) -> TrainConfig | IclConfig:
+    """Returns how a line's students are fitted, or its model is prompted.
 
-
-def icl_config(context: Context, experiment: Experiment, line: Line) -> IclConfig:
-    """Returns how a line's model is prompted."""
-    return icl.configured(context, experiment.preset, **{**line.settings, "seed": experiment.seed})
+    Raises:
+        UsageError: A setting is wrong.
+        EngineError: The model that has settings of its own cannot be had.
+    """
+    seed = experiment.seed
+    if line.method == "icl":
+        return icl.configured(context, experiment.preset, **{**line.settings, "seed": seed})
+    return train.configured(context, experiment.preset, method=line.method, settings=line.settings, seed=seed)
 
 
 def _waves(draws: Sequence[Draw], *, is_baseline: bool) -> dict[tuple[str, int], int]:
@@ -182,13 +188,6 @@ def _rank(experiment: Experiment, run: PlannedRun) -> tuple[Any, ...]:
     rest = (run.line, run.cell, run.draw.repeat if run.draw else 0, run.draw.num_rows if run.draw else 0, run.key)
     by = experiment.order
     return (run.cell, *rest) if by == "cell" else (run.line, *rest) if by == "student" else (run.wave, *rest)
-
-
-def test_of(cells: Sequence[CellInputs], run: PlannedRun) -> Artifact:
-    """Returns what a run is tested on; it must be there."""
-    found = cells[run.cell].test
-    assert found is not None
-    return found
 
 
 def cell_of(cells: Sequence[CellInputs], run: PlannedRun) -> Cell:

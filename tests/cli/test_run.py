@@ -5,24 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from experiment_files import small
 from typer.testing import CliRunner, Result
 
 from sdc.cli.main import application
 
-SMALL = """
-name = "small"
-[cells]
-task = "topic"
-lang = "te"
-[data]
-from = "bundled"
-[sample]
-source = "human"
-sizes = ["10", "20"]
-repeats = 2
-[[students]]
-method = "linear"
-"""
+SMALL = small(lang='"te"', sizes='["10", "20"]', repeats=2)
 
 
 @pytest.fixture

@@ -5,22 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from experiment_files import small
 from slurm_commands import SlurmCommands
 
-SMALL = """
-name = "small"
-[cells]
-task = "topic"
-lang = "te"
-[data]
-from = "bundled"
-[sample]
-source = "human"
-sizes = "10"
-repeats = 2
-[[students]]
-method = "linear"
-"""
+SMALL = small(lang='"te"', sizes='"10"', repeats=2)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ Here: the experiment, the site, the place. Not here: SLURM's commands (`slurm_co
 from pathlib import Path
 from typing import Any
 
+from experiment_files import loaded, small
 from slurm_commands import SlurmCommands
 
 from sdc.cache.store import Store
@@ -18,20 +19,7 @@ from sdc.pipelines.run.folder import PlanFolder
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
 
-SMALL = """
-name = "small"
-[cells]
-task = "topic"
-lang = ["te", "sw"]
-[data]
-from = "bundled"
-[sample]
-source = "human"
-sizes = ["10", "20", "30"]
-repeats = 4
-[[students]]
-method = "linear"
-"""
+SMALL = small()
 SITE = Site(name="there", executor="slurm", partition="gpu", elements=2, workers=1)
 
 
@@ -44,8 +32,7 @@ class Submitting:
         self.context = Context(store=Store(path / "store.duckdb"), say=self.said.append)
 
     def array(self, context: Context | None = None, site: Site = SITE, **how: Any) -> ArrayExperiment:
-        (self.path / "mine.toml").write_text(self.text, "utf-8")
-        experiment = file.load(str(self.path / "mine.toml"))
+        experiment = loaded(self.path, self.text)
         return ArrayExperiment(context=context or self.context, experiment=experiment, site=site, **how)
 
     @property

@@ -16,11 +16,19 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from sdc.errors import EngineError, SdcError, first_line
+from sdc.errors import SdcError
 from sdc.pipelines.engines.budget import Budget
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.run.batches import Job, work
-from sdc.pipelines.run.executors.protocol import Event, JobEnded, JobFailed, JobLost, JobProgress, RunsEnded
+from sdc.pipelines.run.executors.protocol import (
+    Event,
+    JobEnded,
+    JobFailed,
+    JobLost,
+    JobProgress,
+    RunsEnded,
+    broke,
+)
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context, Made
 
@@ -203,15 +211,14 @@ def _serve(
         except (EOFError, OSError):
             return
         try:
-            for together in work(replace(context), job):
+            for together in work(context, job):
                 tell("made", [compact(made) for made in together])
             tell("ended", None)
         except SdcError as error:
             tell("failed", error)
         except Exception as error:  # noqa: BLE001 (a bug; the other jobs go on)
             traceback.print_exc()
-            what = f"a worker broke ({type(error).__name__}: {first_line(error)})"
-            tell("failed", EngineError(what, job.name, "this is a bug: its traceback stands above"))
+            tell("failed", broke(error, job))
 
 
 def compact(made: Made) -> Made:

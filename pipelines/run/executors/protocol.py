@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sdc.errors import SdcError
+from sdc.errors import EngineError, SdcError, first_line
 from sdc.pipelines.run.batches import Job
 from sdc.pipelines.stage import Made
 
@@ -66,6 +66,12 @@ class JobProgress:
 
 
 Event = RunsEnded | JobEnded | JobLost | JobFailed | JobProgress
+
+
+def broke(error: Exception, job: Job) -> EngineError:
+    """Returns what a worker says of a bug; the other jobs go on."""
+    what = f"a worker broke ({type(error).__name__}: {first_line(error)})"
+    return EngineError(what, job.name, "this is a bug: its traceback stands above")
 
 
 class Executor(Protocol):

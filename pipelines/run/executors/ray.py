@@ -22,7 +22,7 @@ from sdc.errors import EngineError, SdcError, first_line
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.run.batches import Job, work
 from sdc.pipelines.run.executors.local import compact
-from sdc.pipelines.run.executors.protocol import Event, JobEnded, JobFailed, JobLost, RunsEnded
+from sdc.pipelines.run.executors.protocol import Event, JobEnded, JobFailed, JobLost, RunsEnded, broke
 from sdc.pipelines.run.executors.ray_cluster import RayCluster
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
@@ -149,7 +149,7 @@ class RayExecutor:
             kind, content = self._ray.get(next(actor.awaited))
         except self._ray.exceptions.RayTaskError as error:  # the job did not even reach it
             actor.job = None
-            yield JobFailed(job=job, worker=actor.name, error=_broke(error, job))
+            yield JobFailed(job=job, worker=actor.name, error=broke(error, job))
         except self._ray.exceptions.RayError as error:
             yield from self._gone(actor, job, error)
         else:
@@ -227,11 +227,6 @@ def _how(error: Exception) -> tuple[str, bool]:
     return (first_line(reasons[-1]) if "creation task" in text and reasons else "its process is gone"), False
 
 
-def _broke(error: Exception, job: Job) -> EngineError:
-    what = f"a worker broke ({type(error).__name__}: {first_line(error)})"
-    return EngineError(what, job.name, "this is a bug: its traceback stands above")
-
-
 # -- in the worker -------------------------------------------------------------------------------------------------
 
 
@@ -258,7 +253,7 @@ class RayWorker:
         except SdcError as error:
             yield "failed", (error, [])
         except Exception as error:  # noqa: BLE001 (a bug; the other jobs go on)
-            yield "failed", (_broke(error, job), traceback.format_exc().splitlines())
+            yield "failed", (broke(error, job), traceback.format_exc().splitlines())
 
     @cached_property
     def _context(self) -> Context:

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from experiment_files import loaded, small
 
 from sdc.cache.store import Store
 from sdc.cache.verify import verify
 from sdc.errors import EngineError, UsageError
 from sdc.pipelines import run as experiments
-from sdc.pipelines.run import ExperimentEnded, file
+from sdc.pipelines.run import ExperimentEnded
 from sdc.pipelines.run.batches import Job, RunBatch, work
 from sdc.pipelines.run.driver import Driver
 from sdc.pipelines.run.executors.local import LocalExecutor, compact
@@ -21,28 +22,13 @@ from sdc.pipelines.run.folder import PlanFolder
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
 
-SMALL = """
-name = "small"
-[cells]
-task = "topic"
-lang = ["te", "sw"]
-[data]
-from = "bundled"
-[sample]
-source = "human"
-sizes = ["10", "20", "30"]
-repeats = 4
-[[students]]
-method = "linear"
-"""
+SMALL = small()
 ONE = Site(workers=1)
 
 
 def _run(tmp_path: Path, text: str = SMALL, site: Site = ONE, **how: Any) -> ExperimentEnded:
-    path = tmp_path / "mine.toml"
-    path.write_text(text, "utf-8")
     context = Context(store=Store(tmp_path / "store.duckdb"))
-    return experiments.run(context, file.load(str(path)), site, **how)
+    return experiments.run(context, loaded(tmp_path, text), site, **how)
 
 
 def _accuracies(store: Store) -> list[tuple[str, float]]:
@@ -112,10 +98,8 @@ class _Scripted:
 def _driven(
     tmp_path: Path, dies: Callable[[Job, int], bool], *, error: EngineError | None = None, text: str = SMALL
 ) -> tuple[Driver, _Scripted, Store]:
-    path = tmp_path / "mine.toml"
-    path.write_text(text, "utf-8")
     context = Context(store=Store(tmp_path / "store.duckdb"))
-    experiment = file.load(str(path))
+    experiment = loaded(tmp_path, text)
     plan = experiments.planned(context, experiment)
     batches = experiments.batches_of(context, plan, set())
     driver = Driver(context, plan, batches, PlanFolder(context.store, plan.digest), set(), site=ONE)

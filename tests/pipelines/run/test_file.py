@@ -4,32 +4,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from experiment_files import loaded, small
 
 from sdc.cache.store import Store
 from sdc.errors import DataError, SdcError, UsageError
 from sdc.pipelines.run import file, sites
 from sdc.pipelines.run.experiment import Experiment
 
-SMALL = """
-name = "small"
-[cells]
-task = "topic"
-lang = ["te", "sw"]
-[data]
-from = "bundled"
-[sample]
-source = ["human"]
-sizes = ["10", "20"]
-repeats = 2
-[[students]]
-method = "linear"
-"""
+SMALL = small(source='["human"]', sizes='["10", "20"]', repeats=2)
 
 
 def _load(tmp_path: Path, text: str = SMALL, **how: Any) -> Experiment:
-    path = tmp_path / "mine.toml"
-    path.write_text(text, "utf-8")
-    return file.load(str(path), **how)
+    return loaded(tmp_path, text, **how)
 
 
 def test_a_file_says_what_is_run(tmp_path: Path) -> None:
