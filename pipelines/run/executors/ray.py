@@ -11,7 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ from sdc import __version__
 from sdc.cache import scratch
 from sdc.cache.store import Store
 from sdc.errors import EngineError, SdcError, first_line
+from sdc.pipelines.engines.budget import Budget
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.run.batches import Job, work
 from sdc.pipelines.run.executors.local import compact
@@ -78,8 +79,10 @@ class RayExecutor:
         self._ray = self._cluster.ray
         have = self._ray.cluster_resources()
         self._has_gpus = have.get("GPU", 0) > 0
-        room = int(have["GPU"] / site.gpus_per_worker) if self._has_gpus else int(have.get("CPU", 1))
-        self.num_workers = site.workers or max(1, room)
+        share = site.gpus_per_worker
+        room = have.get("GPU", 0) * int(1 / share) if share < 1 else have.get("GPU", 0) / share
+        cores = have.get("CPU", 1)  # each takes one
+        self.num_workers = site.workers or max(1, int(min(room, cores) if self._has_gpus else cores))
         self._class = self._ray.remote(RayWorker)
         self._actors: list[_Actor] = []
         self._started = self._false_starts = 0
@@ -125,9 +128,7 @@ class RayExecutor:
 
     def _start(self, job: Job) -> _Actor:
         gpus = self._site.gpus_per_worker if job.uses_gpu and self._has_gpus else 0
-        handle = self._class.options(num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0).remote(
-            asdict(self._context.engine)
-        )
+        handle = self._class.options(num_cpus=1, num_gpus=gpus, max_restarts=0, max_task_retries=0).remote()
         actor = _Actor(name=f"worker {self._started}", handle=handle, worker_class=job.worker_class)
         self._started += 1
         self._actors.append(actor)
@@ -144,26 +145,32 @@ class RayExecutor:
         try:
             if not actor.is_there:
                 self._greet(actor, self._ray.get(actor.awaited))
-                actor.awaited = actor.handle.work.options(num_returns="streaming").remote(job)
+                work_on = actor.handle.work.options(num_returns="streaming")
+                actor.awaited = work_on.remote(job, self._context.engine, self._context.budget)
                 return
             kind, content = self._ray.get(next(actor.awaited))
         except self._ray.exceptions.RayTaskError as error:  # the job did not even reach it
-            actor.job = None
-            yield JobFailed(job=job, worker=actor.name, error=broke(error, job))
+            said = broke(error.cause, job), str(error).splitlines()
+            yield from self._said(actor, job, "failed", said)
         except self._ray.exceptions.RayError as error:
             yield from self._gone(actor, job, error)
         else:
-            if kind == "made":
-                yield RunsEnded(job=job, made=content)
-                return
+            yield from self._said(actor, job, kind, content)
+
+    def _said(self, actor: _Actor, job: Job, kind: str, content: Any) -> Iterator[Event]:
+        if kind == "made":
+            yield RunsEnded(job=job, made=content)
+        elif kind == "spent":
+            self._context.budget.add(*content)
+        elif kind == "ended":
             actor.job = None
-            if kind == "ended":
-                yield JobEnded(job=job, worker=actor.name)
-                return
-            what, lines = content
+            yield JobEnded(job=job, worker=actor.name)
+        else:
+            actor.job = None
+            error, lines = content
             for line in lines:
                 self._context.say(line)
-            yield JobFailed(job=job, worker=actor.name, error=what)
+            yield JobFailed(job=job, worker=actor.name, error=error)
 
     def _greet(self, actor: _Actor, about: Mapping[str, str]) -> None:
         if about["sdc"] != __version__:
@@ -231,23 +238,24 @@ def _how(error: Exception) -> tuple[str, bool]:
 
 
 class RayWorker:
-    """Works on jobs in a process of the cluster; what it looks up it keeps in a folder of its own.
-
-    Args:
-        engine: The settings of engines.
-    """
-
-    def __init__(self, engine: Mapping[str, Any]) -> None:
-        self._engine = engine
+    """Works on jobs in a process of the cluster; what it looks up it keeps in a folder of its own."""
 
     def hello(self) -> dict[str, str]:
         """Returns who answers."""
         return {"sdc": __version__, "host": os.uname().nodename}
 
-    def work(self, job: Job) -> Iterator[tuple[str, Any]]:
-        """Yields runs as they end, as the driver reads them."""
+    def work(self, job: Job, engine: EngineOptions, budget: Budget) -> Iterator[tuple[str, Any]]:
+        """Yields what becomes of a job, as the driver reads it: runs as they end, what asking cost, the end."""
+        spent = budget.spent
+        for message in self._messages(replace(self._context, engine=engine, budget=budget), job):
+            if budget.spent != spent:
+                yield "spent", budget.since(spent)
+                spent = budget.spent
+            yield message
+
+    def _messages(self, context: Context, job: Job) -> Iterator[tuple[str, Any]]:
         try:
-            for together in work(self._context, job):
+            for together in work(context, job):
                 yield "made", [compact(made) for made in together]
             yield "ended", None
         except SdcError as error:
@@ -260,4 +268,4 @@ class RayWorker:
         until_the_end = ExitStack()
         atexit.register(until_the_end.close)
         folder = until_the_end.enter_context(scratch.folder("worker"))
-        return Context(store=Store(folder / "store.duckdb"), engine=EngineOptions(**self._engine))
+        return Context(store=Store(folder / "store.duckdb"))

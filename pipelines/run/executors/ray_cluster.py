@@ -90,8 +90,7 @@ class RayCluster:
     def _connect(self) -> None:
         how = {"address": self.address, "logging_level": logging.ERROR, "log_to_driver": False}
         if self.address == _LOCAL:
-            cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-            self.ray.init(**how, num_cpus=max(cores, self._site.workers or 1), include_dashboard=False)
+            self.ray.init(**how, num_cpus=self._site.workers, include_dashboard=False)
         else:
             from ray._private import services  # a name for this machine becomes the address that others know it by
 

@@ -95,15 +95,36 @@ class _Scripted:
         pass
 
 
+class _Machine(_Scripted):
+    """An executor that loses the workers of its first three jobs at once, with their machine or without it."""
+
+    is_place = True
+
+    def run(self, take: Callable[[], Job | None]) -> Iterator[Event]:
+        for job in [take(), take(), take()]:
+            assert job is not None
+            yield JobLost(job=job, worker="w", how="gone", is_place=self.is_place)
+        yield from super().run(take)
+
+
+class _Processes(_Machine):
+    is_place = False
+
+
 def _driven(
-    tmp_path: Path, dies: Callable[[Job, int], bool], *, error: EngineError | None = None, text: str = SMALL
+    tmp_path: Path,
+    dies: Callable[[Job, int], bool],
+    *,
+    error: EngineError | None = None,
+    text: str = SMALL,
+    scripted: type[_Scripted] = _Scripted,
 ) -> tuple[Driver, _Scripted, Store]:
     context = Context(store=Store(tmp_path / "store.duckdb"))
     experiment = loaded(tmp_path, text)
     plan = experiments.planned(context, experiment)
     batches = experiments.batches_of(context, plan, set())
     driver = Driver(context, plan, batches, PlanFolder(context.store, plan.digest), set(), site=ONE)
-    executor = _Scripted(context, dies, error)
+    executor = scripted(context, dies, error)
     driver.run(executor)
     return driver, executor, context.store
 
@@ -148,6 +169,15 @@ def test_batches_that_die_one_after_another_end_the_experiment(tmp_path: Path) -
     assert driver.doing.stopped == "3 batches died one after another"
     assert [str(error) for _, error in driver.doing.errors] == ["no such GPU"] * 3
     assert driver.doing.num_made == 0
+
+
+@pytest.mark.parametrize("scripted, stopped", [(_Processes, "3 batches died one after another"), (_Machine, "")])
+def test_a_machine_that_goes_says_nothing_of_the_batches_that_it_had(
+    tmp_path: Path, scripted: type[_Scripted], stopped: str
+) -> None:
+    text = SMALL.replace('"topic"', '["topic", "intent"]').replace("[[stud", "[stop]\nfail_streak = 3\n[[stud")
+    driver, _, _ = _driven(tmp_path, lambda job, number: False, text=text, scripted=scripted)
+    assert driver.doing.stopped == stopped
 
 
 def test_hours_of_work_are_a_limit(tmp_path: Path) -> None:

@@ -167,6 +167,8 @@ def test_a_site_is_a_table_and_this_machine_needs_none(tmp_path: Path, monkeypat
         ('[a]\nexecutor = "raay"\n', "unknown executor 'raay'; did you mean 'ray'"),
         ('[a]\npartitions = "x"\n', "did you mean 'partition'"),
         ("[a]\nworkers = 0\n", "0 workers"),
+        ("[a]\ngpus_per_worker = 0\n", "0 GPUs per worker; use a share of one"),
+        ("[a]\ngpus_per_worker = 1.5\n", "1.5 GPUs per worker; use a share of one"),
         ("a = 3\n", "no table"),
         ("[b]\n", "there is no site 'a'"),
         ("[b", "not valid TOML"),
