@@ -63,22 +63,20 @@ class _Found:
     train: Artifact | None = None
     test: Artifact | None = None
     texts: Artifact | None = None
-    steps: list[str] = field(default_factory=list)
 
 
-def made(context: Context, experiment: Experiment, *, only: Sequence[str] | None = None) -> list[CellInputs]:
+def made(context: Context, experiment: Experiment) -> list[CellInputs]:
     """Returns the inputs of all cells, and makes what is missing; what the store has is taken from there.
 
     Args:
         context: Where they are kept.
         experiment: Which.
-        only: These cells; None for all.
 
     Raises:
         DataError: A cell has no data.
         EngineError: A model cannot be had.
     """
-    wanted = [cell for cell in experiment.cells(context.store) if only is None or str(cell) in only]
+    wanted = experiment.cells(context.store)
     brought = _brought(context, experiment, wanted)
     return [_made(context, experiment, cell, brought.get(str(cell), _Found())) for cell in wanted]
 

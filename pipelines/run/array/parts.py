@@ -56,8 +56,7 @@ def seed(context: Context, plan: ExperimentPlan, folder: PlanFolder) -> None:
     Raises:
         StoreError: It cannot be written.
     """
-    keys = {key for cell in plan.cells for key in (*cell.steps, *cell.samples.values())}
-    keys |= {cell.test.key for cell in plan.cells if cell.test}
+    keys = {key for cell in plan.cells for key in cell.steps}  # the test and the samples are among them
     for line in plan.experiment.lines:
         if "+" in str(line.settings.get("model", "")):  # an adapter that a run of this store trained
             run = context.model(str(line.settings["model"])).run
