@@ -1,0 +1,158 @@
+"""Break-even: the training rows from which a student reaches its generator, and the texts after which it has paid off.
+
+Here: a monotone curve, where it crosses zero, what that says if it does so before the first size or after the last, and
+its interval. Not here: the replicates of a curve (`resampling.py`), what a text costs.
+
+A number of rows is a float: the first size means "at most", infinity "not reached".
+
+Array legend: B replicates, S points of a curve by their rows.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sdc.pipelines.report.statistics.resampling import Replicates
+
+
+@dataclass(frozen=True, kw_only=True)
+class BreakEven:
+    """From how many rows a curve of differences is zero or above; the ends of `even`'s interval are 95 %.
+
+    Args:
+        smallest, largest: The first and the last size of the curve.
+        even: Where the monotone mean crosses zero.
+        low, high: The interval of `even`.
+        sure: Where the lower end of the difference's interval crosses zero.
+        strict: Where the mean minus one standard deviation over runs crosses zero, as the paper has it; None without.
+        covers: What chance the interval and `sure` cover.
+    """
+
+    smallest: float
+    largest: float
+    even: float
+    low: float
+    high: float
+    sure: float
+    strict: float | None
+    covers: str
+
+    def words(self, rows: float) -> str:
+        """Returns a number of rows as a report says it, for each of the numbers here.
+
+        >>> curve = [Replicates(estimate=d, values_B=np.array([d]), covers="nothing") for d in (-0.1, 0.1)]
+        >>> found = break_even([10, 40], curve)
+        >>> found.words(found.even), found.words(10), found.words(math.inf)
+        ('20', 'at most 10', 'not reached by 40')
+        """
+        if rows == math.inf:
+            return f"not reached by {self.largest:.0f}"
+        return f"at most {rows:.0f}" if rows <= self.smallest else f"{rows:.0f}"
+
+
+def break_even(
+    rows_S: Sequence[float] | NDArray[Any],
+    curve: Sequence[Replicates],
+    *,
+    stds: Sequence[float] | None = None,
+    weights: Sequence[float] | None = None,
+) -> BreakEven:
+    """Returns where a curve of differences crosses zero, with the percentile interval of its replicates' crossings.
+
+    Args:
+        rows_S: Training rows of each point, at least 1 and rising.
+        curve: The difference at each point, all with one seed and the same names of cells.
+        stds: Standard deviation over runs at each point, for `strict`.
+        weights: Runs at each point, which the monotone fit counts; None counts all alike.
+
+    Degenerate cases: of one size only "at most" or "not reached" can be said; if more than 2.5 % of the replicates
+    never cross, the upper end is infinity.
+
+    Source: the paper, section 4.1; R. Barlow et al. (1972), Statistical inference under order restrictions.
+    """
+    rows = np.asarray(rows_S, dtype=np.float64)
+    means_S = np.array([point.estimate for point in curve])
+    curves_BS = np.column_stack([point.values_B for point in curve])
+    even = Replicates(
+        estimate=crossing(rows, means_S, weights),
+        values_B=np.array([crossing(rows, values_S, weights) for values_S in curves_BS]),
+        covers=curve[0].covers,
+    ).interval()
+    return BreakEven(
+        smallest=float(rows[0]),
+        largest=float(rows[-1]),
+        even=even.estimate,
+        low=even.low,
+        high=even.high,
+        sure=crossing(rows, np.array([point.interval().low for point in curve]), weights),
+        strict=None if stds is None else crossing(rows, means_S - np.asarray(stds), weights),
+        covers=even.covers,
+    )
+
+
+def monotone(values_S: NDArray[Any], weights: Sequence[float] | None = None) -> NDArray[Any]:
+    """Returns the rising curve that is nearest to the values in (weighted) squares, (S) float64.
+
+    Degenerate case: values that fall all the way become their mean.
+
+    Source: M. Ayer et al. (1955), An empirical distribution function for sampling with incomplete information (PAVA).
+
+    >>> monotone(np.array([-10, 2, -1, 6])).tolist()
+    [-10.0, 0.5, 0.5, 6.0]
+    """
+    from scipy.optimize import isotonic_regression
+
+    return np.asarray(isotonic_regression(values_S, weights=weights).x)
+
+
+def crossing(rows_S: NDArray[Any], values_S: NDArray[Any], weights: Sequence[float] | None = None) -> float:
+    """Returns from how many rows the monotone curve is zero or above, on a straight line over the logarithm of rows.
+
+    Degenerate cases: the first size if the curve starts at zero or above, that is "at most"; infinity if it ends below
+    zero. Where it is zero over several sizes, the first of them.
+
+    >>> round(crossing(np.array([10, 20, 50, 100]), np.array([-10, -2, 4, 6])), 3)  # 20 * 2.5 ** (2 / 6)
+    27.144
+    >>> crossing(np.array([10, 20]), np.array([0, 1])), crossing(np.array([10, 20]), np.array([-2, -1]))
+    (10.0, inf)
+    """
+    rising_S = monotone(values_S, weights)
+    reached = np.flatnonzero(rising_S >= 0)
+    if not reached.size:
+        return math.inf
+    after = int(reached[0])
+    if after == 0:
+        return float(rows_S[0])
+    below, above = rising_S[after - 1], rising_S[after]
+    start, end = math.log(rows_S[after - 1]), math.log(rows_S[after])
+    return math.exp(start + (end - start) * float(-below / (above - below)))
+
+
+def texts_to_pay_off(fixed: Any, *, generator: Any, student: Any) -> NDArray[Any]:
+    """Returns after how many classified texts a student has cost less than its generator would have, float64.
+
+    Numbers or arrays that fit each other, such as bootstrap replicates, whose interval `Replicates` gives; all in one
+    unit: money, GPU hours or tokens.
+
+    Args:
+        fixed: What writing the rows and training cost, at least 0.
+        generator: What the generator costs per text.
+        student: What the student costs per text.
+
+    Degenerate case: infinity, never, if a text costs the student as much as the generator or more.
+
+    Source: own; the paper's Table 2 has the hours.
+
+    >>> float(texts_to_pay_off(12, generator=0.002, student=0.0001).round(1))
+    6315.8
+    >>> texts_to_pay_off(12, generator=np.array([1, 4]), student=1).tolist()
+    [inf, 4.0]
+    """
+    fixed, saved = np.broadcast_arrays(
+        np.asarray(fixed, dtype=np.float64), np.asarray(generator, dtype=np.float64) - np.asarray(student)
+    )
+    return np.asarray(np.divide(fixed, saved, out=np.full(saved.shape, np.inf), where=saved > 0))

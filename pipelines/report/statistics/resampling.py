@@ -1,0 +1,264 @@
+"""Bootstrap replicates of scores, over test rows and runs, and their 95 % intervals.
+
+Here: which test rows a replicate draws, the scores of runs on them, means and differences over cells. Not here: what is
+made of the replicates of a curve (`break_even.py`, `gap.py`), tests (`paired.py`).
+
+A score has two sources of chance: the runs (their draws and seeds) and the test rows. Rows are drawn with replacement,
+once for all runs, methods and languages that are tested on them, so that differences and curves are paired. The runs
+are not drawn with replacement beside them: that counts the noise of one run on one row three times, and is too narrow
+for few runs. Instead a replicate moves the mean by what runs differ by beyond the noise of their test rows: runs of
+equal skill add nothing, and three runs get an interval as wide as Student's t gives three values.
+
+Array legend: B replicates, K sentences, N test rows, R runs, L labels, S points of a curve.
+"""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sdc.cache.key import derive_seed
+from sdc.pipelines.metrics.interval import NUM_BOOTSTRAP
+from sdc.pipelines.metrics.macro_f1 import f1_on_resamples
+
+ROWS, RUNS_AND_ROWS = "test rows", "runs and test rows"
+SOME_RUNS = "test rows, and runs where a cell has several"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """An estimate with the ends of its 95 % interval, in the unit of the estimate, and what chance it covers."""
+
+    estimate: float
+    low: float
+    high: float
+    covers: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """The scores of the runs of one point in one cell, 0 to 1, or their differences from others.
+
+    Args:
+        of_runs_R: On the whole test.
+        resampled_BR: On the test rows of each replicate.
+        repeats_R: The number of each run's draw: what has one number at other points is varied together.
+    """
+
+    of_runs_R: NDArray[Any]
+    resampled_BR: NDArray[Any]
+    repeats_R: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        num_runs = len(self.repeats_R)
+        if not num_runs or self.of_runs_R.shape != (num_runs,) or self.resampled_BR.shape[1:] != (num_runs,):
+            raise ValueError(f"{num_runs} runs with scores of {self.of_runs_R.shape} and {self.resampled_BR.shape}")
+        if len(set(self.repeats_R)) < num_runs:
+            raise ValueError("two runs of a point have one number")
+
+    def minus(self, other: "Scores") -> "Scores":
+        """Returns the differences of runs with one number; one run, such as a generator's, is taken from all.
+
+        Raises:
+            ValueError: No number is in both.
+        """
+        if len(other.repeats_R) == 1:
+            return Scores(
+                of_runs_R=self.of_runs_R - other.of_runs_R,
+                resampled_BR=self.resampled_BR - other.resampled_BR,
+                repeats_R=self.repeats_R,
+            )
+        both = [repeat for repeat in self.repeats_R if repeat in other.repeats_R]
+        mine, theirs = ([scores.repeats_R.index(repeat) for repeat in both] for scores in (self, other))
+        return Scores(
+            of_runs_R=self.of_runs_R[mine] - other.of_runs_R[theirs],
+            resampled_BR=self.resampled_BR[:, mine] - other.resampled_BR[:, theirs],
+            repeats_R=tuple(both),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replicates:
+    """A mean score, a difference or what is made of them: its estimate, replicates (B) float64, and what they vary."""
+
+    estimate: float
+    values_B: NDArray[Any]
+    covers: str
+
+    def interval(self) -> Interval:
+        """Returns the percentile interval, widened to hold the estimate; its ends can be infinite if replicates are.
+
+        Degenerate case: of width 0 if neither runs nor rows differ.
+
+        Source: B. Efron (1979), Bootstrap methods, Annals of Statistics 7.
+
+        >>> found = Replicates(estimate=2.0, values_B=np.array([1.0, 2.0, 3.0, np.inf]), covers="throughput").interval()
+        >>> found.low, found.high
+        (1.0, inf)
+        """
+        low, high = np.quantile(self.values_B, [0.025, 0.975], method="inverted_cdf")  # no arithmetic on infinity
+        low, high = min(float(low), self.estimate), max(float(high), self.estimate)
+        return Interval(estimate=self.estimate, low=low, high=high, covers=self.covers)
+
+
+def resample(
+    sentences: Mapping[str, Sequence[Hashable]], *, test: str, seed: int, num: int = NUM_BOOTSTRAP
+) -> dict[str, NDArray[Any]]:
+    """Returns cell -> how often each of its test rows is in each replicate, (B, N) float32 whole numbers.
+
+    Sentences are drawn, with all their rows: the cells of a parallel test share their replicates. Cells whose tests
+    have nothing to do with each other are drawn apart, by calls with another `test`.
+
+    Args:
+        sentences: Cell -> the id of the sentence behind each test row; `range(N)` if it is known by its place alone.
+        test: The name of the test, which chooses the stream of chance.
+        seed: Seed, any whole number.
+        num: Replicates.
+
+    Raises:
+        ValueError: A cell has no rows.
+
+    Source: J. Saleva, C. Ataman and C. Lignos (2025), arXiv 2509.22612, on resampling in many languages.
+
+    >>> times = resample({"te": ["a", "b", "c"], "sw": ["c", "a"]}, test="topic", seed=1, num=500)
+    >>> bool((times["te"][:, 2] == times["sw"][:, 0]).all()), set(times["te"].sum(axis=1).tolist())
+    (True, {3.0})
+    """
+    if not sentences or not all(len(ids) for ids in sentences.values()):
+        raise ValueError("a cell without test rows has nothing to resample")
+    places = {name: place for place, name in enumerate(dict.fromkeys(i for ids in sentences.values() for i in ids))}
+    num_sentences = len(places)
+    drawn_BK = _stream(seed, "rows", test).integers(0, num_sentences, size=(num, num_sentences))
+    drawn_BK += np.arange(num)[:, None] * num_sentences
+    times_BK = np.bincount(drawn_BK.ravel(), minlength=num * num_sentences).reshape(num, num_sentences)
+    times_BK = times_BK.astype(np.float32)  # exact for whole numbers, and the fast type for products
+    everything = list(range(num_sentences))
+    rows = {cell: [places[i] for i in ids] for cell, ids in sentences.items()}
+    return {cell: times_BK if where == everything else times_BK[:, where] for cell, where in rows.items()}
+
+
+def accuracy(correct_RN: NDArray[Any], times_BN: NDArray[Any], *, repeats: Sequence[int] | None = None) -> Scores:
+    """Returns the share of right rows of every run, on the whole test and on each replicate.
+
+    Args:
+        correct_RN: 1 or True where a run read the gold label.
+        times_BN: From `resample`.
+        repeats: The numbers of the runs' draws; None numbers them from 0.
+
+    Degenerate case: a replicate without any row of this cell has the scores of the whole test.
+
+    >>> times = resample({"te": range(4)}, test="topic", seed=0)["te"]
+    >>> scores = accuracy(np.array([[1, 1, 0, 0], [1, 1, 1, 0]]), times)
+    >>> scores.of_runs_R.tolist(), scores.resampled_BR.shape
+    ([0.5, 0.75], (1000, 2))
+    """
+    of_runs_R = correct_RN.mean(axis=1, dtype=np.float64)
+    hits_BR = (times_BN @ correct_RN.T.astype(np.float32)).astype(np.float64)
+    total_B1 = times_BN.sum(axis=1, dtype=np.float64)[:, None]
+    resampled_BR = np.divide(hits_BR, total_B1, out=np.tile(of_runs_R, (len(hits_BR), 1)), where=total_B1 > 0)
+    return Scores(of_runs_R=of_runs_R, resampled_BR=resampled_BR, repeats_R=_numbers(repeats, len(of_runs_R)))
+
+
+def macro_f1(
+    gold_N: NDArray[Any],
+    read_RN: NDArray[Any],
+    times_BN: NDArray[Any],
+    *,
+    num_labels: int,
+    repeats: Sequence[int] | None = None,
+) -> Scores:
+    """Returns the macro-F1 of every run, from the counts of hits, gold and read labels weighted by each replicate.
+
+    Args:
+        gold_N: Gold label ids.
+        read_RN: Read label ids, -1 for unparsed.
+        times_BN: From `resample`.
+        num_labels: Labels of the task, L.
+        repeats: The numbers of the runs' draws; None numbers them from 0.
+
+    Degenerate case: as `metrics.macro_f1`; a replicate without any row of this cell has the scores of the whole test.
+
+    >>> times = resample({"en": range(4)}, test="sarcasm", seed=0)["en"]
+    >>> scores = macro_f1(np.array([0, 0, 1, 1]), np.array([[0, 0, 1, -1]]), times, num_labels=2)
+    >>> scores.of_runs_R.round(4).tolist()  # F1 of 1 and 2/3
+    [0.8333]
+    """
+    times_BN = np.where(times_BN.any(axis=1, keepdims=True), times_BN, np.float32(1))
+    both_BN = np.vstack([np.ones((1, len(gold_N)), dtype=np.float32), times_BN])
+    scores_BR = np.column_stack([f1_on_resamples(gold_N, read_N, both_BN, num_labels=num_labels) for read_N in read_RN])
+    return Scores(of_runs_R=scores_BR[0], resampled_BR=scores_BR[1:], repeats_R=_numbers(repeats, len(read_RN)))
+
+
+def replicates(cells: Mapping[str, Scores], *, seed: int, weights: Mapping[str, float] | None = None) -> Replicates:
+    """Returns the mean over runs and then over cells, with replicates over test rows and runs.
+
+    The points of a curve, or two methods on the same draws, are paired if they have the same seed and names of cells:
+    then replicate b of each has the same test rows and moves the runs of a number in the same way.
+
+    Args:
+        cells: Name -> its runs. What runs of one name and number share is what makes their draw: the names of cells
+            with draws of their own, such as synthetic and human ones, must differ.
+        seed: Seed, any whole number; another stream than that of the rows.
+        weights: Name -> weight; None is one over the number of cells. 1 and -1 give a difference of two unpaired.
+
+    The noise of a run's own test rows is already in the replicates of the rows. What runs differ by beyond it has an
+    uncertain variance, which is drawn for every replicate from its generalised fiducial distribution.
+
+    Degenerate cases: of one run per cell only the test rows are covered, and `covers` says so; runs with equal
+    answers add nothing.
+
+    Source: S. Weerahandi (1993), Generalized confidence intervals, JASA 88; F. Satterthwaite (1946), degrees of freedom
+    of a sum of variances, Biometrics Bulletin 2; A. Owen (2007), The pigeonhole bootstrap, Annals of Applied Statistics
+    1, equation 11, on what drawing rows and runs both counts too often.
+
+    >>> times = resample({"te": range(200)}, test="topic", seed=0)["te"]
+    >>> right = np.arange(200) % 10 < np.array([[5], [6], [7]])  # 50, 60 and 70 %
+    >>> found = replicates({"te": accuracy(right, times)}, seed=0).interval()
+    >>> round(found.estimate, 3), found.covers, found.high - found.low > 0.25
+    (0.6, 'runs and test rows', True)
+    >>> replicates({"te": accuracy(right[:1], times)}, seed=0).interval().covers
+    'test rows'
+    """
+    if not cells:
+        raise ValueError("a mean over no cells")
+    shares = weights or dict.fromkeys(cells, 1 / len(cells))
+    estimate = sum(shares[name] * float(scores.of_runs_R.mean()) for name, scores in cells.items())
+    by_rows_B = sum(shares[name] * scores.resampled_BR.mean(axis=1) for name, scores in cells.items())
+    several = {name: scores for name, scores in cells.items() if len(scores.repeats_R) > 1}
+    covers = ROWS if not several else RUNS_AND_ROWS if len(several) == len(cells) else SOME_RUNS
+    values_B = by_rows_B + _by_runs(several, shares, seed) if several else np.asarray(by_rows_B)
+    return Replicates(estimate=estimate, values_B=values_B, covers=covers)
+
+
+def _by_runs(cells: Mapping[str, Scores], shares: Mapping[str, float], seed: int) -> NDArray[Any]:
+    """Returns how much each replicate moves the mean because other runs might have been made, (B)."""
+    from scipy.special import chdtri
+
+    moved_B, variance, noise, inverse_degrees = 0.0, 0.0, 0.0, 0.0
+    for name, scores in cells.items():
+        num_runs, num = len(scores.repeats_R), len(scores.resampled_BR)
+        share = shares[name] ** 2 / num_runs
+        variance += share * (own := float(scores.of_runs_R.var(ddof=1)))
+        beyond_BR = scores.resampled_BR - scores.resampled_BR.mean(axis=1, keepdims=True)
+        noise += share * float(beyond_BR.var(axis=0).mean()) * num_runs / (num_runs - 1)
+        inverse_degrees += (share * own) ** 2 / (num_runs - 1)
+        # A stream goes run by run, so that the runs of a number move alike however many others there are.
+        ways_RB = _stream(seed, "runs", name).standard_normal((max(scores.repeats_R) + 1, num))
+        deviations_R = (scores.of_runs_R - scores.of_runs_R.mean()) / np.sqrt(num_runs * (num_runs - 1))
+        moved_B = moved_B + shares[name] * (deviations_R @ ways_RB[list(scores.repeats_R)])
+    if variance == 0:
+        return np.zeros(num)
+    degrees = variance**2 / inverse_degrees
+    chi_squared_B = chdtri(degrees, _stream(seed, "variance").random(num))
+    scale_B = np.sqrt(np.maximum(0, variance * degrees / chi_squared_B - noise) / variance)
+    return np.asarray(scale_B * moved_B)
+
+
+def _numbers(repeats: Sequence[int] | None, num_runs: int) -> tuple[int, ...]:
+    return tuple(range(num_runs) if repeats is None else repeats)
+
+
+def _stream(seed: int, *purpose: str) -> np.random.Generator:
+    return np.random.default_rng(derive_seed(seed, "statistics", *purpose))

@@ -1,0 +1,201 @@
+"""Replicates of scores: over which rows and runs, how they are paired, and how wide they are."""
+
+import math
+import time
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from sdc.pipelines.metrics.interval import mean_interval
+from sdc.pipelines.metrics.macro_f1 import macro_f1 as metric
+from sdc.pipelines.report.statistics.resampling import (
+    ROWS,
+    RUNS_AND_ROWS,
+    SOME_RUNS,
+    Replicates,
+    Scores,
+    accuracy,
+    macro_f1,
+    replicates,
+    resample,
+)
+
+
+def _bernoulli(num_runs: int, num_rows: int, share: float = 0.7, seed: int = 0) -> NDArray[Any]:
+    return np.random.default_rng(seed).random((num_runs, num_rows)) < share
+
+
+def test_rows_of_parallel_tests_are_drawn_once_for_all_languages() -> None:
+    """The reference: clustered SE .2394, .1909 if languages are taken as independent, both with n - 1."""
+    right = {"te": np.array([[1, 0, 1, 1]]), "sw": np.array([[1, 0, 1, 0]])}
+    together = resample(dict.fromkeys(right, range(4)), test="topic", seed=4, num=50_000)
+    apart = {cell: resample({cell: range(4)}, test=cell, seed=4, num=50_000)[cell] for cell in right}
+    for times, expected in ((together, 0.2394), (apart, 0.1909)):
+        found = replicates({cell: accuracy(right[cell], times[cell]) for cell in right}, seed=0)
+        assert found.values_B.std() * math.sqrt(4 / 3) == pytest.approx(expected, abs=0.002)
+        assert found.covers == ROWS
+
+
+def test_rows_of_one_sentence_are_drawn_together_and_each_as_often() -> None:
+    times = resample({"te": ["a", "a", "b"], "sw": ["b", "c", "a"]}, test="topic", seed=1, num=200)
+    assert (times["te"][:, 0] == times["te"][:, 1]).all()
+    assert (times["te"][:, 2] == times["sw"][:, 0]).all()
+    assert (times["sw"].sum(axis=1) == 3).all()
+    assert times["sw"].std() > 0
+
+
+def test_over_runs_and_rows_the_interval_is_as_wide_as_rows_make_it() -> None:
+    """Twenty runs on 204 rows that they find equally hard: the interval over repeats alone is far too narrow."""
+    rng = np.random.default_rng(0)
+    hard_N = rng.random(204) < 0.6
+    right_RN = np.where(rng.random((20, 204)) < 0.1, ~hard_N, hard_N)
+    times = resample({"te": range(204)}, test="topic", seed=0)["te"]
+    found = replicates({"te": accuracy(right_RN, times)}, seed=0).interval()
+    alone = mean_interval(right_RN.mean(axis=1).tolist())
+    assert alone is not None
+    assert found.high - found.low > 4 * (alone[1] - alone[0])
+    assert found.low < alone[0] < alone[1] < found.high
+
+
+@pytest.mark.parametrize("num_runs", [2, 3, 5, 20])
+def test_without_noise_of_rows_runs_have_the_interval_of_student(num_runs: int) -> None:
+    values_R = 0.5 + 0.01 * np.random.default_rng(num_runs).standard_normal(num_runs)
+    same = Scores(of_runs_R=values_R, resampled_BR=np.tile(values_R, (40_000, 1)), repeats_R=tuple(range(num_runs)))
+    found = replicates({"te": same}, seed=1).interval()
+    expected = mean_interval(values_R.tolist())
+    assert expected is not None
+    assert (found.low - found.estimate) / (expected[0] - values_R.mean()) == pytest.approx(1, abs=0.05)
+    assert (found.high - found.estimate) / (expected[1] - values_R.mean()) == pytest.approx(1, abs=0.05)
+
+
+def test_runs_of_equal_skill_add_nothing_to_what_rows_do() -> None:
+    """Each run has its own noise in every row: it is counted once, where a bootstrap of rows and runs has it thrice."""
+    times = resample({"te": range(400)}, test="topic", seed=0, num=4000)["te"]
+    ratios = []
+    for seed in range(20):
+        found = replicates({"te": accuracy(_bernoulli(20, 400, 0.5, seed), times)}, seed=seed)
+        ratios.append(found.values_B.var() / (0.25 / (20 * 400)))
+    assert 0.9 < np.mean(ratios) < 1.5
+
+
+def test_what_an_interval_covers() -> None:
+    times = resample({"te": range(50)}, test="topic", seed=0)["te"]
+    several, one = accuracy(_bernoulli(3, 50), times), accuracy(_bernoulli(1, 50), times)
+    assert replicates({"te": several}, seed=0).covers == RUNS_AND_ROWS
+    assert replicates({"te": one}, seed=0).covers == ROWS
+    assert replicates({"te": several, "sw": one}, seed=0).covers == SOME_RUNS
+    assert (replicates({"te": one}, seed=0).values_B == one.resampled_BR[:, 0]).all()
+
+
+def test_all_right_is_an_interval_of_no_width() -> None:
+    times = resample({"te": range(50)}, test="topic", seed=0)["te"]
+    found = replicates({"te": accuracy(np.ones((5, 50)), times)}, seed=0).interval()
+    assert (found.estimate, found.low, found.high) == (1, 1, 1)
+
+
+def test_a_generator_is_taken_from_every_run_on_the_same_rows() -> None:
+    times = resample({"te": range(300)}, test="topic", seed=0)["te"]
+    right = _bernoulli(1, 300)
+    same = accuracy(np.repeat(right, 4, axis=0), times).minus(accuracy(right, times))
+    assert not same.resampled_BR.any()
+    assert not same.of_runs_R.any()
+
+
+def test_two_methods_are_paired_by_the_numbers_of_their_runs() -> None:
+    times = resample({"te": range(100)}, test="topic", seed=0)["te"]
+    right = _bernoulli(3, 100)
+    a, b = accuracy(right, times, repeats=[0, 1, 4]), accuracy(right[::-1], times, repeats=[4, 1, 7])
+    found = a.minus(b)
+    assert found.repeats_R == (1, 4)
+    assert not found.of_runs_R.any()
+    with pytest.raises(ValueError, match="0 runs"):
+        a.minus(accuracy(right[:2], times, repeats=[8, 9]))
+
+
+def test_points_of_a_curve_move_together_and_cells_apart() -> None:
+    values = np.array([0.4, 0.5, 0.7])
+    point = Scores(of_runs_R=values, resampled_BR=np.tile(values, (2000, 1)), repeats_R=(0, 1, 2))
+    higher = Scores(of_runs_R=values + 0.1, resampled_BR=point.resampled_BR + 0.1, repeats_R=(0, 1, 2))
+    first, second, other = (
+        replicates({name: scores}, seed=5).values_B for name, scores in (("te", point), ("te", higher), ("sw", point))
+    )
+    assert second - first == pytest.approx(0.1)
+    assert abs(np.corrcoef(np.sign(first - 0.533), np.sign(other - 0.533))[0, 1]) < 0.1
+
+
+def test_a_missing_run_does_not_change_how_the_others_move() -> None:
+    rng = np.random.default_rng(3)
+    values = rng.random(6)
+
+    def made(kept: list[int]) -> Replicates:
+        return replicates(
+            {
+                "te": Scores(
+                    of_runs_R=values[kept], resampled_BR=np.tile(values[kept], (3000, 1)), repeats_R=tuple(kept)
+                )
+            },
+            seed=2,
+        )
+
+    assert np.corrcoef(made([0, 1, 2, 3, 4, 5]).values_B, made([0, 1, 2, 3, 5]).values_B)[0, 1] > 0.7
+
+
+def test_a_seed_reproduces_every_figure_and_another_does_not() -> None:
+    def made(seed: int) -> Replicates:
+        times = resample({"te": range(60)}, test="topic", seed=seed)["te"]
+        return replicates({"te": accuracy(_bernoulli(4, 60), times)}, seed=seed)
+
+    assert (made(1).values_B == made(1).values_B).all()
+    assert (made(1).values_B != made(2).values_B).any()
+
+
+def test_macro_f1_is_that_of_the_metrics_on_all_rows_and_on_resampled_ones() -> None:
+    rng = np.random.default_rng(0)
+    gold, read = rng.integers(0, 3, 40), rng.integers(-1, 3, (2, 40))
+    times = resample({"en": range(40)}, test="sarcasm", seed=0, num=5)["en"]
+    found = macro_f1(gold, read, times, num_labels=3)
+    for run in range(2):
+        assert found.of_runs_R[run] == metric(gold, read[run], num_labels=3).value
+        for b in range(5):
+            rows = np.repeat(np.arange(40), times[b].astype(int))
+            assert found.resampled_BR[b, run] == pytest.approx(metric(gold[rows], read[run][rows], num_labels=3).value)
+
+
+def test_a_replicate_without_a_row_of_a_cell_has_the_score_of_all() -> None:
+    times = np.zeros((2, 4), dtype=np.float32)
+    times[0] = 1
+    assert accuracy(np.array([[1, 0, 0, 0]]), times).resampled_BR.tolist() == [[0.25], [0.25]]
+    found = macro_f1(np.array([0, 0, 1, 1]), np.array([[0, 0, 1, -1]]), times, num_labels=2)
+    assert found.resampled_BR[:, 0] == pytest.approx(found.of_runs_R[0])
+
+
+def test_what_makes_no_sense_is_refused() -> None:
+    with pytest.raises(ValueError, match="without test rows"):
+        resample({"te": []}, test="topic", seed=0)
+    with pytest.raises(ValueError, match="0 runs"):
+        Scores(of_runs_R=np.zeros(0), resampled_BR=np.zeros((9, 0)), repeats_R=())
+    with pytest.raises(ValueError, match="one number"):
+        Scores(of_runs_R=np.zeros(2), resampled_BR=np.zeros((9, 2)), repeats_R=(1, 1))
+    with pytest.raises(ValueError, match="no cells"):
+        replicates({}, seed=0)
+
+
+def test_thousands_of_runs_are_cheap() -> None:
+    began = time.process_time()
+    times = resample({"te": range(2000)}, test="topic", seed=0)["te"]
+    for _ in range(5):
+        replicates({"te": accuracy(_bernoulli(20, 2000), times)}, seed=0).interval()
+    assert time.process_time() - began < 5  # some 0.3 s on a core of its own
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(1, 6), st.integers(1, 60), st.floats(0, 1), st.integers(0, 10**6))
+def test_an_interval_holds_its_estimate_and_no_nonsense(runs: int, rows: int, share: float, seed: int) -> None:
+    times = resample({"te": range(rows)}, test="topic", seed=seed, num=100)["te"]
+    found = replicates({"te": accuracy(_bernoulli(runs, rows, share, seed), times)}, seed=seed).interval()
+    assert found.low <= found.estimate <= found.high
+    assert math.isfinite(found.low + found.high)
