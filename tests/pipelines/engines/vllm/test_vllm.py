@@ -295,6 +295,19 @@ def test_two_engines_in_one_process_and_one_that_is_closed(vllm: Any) -> None:
 
 
 @needs_vllm
+def test_an_engine_that_is_closed_gives_its_memory_back_while_another_goes_on(vllm: Any) -> None:
+    import psutil
+
+    process = psutil.Process()
+    before = process.memory_info().rss
+    other: Any = load("vllm", pocket("student"), EngineOptions())
+    opened = process.memory_info().rss - before
+    other.close()
+    assert opened > 2**28
+    assert process.memory_info().rss - before < opened / 4
+
+
+@needs_vllm
 def test_a_setting_that_vllm_does_not_take_is_one_line(vllm: Any) -> None:
     with pytest.raises(EngineError, match=r"pocket-teacher: vllm refuses the call \(temperature must be in") as raised:
         answers(vllm, [Call(prompt="Write.", temperature=2.5)])
