@@ -68,7 +68,8 @@ def of_rows(rows: Rows) -> str:
     """Returns the digest (64 hex digits) of an artifact's rows, whatever their order, and whatever holds them.
 
     Kept files (`blobs`) are no part of it: weights that were made again change nothing that was made from a run. Nor
-    are `readings`: they follow from the outputs of the run, whose content is kept with what was made from them.
+    are `readings`: they follow from the outputs of the run, whose content is kept with what was made from them; and
+    `sentence_ids`, which nothing that is kept is made from.
     """
     hashed = hashlib.sha256()
     for table, columns in COLUMNS.items():

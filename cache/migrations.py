@@ -205,6 +205,11 @@ def m007_run_numbers(con: "DuckDBPyConnection") -> None:
     """)
 
 
+def m008_sentence_ids(con: "DuckDBPyConnection") -> None:
+    """What a test set calls its sentences, so that translations of one sentence are known as such."""
+    con.execute("create table sentence_ids (key varchar not null, idx integer not null, id varchar not null)")
+
+
 #: In order; the store records how many were applied.
 MIGRATIONS: tuple[Callable[["DuckDBPyConnection"], None], ...] = (
     m001_initial,
@@ -214,10 +219,12 @@ MIGRATIONS: tuple[Callable[["DuckDBPyConnection"], None], ...] = (
     m005_freshness,
     m006_draws_of_unknown_origin,
     m007_run_numbers,
+    m008_sentence_ids,
 )
 
 #: What has rows of artifacts, by the names under which stages give them. `outputs` is a view on `RUN_OUTPUTS`.
-ROW_TABLES = ("examples", "verdicts", "reviews", "draws", "runs", "outputs", "metrics", "readings", "blobs")
+ROW_TABLES = ("examples", "verdicts", "reviews", "draws", "runs", "outputs", "metrics", "readings", "sentence_ids",
+              "blobs")  # fmt: skip
 #: The table whose rows belong to an artifact through the number of its run.
 RUN_OUTPUTS = "run_outputs"
 #: The tables whose rows belong to an artifact through `key`.
@@ -226,7 +233,7 @@ KEYED_TABLES = (*(table for table in ROW_TABLES if table != "outputs"), "made_fr
 TABLES = (*KEYED_TABLES, RUN_OUTPUTS, "artifacts")
 
 #: Tables that were not there from the first migration on -> the number of the one that made them.
-_SINCE = {"reviews": 3, "made_from": 5, "readings": 7, RUN_OUTPUTS: 7}
+_SINCE = {"reviews": 3, "made_from": 5, "readings": 7, RUN_OUTPUTS: 7, "sentence_ids": 8}
 #: Tables that are there no more -> the number of the migration that made something else of them.
 _UNTIL = {"outputs": 7}
 

@@ -27,6 +27,7 @@ from sdc.pipelines.data.config import DataConfig
 from sdc.pipelines.data.reading import LoadedRows
 from sdc.pipelines.data.rows import table
 from sdc.pipelines.data.sets import Ready
+from sdc.pipelines.records import sentences
 from sdc.pipelines.records.examples import whole_rows
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.tasks import languages
@@ -36,7 +37,7 @@ __all__ = ["DataConfig", "add", "add_paper", "add_set", "fetch"]
 #: Of the artifact. Its key is made of the rows, so that rows that were read wrongly have another key anyway.
 VERSION = 1
 #: Of the way files are read: a file that was read in an older way is read again, not known by its bytes.
-_READING = 2
+_READING = 3
 
 #: The kinds of the paper's files -> source and split.
 _PAPER_KINDS = {
@@ -226,9 +227,12 @@ def _ready(
     earlier: Artifact | None = None,
     started: float,
 ) -> Ready:
-    rows = found.rows
+    rows, ids = found.rows, found.ids
     if earlier is not None:
-        rows = sets.joined(whole_rows(context, earlier.key), rows)
+        before = whole_rows(context, earlier.key)
+        rows = sets.joined(before, rows)
+        named = sentences.ids_of(context.store, [earlier.key]).get(earlier.key, {})
+        ids = [*(named.get(row["idx"]) for row in before), *ids]
         about = {**about, "file": f"{earlier.summary.get('file')} + {about['file']}"}
     planned = data_artifact.planned(
         rows,
@@ -240,7 +244,9 @@ def _ready(
     )
     summary = {**planned.summary, **found.about, **about}
     artifact = dataclasses.replace(planned, summary=summary, seconds=time.perf_counter() - started)
-    return Ready(cell=cell, artifact=artifact, rows=rows)
+    return Ready(
+        cell=cell, artifact=artifact, rows=rows, ids=sentences.rows(ids) if config.split in sets.TESTED else ()
+    )
 
 
 def _keep(context: Context, items: Sequence[Ready], *, drop_leaks: bool) -> list[Outcome]:
@@ -249,13 +255,18 @@ def _keep(context: Context, items: Sequence[Ready], *, drop_leaks: bool) -> list
     if drop_leaks:
         items = sets.without_leaks(context, items, version=VERSION)
     there = {} if context.force else store.get_many([item.artifact.key for item in items])
+    lack_ids = {item.artifact.key for item in items if item.ids and item.artifact.key in there}
+    lack_ids -= sentences.ids_of(store, sorted(lack_ids)).keys()  # an older sdc kept none
+    there = {key: artifact for key, artifact in there.items() if key not in lack_ids}
     items = [
         dataclasses.replace(item, artifact=there[item.artifact.key], rows=None) if item.artifact.key in there else item
         for item in items
     ]
     items, lines = sets.with_leaks(context, items)
     lines += sets.what_is_taken(context, items)
-    stage.keep(context, [(item.artifact, {"examples": table(item.rows)}) for item in items if item.rows is not None])
+    new = [(item, {"examples": table(item.rows)}) for item in items if item.rows is not None]
+    finished = [(item.artifact, rows | ({"sentence_ids": item.ids} if item.ids else {})) for item, rows in new]
+    stage.keep(context, finished, overwrite=bool(lack_ids))
     store.touch([item.artifact.key for item in items if item.rows is None])
     for line in lines:  # only now: what cannot be kept changes nothing
         context.say(line)

@@ -43,6 +43,9 @@ LABEL_NAMES = (
     "label_text",
 )
 
+#: What data sets that exist in several languages call the column of what is the same in all translations.
+ID_NAMES = ("sentence_id", "index_id", "id")
+
 #: A column of labels has labels in so many of its rows; ids and names side by side agree in as many.
 _MOSTLY = 0.8
 
@@ -60,10 +63,19 @@ def candidates(names: Sequence[str], *, text: str | None = None, label: str | No
     """Returns the columns that `choose` may look at; what stands in others does not matter.
 
     >>> candidates(["id", "Text", "label", "intent", "when"]), candidates(["x", "y", "label"], text="x", label="y")
-    (['Text', 'label', 'intent'], ['x', 'y'])
+    (['Text', 'label', 'intent', 'id'], ['x', 'y'])
     """
     texts = _like(names, [text] if text else TEXT_NAMES)
-    return list(dict.fromkeys([*texts, *_like(names, [label] if label else LABEL_NAMES)]))
+    return list(dict.fromkeys([*texts, *_like(names, [label] if label else LABEL_NAMES), *_like(names, ID_NAMES)]))
+
+
+def sentence_ids(frame: Frame) -> list[str | None]:
+    """Returns what the file calls the sentence of each record; None where it does not say."""
+    names = _like(frame.columns, ID_NAMES)
+    if not names:
+        return [None] * len(frame.records)
+    values = [record.cells.get(names[0]) if record.broken is None else None for record in frame.records]
+    return [None if is_missing(value) or isinstance(value, list | dict) else str(value) for value in values]
 
 
 def choose(frame: Frame, labels: Labels, *, text: str | None = None, label: str | None = None) -> Columns:

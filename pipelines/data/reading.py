@@ -25,9 +25,13 @@ _LINES_SHOWN = 5
 
 @dataclass(frozen=True, kw_only=True)
 class LoadedRows:
-    """The rows of a data set, and what its summary says of the way they were read."""
+    """The rows of a data set, and what its summary says of the way they were read.
+
+    `ids` is what the file calls the sentence of each row.
+    """
 
     rows: list[dict[str, Any]]
+    ids: list[str | None]
     about: dict[str, Any] = field(default_factory=dict)
 
 
@@ -88,7 +92,8 @@ def read(cell: Cell, frames: Sequence[Frame], config: DataConfig, *, only: bool 
     data_rows.check_usable(rows, cell.task, where=where, most=config.most_unusable)
     about = {**left, **_odd([frame for frame, _ in chosen])}
     bare = [Path(frame.where).name for frame, whole in zip(frames, wholes, strict=True) if frame is not whole]
-    return LoadedRows(rows=rows, about=about | ({"no_header": bare} if bare else {}))
+    ids = [name for frame, _ in chosen for name in data_columns.sentence_ids(frame)]
+    return LoadedRows(rows=rows, ids=ids, about=about | ({"no_header": bare} if bare else {}))
 
 
 def _with_header(frame: Frame, config: DataConfig, labels: Labels) -> Frame:

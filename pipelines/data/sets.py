@@ -29,11 +29,12 @@ _LINES_SHOWN = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Ready:
-    """A data set of a command: the artifact, and its rows if they are not kept yet."""
+    """A data set of a command: the artifact; its rows, and those of `sentence_ids`, if they are not kept yet."""
 
     cell: Cell
     artifact: Artifact
     rows: Sequence[Mapping[str, Any]] | None = None
+    ids: Sequence[Mapping[str, Any]] = ()
 
     def texts(self, store: Store) -> list[Text]:
         """Returns idx and text of the usable rows."""
@@ -120,7 +121,7 @@ def _marked(context: Context, learned: Ready, tests: Sequence[Ready], *, version
     )
     about = {name: value for name, value in summary.items() if name not in ("leaks", "reading", "fetched")}
     return dataclasses.replace(
-        learned, artifact=dataclasses.replace(planned, summary={**about, **planned.summary}), rows=rows
+        learned, artifact=dataclasses.replace(planned, summary={**about, **planned.summary}), rows=rows, ids=()
     )
 
 

@@ -39,7 +39,7 @@ def test_every_column_counts_or_is_left_out_on_purpose(store: Store) -> None:
     with store.open(write=True) as con:
         columns = con.execute("select table_name, column_name from duckdb_columns() where not internal").fetchall()
     for table, name in columns:
-        if table in ROW_TABLES and table not in ("blobs", "readings"):
+        if table in ROW_TABLES and table not in ("blobs", "readings", "sentence_ids"):
             assert (name in content.COLUMNS[table]) is not (name in content.LEFT_OUT), (table, name)
 
 

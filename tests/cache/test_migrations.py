@@ -165,7 +165,7 @@ def test_outputs_of_a_store_with_six_migrations_get_the_number_of_their_run(
             con.execute("insert into runs select * from runs where key = ?", [lost])
         before = store.query("select key, idx, scores, reply from outputs where key <> 'gone' order by all")
     again = Store(store.path)
-    assert _applied(again.path)[-1] == "m007_run_numbers"
+    assert "m007_run_numbers" in _applied(again.path)
     assert again.query("select distinct key, idx, scores, reply from outputs order by all") == before
     assert len(before) == 6
     with again.open() as con:

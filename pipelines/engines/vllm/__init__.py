@@ -150,7 +150,7 @@ def _end(held: list[Any]) -> None:
     engine = held.pop()
     if any(other.close.alive for other in _ALIVE):
         del engine
-        gc.unfreeze()  # vLLM has the collector overlook all that there is when an engine is ready: its weights, its cache
+        gc.unfreeze()  # vLLM has the collector overlook what there is when an engine is ready
         gc.collect()
         return
     engine.engine_core.shutdown()
