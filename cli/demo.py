@@ -12,7 +12,7 @@ from sdc.pipelines import cells, presets, report
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models
 from sdc.pipelines.report import ReportConfig, formats
-from sdc.pipelines.report.rows import ResultRow
+from sdc.pipelines.report.points import Point
 from sdc.pipelines.run import demo as chain
 from sdc.pipelines.run.demo import DemoConfig
 
@@ -53,7 +53,7 @@ def demo(
     render.note(f"Everything is in {path}: sdc store ls --store {path}, sdc report --store {path}")
 
 
-def _show(cell: Cell, rows: Sequence[ResultRow]) -> None:
+def _show(cell: Cell, rows: Sequence[Point]) -> None:
     """Draws what fits 80 columns, and says what the human rows do alone: more text is not always better."""
     table = formats.narrow(formats.for_people(rows, aggregated=False), _COLUMNS)
     render.table(table.columns, table.rows, title=f"{cell}, {table.title}")
@@ -65,6 +65,6 @@ def _show(cell: Cell, rows: Sequence[ResultRow]) -> None:
             render.note(f"  {words} {_figure(best[source])}")
 
 
-def _figure(row: ResultRow) -> str:
+def _figure(row: Point) -> str:
     spread = "" if row.low is None or row.high is None else f" ({100 * row.low:.1f}..{100 * row.high:.1f})"
     return f"{100 * (row.mean or 0):.1f} %{spread} by {row.method}, {row.rows} rows"

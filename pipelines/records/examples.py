@@ -64,10 +64,13 @@ class GoldLabels:
 
 def gold_labels(context: Context, test: str) -> GoldLabels:
     """Returns the label ids of the usable rows of test data."""
-    found = context.store.query_arrow(
+    import numpy as np
+
+    found = context.store.query(
         "select idx, label from examples where key = ? and status = 'ok' and label is not null order by idx", [test]
     )
-    return GoldLabels(idx_N=found["idx"].to_numpy(), label_N=found["label"].to_numpy())
+    idx_N, label_N = np.array(found, dtype=np.int32).reshape(-1, 2).T
+    return GoldLabels(idx_N=idx_N, label_N=label_N)
 
 
 def ok_rows(context: Context, key: str, source: str) -> list[ExampleRow]:

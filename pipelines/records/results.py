@@ -41,7 +41,7 @@ _READING = {
 _ORIGIN = {
     **{name: f"o.{name}" for name in ("draw", "lang", "task", "source", "num_rows")},
     "is_newest": "s.key is not null",
-    **{name: f"o.{name}" for name in ("size", "strategy", "seeds", "generation", "judgement", "judge")},
+    **{name: f"o.{name}" for name in ("size", "repeat", "strategy", "seeds", "generation", "judgement", "judge")},
     **{name: f"o.{name}" for name in ("examples", "human")},
     "stage": "e.stage",
 }

@@ -1,7 +1,7 @@
 """report: what the evaluated runs say, beside what they must be held against. It stores nothing.
 
 Here: which evals are reported. Not here: what the store knows of them (`run_results.py`), means and references
-(`rows.py`, `by.py`), formats (`formats.py`), what readers disagree about (`audit.py`).
+(`points.py`, `by.py`), formats (`formats.py`), what readers disagree about (`audit.py`).
 """
 
 from collections.abc import Collection, Sequence
@@ -15,7 +15,9 @@ from sdc.pipelines import metrics, readers
 from sdc.pipelines.records import results, runs
 from sdc.pipelines.report import run_results
 from sdc.pipelines.report.by import CELL_PARTS, RESULT_PARTS, aggregate
-from sdc.pipelines.report.rows import ResultRow, RunResult, build
+from sdc.pipelines.report.points import Point, build
+from sdc.pipelines.report.resampled import Resampled
+from sdc.pipelines.report.result import RunResult
 from sdc.pipelines.stage import Context
 from sdc.pipelines.tasks import languages
 
@@ -59,7 +61,7 @@ def run(
     *,
     evals: Sequence[Artifact] = (),
     wanted: Sequence[tuple[str, str]] | None = None,
-) -> list[ResultRow]:
+) -> list[Point]:
     """Returns the rows of a report.
 
     Args:
@@ -88,11 +90,12 @@ def run(
         _say_missing(context, current.keys, found)
     newest = not config.everything and not evals
     of_runs = run_results.run_results(context, list(kept.values()), metric=config.metric, newest=newest)
-    rows = build(of_runs, shown, generator=config.generator)
+    resampled = Resampled(context, of_runs)
+    rows = build(of_runs, shown, generator=config.generator, resampled=resampled)
     _say_no_generator(context, config, rows, of_runs)
     _say_failed(context, rows)
     _say_leaks(context, rows)
-    return aggregate(rows, config.by) if config.by else rows
+    return aggregate(rows, config.by, resampled=resampled) if config.by else rows
 
 
 def lacking(
@@ -144,7 +147,7 @@ def _num_stale(context: Context, runs_: Collection[str]) -> int:
     return int(context.store.query(sql, [list(runs_)])[0][0])
 
 
-def _say_failed(context: Context, rows: Sequence[ResultRow]) -> None:
+def _say_failed(context: Context, rows: Sequence[Point]) -> None:
     """Names every result with runs that broke off or collapsed: a mean alone would hide them."""
     bad = [row for row in rows if row.failed or row.below_chance]
     for row in bad[:_MOST_NAMED]:
@@ -157,7 +160,7 @@ def _say_failed(context: Context, rows: Sequence[ResultRow]) -> None:
         )
 
 
-def _say_leaks(context: Context, rows: Sequence[ResultRow]) -> None:
+def _say_leaks(context: Context, rows: Sequence[Point]) -> None:
     """Tells the user which results have seen the test: a column alone may be overlooked."""
     bad = [row for row in rows if row.leaked]
     for row in bad[:_MOST_NAMED]:
@@ -171,7 +174,7 @@ def _say_leaks(context: Context, rows: Sequence[ResultRow]) -> None:
 
 
 def _say_no_generator(
-    context: Context, config: ReportConfig, rows: Sequence[ResultRow], results: Sequence[RunResult]
+    context: Context, config: ReportConfig, rows: Sequence[Point], results: Sequence[RunResult]
 ) -> None:
     if all(row.reference is not None for row in rows if "synthetic" in (row.source or "")):
         return

@@ -1,48 +1,65 @@
 """`report --by`: the rows of a report averaged over cells.
 
-Here: which rows come together, and their means. Not here: the rows themselves (`rows.py`).
+Here: which rows come together, and their means. Not here: the rows themselves (`points.py`).
 """
 
 import statistics
 from collections.abc import Sequence
+from dataclasses import replace
 
+from sdc.pipelines.report.points import MAJORITY, Point, ends, order, size_order
+from sdc.pipelines.report.resampled import Resampled
 from sdc.pipelines.report.result import OF_ONE_CELL, PARTS, mixed, of_parts
-from sdc.pipelines.report.rows import ResultRow, order, size_order
 
 #: What `--by` takes: parts of a cell, and parts of a result.
 CELL_PARTS = ("task", "lang", "group")
 RESULT_PARTS = ("method", "source", "size")
 
 
-def aggregate(rows: Sequence[ResultRow], by: Sequence[str]) -> list[ResultRow]:
+def aggregate(rows: Sequence[Point], by: Sequence[str], *, resampled: Resampled | None = None) -> list[Point]:
     """Returns rows averaged over cells: first within each cell, then over cells, each cell counting once.
 
     Args:
         rows: What `build` returns.
         by: The parts to keep, of `CELL_PARTS` and `RESULT_PARTS`. With none of `RESULT_PARTS` all results stay apart.
+        resampled: Scores on resampled test rows; None gives no intervals.
     """
     cell_parts = [part for part in CELL_PARTS if part in by]
     result_parts = [part for part in RESULT_PARTS if part in by] or list(RESULT_PARTS)
-    groups: dict[tuple[object, ...], list[ResultRow]] = {}
+    groups: dict[tuple[object, ...], list[Point]] = {}
     for row in rows:
         sizes = row.size.split(",") if row.size and "size" in result_parts else [None]
         for size in sizes:
             what = (*(getattr(row, part) for part in cell_parts), row.role, *of_parts(row, result_parts), size)
             groups.setdefault(what, []).append(row)
     merged: dict[tuple[object, ...], list[str]] = {}
-    members_of: dict[tuple[object, ...], list[ResultRow]] = {}
+    members_of: dict[tuple[object, ...], list[Point]] = {}
     for what, members in groups.items():
         # Nominal sizes that are the same rows in every cell are one point here too (B10).
         same = (*what[:-1], tuple(map(id, members)))
         merged.setdefault(same, []).extend([str(what[-1])] if what[-1] is not None else [])
         members_of[same] = members
-    found = [_mean_row(members, cell_parts, result_parts, sizes=merged[same]) for same, members in members_of.items()]
+    found = [
+        _with_intervals(_mean_row(members, cell_parts, result_parts, sizes=merged[same]), members, resampled)
+        for same, members in members_of.items()
+    ]
     return sorted(found, key=order)
 
 
+def _with_intervals(point: Point, rows: Sequence[Point], resampled: Resampled | None) -> Point:
+    """Returns the mean of some points with the intervals of its mean and difference, where they can be had."""
+    if resampled is None or point.role == MAJORITY:
+        return point
+    scored = [row for row in rows if row.mean is not None]
+    mean = resampled.mean([row.members for row in scored])
+    held = [row for row in scored if row.difference is not None]
+    difference = resampled.mean([row.members for row in held], against=[row.against for row in held])
+    return replace(point, **ends(mean, difference))
+
+
 def _mean_row(
-    members: Sequence[ResultRow], cell_parts: Sequence[str], parts: Sequence[str], *, sizes: Sequence[str]
-) -> ResultRow:
+    members: Sequence[Point], cell_parts: Sequence[str], parts: Sequence[str], *, sizes: Sequence[str]
+) -> Point:
     first = members[0]
     scored = [row for row in members if row.mean is not None]
     means = _per_cell(scored, "mean")
@@ -54,7 +71,7 @@ def _mean_row(
     in_one_cell = {
         name: getattr(first, name) for name in OF_ONE_CELL if len({getattr(row, name) for row in members}) == 1
     }
-    return ResultRow(
+    return Point(
         **kept | in_one_cell,
         group=first.group if {"group", "lang"} & set(cell_parts) else None,
         role=first.role,
@@ -72,11 +89,12 @@ def _mean_row(
         linear=_mean(_per_cell(scored, "linear")),
         failed=sum(row.failed for row in members),
         below_chance=sum(row.below_chance for row in members),
+        collapsed=sum(row.collapsed for row in members),
         leaked=max((row.leaked for row in members if row.leaked is not None), default=None),
     )
 
 
-def _per_cell(rows: Sequence[ResultRow], field: str) -> list[float]:
+def _per_cell(rows: Sequence[Point], field: str) -> list[float]:
     cells: dict[tuple[str | None, str | None], list[float]] = {}
     for row in rows:
         value = getattr(row, field)

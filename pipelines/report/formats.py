@@ -1,15 +1,16 @@
 """How a report is written: cells of a table for people, and md, csv, json and LaTeX.
 
-Here: text. Not here: what stands in it (`rows.py`), the terminal (`cli/render.py`).
+Here: text. Not here: what stands in it (`points.py`), the terminal (`cli/render.py`).
 
 Our own although tabulate and pandas write tables: neither escapes names of models and tasks for both Markdown and
 LaTeX, and what is left without that is joining cells.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
-from sdc.pipelines.report.rows import GENERATOR, ResultRow
+from sdc.cache.key import SHORT
+from sdc.pipelines.report.points import GENERATOR, Point
 from sdc.pipelines.text import visible
 from sdc.pipelines.text.folding import one_line
 
@@ -41,12 +42,12 @@ _IF_NEEDED = ("test", "generation", "judgement", "data", "draw", "model_version"
               "definition", "generator_setting", "judge_setting", "recipe")  # fmt: skip
 
 
-def for_people(rows: Sequence[ResultRow], *, aggregated: bool) -> Table:
+def for_people(rows: Sequence[Point], *, aggregated: bool) -> Table:
     """Returns the table that a terminal, Markdown and LaTeX show: scores in %, differences in points.
 
     Columns that no row needs are left out; what makes a result another one stands there where it tells rows apart.
     """
-    columns: dict[str, Callable[[ResultRow], str]] = {
+    columns: dict[str, Callable[[Point], str]] = {
         "task": lambda r: r.task or _MINUS,
         "lang": lambda r: r.lang or _MINUS,
         "group": lambda r: r.group or _MINUS,
@@ -66,10 +67,16 @@ def for_people(rows: Sequence[ResultRow], *, aggregated: bool) -> Table:
         ),
         "95 %": lambda r: f"{_percent(r.low)}..{_percent(r.high)}" if r.low is not None else _MINUS,
         "vs generator": lambda r: _MINUS if r.difference is None else f"{100 * r.difference:+.1f}",
+        "vs generator 95 %": lambda r: (
+            _MINUS
+            if r.difference_low is None or r.difference_high is None
+            else f"{100 * r.difference_low:+.1f}..{100 * r.difference_high:+.1f}"
+        ),
         "majority": lambda r: _percent(r.majority),
         "linear": lambda r: _percent(r.linear),
         "failed": lambda r: str(r.failed),
         "below chance": lambda r: str(r.below_chance),
+        "collapsed": lambda r: str(r.collapsed),
         "test leaked": lambda r: _percent(r.leaked),
     }
     hidden = _hidden(rows, aggregated=aggregated)
@@ -87,22 +94,24 @@ def narrow(table: Table, columns: Sequence[str]) -> Table:
     return Table(columns=tuple(table.columns[i] for i in at), rows=rows, title=table.title)
 
 
-def _plain(name: str) -> Callable[[ResultRow], str]:
-    def text(row: ResultRow) -> str:
+def _plain(name: str) -> Callable[[Point], str]:
+    def text(row: Point) -> str:
         value = getattr(row, name)
         return _MINUS if value is None else str(value)
 
     return text
 
 
-def _hidden(rows: Sequence[ResultRow], *, aggregated: bool) -> set[str]:
-    hidden = {"95 %"} if aggregated else {"cells", "group"}
+def _hidden(rows: Sequence[Point], *, aggregated: bool) -> set[str]:
+    hidden = set() if aggregated else {"cells", "group"}
     if len({row.metric for row in rows}) == 1:
         hidden.add("metric")  # the title says it
     if not any(row.failed for row in rows):
         hidden.add("failed")
     if not any(row.below_chance for row in rows):
         hidden.add("below chance")
+    if not any(row.collapsed for row in rows):
+        hidden.add("collapsed")
     if not any(row.leaked for row in rows):
         hidden.add("test leaked")
     if all(row.shots is None or row.method != "icl" for row in rows):
@@ -121,11 +130,13 @@ def _hidden(rows: Sequence[ResultRow], *, aggregated: bool) -> set[str]:
     return hidden
 
 
-def _title(rows: Sequence[ResultRow], *, aggregated: bool) -> str:
+def _title(rows: Sequence[Point], *, aggregated: bool) -> str:
     metrics = {row.metric for row in rows}
     what = f"{next(iter(metrics))} in %" if len(metrics) == 1 else "scores in %"
     over = "mean and std over cells" if aggregated else "mean ± std over n runs"
-    return f"{what}, {over}; vs generator in points"
+    covers = sorted({row.covers for row in rows if row.covers})
+    chance = f"; 95 % intervals cover {', or '.join(covers)}" if covers else ""
+    return f"{what}, {over}; vs generator in points{chance}"
 
 
 def _percent(share: float | None) -> str:
@@ -138,14 +149,18 @@ _FIRST = ("task", "lang", "group", "role", "method", "model", "source", "size", 
           "below_chance")  # fmt: skip
 
 
-def records(rows: Sequence[ResultRow]) -> list[dict[str, object]]:
+def records(rows: Sequence[Point]) -> list[dict[str, object]]:
     """Returns the rows for programs, with every column: scores are shares from 0 to 1, the difference is in points."""
     found = []
     for row in rows:
-        record: dict[str, object] = asdict(row)
-        points = record.pop("difference")
+        record: dict[str, object] = {
+            field.name: getattr(row, field.name) for field in fields(row) if field.name not in ("members", "against")
+        }
         first = {name: record.pop(name) for name in _FIRST}
-        first["difference_points"] = None if points is None else round(100 * float(str(points)), 4)
+        for end in ("", "_low", "_high"):
+            points = record.pop(f"difference{end}")
+            first[f"difference_points{end}"] = None if points is None else round(100 * float(str(points)), 4)
+        record["runs"] = " ".join(member.run[:SHORT] for member in row.members)
         found.append({n: round(v, 6) if isinstance(v, float) else v for n, v in (first | record).items()})
     return found
 

@@ -1,7 +1,7 @@
 """What makes a result another one: the fields of `Result`, which the report, its means and its formats share.
 
 The view `results` of the store holds the same as its column `result`. Here: the fields, and how they nest. Not here:
-reading them from the store (`run_results.py`), means and references (`rows.py`, `by.py`).
+reading them from the store (`run_results.py`), means and references (`points.py`, `by.py`).
 """
 
 from collections.abc import Sequence
@@ -87,6 +87,30 @@ _PLURALS = {
     "definition": "definitions of the task", "generation": "generations", "judgement": "judgements",
     "data": "human data sets", "draw": "draws of unknown origin", "setting": "settings", "rows": "sizes",
 }  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunResult(Result):
+    """One run as one reader read it. `value` is None for a run that broke off; shares are 0 to 1.
+
+    `model_identity` is the run's model as its key has it, and `authors` says who wrote its rows: two models can have
+    one name, such as two revisions of a repository. `repeat` is that of its draw, and `test_key` the whole key of its
+    test.
+    """
+
+    eval_key: str
+    run: str
+    sizes: tuple[str, ...]
+    model_identity: str | None
+    authors: tuple[Author, ...]
+    value: float | None
+    low: float | None
+    high: float | None
+    majority: float | None
+    below_chance: bool
+    leaked: float | None = None
+    repeat: int = 0
+    test_key: str = ""
 
 
 def identity(result: Result) -> tuple[object, ...]:

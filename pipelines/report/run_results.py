@@ -1,7 +1,7 @@
 """What the store knows of evaluated runs, as the results that a report is made of.
 
 Here: from readings and origins to results. Not here: the queries (`records/results.py`), which runs are shown
-(`records/runs.py`, `report`), what makes a result another one (`result.py`), means (`rows.py`).
+(`records/runs.py`, `report`), what makes a result another one (`result.py`), means (`points.py`).
 """
 
 import json
@@ -12,8 +12,8 @@ from typing import Any
 from sdc.cache.key import SHORT, canonical_json, digest
 from sdc.pipelines import cells, metrics, readers
 from sdc.pipelines.records import draws, leaks, lineage, results
-from sdc.pipelines.report.result import Author, Result
-from sdc.pipelines.report.rows import RunResult, size_order
+from sdc.pipelines.report.points import size_order
+from sdc.pipelines.report.result import Author, Result, RunResult
 from sdc.pipelines.stage import Context
 
 #: What two generations, or two judgements, of different cells need not share to be made in the same way.
@@ -74,6 +74,8 @@ def run_results(
                 majority=row[metrics.HEADLINES[name]],
                 leaked=leaked.get((row["draw"], row["test_key"])),
                 below_chance=bool(row["failed_run"]) and row[name] is not None,
+                repeat=origin.repeat,
+                test_key=row["test_key"],
             )
         )
     return made
@@ -118,6 +120,7 @@ class _Origin:
     sizes: tuple[str, ...] = ()
     rows: int | None = None
     authors: tuple[Author, ...] = ()
+    repeat: int = 0
 
 
 _UNKNOWN = _Origin(result=Result())
@@ -157,7 +160,13 @@ def _origin(rows: Sequence[dict[str, Any]], makers: "_Makers", *, newest: bool) 
         judge_setting=_joined(makers.setting(key) for key in judgements),
     )
     sizes = tuple(sorted({row["size"] for row in every}, key=size_order))
-    return _Origin(result=result, sizes=sizes, rows=rows[0]["num_rows"], authors=tuple(authors))
+    return _Origin(
+        result=result,
+        sizes=sizes,
+        rows=rows[0]["num_rows"],
+        authors=tuple(authors),
+        repeat=min(row["repeat"] for row in every),
+    )
 
 
 def _joined(values: Any) -> str | None:

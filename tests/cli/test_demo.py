@@ -4,14 +4,14 @@ import pytest
 
 from sdc.cli import demo
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.report.rows import ResultRow
+from sdc.pipelines.report.points import Point
 from sdc.pipelines.tasks import languages, load
 
 
 def test_the_best_of_each_source_stands_with_its_interval(capsys: pytest.CaptureFixture[str]) -> None:
-    def row(source: str, mean: float, rows: int, method: str = "probe") -> ResultRow:
+    def row(source: str, mean: float, rows: int, method: str = "probe") -> Point:
         about = {"lang": "te", "task": "intent", "method": method, "source": source, "rows": rows, "metric": "accuracy"}
-        return ResultRow(**about, mean=mean, low=mean - 0.04, high=mean + 0.03, n=1)  # type: ignore[arg-type]
+        return Point(**about, mean=mean, low=mean - 0.04, high=mean + 0.03, n=1)  # type: ignore[arg-type]
 
     cell = Cell(language=languages.load("te"), task=load("intent"))
     demo._show(cell, [row("seeds", 0.935, 100), row("seeds", 0.92, 100, "linear"), row("synthetic", 0.885, 278)])

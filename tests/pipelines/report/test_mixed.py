@@ -12,8 +12,8 @@ from sdc.pipelines import eval as eval_stage
 from sdc.pipelines.eval import EvalConfig
 from sdc.pipelines.records import runs
 from sdc.pipelines.report import ReportConfig, formats
+from sdc.pipelines.report.points import Point
 from sdc.pipelines.report.result import NAMES, OF_ONE_CELL, PARTS
-from sdc.pipelines.report.rows import ResultRow
 from sdc.pipelines.stage import Context
 
 GOLD = [0, 1] * 10
@@ -86,7 +86,7 @@ class World:
         pairs = [(cells.of_artifact(self.store, run), run) for run in self.store.resolve_many(keys)]
         return [outcome.key for outcome in eval_stage.run(self.context, EvalConfig(), pairs)]
 
-    def rows(self, evals: Sequence[str] = (), **config: Any) -> list[ResultRow]:
+    def rows(self, evals: Sequence[str] = (), **config: Any) -> list[Point]:
         found = self.store.resolve_many(evals)
         shown = report.run(self.context, ReportConfig(metric="accuracy", **config), evals=found)
         return [row for row in shown if row.role != "majority"]

@@ -12,152 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from report_store import EVERY, STUDENT, TEACHER, Shelf, evaluate, fill, put, put_run, put_sample, put_test
 
 from sdc.cache.key import digest
-from sdc.cache.store import Artifact, Store
+from sdc.cache.store import Store
 from sdc.cli import render
 from sdc.errors import DataError, UsageError
-from sdc.pipelines import cells, report
-from sdc.pipelines import eval as eval_stage
-from sdc.pipelines.eval import EvalConfig
+from sdc.pipelines import report
 from sdc.pipelines.report import ReportConfig, audit, by, formats
-from sdc.pipelines.report import rows as report_rows
-from sdc.pipelines.report.rows import ResultRow, RunResult
+from sdc.pipelines.report import points as report_points
+from sdc.pipelines.report.points import Point
+from sdc.pipelines.report.result import RunResult
 from sdc.pipelines.stage import Context
 
 GOLDEN = Path(__file__).parent.parent.parent / "golden"
-LABELS = {"topic": 7, "sarcasm": 2}
-TEACHER, STUDENT = "teacher_70b", "student & co"
-
-
-class Shelf:
-    """Collects artifacts, so that a whole store is filled in one transaction."""
-
-    def __init__(self, store: Store) -> None:
-        self.store = store
-        self.items: list[tuple[Artifact, dict[str, Any]]] = []
-        self.gold: dict[str, list[int]] = {}
-
-    def flush(self) -> None:
-        self.store.put_many(self.items)
-        self.items = []
-
-
-def put(shelf: Shelf, stage: str, name: str, lang: str, task: str, summary: dict[str, Any], **rows: Any) -> str:
-    key = digest([stage, name, lang, task])
-    artifact = Artifact(key=key, stage=stage, version=1, lang=lang, task=task, config={}, inputs=(), summary=summary)
-    shelf.items.append((artifact, rows))
-    return key
-
-
-def put_test(shelf: Shelf, lang: str, task: str) -> str:
-    """A test of 70 rows: half of them label 0, the others in turn."""
-    labels = [0 if i % 2 else (i // 2) % LABELS[task] for i in range(70)]
-    rows = [
-        {"idx": i, "lang": lang, "task": task, "text": f"text {i}", "label": label, "source": "human", "split": "test",
-         "status": "ok"} for i, label in enumerate(labels)
-    ]  # fmt: skip
-    rows.append({**rows[0], "idx": 70, "text": "", "status": "empty"})
-    key = put(shelf, "data", "test", lang, task, {"split": "test"}, examples=rows)
-    shelf.gold[key] = labels
-    return key
-
-
-def put_sample(shelf: Shelf, lang: str, task: str, source: str, written: str, sizes: dict[str, int]) -> dict[str, str]:
-    """Two repeats of every size; sizes with the same number of rows are the same draw, as draws are nested."""
-    draws = [
-        {"draw": digest([lang, task, source, rows, repeat]), "lang": lang, "task": task, "source": source,
-         "strategy": "balanced", "size": size, "repeat": repeat, "num_rows": rows, "example_key": written,
-         "members": list(range(rows))} for size, rows in sizes.items() for repeat in range(2)
-    ]  # fmt: skip
-    put(shelf, "sample", f"{source} {sorted(sizes)}", lang, task, {"source": source}, draws=draws)
-    return {f"{draw['num_rows']}/{draw['repeat']}": str(draw["draw"]) for draw in draws}
-
-
-def put_run(
-    shelf: Shelf, test: str, lang: str, task: str, *, method: str, right: float | None, model: str = "m",
-    draw: str | None = None, source: str | None = None, shots: int | None = None, reply: str | None = None,
-    num_rows: int = 0,
-) -> str:  # fmt: skip
-    """A run that is right on the share `right` of the test rows, else says label 1; None is a failed run."""
-    gold = shelf.gold[test]
-    names = cells.load_task(shelf.store, task).label_names
-    outputs = []
-    for i, label in enumerate(gold if right is not None else []):
-        said = label if (i * 7) % 70 < 70 * (right or 0) else (label + 1) % len(names)
-        scores = [float(j == said) for j in range(len(names))]
-        text = reply.format(number=said + 1, name=names[said]) if reply else None
-        outputs.append({"idx": i, "scores": None if reply else scores, "reply": text})
-    row = {
-        "lang": lang, "task": task, "method": method, "model": model, "source": source, "draw": draw,
-        "num_rows": num_rows, "num_shots": shots,
-        "decoding": None if shots is None else "generate" if reply else "scores",
-        "setting": method, "test_key": test, "status": "ok" if right is not None else "failed",
-        "reason": None if right is not None else "loss is NaN",
-        "details": json.dumps({"leaks": {"test_rows": len(gold), "leaked": 0, "exact": 0, "rows": 0}} if draw else {}),
-    }  # fmt: skip
-    name = str([method, model, draw, shots])
-    return put(shelf, "icl" if method == "icl" else "train", name, lang, task, {}, runs=[row], outputs=outputs)
-
-
-def fill(path: Path) -> Context:
-    """te/topic in full, and a little of sw/topic and en/sarcasm."""
-    shelf = Shelf(Store(path))
-    for lang, task in (("te", "topic"), ("sw", "topic"), ("en", "sarcasm")):
-        test = put_test(shelf, lang, task)
-        gen = put(shelf, "gen", "gen", lang, task, {"model": TEACHER})
-        human = put(shelf, "data", "train", lang, task, {"split": "train"})
-        small = 2 * LABELS[task]
-        synthetic = put_sample(
-            shelf,
-            lang,
-            task,
-            "synthetic",
-            gen,
-            {"10": 14, "20": 14, "all": 60} if small == 14 else {"10": 10, "all": 60},
-        )
-        people = put_sample(shelf, lang, task, "human", human, {"all": 60})
-        put_run(shelf, test, lang, task, method="icl", model=TEACHER, right=0.6, shots=0, reply="{name}")
-        for name, draw in synthetic.items():
-            rows, repeat = map(int, name.split("/"))
-            about: dict[str, Any] = {"draw": draw, "source": "synthetic", "num_rows": rows}
-            put_run(
-                shelf, test, lang, task, method="linear", model="tfidf", right=0.3 + rows / 200 + repeat / 20, **about
-            )
-            if task == "topic":
-                broken = lang == "te" and rows == 60 and repeat == 1
-                right = None if broken else 0.05 if rows == 14 and repeat else 0.5 + rows / 200
-                put_run(shelf, test, lang, task, method="finetune", right=right, **about)
-                if lang == "te":
-                    put_run(
-                        shelf,
-                        test,
-                        lang,
-                        task,
-                        method="icl",
-                        model=STUDENT,
-                        right=0.9,
-                        shots=2,
-                        reply="{number}",
-                        **about,
-                    )
-        for name, draw in people.items():
-            put_run(shelf, test, lang, task, method="linear", model="tfidf", right=0.8, draw=draw, source="human",
-                    num_rows=int(name.split("/")[0]))  # fmt: skip
-    shelf.flush()
-    return Context(store=shelf.store)
-
-
-def evaluate(context: Context, *names: tuple[str, str], reader: str = "auto") -> list[str]:
-    keys = []
-    for lang, task in names:
-        cell = cells.expand(context.store, [lang], [task])[0]
-        pairs = [(cell, found) for found in eval_stage.find_runs(context, cell)]
-        keys += [outcome.key for outcome in eval_stage.run(context, EvalConfig(reader=reader), pairs)]
-    return keys
-
-
-EVERY = (("te", "topic"), ("sw", "topic"), ("en", "sarcasm"))
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +36,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Context:
     return context
 
 
-def only(rows: Sequence[ResultRow], /, **wanted: Any) -> ResultRow:
+def only(rows: Sequence[Point], /, **wanted: Any) -> Point:
     found = [row for row in rows if all(getattr(row, name) == value for name, value in wanted.items())]
     assert len(found) == 1, found
     return found[0]
@@ -245,13 +113,13 @@ def test_a_generator_is_the_model_that_wrote_the_rows_not_one_of_the_same_name()
         _record("a", "10", 0.8, source="synthetic", authors=(("llm", "2"),)),
         _record("b", "10", 0.8, source="human"),
     ]
-    rows = {row.source: row for row in report_rows.build(records, ["a", "b"])}
+    rows = {row.source: row for row in report_points.build(records, ["a", "b"])}
     assert rows["synthetic"].reference == 0.7
     assert rows["human"].reference == 0.7  # nobody wrote it: the very model that wrote the cell's synthetic rows
 
 
 def test_b10_other_draws_with_the_same_rows_are_repeats_of_the_same_row() -> None:
-    _, row = report_rows.build([_record("a", "20", 0.5), _record("b", "10", 0.3)], ["a", "b"])
+    _, row = report_points.build([_record("a", "20", 0.5), _record("b", "10", 0.3)], ["a", "b"])
     assert (row.size, row.rows, row.n, row.mean) == ("10,20", 14, 2, 0.4)
 
 
@@ -361,8 +229,8 @@ def test_by_averages_over_cells_and_says_over_how_many(filled: Context) -> None:
 
 
 def test_a_cell_counts_once_however_many_rows_it_has() -> None:
-    def row(lang: str, mean: float, rows: int) -> ResultRow:
-        return ResultRow(task="t", lang=lang, group="low", method="linear", model="m", source="human", size=str(rows),
+    def row(lang: str, mean: float, rows: int) -> Point:
+        return Point(task="t", lang=lang, group="low", method="linear", model="m", source="human", size=str(rows),
                    rows=rows,
                    metric="accuracy", n=1, mean=mean)  # fmt: skip
 
@@ -447,14 +315,14 @@ def test_only_the_newest_sample_is_reported_and_missing_evals_are_said(tmp_path:
 
 
 def test_order_of_sizes() -> None:
-    assert sorted(["all", "100", "20"], key=report_rows.size_order) == ["20", "100", "all"]
+    assert sorted(["all", "100", "20"], key=report_points.size_order) == ["20", "100", "all"]
 
 
 def test_imports_nothing_heavy(filled: Context) -> None:
     code = (
         "import sys, typer; from sdc.cli.report import report; app = typer.Typer(); app.command()(report)\n"
         "try: app()\n"
-        "except SystemExit: print([m for m in ('numpy', 'torch', 'pandas', 'pyarrow', 'sklearn') "
+        "except SystemExit: print([m for m in ('torch', 'pandas', 'pyarrow', 'sklearn', 'scipy.stats') "
         "if m in sys.modules], file=sys.stderr)"
     )
 

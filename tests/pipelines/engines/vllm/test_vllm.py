@@ -4,7 +4,10 @@ Those without a marker are for environments without vLLM.
 """
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
@@ -294,17 +297,31 @@ def test_two_engines_in_one_process_and_one_that_is_closed(vllm: Any) -> None:
     assert answers(vllm, [call])[0].text == before[0].text
 
 
-@needs_vllm
-def test_an_engine_that_is_closed_gives_its_memory_back_while_another_goes_on(vllm: Any) -> None:
-    import psutil
+_TWO_ENGINES = """
+import psutil
+from pocket_calls import pocket
+from sdc.pipelines.engines import load
+from sdc.pipelines.engines.options import EngineOptions
 
-    process = psutil.Process()
-    before = process.memory_info().rss
-    other: Any = load("vllm", pocket("student"), EngineOptions())
-    opened = process.memory_info().rss - before
-    other.close()
-    assert opened > 2**28
-    assert process.memory_info().rss - before < opened / 4
+memory = []
+engines = []
+for name in ("teacher", "student"):
+    engines.append(load("vllm", pocket(name), EngineOptions()))
+    memory.append(psutil.Process().memory_info().rss)
+engines.pop().close()
+print(*memory, psutil.Process().memory_info().rss)
+"""
+
+
+@needs_vllm
+def test_an_engine_that_is_closed_gives_its_memory_back_while_another_goes_on() -> None:
+    paths = (str(Path(__file__).parents[3] / "support"), os.environ.get("PYTHONPATH", ""))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    command = [sys.executable, "-c", _TWO_ENGINES]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    one, two, closed = map(int, done.stdout.split()[-3:])
+    assert two - one > 2**28
+    assert closed - one < (two - one) / 4
 
 
 @needs_vllm

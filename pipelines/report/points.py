@@ -1,0 +1,241 @@
+"""The points of a report, which tables, figures and claims are made of: repeats become a mean beside its references.
+
+Here: grouping, means, references (generator, majority, linear). Not here: what makes a result another one
+(`result.py`), reading the store (`run_results.py`, `resampled.py`), means over cells (`by.py`), drawing
+(`formats.py`, `figures/`).
+"""
+
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from sdc.pipelines.metrics.interval import mean_interval
+from sdc.pipelines.report.resampled import Resampled
+from sdc.pipelines.report.result import NAMES, Author, Result, RunResult, identity
+from sdc.pipelines.tasks.languages import group_of
+
+if TYPE_CHECKING:
+    from sdc.pipelines.report.statistics.resampling import Replicates
+
+MAJORITY, GENERATOR = "majority", "generator"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point(Result):
+    """One point: the runs of one result, or of several cells. Scores are shares, 0 to 1; None is "does not apply".
+
+    Args:
+        role: `majority`, `generator` or empty.
+        size: The nominal sizes that all have these real `rows`, by commas.
+        n: Runs in the mean; `failed` broke off and are not in it, `below_chance` are in it.
+        cells: Cells (language and task) in the mean.
+        mixed: What different things are in the mean because `--by` does not keep them apart, in words.
+        std: Sample standard deviation over repeats; over cells if there are several.
+        low, high: 95 % interval of the mean.
+        covers: Which chance the intervals cover: `runs and test rows`, `test rows` of one run, or `runs` where an older
+            sdc kept no readings.
+        leaked: The largest share of the test texts that stand among the rows of a draw: such a result is too good.
+        reference: The generator's score; `difference` is mean minus reference, paired by test rows.
+        difference_low, difference_high: 95 % interval of the difference.
+        failed: Runs that broke off; `below_chance` and `collapsed` ones (95 % of the answers are one label) are in `n`.
+        members: The runs, those that broke off among them; `against` are those of the reference.
+    """
+
+    group: str | None = None
+    role: str = ""
+    size: str | None = None
+    n: int = 0
+    cells: int = 1
+    mixed: str | None = None
+    mean: float | None = None
+    std: float | None = None
+    low: float | None = None
+    high: float | None = None
+    covers: str | None = None
+    reference: float | None = None
+    difference: float | None = None
+    difference_low: float | None = None
+    difference_high: float | None = None
+    majority: float | None = None
+    linear: float | None = None
+    failed: int = 0
+    below_chance: int = 0
+    collapsed: int = 0
+    leaked: float | None = None
+    members: tuple[RunResult, ...] = field(default=(), repr=False)
+    against: tuple[RunResult, ...] = field(default=(), repr=False)
+
+
+def build(
+    results: Sequence[RunResult],
+    shown: Iterable[str],
+    *,
+    generator: str | None = None,
+    resampled: Resampled | None = None,
+) -> list[Point]:
+    """Returns one point per distinct result, majority and generator first, then by method, source and rows.
+
+    Args:
+        results: The runs to show and those that serve as references.
+        shown: Keys of the evals to show.
+        generator: The model that wrote the synthetic rows; None takes it from the draws.
+        resampled: Scores on resampled test rows; None gives intervals over runs alone, and none of differences.
+    """
+    wanted = set(shown)
+    tests: dict[tuple[str | None, str | None, str | None], list[Point]] = {}
+    for members in _group(results):
+        tests.setdefault((members[0].task, members[0].lang, members[0].test), []).append(_point(members))
+    found: list[Point] = []
+    for points in tests.values():  # only what was tested on the same rows can be held against each other
+        kept = [point for point in points if any(member.eval_key in wanted for member in point.members)]
+        if kept:
+            found += _with_references(kept, points, generator)
+    return sorted((with_intervals(point, resampled) for point in found), key=order)
+
+
+def _group(results: Sequence[RunResult]) -> list[list[RunResult]]:
+    groups: dict[tuple[object, ...], list[RunResult]] = {}
+    # A run that broke off has nothing to read: it is counted with those of its kind, whatever reader they have.
+    for r in sorted(results, key=lambda result: result.value is None):
+        what = identity(r)
+        if r.value is None:
+            alike = (
+                known for known, (first, *_) in groups.items() if identity(replace(r, reader=first.reader)) == known
+            )
+            what = next(alike, what)
+        groups.setdefault(what, []).append(r)
+    return list(groups.values())
+
+
+def _point(members: Sequence[RunResult]) -> Point:
+    first = members[0]
+    values = [member.value for member in members if member.value is not None]
+    return Point(
+        **{name: getattr(first, name) for name in NAMES},
+        group=group_of(str(first.lang)),
+        size=",".join(sorted({size for member in members for size in member.sizes}, key=size_order)) or None,
+        n=len(values),
+        mean=statistics.fmean(values) if values else None,
+        std=statistics.stdev(values) if len(values) > 1 else None,
+        failed=len(members) - len(values),
+        below_chance=sum(member.below_chance and member.value is not None for member in members),
+        leaked=max((member.leaked for member in members if member.leaked is not None), default=None),
+        members=tuple(members),
+    )
+
+
+def with_intervals(point: Point, resampled: Resampled | None) -> Point:
+    """Returns a point of one cell with the intervals of its mean and of its difference."""
+    if not point.n or point.role == MAJORITY:
+        return point
+    found = resampled and resampled.mean([point.members])
+    if not resampled or not found:
+        return replace(point, **_over_runs(point))
+    paired = resampled.mean([point.members], against=[point.against]) if point.difference is not None else None
+    return replace(point, **ends(found, paired), collapsed=resampled.num_collapsed(point.members))
+
+
+def ends(mean: "Replicates | None", difference: "Replicates | None") -> dict[str, Any]:
+    """Returns the fields of a point that hold the intervals of its mean and of its difference; scores are shares."""
+    found: dict[str, Any] = {}
+    if mean is not None:
+        whole = mean.interval()
+        found |= {"low": max(0.0, whole.low), "high": min(1.0, whole.high), "covers": whole.covers}
+    if difference is not None:
+        whole = difference.interval()
+        found |= {"difference_low": max(-1.0, whole.low), "difference_high": min(1.0, whole.high)}
+    return found
+
+
+def _over_runs(point: Point) -> dict[str, Any]:
+    """Returns the interval without readings: over runs, or of one run as its evaluation has it."""
+    scored = [member for member in point.members if member.value is not None]
+    if len(scored) == 1:
+        return {"low": scored[0].low, "high": scored[0].high, "covers": None if scored[0].low is None else "test rows"}
+    low, high = mean_interval([member.value for member in scored if member.value is not None]) or (None, None)
+    return {"low": low, "high": high, "covers": "runs"}
+
+
+def _with_references(kept: Sequence[Point], points: Sequence[Point], generator: str | None) -> list[Point]:
+    """Returns the points of one cell and one test with the majority's first, each beside what it is held against."""
+    majority = next((m.majority for point in points for m in point.members if m.majority is not None), None)
+    first = kept[0]
+    found = [
+        Point(
+            task=first.task,
+            lang=first.lang,
+            test=first.test,
+            group=first.group,
+            role=MAJORITY,
+            method=MAJORITY,
+            metric=first.metric,
+            mean=majority,
+            majority=majority,
+        )
+    ]
+    everybody = {author for point in points for member in point.members for author in member.authors}
+    for point in kept:
+        own = {author for member in point.members for author in member.authors}
+        # Human rows have no author: they are held against the generator of the cell, if there is just one.
+        authors = {(generator, "")} if generator else own or (everybody if len(everybody) == 1 else set())
+        # Where several settings could serve, the best one does: the reference that is hardest to beat.
+        could = [p for p in points if _is_zero_shot(p) and _is_by(p.members[0], authors) and p.mean is not None]
+        reference = max(could, key=lambda p: p.mean or 0, default=None)
+        linear = max(
+            (p.mean for p in points if p.method == "linear" and _same_rows(p, point) and p.mean is not None),
+            default=None,
+        )
+        is_generator = point.method == "icl" and _is_by(point.members[0], everybody | authors)
+        is_reference = is_generator and point.shots == 0
+        score = None if reference is None else reference.mean
+        found.append(
+            replace(
+                point,
+                role=GENERATOR if is_generator else "",
+                reference=score,
+                difference=None if is_reference or score is None or point.mean is None else point.mean - score,
+                against=() if reference is None or is_reference else reference.members,
+                majority=majority,
+                linear=linear if point.rows is not None else None,
+            )
+        )
+    return found
+
+
+def _is_zero_shot(row: Point) -> bool:
+    return row.method == "icl" and row.shots == 0
+
+
+def _is_by(result: RunResult, authors: Iterable[Author]) -> bool:
+    """Returns whether a run's model is one of `authors`: the very same one, where both say which it is."""
+    return any(
+        result.model == name and (not version or not result.model_identity or result.model_identity == version)
+        for name, version in authors
+    )
+
+
+#: What two results have in common that were trained on the same rows, or on rows drawn in the same way.
+_OF_ROWS = ("source", "rows", "strategy", "seeds", "generation", "judgement", "data")
+
+
+def _same_rows(one: Point, other: Point) -> bool:
+    return all(getattr(one, name) == getattr(other, name) for name in _OF_ROWS)
+
+
+def size_order(size: str) -> tuple[bool, int, str]:
+    """Returns a sort key for nominal sizes: numbers by value, then `all`."""
+    return (not size.isdecimal(), int(size) if size.isdecimal() else 0, size)
+
+
+_ROLES: Mapping[str, int] = {MAJORITY: 0, GENERATOR: 1, "": 2}
+
+
+def order(row: Point) -> tuple[object, ...]:
+    """Returns the sort key of a report's rows: majority and generator first, then by method, source and rows."""
+    rows = row.rows if isinstance(row.rows, int) else int(row.rows.split("-")[0]) if row.rows else -1
+    return (
+        row.task or "", row.group or "" if row.lang is None else "", row.lang or "", _ROLES[row.role],
+        row.method or "", row.source or "", rows, size_order((row.size or "0").split(",")[0]),
+        row.shots or 0, *(str(getattr(row, name) or "") for name in ("model", "decoding", "setting", *NAMES)),
+    )  # fmt: skip
