@@ -55,6 +55,14 @@ class ReportConfig:
             raise UsageError(f"unknown reader {self.reader!r}", "--reader", f"use one of {', '.join(readers.NAMES)}")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """The points that a report is about, and where replicates of their scores come from."""
+
+    points: Sequence[Point]
+    resampled: Resampled
+
+
 def run(
     context: Context,
     config: ReportConfig,
@@ -62,7 +70,19 @@ def run(
     evals: Sequence[Artifact] = (),
     wanted: Sequence[tuple[str, str]] | None = None,
 ) -> list[Point]:
-    """Returns the rows of a report.
+    """Returns the rows of a report: its points, or with `by` their means over cells; see `find`."""
+    found = find(context, config, evals=evals, wanted=wanted)
+    return aggregate(found.points, config.by, resampled=found.resampled) if config.by else list(found.points)
+
+
+def find(
+    context: Context,
+    config: ReportConfig,
+    *,
+    evals: Sequence[Artifact] = (),
+    wanted: Sequence[tuple[str, str]] | None = None,
+) -> Found:
+    """Returns the points of a report, and says what is missing, failed or leaks.
 
     Args:
         context: Where the store is.
@@ -95,7 +115,7 @@ def run(
     _say_no_generator(context, config, rows, of_runs)
     _say_failed(context, rows)
     _say_leaks(context, rows)
-    return aggregate(rows, config.by, resampled=resampled) if config.by else rows
+    return Found(points=rows, resampled=resampled)
 
 
 def lacking(
