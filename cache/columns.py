@@ -4,7 +4,9 @@ A stage with thousands of rows gives them as a table, the others as mappings. He
 which tables there are (`migrations.py`).
 """
 
+import sys
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeAlias, Union
 
@@ -18,15 +20,36 @@ TableRows: TypeAlias = Union[Sequence[Mapping[str, Any]], "Table"]
 Rows: TypeAlias = Mapping[str, TableRows]
 
 
+@cache
 def load() -> None:
-    """Imports what `table` needs, which takes seconds on a busy machine: for who calls it while a store is open."""
-    table([{"a": 0}])
+    """Imports what `table` needs, which takes seconds on a busy machine: for who calls it while a store is open.
+
+    Without pandas, for which pyarrow looks when it is given its first list: sdc has none of its objects, and it takes
+    as long to load as all else that a command needs. Who imports pandas gets it all the same.
+    """
+    import pyarrow as pa
+
+    sys.meta_path.insert(0, _NoPandas)
+    try:
+        pa.array([0])
+    finally:
+        sys.meta_path.remove(_NoPandas)
+
+
+class _NoPandas:
+    """A finder of modules to which there is no pandas."""
+
+    @staticmethod
+    def find_spec(name: str, *_: object) -> None:
+        if name == "pandas":
+            raise ModuleNotFoundError(name=name)
 
 
 def table(rows: Sequence[Mapping[str, Any]]) -> "Table | None":
     """Returns the rows as one table, with null where a row lacks a column that another has; None without rows."""
     if not rows:
         return None
+    load()
     import pyarrow as pa
 
     names = sorted({name for row in rows for name in row})
@@ -66,6 +89,7 @@ def scored(idxs: Sequence[int], scores: "Sequence[Sequence[float]] | NDArray[Any
     >>> scored([0, 2], [[0.25, 0.75], [1.0, 0.0]]).to_pylist()
     [{'idx': 0, 'scores': [0.25, 0.75]}, {'idx': 2, 'scores': [1.0, 0.0]}]
     """
+    load()
     import numpy as np
     import pyarrow as pa
 

@@ -95,8 +95,7 @@ class Store(StoreFile):
         Raises:
             StoreError: There is no store.
         """
-        import pyarrow  # noqa: F401 (before the file is open: an import takes long on a busy machine)
-
+        columns.load()
         with self.open() as con:
             return con.sql(sql, params=list(parameters)).to_arrow_table()
 

@@ -6,9 +6,10 @@ Here: one eval artifact per run. Not here: readers, metrics, means over repeats 
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
 
 from sdc.cache.counted import counted
 from sdc.cache.key import digest
@@ -24,6 +25,9 @@ from sdc.pipelines.records.outputs import RunAnswers
 from sdc.pipelines.records.runs import RunFacts
 from sdc.pipelines.stage import Context, Made, Outcome
 from sdc.pipelines.tasks import Task
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 #: 2: a row with a NaN among its scores is unparsed.
 VERSION = 2
@@ -116,9 +120,13 @@ def compute(answered: Iterable[_Answered]) -> Iterator[list[Made]]:
     """Yields the evaluation of each run; it needs neither store nor model."""
     from threadpoolctl import threadpool_limits
 
+    def alike(one: _Answered) -> tuple[Any, ...]:
+        item, _, gold = one
+        return id(gold), item.reader, item.task.name, item.run.status
+
     with threadpool_limits(1):  # of a matrix so narrow, two threads take five times as long as one
-        for item, answers, gold in answered:
-            yield [_evaluate(item, answers, gold)]
+        for _, together in groupby(answered, key=alike):
+            yield from ([made] for made in _evaluated(list(together)))
 
 
 def _plan(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Artifact]]) -> list[_Item]:
@@ -187,22 +195,46 @@ def _read(context: Context, items: Sequence[_Item]) -> list[_Answered]:
     return [(item, said[item.run.key], gold[item.run.test_key]) for item in items]
 
 
-def _evaluate(item: _Item, said: RunAnswers, gold: GoldLabels) -> Made:
-    run, num_labels = item.run, len(item.task.labels)
+def _evaluated(answered: Sequence[_Answered]) -> Iterator[Made]:
+    """Yields the evaluations of runs on the same test rows, which all failed or all did not."""
     start = time.perf_counter()
-    estimates: dict[str, Estimate] = {}
-    labels = None
-    if run.status == "ok":
-        predicted_N = read_columns(
-            item.reader, item.task, replies=said.replies, scores=said.scores, label_tokens=run.label_tokens or ()
-        )
-        estimates = metrics.measure(gold.label_N, predicted_N, num_labels=num_labels, reader=item.reader)
-        labels = readings.packed(predicted_N, num_labels=num_labels)
+    (first, _, gold), *_ = answered
+    num_labels = len(first.task.labels)
+    if first.run.status == "ok":
+        labels = [_labels(item, said) for item, said, _ in answered]
+        measured = metrics.measure_many(gold.label_N, labels, num_labels=num_labels, reader=first.reader)
+        packed: list[bytes | None] = [readings.packed(read_N, num_labels=num_labels) for read_N in labels]
     else:
         # The majority baseline is a property of the test: it is known without answers.
-        for name in metrics.HEADLINES.values():
-            estimates[name] = metrics.METRICS[name](gold.label_N, [], num_labels=num_labels)
-        estimates["failed_run"] = Estimate(value=1.0)
+        names = metrics.HEADLINES.values()
+        known = {name: metrics.METRICS[name](gold.label_N, [], num_labels=num_labels) for name in names}
+        measured = [{**known, "failed_run": Estimate(value=1.0)}] * len(answered)
+        packed = [None] * len(answered)
+    seconds = (time.perf_counter() - start) / len(answered)
+    for (item, said, _), estimates, read in zip(answered, measured, packed, strict=True):
+        yield _made(item, said, estimates, read, num_test=len(gold.idx_N), seconds=seconds)
+
+
+def _labels(item: _Item, said: RunAnswers) -> "NDArray[Any]":
+    return read_columns(
+        item.reader,
+        item.task,
+        replies=said.replies,
+        scores=said.scores,
+        label_tokens=item.run.label_tokens or (),
+    )
+
+
+def _made(
+    item: _Item,
+    said: RunAnswers,
+    estimates: Mapping[str, Estimate],
+    labels: bytes | None,
+    *,
+    num_test: int,
+    seconds: float,
+) -> Made:
+    run = item.run
     rows = [
         {"run": run.key, "reader": item.reader, "metric": name, "value": e.value, "low": e.low, "high": e.high}
         for name, e in estimates.items()
@@ -215,12 +247,12 @@ def _evaluate(item: _Item, said: RunAnswers, gold: GoldLabels) -> Made:
         "rows": run.num_rows,
         "shots": run.num_shots,
         "reader": item.reader,
-        "num_test": len(gold.idx_N),
+        "num_test": num_test,
         "no_answer": said.num_missing,
         **{name: estimates[name].value for name in ("accuracy", "macro_f1", "unparsed_rate") if name in estimates},
         "failed_run": bool(estimates["failed_run"].value),
         **({"reason": run.reason} if run.reason else {}),
     }
-    finished = replace(item.planned, summary=summary, seconds=time.perf_counter() - start)
+    finished = replace(item.planned, summary=summary, seconds=seconds)
     read = {"run": run.key, "reader": item.reader, "labels": labels}
     return Made(artifact=finished, rows={"metrics": rows, "readings": [read]})

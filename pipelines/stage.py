@@ -67,11 +67,9 @@ Together = Sequence[Made]
 #: What a stage computes from.
 Inputs = TypeVar("Inputs")
 
-#: Finished artifacts wait this long for others before they are kept together; a killed process loses no more, in
-#: seconds.
-_KEEP_EVERY_S = 2.0
-#: One that took longer than this is kept at once, for the next one may take long too, in seconds.
-_LONG_S = 0.5
+#: Finished artifacts wait at least this long for others before they are kept together, and long enough that keeping
+#: them takes no more than this share of the time, but no longer than that: a killed process loses no more, in seconds.
+_KEEP_EVERY_S, _KEEP_SHARE, _KEEP_AT_LAST_S = 2.0, 0.01, 30.0
 
 
 def plan(
@@ -199,6 +197,8 @@ def making_of(artifact: Artifact) -> Iterator[None]:
 class Keeper:
     """Keeps finished artifacts: a long one at once, short ones wait for others. Leaving it keeps all that it took.
 
+    Long is a quarter of the time that others wait, for the next one may take as long.
+
     Args:
         context: Where they are kept.
         seen: What their inputs held before they were read.
@@ -208,7 +208,7 @@ class Keeper:
     def __init__(self, context: Context, *, seen: freshness.Seen, overwrite: bool = False) -> None:
         self._context, self._seen, self._overwrite = context, seen, overwrite
         self._waiting: list[FinishedArtifact] = []
-        self._since = time.monotonic()
+        self._since, self._wait_s = time.monotonic(), _KEEP_EVERY_S
         #: What was kept.
         self.outcomes: list[Outcome] = []
 
@@ -224,15 +224,17 @@ class Keeper:
             files = {} if made.files is None else {"blobs": self._context.store.blobs.put_folder(made.files)}
             self._waiting.append((made.artifact, {**made.rows, **files}))
         longest = max((made.artifact.seconds or 0 for made in together), default=0)
-        if time.monotonic() - self._since >= _KEEP_EVERY_S or longest >= _LONG_S:
+        if time.monotonic() - self._since >= self._wait_s or longest >= self._wait_s / 4:
             self.flush()
 
     def flush(self) -> None:
         """Keeps what waits."""
         ready, self._waiting = self._waiting, []
+        start = time.monotonic()
         if ready:
             self.outcomes += keep(self._context, ready, seen=self._seen, overwrite=self._overwrite)
         self._since = time.monotonic()
+        self._wait_s = min(max(_KEEP_EVERY_S, (self._since - start) / _KEEP_SHARE), _KEEP_AT_LAST_S)
 
 
 def keep(

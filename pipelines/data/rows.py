@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from sdc.cache.columns import load
 from sdc.cache.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines.data.columns import Columns
@@ -56,6 +57,7 @@ def examples(
 
 def table(rows: Sequence[Mapping[str, Any]]) -> "Table":
     """Returns rows of the table `examples` as the store takes many of them."""
+    load()
     import pyarrow as pa
 
     types = {"idx": pa.int32(), "label": pa.int32()}

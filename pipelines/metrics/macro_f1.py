@@ -3,6 +3,7 @@
 Array legend: B bootstrap samples, N test rows, L labels, W the columns of hits (L), gold plus read (L), unparsed (1).
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,9 @@ from sdc.pipelines.metrics.labels import Labels, as_array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+#: Columns that are multiplied at once: more are no faster.
+_MOST_COLUMNS = 256
 
 
 def macro_f1(gold: Labels, predicted: Labels, *, num_labels: int) -> Estimate:
@@ -62,31 +66,71 @@ def f1_on_resamples(
     >>> f1_on_resamples([0, 1], [0, 0], np.array([[1, 1], [2, 0]], dtype=np.float32), num_labels=2).round(3).tolist()
     [0.333, 1.0]
     """
-    import numpy as np  # 0.17 s: only when something is computed
+    return _of_runs(gold, [predicted], times_BN, num_labels, unparsed_is_a_class=unparsed_is_a_class)[0]
 
-    gold_N1, read_N1 = as_array(gold)[:, None], as_array(predicted)[:, None]
-    labels_L = np.arange(num_labels)
-    is_gold_NL, is_read_NL = gold_N1 == labels_L, read_N1 == labels_L
-    unparsed_N1 = (read_N1 == -1) & unparsed_is_a_class
-    weights_NW = np.hstack([is_gold_NL & is_read_NL, is_gold_NL.astype(int) + is_read_NL, unparsed_N1])
-    weights_NW = weights_NW.astype(np.float32)  # small whole numbers: exact, and twice as fast
-    hits_BL, total_BL, unparsed_B1 = np.split(times_BN @ weights_NW, [num_labels, 2 * num_labels], axis=1)
-    f1_BL = np.divide(2 * hits_BL, total_BL, out=np.zeros(total_BL.shape), where=total_BL > 0)
-    num_classes_B = (total_BL > 0).sum(axis=1) + (unparsed_B1[:, 0] > 0)
-    return np.asarray(f1_BL.sum(axis=1) / num_classes_B)
+
+def macro_f1_of_many(gold: Labels, predictions: Sequence[Labels], *, num_labels: int) -> list[Estimate]:
+    """Returns the `macro_f1` of each of many runs on the same test rows, in half the time.
+
+    >>> [round(found.value, 4) for found in macro_f1_of_many([0, 1], [[0, 1], [1, 0]], num_labels=2)]
+    [1.0, 0.0]
+    """
+    size = max(1, _MOST_COLUMNS // (2 * num_labels + 1))
+    parts = [predictions[start : start + size] for start in range(0, len(predictions), size)]
+    return [
+        found for part in parts for found in _estimates(gold, part, num_labels=num_labels, unparsed_is_a_class=False)
+    ]
 
 
 def _estimate(gold: Labels, predicted: Labels, *, num_labels: int, unparsed_is_a_class: bool) -> Estimate:
+    (found,) = _estimates(gold, [predicted], num_labels=num_labels, unparsed_is_a_class=unparsed_is_a_class)
+    return found
+
+
+def _estimates(
+    gold: Labels, predictions: Sequence[Labels], *, num_labels: int, unparsed_is_a_class: bool
+) -> list[Estimate]:
     import numpy as np
 
-    def f1(times_BN: "NDArray[Any]") -> "NDArray[Any]":
-        return f1_on_resamples(
-            gold, predicted, times_BN, num_labels=num_labels, unparsed_is_a_class=unparsed_is_a_class
-        )
+    def f1(times_BN: "NDArray[Any]") -> "list[NDArray[Any]]":
+        return _of_runs(gold, predictions, times_BN, num_labels, unparsed_is_a_class=unparsed_is_a_class)
 
-    low, high = np.percentile(f1(_resamples(len(gold))), [2.5, 97.5])
-    value = f1(np.ones((1, len(gold)), dtype=np.float32))[0]
-    return Estimate(value=float(value), low=float(low), high=float(high))
+    ends = np.percentile(f1(_resamples(len(gold))), [2.5, 97.5], axis=1).tolist()
+    values = f1(np.ones((1, len(gold)), dtype=np.float32))
+    return [
+        Estimate(value=float(value_1[0]), low=low, high=high) for value_1, low, high in zip(values, *ends, strict=True)
+    ]
+
+
+def _of_runs(
+    gold: Labels,
+    predictions: Sequence[Labels],
+    times_BN: "NDArray[Any]",
+    num_labels: int,
+    *,
+    unparsed_is_a_class: bool,
+) -> "list[NDArray[Any]]":
+    """Returns the `f1_on_resamples` of each run: all of them are one product of matrices."""
+    import numpy as np  # 0.17 s: only when something is computed
+
+    gold_N1, labels_L = as_array(gold)[:, None], np.arange(num_labels)
+    is_gold_NL = gold_N1 == labels_L
+
+    def weights(predicted: Labels) -> "NDArray[Any]":
+        read_N1 = as_array(predicted)[:, None]
+        is_read_NL = read_N1 == labels_L
+        unparsed_N1 = (read_N1 == -1) & unparsed_is_a_class
+        return np.hstack([is_gold_NL & is_read_NL, is_gold_NL.astype(int) + is_read_NL, unparsed_N1])
+
+    def f1(counts_BW: "NDArray[Any]") -> "NDArray[Any]":
+        hits_BL, total_BL, unparsed_B1 = np.split(counts_BW, [num_labels, 2 * num_labels], axis=1)
+        f1_BL = np.divide(2 * hits_BL, total_BL, out=np.zeros(total_BL.shape), where=total_BL > 0)
+        num_classes_B = (total_BL > 0).sum(axis=1) + (unparsed_B1[:, 0] > 0)
+        return np.asarray(f1_BL.sum(axis=1) / num_classes_B)
+
+    weights_NW = np.hstack([weights(predicted) for predicted in predictions])
+    weights_NW = weights_NW.astype(np.float32)  # small whole numbers: exact, and twice as fast
+    return [f1(counts_BW) for counts_BW in np.split(times_BN @ weights_NW, len(predictions), axis=1)]
 
 
 @lru_cache(maxsize=4)

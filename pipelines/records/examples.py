@@ -7,6 +7,7 @@ Here: the look-ups, and the hash of a draw. Not here: which draws there are (`dr
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sdc.cache.counted import counted
@@ -146,7 +147,7 @@ def rows_of(context: Context, draws: Sequence[Draw]) -> dict[str, list[ExampleRo
     """
     keys = dict.fromkeys(key for draw in draws for key in (draw.example_key, draw.human_key) if key)
     pools = {key: _pool(context, key) for key in keys}
-    marks = {key: {idx: mark(*row) for idx, row in pool.items()} for key, pool in pools.items()}
+    marked = cache(lambda key, idx: mark(*pools[key][idx]))  # one row is in many draws
     rows = {}
     for draw in draws:
         found = _members(pools, draw.example_key, draw.members, draw.human_key, draw.human_members)
@@ -158,9 +159,8 @@ def rows_of(context: Context, draws: Sequence[Draw]) -> dict[str, list[ExampleRo
                 where,
                 "merge the store that has them",
             )
-        human = marks[draw.human_key] if draw.human_key else {}
-        marked = [human[idx] for idx in draw.human_members]
-        if draw_hash([*marked, *(marks[draw.example_key][idx] for idx in draw.members)]) != draw.draw:
+        marks = [marked(draw.human_key, idx) for idx in draw.human_members]
+        if draw_hash([*marks, *(marked(draw.example_key, idx) for idx in draw.members)]) != draw.draw:
             raise StoreError("the rows of a draw are not those that were drawn", where, "run `sdc sample --force`")
         rows[draw.draw] = found
     return rows

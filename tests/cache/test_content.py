@@ -1,11 +1,14 @@
 """What rows come to is the same whatever holds them, and the same as ever: else what was made from them is stale."""
 
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sdc.cache import columns, content
 from sdc.cache.store import Artifact, Store
@@ -73,6 +76,15 @@ def test_a_few_rows_at_a_time_have_the_content_of_all(table: str, monkeypatch: p
     monkeypatch.setattr(content, "_ROWS_A_TIME", 2)
     assert content.of_rows({table: ROWS[table]}) == _CONTENTS[table]
     assert content.of_rows(_as_arrow({table: ROWS[table]})) == _CONTENTS[table]
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 120), max_size=40), st.integers(0, 3), st.randoms(use_true_random=False))
+def test_scores_in_a_table_have_the_content_of_lists(idxs: list[int], num_labels: int, random: Random) -> None:
+    scores = [[random.choice([0.5, -0.25, float("nan"), 1e-3]) for _ in range(num_labels)] for _ in idxs]
+    rows = [{"idx": idx, "scores": row} for idx, row in zip(idxs, scores, strict=True)]
+    table = columns.scored(idxs, np.array(scores).reshape(len(idxs), num_labels))
+    assert content.of_rows({"outputs": table}) == content.of_rows({"outputs": rows})
 
 
 def test_scores_of_every_arrow_type_and_cut_anyhow_have_one_content() -> None:

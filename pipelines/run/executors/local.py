@@ -30,7 +30,7 @@ from sdc.pipelines.run.executors.protocol import (
     broke,
 )
 from sdc.pipelines.run.sites import Site
-from sdc.pipelines.stage import Context, Made
+from sdc.pipelines.stage import Context, Made, Together
 
 #: A worker sends its progress no more often, in seconds.
 _TELL_EVERY_S = 0.5
@@ -134,7 +134,7 @@ class LocalExecutor:
             yield self._lost(worker)
             return
         if kind == "made":
-            yield RunsEnded(job=job, made=content)
+            yield from (RunsEnded(job=job, made=together) for together in content)
         elif kind == "spent":
             self._context.budget.add(*content)
         elif kind == "progress":
@@ -211,8 +211,7 @@ def _serve(
         except (EOFError, OSError):
             return
         try:
-            for together in work(context, job):
-                tell("made", [compact(made) for made in together])
+            _tell_of(work(context, job), tell)
             tell("ended", None)
         except SdcError as error:
             tell("failed", error)
@@ -221,11 +220,29 @@ def _serve(
             tell("failed", broke(error, job))
 
 
+def _tell_of(made: Iterator[Together], tell: Callable[[str, Any], None]) -> None:
+    """Tells of runs as they end: at once where they take long, else as often as of progress."""
+    ended: list[Together] = []
+    since = time.monotonic()
+    try:
+        for together in made:
+            ended.append([compact(one) for one in together])
+            if time.monotonic() - since >= _TELL_EVERY_S:
+                tell("made", ended)
+                ended, since = [], time.monotonic()
+    finally:
+        if ended:
+            tell("made", ended)
+
+
 def compact(made: Made) -> Made:
-    """Returns a run with its rows as Arrow tables, which travel a hundred times faster than lists."""
+    """Returns a run with its rows as Arrow tables, which travel a hundred times faster than lists, but single ones."""
     from sdc.cache import columns
 
-    rows = {name: columns.table(each) if isinstance(each, list) else each for name, each in made.rows.items()}
+    rows = {
+        name: columns.table(each) if isinstance(each, list) and len(each) != 1 else each
+        for name, each in made.rows.items()
+    }
     return replace(made, rows={name: each for name, each in rows.items() if each is not None})
 
 

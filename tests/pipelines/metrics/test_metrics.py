@@ -1,6 +1,7 @@
 """Metrics against scikit-learn, scipy and cases checked by hand."""
 
 import math
+from random import Random
 
 import numpy as np
 import pytest
@@ -64,6 +65,15 @@ def test_arrays_measure_as_lists_do(case: Case) -> None:
     found = metrics.measure(*arrays, num_labels=num_labels, reader="paper-code")
     assert found == metrics.measure(gold, read, num_labels=num_labels, reader="paper-code")
     assert all(type(estimate.value) is float for estimate in found.values())
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 4), st.integers(1, 30), st.integers(0, 9), st.randoms(use_true_random=False))
+def test_many_runs_measure_as_each_by_itself(num_labels: int, num_rows: int, num_runs: int, random: Random) -> None:
+    gold = np.array([random.randrange(num_labels) for _ in range(num_rows)])
+    runs = [np.array([random.randrange(-1, num_labels) for _ in range(num_rows)]) for _ in range(num_runs)]
+    found = metrics.measure_many(gold, runs, num_labels=num_labels, reader="paper-code")
+    assert found == [metrics.measure(gold, run, num_labels=num_labels, reader="paper-code") for run in runs]
 
 
 def test_labels_of_other_rows_are_refused() -> None:
