@@ -5,16 +5,13 @@ from typing import Annotated, Any
 
 import typer
 
-from sdc.cache.store import Artifact
-from sdc.cli import flags, incomplete, options, render, report_data
+from sdc.cli import flags, incomplete, options, render, report_data, report_page, reported
 from sdc.cli.plain import PlainGroup
-from sdc.errors import DataError, UsageError
-from sdc.pipelines import cells, readers
+from sdc.errors import UsageError
+from sdc.pipelines import readers
 from sdc.pipelines import report as stage
-from sdc.pipelines.records import lineage, runs
 from sdc.pipelines.report import audit as report_audit
 from sdc.pipelines.report import formats
-from sdc.pipelines.stage import Context
 from sdc.pipelines.text import commas
 
 
@@ -46,6 +43,7 @@ class _KeysOrCommand(PlainGroup):
 
 app = typer.Typer(cls=_KeysOrCommand, invoke_without_command=True, subcommand_metavar="| COMMAND [ARGS]...")
 app.command("data")(report_data.data)
+app.command("page")(report_page.page)
 
 
 @app.callback()
@@ -66,9 +64,7 @@ def report(
     reader: Annotated[str, typer.Option(help=f"Whose readings: {', '.join(readers.NAMES)}.")] = "auto",
     audit: Annotated[bool, typer.Option("--audit", help="Show what each reader makes of the same replies.")] = False,
     everything: options.AllOption = False,
-    experiment: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Only the runs of an experiment, as `sdc run` plans them.")
-    ] = None,
+    experiment: reported.ExperimentOption = None,
     store: options.StoreOption = None,
 ) -> None:
     """Show what the evaluated runs say, beside the generator, the majority rate and a linear student.
@@ -80,12 +76,7 @@ def report(
     context = options.context(store)
     parts = tuple(commas.parts(by))
     config = stage.ReportConfig(by=parts, metric=metric, generator=generator, reader=reader, everything=everything)
-    given = options.keys(keys) if keys else _of_experiment(context, experiment) if experiment else []
-    evals = context.store.resolve_many(given, stages=("eval",)) if given else []
-    lineage.refuse_stale(context, evals)
-    wanted = _cells(context, evals, lang, task)
-    if wanted is not None:
-        evals = [e for e in evals if (e.lang, e.task) in wanted]
+    evals, wanted = reported.asked(context, keys, lang, task, experiment)
     with incomplete.Cells("report", total=max(1, len(wanted or []))) as doing:
         if audit:
             _show(
@@ -99,41 +90,6 @@ def report(
                 _show(formats.for_people(rows, aggregated=bool(parts)), output, csv_safe=csv_safe)
         for cell, error in [] if evals else stage.lacking(context, wanted or [], langs=bool(lang), tasks=bool(task)):
             doing.lacks(cell, error)
-
-
-def _of_experiment(context: Context, file: str) -> list[str]:
-    """Returns the keys of the evaluations of an experiment.
-
-    Raises:
-        DataError: There are none.
-    """
-    from sdc.pipelines import run as experiments
-    from sdc.pipelines.run.file import load
-
-    found = experiments.evaluations(context, experiments.look(context, load(file)))
-    if not found:
-        raise DataError(f"no run of {file} is evaluated", str(context.store.path), f"run `sdc run {file}`")
-    return found
-
-
-def _cells(
-    context: Context, evals: Sequence[Artifact], langs: Sequence[str] | None, tasks: Sequence[str] | None
-) -> list[tuple[str, str]] | None:
-    """Returns the (lang, task) pairs that --lang and --task mean; the flag that is missing means all in the store."""
-    if not langs and not tasks:
-        return None
-    there = runs.cells_with_runs(context.store)
-    if not there:
-        return []
-    asked = cells.expand(
-        context.store,
-        langs or sorted({lang for lang, _ in there}),
-        tasks or sorted({task for _, task in there}),
-    )
-    found = [(cell.lang, cell.task.name) for cell in asked]
-    if evals and not {(e.lang, e.task) for e in evals} & set(found):
-        raise UsageError("none of the keys is of that language and task", fix="leave out --lang and --task")
-    return found
 
 
 def _show(table: formats.Table, output: str, *, csv_safe: bool) -> None:

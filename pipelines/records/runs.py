@@ -169,6 +169,12 @@ def usual_seconds(store: Store, method: str, model: str) -> dict[int, float]:
     return {num_rows: round(seconds, 2) for num_rows, seconds in found}
 
 
+def seconds_of(store: Store, keys: Sequence[str]) -> dict[str, float]:
+    """Returns how long runs took, fit and test, in seconds; none of those that nobody measured."""
+    sql = "select key, seconds from runs where key in (select unnest(?::varchar[])) and seconds is not null"
+    return dict(store.query(sql, [list(keys)]))
+
+
 def cells_with_runs(store: Store) -> list[tuple[str, str]]:
     """Returns the (lang, task) pairs that have runs of any state, sorted."""
     return store.query("select distinct lang, task from runs order by lang, task")

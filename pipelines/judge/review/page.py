@@ -4,10 +4,7 @@ Here: the sheet as data for the page's script, the policy that forbids the netwo
 page does (`page.js`), how it looks (`page.css`).
 """
 
-import base64
 import errno
-import hashlib
-import json
 import os
 from functools import cache
 from pathlib import Path
@@ -17,6 +14,7 @@ from sdc.cache import atomic
 from sdc.errors import DataError, UsageError, system_reason
 from sdc.pipelines.judge.review import FORMAT, MAX_NAME_CHARS, REASONS, VERSION
 from sdc.pipelines.judge.review.sheet import Sheet, SheetRow, text_digest
+from sdc.pipelines.text import pages
 
 _FOLDER = Path(__file__).parent
 #: Every page begins with it, and only a file that does is written over.
@@ -38,10 +36,10 @@ def render(sheet: Sheet, *, reviewer: str = "") -> str:
         language=sheet.cell.language.name,
         lang=sheet.cell.lang,
         task=sheet.cell.task.name,
-        policy=_policy(style, script),
+        policy=pages.policy(style=style, script=script),
         style=style,
         script=script,
-        data=_json(_data(sheet, reviewer)),
+        data=pages.as_json(_data(sheet, reviewer)),
         max_name_chars=MAX_NAME_CHARS,
         num_reasons=len(REASONS),
     )
@@ -102,23 +100,6 @@ def _row(row: SheetRow, label: str) -> dict[str, Any]:
     if row.accepted is not None:
         verdict = {"accepted": row.accepted, "by": row.judged_by, "reason": row.reason}
     return {"idx": row.idx, "text": row.text, "sha256": text_digest(row.text), "label": label, "verdict": verdict}
-
-
-def _json(value: object) -> str:
-    """Returns JSON that can stand inside a script element: no text in it can close the element."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("&", r"\u0026").replace("<", r"\u003c").replace(">", r"\u003e")
-
-
-def _policy(style: str, script: str) -> str:
-    """Returns a content security policy under which the page's own style and script run, and nothing else."""
-    return (
-        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
-    )
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 @cache

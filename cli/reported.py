@@ -1,0 +1,76 @@
+"""What the commands of `sdc report` are about: keys, cells or an experiment, by the same flags."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from sdc.cache.store import Artifact
+from sdc.cli import options
+from sdc.errors import DataError, UsageError
+from sdc.pipelines import cells
+from sdc.pipelines.records import lineage, runs
+from sdc.pipelines.stage import Context
+
+ExperimentOption = Annotated[
+    str | None,
+    typer.Option("--experiment", metavar="FILE", help="Only the runs of an experiment, as `sdc run` plans them."),
+]
+
+
+def asked(
+    context: Context,
+    keys: Sequence[str] | None,
+    langs: Sequence[str] | None,
+    tasks: Sequence[str] | None,
+    experiment: str | None,
+) -> tuple[list[Artifact], list[tuple[str, str]] | None]:
+    """Returns the evals that are asked for (none: all that count), and the (lang, task) pairs; None means all.
+
+    Raises:
+        UsageError: A key is no eval, or of no cell that is asked for.
+        DataError: The experiment has no evaluated run.
+        StoreError: A key is stale.
+    """
+    given = options.keys(keys) if keys else _of_experiment(context, experiment) if experiment else []
+    evals = context.store.resolve_many(given, stages=("eval",)) if given else []
+    lineage.refuse_stale(context, evals)
+    wanted = _cells(context, evals, langs, tasks)
+    if wanted is not None:
+        evals = [e for e in evals if (e.lang, e.task) in wanted]
+    return evals, wanted
+
+
+def _of_experiment(context: Context, file: str) -> list[str]:
+    """Returns the keys of the evaluations of an experiment.
+
+    Raises:
+        DataError: There are none.
+    """
+    from sdc.pipelines import run as experiments
+    from sdc.pipelines.run.file import load
+
+    found = experiments.evaluations(context, experiments.look(context, load(file)))
+    if not found:
+        raise DataError(f"no run of {file} is evaluated", str(context.store.path), f"run `sdc run {file}`")
+    return found
+
+
+def _cells(
+    context: Context, evals: Sequence[Artifact], langs: Sequence[str] | None, tasks: Sequence[str] | None
+) -> list[tuple[str, str]] | None:
+    """Returns the (lang, task) pairs that --lang and --task mean; the flag that is missing means all in the store."""
+    if not langs and not tasks:
+        return None
+    there = runs.cells_with_runs(context.store)
+    if not there:
+        return []
+    asked = cells.expand(
+        context.store,
+        langs or sorted({lang for lang, _ in there}),
+        tasks or sorted({task for _, task in there}),
+    )
+    found = [(cell.lang, cell.task.name) for cell in asked]
+    if evals and not {(e.lang, e.task) for e in evals} & set(found):
+        raise UsageError("none of the keys is of that language and task", fix="leave out --lang and --task")
+    return found

@@ -1,0 +1,201 @@
+"""The report as one HTML page that needs no other file and no network: `sdc report page`.
+
+First what an engineer asks (which student), then what a reviewer asks (what was run, how sure it is, every number with
+the query behind it). Here: what stands on the page, in which order. Not here: which student (`choice.py`), its markup,
+style and script (`page.html.jinja`, `page.css`, `page.js`), the numbers (`points.py` and the rooms beside it).
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from sdc.cache import atomic
+from sdc.errors import DataError, system_reason
+from sdc.pipelines.report import Found, formats
+from sdc.pipelines.report.formats import Table
+from sdc.pipelines.report.page.choice import RULE, Choice, choices
+from sdc.pipelines.report.points import MAJORITY, Point
+from sdc.pipelines.text import pages
+
+#: A page that would be larger has its rows in a file beside it, in bytes.
+MOST_BYTES = 5_000_000
+_FOLDER = Path(__file__).parent
+#: The columns of the table of all points, with what stands above them.
+_COLUMNS = {
+    "task": "task", "lang": "lang", "group": "group", "method": "method", "model": "model", "source": "source",
+    "generator": "generator", "strategy": "strategy", "rows": "rows", "shots": "shots", "decoding": "decoding",
+    "reader": "reader", "metric": "metric", "n": "runs", "mean": "mean %", "low": "from", "high": "to",
+    "difference_points": "vs generator", "difference_points_low": "from", "difference_points_high": "to",
+    "failed": "broke off", "below_chance": "below chance", "collapsed": "collapsed", "covers": "interval covers",
+}  # fmt: skip
+_SHARES = ("mean", "low", "high")
+BIBTEX = """@inproceedings{pecher-etal-2026-better,
+  title = {Better as Generators Than Classifiers: Leveraging {LLMs} and Synthetic Data
+           for Low-Resource Multilingual Classification},
+  author = {Pecher, Branislav and Cegin, Jan and Belanec, Robert and Srba, Ivan and
+            Simko, Jakub and Bielikova, Maria},
+  booktitle = {EACL},
+  year = {2026}
+}"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture:
+    """A figure: its name, what it shows and how its numbers were made, the SVG, and those numbers."""
+
+    name: str
+    caption: str
+    svg: str
+    numbers: Table | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """A part of the page below the first screen: a heading, what must be known to read it, tables and figures."""
+
+    title: str
+    words: str = ""
+    tables: Sequence[Table] = ()
+    pictures: Sequence[Picture] = ()
+    code: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What stands on a page.
+
+    Args:
+        title: Its heading.
+        found: The points.
+        seconds: Key of a run -> seconds that it took.
+        about: What was run, as name -> value.
+        sections: Parts between the choice and the table of all points.
+        command: The command that made it.
+    """
+
+    title: str
+    found: Found
+    seconds: Mapping[str, float] = field(default_factory=dict)
+    about: Mapping[str, str] = field(default_factory=dict)
+    sections: Sequence[Section] = ()
+    command: str = "sdc report page"
+
+
+def write(page: Page, path: Path) -> list[Path]:
+    """Writes the page, whole or not at all, and returns what was written: also a CSV of all points if it is too large.
+
+    Raises:
+        DataError: The file cannot be written.
+    """
+    beside = path.with_suffix(".csv")
+    html = as_html(page, beside=None)
+    written = [path]
+    texts = {path: html}
+    if len(html.encode()) > MOST_BYTES:
+        texts = {path: as_html(page, beside=beside.name), beside: formats.as_csv(formats.records(page.found.points))}
+        written.append(beside)
+    for where, text in texts.items():
+        try:
+            with atomic.beside(where) as temporary:
+                temporary.write_text(text, "utf-8", newline="\n")
+                atomic.put(temporary, where)
+        except OSError as error:
+            what = f"cannot write the page ({system_reason(error)})"
+            raise DataError(what, os.fspath(where), "check the path and its permissions") from error
+    return written
+
+
+def as_html(page: Page, *, beside: str | None) -> str:
+    """Returns the page; every text, label and name is escaped.
+
+    Args:
+        page: What stands on it.
+        beside: The file that has the table of all points where the page has not.
+    """
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(_asset("page.html.jinja"))
+    points = [point for point in page.found.points if point.role != MAJORITY]
+    chosen = choices(points, dict(page.seconds))
+    script = _asset("page.js")
+    return template.render(
+        page=page,
+        policy=pages.policy(style="'unsafe-inline'", script=script),
+        style=Markup(_asset("page.css")),  # noqa: S704 (ours)
+        script=Markup(script),  # noqa: S704 (ours)
+        data=Markup(pages.as_json(_data(points) if beside is None else {"columns": [], "rows": []})),  # noqa: S704
+        beside=beside,
+        num_points=len(points),
+        chosen=chosen,
+        choice_table=_choice_table(chosen),
+        rule=RULE,
+        sections=[_section(section) for section in page.sections],
+        bibtex=BIBTEX,
+    )
+
+
+def _section(section: Section) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    return {
+        "section": section,
+        "id": "".join(c if c.isalnum() else "-" for c in section.title.lower()),
+        "pictures": [
+            {"picture": picture, "svg": Markup(picture.svg)}  # noqa: S704 (drawn by vl-convert, which escapes texts)
+            for picture in section.pictures
+        ],
+    }
+
+
+def _choice_table(chosen: Sequence[Choice]) -> Table:
+    rows = []
+    for choice in chosen:
+        point, human = choice.point, choice.human
+        rows.append(
+            (
+                f"{point.lang}/{point.task}", f"{point.method} {point.model}", str(point.rows), point.source or "-",
+                f"{_percent(point.mean)} ({_percent(point.low)}..{_percent(point.high)})",
+                _points(point), "-" if choice.seconds is None else f"{choice.seconds:.2g}",
+                "-" if human is None else f"{_percent(human.mean)} ({human.rows})",
+                f"{choice.best.method} {choice.best.model} {_percent(choice.best.mean)}",
+            )
+        )  # fmt: skip
+    columns = ("cell", "take", "rows", "of", "score %", "vs generator, points", "seconds a run", "human rows give %",
+               "best mean")  # fmt: skip
+    return Table(columns=columns, rows=tuple(rows), title=RULE)
+
+
+def _points(point: Point) -> str:
+    if point.difference is None:
+        return "-"
+    said = f"{100 * point.difference:+.1f}"
+    if point.difference_low is None or point.difference_high is None:
+        return said
+    return f"{said} ({100 * point.difference_low:+.1f}..{100 * point.difference_high:+.1f})"
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f}"
+
+
+def _data(points: Sequence[Point]) -> dict[str, Any]:
+    """Returns the table of all points as the page's script reads it: columns, rows, and the runs behind each row."""
+    rows, runs = [], []
+    for record in formats.records(points) if points else []:
+        values = []
+        for name in _COLUMNS:
+            value = record[name]
+            values.append(round(100 * float(str(value)), 1) if name in _SHARES and value is not None else value)
+        rows.append(values)
+        runs.append(record["runs"])
+    return {"columns": list(_COLUMNS.values()), "rows": rows, "runs": runs}
+
+
+@cache
+def _asset(name: str) -> str:
+    return (_FOLDER / name).read_text("utf-8")

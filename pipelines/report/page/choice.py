@@ -1,0 +1,99 @@
+"""Which student to take in each cell: what an engineer wants to know first.
+
+Here: the rule, and what is said of the student that it names. Not here: points (`points.py`), the page.
+"""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sdc.pipelines.report.points import GENERATOR, MAJORITY, Point
+from sdc.pipelines.report.result import PARTS, of_parts
+
+#: What the rule is, for people.
+RULE = (
+    "Of the students on rows that no person wrote, each with all its rows, the cheapest to fit and test among those "
+    "that are not clearly worse than the best: their 95 % interval reaches its mean."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The student to take in a cell.
+
+    Args:
+        point: Its result with the most rows.
+        best: The student with the best mean; the same one, or one that is not clearly better.
+        seconds: Mean time to fit and test one run, in seconds; None where nobody measured it.
+        human: The same student on the most human rows that are not more than its own; None if there are none.
+    """
+
+    point: Point
+    best: Point
+    seconds: float | None
+    human: Point | None
+
+    @property
+    def sentence(self) -> str:
+        """Returns what a person is told."""
+        point = self.point
+        said = f"{point.task}/{point.lang}: take {point.method} {point.model} on {point.rows} {point.source} rows: "
+        said += f"{point.metric} {_percent(point.mean)} % ({_percent(point.low)} to {_percent(point.high)})"
+        if point.difference is not None:
+            how = "above" if point.difference >= 0 else "below"
+            said += f", {abs(100 * point.difference):.1f} points {how} its generator"
+            if point.difference_low is not None and point.difference_high is not None:
+                said += f" ({100 * point.difference_low:+.1f} to {100 * point.difference_high:+.1f})"
+        if self.human is not None and self.human.mean is not None and point.mean is not None:
+            more = 100 * (self.human.mean - point.mean)
+            said += f"; {self.human.rows} human rows give {abs(more):.1f} points {'more' if more >= 0 else 'less'}"
+        return said + "."
+
+
+def choices(points: Sequence[Point], seconds: dict[str, float]) -> list[Choice]:
+    """Returns the choice of every cell that has a student on rows that no person wrote.
+
+    Args:
+        points: From `points.build`.
+        seconds: Key of a run -> seconds that fitting and testing it took.
+    """
+    cells: dict[tuple[object, ...], list[Point]] = {}
+    for point in points:
+        if point.role not in (GENERATOR, MAJORITY) and point.n and isinstance(point.rows, int):
+            cells.setdefault((point.task, point.lang, point.test), []).append(point)
+    found = [_choice(inside, seconds) for inside in cells.values()]
+    return [choice for choice in found if choice is not None]
+
+
+def _choice(points: Sequence[Point], seconds: dict[str, float]) -> Choice | None:
+    largest: dict[tuple[object, ...], Point] = {}
+    for point in points:
+        if point.source != "human":
+            what = of_parts(point, ("method", "source"))
+            largest[what] = max((point, largest.get(what, point)), key=_rows)
+    if not largest:
+        return None
+    best = max(largest.values(), key=lambda point: point.mean or 0)
+    as_good = [p for p in largest.values() if (p.high if p.high is not None else p.mean or 0) >= (best.mean or 0)]
+    taken = min(as_good, key=lambda point: (_seconds(point, seconds) or float("inf"), -(point.mean or 0)))
+    alike = [
+        point
+        for point in points
+        if point.source == "human"
+        and _rows(point) <= _rows(taken)
+        and all(getattr(point, name) == getattr(taken, name) for name in PARTS["method"])
+    ]
+    return Choice(point=taken, best=best, seconds=_seconds(taken, seconds), human=max(alike, key=_rows, default=None))
+
+
+def _seconds(point: Point, seconds: dict[str, float]) -> float | None:
+    known = [seconds[member.run] for member in point.members if member.run in seconds]
+    return statistics.fmean(known) if known else None
+
+
+def _rows(point: Point) -> int:
+    return point.rows if isinstance(point.rows, int) else 0
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f}"
