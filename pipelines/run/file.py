@@ -15,10 +15,10 @@ from sdc.pipelines.gen.config import GenConfig
 from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.records.draws import check_source
-from sdc.pipelines.run import tables
 from sdc.pipelines.run.experiment import Experiment, Line, Stop
 from sdc.pipelines.sample.config import SampleConfig
 from sdc.pipelines.students import STUDENTS
+from sdc.pipelines.text import tables
 
 #: Bundled experiments.
 FOLDER = Path(__file__).parent / "experiments"

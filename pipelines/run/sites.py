@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import files
-from sdc.pipelines.run import tables
+from sdc.pipelines.text import tables
 
 EXECUTORS = ("local", "ray", "slurm")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")

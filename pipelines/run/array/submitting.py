@@ -16,7 +16,7 @@ from sdc.errors import EngineError, UsageError
 from sdc.pipelines import run as experiments
 from sdc.pipelines.engines.openai.secrets import KEYS
 from sdc.pipelines.run import file as files
-from sdc.pipelines.run import inputs, stops, tables
+from sdc.pipelines.run import inputs, stops
 from sdc.pipelines.run.array import collecting, parts, slurm
 from sdc.pipelines.run.array.script import ArrayScript, engine_flags
 from sdc.pipelines.run.array.shares import num_elements, shared
@@ -26,6 +26,7 @@ from sdc.pipelines.run.folder import FrozenPlan, PlanFolder, Submitted
 from sdc.pipelines.run.plan import ExperimentPlan
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
+from sdc.pipelines.text import tables
 
 #: What elements have to know of their site.
 _OF_SITE = ("workers", "gpus_per_worker", "price_per_hour", "time")

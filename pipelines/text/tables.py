@@ -1,6 +1,7 @@
-"""TOML tables of an experiment: checked against what may stand in them, with the nearest name where one is unknown.
+"""TOML tables that a user writes: checked against what may stand in them, with the nearest name where one is unknown.
 
-Here: reading, `--set`, `--only`, values from the environment. Not here: what the tables mean (`experiment.py`).
+Here: reading, `--set`, `--only`, values from the environment. Not here: what the tables mean (`run/file.py`,
+`report/claims/file.py`).
 """
 
 import copy
@@ -62,8 +63,8 @@ def typed(value: Any, hint: Any, where: str) -> Any:
     raise UsageError(f"{str(value)[:80]!r} is no {names}", where, "correct it")
 
 
-def parse(text: str, where: str) -> dict[str, Any]:
-    """Returns the tables of a file.
+def parse(text: str, where: str, *, see: str = "docs/experiments.md") -> dict[str, Any]:
+    """Returns the tables of a file; `see` is the page that says what stands in it.
 
     Raises:
         UsageError: It is no TOML.
@@ -71,7 +72,7 @@ def parse(text: str, where: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise UsageError(f"not valid TOML: {error}", where, "see docs/experiments.md") from error
+        raise UsageError(f"not valid TOML: {error}", where, f"see {see}") from error
 
 
 def with_environment(value: Any, where: str) -> Any:
