@@ -1,13 +1,11 @@
 """`sdc report`: its flags, and the commands beside it (`sdc report data`)."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
-from sdc.cli import flags, incomplete, options, render, report_data, report_page, reported
+from sdc.cli import flags, incomplete, options, report_data, report_page, reported
 from sdc.cli.plain import PlainGroup
-from sdc.errors import UsageError
 from sdc.pipelines import readers
 from sdc.pipelines import report as stage
 from sdc.pipelines.report import audit as report_audit
@@ -51,7 +49,7 @@ def report(
     keys: options.KeysArgument = None,
     lang: options.LangOption = None,
     task: options.TaskOption = None,
-    output: Annotated[str, typer.Option("--format", help="table, md, csv, json or latex.")] = "table",
+    output: reported.FormatOption = "table",
     csv_safe: options.CsvSafeOption = False,
     by: Annotated[
         str | None,
@@ -71,36 +69,21 @@ def report(
 
     KEYs are evals. Without keys: all evals of the newest samples, of --lang and --task if given.
     """
-    if output not in stage.FORMATS:
-        raise UsageError(f"unknown format {output!r}", "--format", f"use one of {', '.join(stage.FORMATS)}")
+    reported.check_format(output)
     context = options.context(store)
     parts = tuple(commas.parts(by))
     config = stage.ReportConfig(by=parts, metric=metric, generator=generator, reader=reader, everything=everything)
     evals, wanted = reported.asked(context, keys, lang, task, experiment)
     with incomplete.Cells("report", total=max(1, len(wanted or []))) as doing:
         if audit:
-            _show(
+            reported.show(
                 report_audit.run(context, evals=evals, wanted=wanted, everything=everything), output, csv_safe=csv_safe
             )
         else:
             rows = stage.run(context, config, evals=evals, wanted=wanted)
             if output in ("csv", "json"):
-                _write(formats.records(rows), output, csv_safe=csv_safe)
+                reported.write(formats.records(rows), output, csv_safe=csv_safe)
             else:
-                _show(formats.for_people(rows, aggregated=bool(parts)), output, csv_safe=csv_safe)
+                reported.show(formats.for_people(rows, aggregated=bool(parts)), output, csv_safe=csv_safe)
         for cell, error in [] if evals else stage.lacking(context, wanted or [], langs=bool(lang), tasks=bool(task)):
             doing.lacks(cell, error)
-
-
-def _show(table: formats.Table, output: str, *, csv_safe: bool) -> None:
-    if output == "table":
-        render.table(table.columns, table.rows, title=table.title)
-    elif output in ("csv", "json"):
-        _write([dict(zip(table.columns, row, strict=True)) for row in table.rows], output, csv_safe=csv_safe)
-    else:
-        text = formats.markdown(table) if output == "md" else formats.latex(table)
-        render.data(text)
-
-
-def _write(records: Sequence[dict[str, Any]], output: str, *, csv_safe: bool) -> None:
-    render.data(formats.as_csv(records, safe=csv_safe) if output == "csv" else formats.as_json(records))

@@ -1,21 +1,66 @@
-"""What the commands of `sdc report` are about: keys, cells or an experiment, by the same flags."""
+"""What the commands of `sdc report` have in common: keys, cells or an experiment by the same flags, and how they print."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
 from sdc.cache.store import Artifact
-from sdc.cli import options
+from sdc.cli import options, render
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import cells
+from sdc.pipelines import report as stage
 from sdc.pipelines.records import lineage, runs
+from sdc.pipelines.report import formats
 from sdc.pipelines.stage import Context
 
 ExperimentOption = Annotated[
     str | None,
     typer.Option("--experiment", metavar="FILE", help="Only the runs of an experiment, as `sdc run` plans them."),
 ]
+
+FormatOption = Annotated[str, typer.Option("--format", help="table, md, csv, json or latex.")]
+
+
+def check_format(output: str) -> None:
+    """Raises a UsageError if there is no such format."""
+    if output not in stage.FORMATS:
+        raise UsageError(f"unknown format {output!r}", "--format", f"use one of {', '.join(stage.FORMATS)}")
+
+
+def find(
+    store: Path | None,
+    langs: Sequence[str] | None,
+    tasks: Sequence[str] | None,
+    experiment: str | None,
+    *,
+    everything: bool = False,
+) -> stage.Found:
+    """Returns the points that the flags of a command mean.
+
+    Raises:
+        DataError: There is nothing to report.
+    """
+    context = options.context(store)
+    evals, wanted = asked(context, None, langs, tasks, experiment)
+    return stage.find(context, stage.ReportConfig(everything=everything), evals=evals, wanted=wanted)
+
+
+def show(table: formats.Table, output: str, *, csv_safe: bool = False) -> None:
+    """Writes a table to stdout, as --format says."""
+    if output == "table":
+        render.table(table.columns, table.rows, title=table.title)
+    elif output in ("csv", "json"):
+        write([dict(zip(table.columns, row, strict=True)) for row in table.rows], output, csv_safe=csv_safe)
+    else:
+        text = formats.markdown(table) if output == "md" else formats.latex(table)
+        render.data(text)
+
+
+def write(records: Sequence[Mapping[str, Any]], output: str, *, csv_safe: bool = False) -> None:
+    """Writes records to stdout as CSV or JSON."""
+    render.data(formats.as_csv(records, safe=csv_safe) if output == "csv" else formats.as_json(records))
 
 
 def asked(
