@@ -1,4 +1,4 @@
-"""What the commands of `sdc report` have in common: keys, cells or an experiment by the same flags, and how they print."""
+"""What the commands of `sdc report` have in common: keys, cells or an experiment by the same flags, how they print."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
