@@ -32,6 +32,7 @@ _COLUMNS = {
     "failed": "broke off", "below_chance": "below chance", "collapsed": "collapsed", "covers": "interval covers",
 }  # fmt: skip
 _SHARES = ("mean", "low", "high")
+_DECIMAL = (*_SHARES, "difference_points", "difference_points_low", "difference_points_high")
 BIBTEX = """@inproceedings{pecher-etal-2026-better,
   title = {Better as Generators Than Classifiers: Leveraging {LLMs} and Synthetic Data
            for Low-Resource Multilingual Classification},
@@ -128,7 +129,7 @@ def as_html(page: Page, *, beside: str | None) -> str:
         policy=pages.policy(style="'unsafe-inline'", script=script),
         style=Markup(_asset("page.css")),  # noqa: S704 (ours)
         script=Markup(script),  # noqa: S704 (ours)
-        data=Markup(pages.as_json(_data(points) if beside is None else {"columns": [], "rows": []})),  # noqa: S704
+        data=Markup(pages.as_json(_data(points) if beside is None else {})),  # noqa: S704
         beside=beside,
         num_points=len(points),
         chosen=chosen,
@@ -185,15 +186,20 @@ def _percent(share: float | None) -> str:
 
 def _data(points: Sequence[Point]) -> dict[str, Any]:
     """Returns the table of all points as the page's script reads it: columns, rows, and the runs behind each row."""
-    rows, runs = [], []
-    for record in formats.records(points) if points else []:
-        values = []
-        for name in _COLUMNS:
-            value = record[name]
-            values.append(round(100 * float(str(value)), 1) if name in _SHARES and value is not None else value)
-        rows.append(values)
-        runs.append(record["runs"])
-    return {"columns": list(_COLUMNS.values()), "rows": rows, "runs": runs}
+    records = formats.records(points) if points else []
+    used = [name for name in _COLUMNS if any(record[name] is not None for record in records)]
+    return {
+        "columns": [_COLUMNS[name] for name in used],
+        "decimals": [1 if name in _DECIMAL else 0 for name in used],
+        "rows": [[_value(name, record[name]) for name in used] for record in records],
+        "runs": [record["runs"] for record in records],
+    }
+
+
+def _value(name: str, value: object) -> object:
+    if value is None or name not in _DECIMAL:
+        return value
+    return round(float(str(value)) * (100 if name in _SHARES else 1), 1)
 
 
 @cache

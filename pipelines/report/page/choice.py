@@ -37,7 +37,7 @@ class Choice:
     def sentence(self) -> str:
         """Returns what a person is told."""
         point = self.point
-        said = f"{point.task}/{point.lang}: take {point.method} {point.model} on {point.rows} {point.source} rows: "
+        said = f"{point.lang}/{point.task}: take {point.method} {point.model} on {point.rows} {point.source} rows: "
         said += f"{point.metric} {_percent(point.mean)} % ({_percent(point.low)} to {_percent(point.high)})"
         if point.difference is not None:
             how = "above" if point.difference >= 0 else "below"

@@ -9,7 +9,10 @@
   const filter = document.getElementById("filter");
   const count = document.getElementById("count");
   const numeric = data.columns.map((_, i) => data.rows.every((row) => row[i] === null || typeof row[i] === "number"));
-  const texts = data.rows.map((row) => row.filter((value) => value !== null).join(" ").toLowerCase());
+  const cells = data.rows.map((row) => row.filter((value) => value !== null).map((value) => String(value).toLowerCase()));
+  const whole = new Set(cells.flat());
+  // "te" means the language where some row has it, and not every text with these letters in it.
+  const has = (row, word) => (whole.has(word) ? row.includes(word) : row.some((text) => text.includes(word)));
   let order = data.rows.map((_, i) => i);
   let drawn = 0;
   let sorted = { column: -1, down: false };
@@ -59,7 +62,7 @@
     for (const i of order.slice(drawn, drawn + AT_ONCE)) {
       const row = document.createElement("tr");
       data.rows[i].forEach((value, j) => {
-        const cell = element("td", value === null ? "-" : String(value), { className: numeric[j] ? "number" : "" });
+        const cell = element("td", value === null ? "-" : numeric[j] ? value.toFixed(data.decimals[j]) : String(value), { className: numeric[j] ? "number" : "" });
         if (!numeric[j]) cell.dir = "auto";
         row.append(cell);
       });
@@ -85,7 +88,7 @@
 
   const choose = () => {
     const words = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-    order = data.rows.map((_, i) => i).filter((i) => words.every((word) => texts[i].includes(word)));
+    order = data.rows.map((_, i) => i).filter((i) => words.every((word) => has(cells[i], word)));
     if (sorted.column >= 0) arrange();
     redraw();
   };

@@ -1,0 +1,99 @@
+"""The report's page: which student it names, what stands on it, how it is written."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report_store import evaluate, fill
+
+from sdc.errors import DataError
+from sdc.pipelines import report
+from sdc.pipelines.report import Found, ReportConfig
+from sdc.pipelines.report import page as report_page
+from sdc.pipelines.report.formats import Table
+from sdc.pipelines.report.page import Page, Picture, Section, parts
+from sdc.pipelines.report.page.choice import choices
+from sdc.pipelines.report.points import Point
+from sdc.pipelines.report.result import RunResult
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    context = fill(tmp_path_factory.mktemp("page") / "s.duckdb")
+    evaluate(context, ("te", "topic"), ("sw", "topic"))
+    return parts.page(context, report.find(context, ReportConfig()), title="Title")
+
+
+def _point(method: str, mean: float, *, half: float = 0.02, rows: int = 100, source: str = "synthetic") -> Point:
+    member: Any = RunResult(
+        task="t", lang="te", method=method, eval_key=method, run=f"{method} {source} {rows}", sizes=(),
+        model_identity=None, authors=(), value=mean, low=None, high=None, majority=None, below_chance=False,
+    )  # fmt: skip
+    return Point(
+        task="t", lang="te", method=method, model="m", source=source, rows=rows, n=1, mean=mean, low=mean - half,
+        high=mean + half, metric="accuracy", members=(member,),
+    )  # fmt: skip
+
+
+def test_the_cheapest_of_those_that_are_not_clearly_worse() -> None:
+    points = [_point("a", 0.80), _point("b", 0.79), _point("c", 0.70), _point("a", 0.9, source="human")]
+    seconds = {"a synthetic 100": 50.0, "b synthetic 100": 5.0, "c synthetic 100": 0.1}
+    (choice,) = choices(points, seconds)
+    assert (choice.point.method, choice.best.method, choice.seconds, choice.human) == ("b", "a", 5.0, None)
+    (choice,) = choices([*points[:3:2], points[3]], seconds)
+    assert choice.point.method == "a"
+    assert choice.sentence == (
+        "te/t: take a m on 100 synthetic rows: accuracy 80.0 % (78.0 to 82.0); 100 human rows give 10.0 points more."
+    )
+
+
+def test_each_student_is_judged_with_all_its_rows() -> None:
+    points = [_point("a", 0.9, rows=10), _point("a", 0.7, rows=100), _point("b", 0.8, rows=100)]
+    assert choices(points, {})[0].point.method == "b"
+
+
+def test_only_people_wrote_the_rows() -> None:
+    assert choices([_point("a", 0.9, source="human")], {}) == []
+
+
+def test_what_stands_on_it(page: Page) -> None:
+    text = report_page.as_html(page, beside=None)
+    assert "te/topic: take icl student &amp; co on 60 synthetic rows: accuracy 90.0 %" in text
+    assert "16 runs" not in text
+    assert "of which 1 broke off" in text
+    assert 'http-equiv="Content-Security-Policy" content="default-src \'none\'' in text.replace("&#39;", "'")
+    assert "@inproceedings" in text
+
+
+def test_sections_hold_figures_with_their_numbers_and_tables(page: Page) -> None:
+    table = Table(columns=("a", "b"), rows=(("<i>", "2"),), title="A table")
+    picture = Picture(name="Figure 2", caption="What & how", svg="<svg></svg>", numbers=table)
+    section = Section(title="Figures & co", words="Read <so>.", pictures=[picture], tables=[table], code="a < b")
+    text = report_page.as_html(Page(title="T", found=page.found, sections=[section]), beside=None)
+    assert '<section id="figures---co"' in text
+    assert "<svg></svg>" in text and "Numbers behind figure 2" in text
+    assert text.count("&lt;i&gt;") == 2 and "Read &lt;so&gt;." in text and "a &lt; b" in text
+
+
+def test_a_page_that_is_too_large_has_its_rows_beside_it(
+    page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "r.html"
+    assert report_page.write(page, path) == [path]
+    whole = path.stat().st_size
+    monkeypatch.setattr(report_page, "MOST_BYTES", whole - 1)
+    assert report_page.write(page, path) == [path, tmp_path / "r.csv"]
+    assert path.stat().st_size < whole
+    assert "and are in r.csv" in path.read_text("utf-8")
+    assert (tmp_path / "r.csv").read_text("utf-8").count("\n") == len(page.found.points) + 1
+
+
+def test_what_cannot_be_written_is_one_line(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot write the page"):
+        report_page.write(page, tmp_path / "file" / "r.html")
+
+
+def test_no_points(page: Page) -> None:
+    text = report_page.as_html(Page(title="T", found=Found(points=[], resampled=page.found.resampled)), beside=None)
+    assert "No student was trained on rows that no person wrote." in text
