@@ -133,7 +133,9 @@ def with_intervals(point: Point, resampled: Resampled | None) -> Point:
     if not resampled or not found:
         return replace(point, **_over_runs(point))
     paired = resampled.mean([point.members], against=[point.against]) if point.difference is not None else None
-    return replace(point, **ends(found, paired), collapsed=resampled.num_collapsed(point.members))
+    # Of one run, its evaluation has Wilson's interval, which is no point where every answer is right.
+    own = _over_runs(point) if point.n == 1 else {}
+    return replace(point, **ends(found, paired) | own, collapsed=resampled.num_collapsed(point.members))
 
 
 def ends(mean: "Replicates | None", difference: "Replicates | None") -> dict[str, Any]:
