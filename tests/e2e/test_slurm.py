@@ -7,9 +7,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import counted_runs
 import pytest
 from slurm_cluster import cluster, lacking
 from waiting import until
@@ -18,8 +20,9 @@ from sdc.cache.store import Store
 from sdc.cache.verify import verify
 
 pytestmark = [pytest.mark.slurm, pytest.mark.skipif(bool(lacking()), reason=lacking()), pytest.mark.timeout(900)]
-#: Six elements, of which an array may have four.
-_ELEMENTS, _MAX_ARRAY_SIZE = 6, 4
+#: Six elements, of which an array may have four and two run at once; each has four runs, and is held after two.
+_ELEMENTS, _MAX_ARRAY_SIZE, _AT_ONCE, _HELD_AFTER = 6, 4, 2, 2
+_STOPPED = "stopped; what was finished is kept"
 _EXPERIMENT = """
 name = "small"
 [cells]
@@ -36,18 +39,17 @@ method = "linear"
 [[students]]
 method = "finetune"
 model = "pocket-student"
-epochs = 4
-early_stopping = false
+epochs = 1
 """
 _SITE = f"""
 [here]
 executor = "slurm"
 partition = "all"
 time = "00:30:00"
-max_tasks = 2
+max_tasks = {_AT_ONCE}
 elements = {_ELEMENTS}
 workers = 1
-env = ["OMP_NUM_THREADS"]
+env = ["OMP_NUM_THREADS", "PYTHONPATH", "SDC_TEST_COUNTS", "SDC_TEST_HOLD_AFTER"]
 """
 
 
@@ -58,7 +60,9 @@ class Place:
         self.path = path
         (path / "small.toml").write_text(_EXPERIMENT, "utf-8")
         (path / "sites.toml").write_text(_SITE, "utf-8")
-        self._environment = {**environment, "SDC_SITES": str(path / "sites.toml"), "OMP_NUM_THREADS": "1"}
+        held = counted_runs.environment(path / "counting", hold_after=_HELD_AFTER)
+        own = {"SDC_SITES": str(path / "sites.toml"), "OMP_NUM_THREADS": "1"}
+        self._environment = {**environment, **held, **own}
 
     def start(self, *words: str, store: str = "store") -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "sdc", "run", "small.toml", *words, "--store", f"{store}.duckdb"]
@@ -90,24 +94,43 @@ class Place:
         """The id that SLURM gives an element of a fresh cluster."""
         return f"{1 + (element - 1) // _MAX_ARRAY_SIZE}_{(element - 1) % _MAX_ARRAY_SIZE}"
 
-    def in_the_middle(self, process: "subprocess.Popen[str] | None", *, but: int = 0) -> int:
-        """Returns the first element that is seen with some of its runs, and not all."""
+    def held(self, process: "subprocess.Popen[str] | None") -> list[int]:
+        """Returns the elements that run at once, as soon as each waits with some of its runs in its store."""
         found: list[int] = []
 
         def look() -> bool:
-            found.extend(n for n in range(1, _ELEMENTS + 1) if n != but and 0 < self._num_runs(n) < self._share(n))
-            return bool(found)
+            found[:] = [n for n in range(1, _ELEMENTS + 1) if self._num_runs(n) == _HELD_AFTER]
+            return len(found) == _AT_ONCE
 
-        until(look, process, within_s=300)
-        return found[0]
+        until(look, process, within_s=300, every_s=0.2)
+        return found
+
+    def process_of(self, element: int) -> int:
+        """Returns the process of an element that its script started."""
+        part = str(self.folder / "parts" / f"{element}.duckdb").encode()
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):  # one that has just ended
+                if part in path.read_bytes().split(b"\0"):
+                    return int(path.parent.name)
+        raise AssertionError(f"element {element} is not running")
+
+    def preempt(self, element: int) -> None:
+        """Sends an element the signal that SLURM sends before another job takes its place; returns when it has ended.
+
+        For elements of arrays `scancel` believes that the signal was not sent, and would send it again and again.
+        """
+        words = ["scancel", "--quiet", "--signal=USR1", "--batch", self.job(element)]
+        with subprocess.Popen(words, env=self._environment) as scancel:
+            until(lambda: _STOPPED in self.log(element))
+            scancel.kill()
+
+    def go_on(self) -> None:
+        """Lets all elements go on."""
+        counted_runs.go_on(self.path / "counting")
 
     def _num_runs(self, element: int) -> int:
         part = self.folder / "parts" / f"{element}.duckdb"
         return len(Store(part).query("select key from runs")) if part.exists() else 0
-
-    def _share(self, element: int) -> int:
-        plan = json.loads((self.folder / "plan.json").read_text("utf-8"))
-        return sum(len(batch["missing"]) for batch in plan["batches"] if batch["id"] in plan["shards"][element - 1])
 
 
 @pytest.fixture
@@ -118,16 +141,15 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 def test_a_preempted_and_a_killed_element_end_as_on_one_machine(place: Place) -> None:
     process = place.start("--on", "here")
-    preempted = place.in_the_middle(process)
-    place.slurm("scancel", "--signal=USR1", "--batch", place.job(preempted))  # as SLURM does before it preempts
-    killed = place.in_the_middle(process, but=preempted)
-    os.kill(_process_of(killed), signal.SIGKILL)
+    preempted, killed = place.held(process)
+    place.preempt(preempted)
+    os.kill(place.process_of(killed), signal.SIGKILL)
+    place.go_on()
     _, said = process.communicate(timeout=600)
     assert process.returncode == 0, said
     for element in (preempted, killed):  # each was queued again, and went on where it was
-        went_on = rf"element {element}/6: \d+ runs, [1-9]\d* were there, \d+ made, 0 missing"
+        went_on = rf"element {element}/6: 4 runs, 2 were there, 2 made, 0 missing"
         assert re.search(went_on, place.log(element))
-    assert "stopped; what was finished is kept" in place.log(preempted)
     assert "Killed" in place.log(killed)
     submitted = [json.loads(line) for line in (place.folder / "submitted.jsonl").read_text().splitlines()]
     assert [(array["first"], array["elements"]) for array in submitted] == [(0, 4), (4, 2)]
@@ -142,35 +164,25 @@ def test_a_preempted_and_a_killed_element_end_as_on_one_machine(place: Place) ->
 
 
 def test_a_cancelled_array_is_not_queued_again_and_what_is_missing_can_be_submitted(place: Place) -> None:
-    long = ("--set", "sample.repeats=40")
-    code, said = place.run("--on", "here", "--detach", *long)
+    code, said = place.run("--on", "here", "--detach")
     assert (code, "submitted array" in said) == (6, True)
-    stopped = place.in_the_middle(None)
-    code, said = place.run(*long)
+    stopped, _ = place.held(None)
+    code, said = place.run()
     assert (code, "a job array is at work on this plan" in said) == (2, True)
-    assert "elements:" in place.run("--status", *long)[1]
-    code, said = place.run("--cancel", *long)
+    assert "elements:" in place.run("--status")[1]
+    code, said = place.run("--cancel")
     assert (code, said.count("is cancelled")) == (0, 2)
     until(lambda: not place.slurm("squeue", "--noheader"), within_s=120)
-    assert "stopped; what was finished is kept" in place.log(stopped)
-    code, said = place.run("--collect", *long)
+    assert _STOPPED in place.log(stopped)
+    code, said = place.run("--collect")
     assert code == 6, said
     made = {key for (key,) in place.store().query("select key from runs")}
     assert made
-    code, said = place.run("--on", "here", "--render", *long)
+    code, said = place.run("--on", "here", "--render")
     assert code == 0, said
     batches = json.loads((place.folder / "plan.json").read_text("utf-8"))["batches"]
     missing = {batch["keys"][position] for batch in batches for position in batch["missing"]}
     assert missing and not missing & made
-
-
-def _process_of(element: int) -> int:
-    """Returns the process of an element that a script started."""
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        words = path.read_bytes().split(b"\0")
-        if f"{element}/{_ELEMENTS}".encode() in words:
-            return int(path.parent.name)
-    raise AssertionError(f"element {element} is not running")
 
 
 def _content(store: Store) -> Any:

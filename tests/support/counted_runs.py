@@ -1,7 +1,7 @@
 """Counts what workers compute, in whatever process: runs that were lost on their way are counted, too.
 
-Here: the module that every Python started under `environment` loads first, and reading what it wrote. Not here: any
-worker.
+A worker can be held in the middle of its runs, with those before it in the store, until a test lets it go on. Here: the
+module that every Python started under `environment` loads first, and reading what it wrote. Not here: any worker.
 """
 
 from collections import Counter
@@ -12,15 +12,22 @@ import importlib.abc
 import importlib.machinery
 import os
 import sys
+import time
 
 _COUNTED = {"sdc.pipelines.train.computing": "_made", "sdc.pipelines.icl.computing": "_computed"}
+_HOLD_AFTER = int(os.environ.get("SDC_TEST_HOLD_AFTER", "0"))
+_made = 0
 
 
 def _count(module, name):
     function = getattr(module, name)
 
     def counted(*arguments, **named):
+        global _made
         result = function(*arguments, **named)
+        _made += 1
+        while _HOLD_AFTER and _made > _HOLD_AFTER and not os.path.exists(os.environ["SDC_TEST_COUNTS"] + ".go_on"):
+            time.sleep(0.02)
         artifact = result.artifact if hasattr(result, "artifact") else arguments[3].planned
         with open(os.environ["SDC_TEST_COUNTS"], "a", encoding="utf-8") as file:
             file.write(f"{artifact.key}\\n")
@@ -31,11 +38,15 @@ def _count(module, name):
 
 class _Finder(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        if name not in _COUNTED:
+        at_once = _HOLD_AFTER and name == "sdc.pipelines.stage"
+        if name not in _COUNTED and not at_once:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         load = spec.loader.exec_module
-        spec.loader.exec_module = lambda module: (load(module), _count(module, _COUNTED[name]))
+        if at_once:  # what ended before the hold is in the store
+            spec.loader.exec_module = lambda module: (load(module), setattr(module, "_KEEP_EVERY_S", 0.0))
+        else:
+            spec.loader.exec_module = lambda module: (load(module), _count(module, _COUNTED[name]))
         return spec
 
 
@@ -43,11 +54,22 @@ sys.meta_path.insert(0, _Finder())
 """
 
 
-def environment(folder: Path) -> dict[str, str]:
-    """Returns the variables under which what is computed is counted in a folder."""
+def environment(folder: Path, *, hold_after: int = 0) -> dict[str, str]:
+    """Returns the variables under which what is computed is counted in a folder.
+
+    Args:
+        folder: Is made.
+        hold_after: Every process keeps so many runs at once, and waits with the next one for `go_on`; 0: none waits.
+    """
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(_CODE, "utf-8")
-    return {"PYTHONPATH": str(folder), "SDC_TEST_COUNTS": str(folder / "counts")}
+    counts = str(folder / "counts")
+    return {"PYTHONPATH": str(folder), "SDC_TEST_COUNTS": counts, "SDC_TEST_HOLD_AFTER": str(hold_after)}
+
+
+def go_on(folder: Path) -> None:
+    """Lets all processes go on that wait, and those that would."""
+    (folder / "counts.go_on").touch()
 
 
 def counts(folder: Path) -> Counter[str]:
