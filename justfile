@@ -21,7 +21,7 @@ test *OPTIONS:
 
 # Run the tests with markers: slow ones, and those whose tools are there.
 test-marked *OPTIONS:
-    ./run test -m "(slow or ray or browser or container) and not vllm and not gpu and not slurm" {{ OPTIONS }}
+    ./run test -m "(slow or ray or slurm or browser or container) and not vllm and not gpu" {{ OPTIONS }}
 
 # Run the tests of the vLLM engine, in an environment of their own.
 test-vllm *OPTIONS:

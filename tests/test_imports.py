@@ -14,7 +14,7 @@ from sdc.cli.main import COMMANDS
 
 _HEAVY = [
     *("torch", "transformers", "datasets", "peft", "tokenizers", "numpy", "scipy", "pandas", "sklearn", "pyarrow"),
-    *("duckdb", "diskcache", "jinja2", "langcodes", "rich", "httpx2", "vllm", "altair", "regex"),
+    *("duckdb", "diskcache", "jinja2", "langcodes", "rich", "httpx2", "vllm", "altair", "regex", "ray"),
 ]
 #: What a command needs no more of once its result is there.
 _OF_WORK = ["torch", "transformers", "tokenizers", "scipy", "sklearn", "pandas", "langcodes", "pydantic", "regex"]
@@ -51,7 +51,7 @@ def test_importing_the_command_line_is_light() -> None:
     assert _python(f"import sdc.cli.main; {_REPORT}").stdout.split() == []
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["gen", "--help"], ["gen", "--quota", "0"]])
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["gen", "--help"], ["gen", "--quota", "0"], ["run", "--help"]])
 def test_running_without_work_is_light(arguments: list[str]) -> None:
     assert _python(_HELP, *arguments).stderr.rpartition("heavy:")[2].split() == []
 
