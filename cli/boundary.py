@@ -58,6 +58,18 @@ def on_ctrl_c(number: int, frame: Any) -> None:
 
 
 @contextmanager
+def ended_by_ctrl_c() -> Iterator[None]:
+    """Takes Ctrl-C as the end of what only looks: nothing was stopped by it."""
+    global interrupted
+    try:
+        yield
+    except BaseException as error:
+        if not _is_stop(error):
+            raise
+        interrupted = False
+
+
+@contextmanager
 def _boundary(running: Any = None) -> Iterator[None]:
     try:
         yield

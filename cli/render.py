@@ -9,8 +9,9 @@ import codecs
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
     from rich.progress import Progress
+    from rich.table import Table
 
 
 def fail(message: str) -> None:
@@ -117,6 +119,37 @@ def table(
     columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None, to_stderr: bool = False
 ) -> None:
     """Draws a table for a terminal."""
+    console(to_stderr=to_stderr).print(_drawn(columns, rows, title))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableFrame:
+    """One look at something that changes: a table, and lines below it."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+    title: str
+    lines: Sequence[str]
+
+
+def can_redraw() -> bool:
+    """Returns whether stdout is a terminal on which something can be drawn over what was there."""
+    return sys.stdout.isatty() and os.environ.get("TERM") not in (None, "dumb", "unknown")
+
+
+def live(frames: Iterable[TableFrame]) -> None:
+    """Draws frames over one another, until none comes; the last one stays."""
+    from rich.console import Group
+    from rich.live import Live
+    from rich.text import Text
+
+    with Live(console=console(), auto_refresh=False) as view:
+        for frame in frames:
+            drawn = _drawn(frame.columns, frame.rows, frame.title)
+            view.update(Group(drawn, *(Text(visible(line)) for line in frame.lines)), refresh=True)
+
+
+def _drawn(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None) -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
@@ -128,7 +161,7 @@ def table(
         drawn.add_column(Text(visible(name)), justify="right" if numeric[i] else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(Text("" if cell is None else visible(str(cell))) for cell in row))
-    console(to_stderr=to_stderr).print(drawn)
+    return drawn
 
 
 def _is_number(cell: object) -> bool:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from sdc.cache.counted import counted
-from sdc.cli import options, render, run_array, run_tables
+from sdc.cli import options, render, run_array, run_status, run_tables
 from sdc.cli.groups import Running, grouped
 from sdc.cli.run_array import AsArray
 from sdc.errors import UsageError
@@ -18,7 +18,6 @@ from sdc.pipelines.run import file as files
 from sdc.pipelines.run import sites
 from sdc.pipelines.run.array.submitting import ArrayExperiment
 from sdc.pipelines.run.experiment import Experiment
-from sdc.pipelines.run.folder import PlanFolder
 from sdc.pipelines.stage import Context
 
 #: Not all of an experiment is there yet: scripts may call again.
@@ -72,7 +71,12 @@ class Instead:
         ),
     ] = False
     status: Annotated[
-        bool, typer.Option("--status", help="Show what is there and what is missing.", rich_help_panel=_HOW_FAR)
+        bool,
+        typer.Option(
+            "--status",
+            help="Show what is there and what is missing; on a terminal again and again, until all is there.",
+            rich_help_panel=_HOW_FAR,
+        ),
     ] = False
 
 
@@ -135,9 +139,7 @@ def _look(context: Context, experiment: Experiment, site: sites.Site, instead: I
         if site.executor == "slurm":
             run_array.say_expected(context, plan, site)
         return
-    whole = run_tables.show_status(context, plan, site, as_json=as_json)
-    run_array.say_where(PlanFolder(context.store, plan.digest))
-    if not whole:
+    if not run_status.show(context, plan, site, as_json=as_json):
         raise typer.Exit(INCOMPLETE)
 
 

@@ -12,14 +12,13 @@ import typer
 from sdc.cache.counted import counted
 from sdc.cli import render
 from sdc.pipelines.run import ExperimentEnded, batches_of
-from sdc.pipelines.run.array import collecting, slurm, stopping
+from sdc.pipelines.run.array import collecting, stopping
 from sdc.pipelines.run.array import element as elements
 from sdc.pipelines.run.array import submitting as arrays
 from sdc.pipelines.run.array.shares import num_elements
 from sdc.pipelines.run.array.submitting import ArrayExperiment
 from sdc.pipelines.run.batches import expected_seconds
 from sdc.pipelines.run.experiment import Experiment
-from sdc.pipelines.run.folder import PlanFolder
 from sdc.pipelines.run.plan import ExperimentPlan
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
@@ -86,13 +85,6 @@ def element(context: Context, experiment: Experiment, text: str, *, retry_failed
         f" {ended.doing.num_made} made{failed}, {ended.num_missing} missing"
     )
     return not ended.num_missing
-
-
-def say_where(folder: PlanFolder) -> None:
-    """Says where the elements of a plan are, if it was submitted."""
-    states = slurm.live(folder)
-    if states:
-        render.note(f"{slurm.in_words(states)}; --collect takes over what they have made")
 
 
 def say_expected(context: Context, plan: ExperimentPlan, site: Site) -> None:

@@ -1,15 +1,15 @@
-"""What `sdc run` shows: what an experiment takes, how far it is, what it came to.
+"""What `sdc run` shows: what an experiment takes, what it came to.
 
-Here: rows for people and for programs. Not here: flags (`run.py`), counts (`pipelines/run/`).
+Here: rows for people and for programs. Not here: flags (`run.py`), how far it is (`run_status.py`), counts
+(`pipelines/run/`).
 """
 
 from pathlib import Path
 
 from sdc.cli import render
 from sdc.errors import DataError, UsageError, system_reason
-from sdc.pipelines.run import ExperimentEnded, status
+from sdc.pipelines.run import ExperimentEnded
 from sdc.pipelines.run.estimate import Expected, Measured, expected, model_names
-from sdc.pipelines.run.folder import PlanFolder
 from sdc.pipelines.run.plan import ExperimentPlan
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
@@ -45,35 +45,17 @@ def _cells(row: Expected) -> list[str]:
         f"{row.runs:,}",
         f"{row.there:,}",
         f"{row.draws:,}",
-        _number(row.outputs, ",.0f"),
-        _number(row.hours, ",.2f"),
-        _number(row.cost, ",.2f"),
-        _number(None if row.bytes is None else row.bytes / 1e6, ",.1f"),
-        _number(row.kg_co2e, ",.2f"),
+        number(row.outputs, ",.0f"),
+        number(row.hours, ",.2f"),
+        number(row.cost, ",.2f"),
+        number(None if row.bytes is None else row.bytes / 1e6, ",.1f"),
+        number(row.kg_co2e, ",.2f"),
     ]
 
 
-def _number(value: float | None, form: str) -> str:
+def number(value: float | None, form: str) -> str:
+    """Returns a number as a cell of a table has it; nothing where it is not known."""
     return "" if value is None else format(value, form)
-
-
-def show_status(context: Context, plan: ExperimentPlan, site: Site, *, as_json: bool) -> bool:
-    """Shows how far each line is; returns whether all of it is there."""
-    rows = status.of_plan(context.store, plan, Measured(context.store, model_names(context, plan)), site)
-    whole = rows[-1].missing == 0 and plan.is_certain
-    if as_json:
-        render.data("".join(json_text(row.as_json()) + "\n" for row in rows))
-        return whole
-    columns = ("students", "runs", "there", "missing", "failed", "hours", "cost", "hours left")
-    cells = [
-        [row.line, f"{row.runs:,}", f"{row.there:,}", f"{row.missing:,}", f"{row.failed:,}",
-         _number(row.hours, ",.2f"), _number(row.cost, ",.2f"), _number(row.hours_left, ",.2f")]
-        for row in rows
-    ]  # fmt: skip
-    render.table(columns, cells, title=f"{plan.experiment.name}, {plan.digest[:12]}")
-    for how, number in status.lost(PlanFolder(context.store, plan.digest)).most_common(5):
-        render.note(f"{number} x {how}")
-    return whole
 
 
 def emit_summary(ended: ExperimentEnded) -> None:

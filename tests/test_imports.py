@@ -51,7 +51,9 @@ def test_importing_the_command_line_is_light() -> None:
     assert _python(f"import sdc.cli.main; {_REPORT}").stdout.split() == []
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["gen", "--help"], ["gen", "--quota", "0"], ["run", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["--help"], ["gen", "--help"], ["gen", "--quota", "0"], ["run", "--help"]]
+)
 def test_running_without_work_is_light(arguments: list[str]) -> None:
     assert _python(_HELP, *arguments).stderr.rpartition("heavy:")[2].split() == []
 

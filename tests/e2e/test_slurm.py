@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +60,9 @@ class Place:
         self.path = path
         (path / "small.toml").write_text(_EXPERIMENT, "utf-8")
         (path / "sites.toml").write_text(_SITE, "utf-8")
-        held = counted_runs.environment(path / "counting", hold_after=_HELD_AFTER)
+        counting = counted_runs.environment(path / "counting", hold_after=_HELD_AFTER)
         own = {"SDC_SITES": str(path / "sites.toml"), "OMP_NUM_THREADS": "1"}
-        self._environment = {**environment, **held, **own}
+        self._environment = {**environment, **counting, **own}
 
     def start(self, *words: str, store: str = "store") -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "sdc", "run", "small.toml", *words, "--store", f"{store}.duckdb"]
@@ -94,8 +94,14 @@ class Place:
         """The id that SLURM gives an element of a fresh cluster."""
         return f"{1 + (element - 1) // _MAX_ARRAY_SIZE}_{(element - 1) % _MAX_ARRAY_SIZE}"
 
-    def held(self, process: "subprocess.Popen[str] | None") -> list[int]:
-        """Returns the elements that run at once, as soon as each waits with some of its runs in its store."""
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """No element comes to its end meanwhile."""
+        with counted_runs.held(self.path / "counting"):
+            yield
+
+    def at_work(self, process: "subprocess.Popen[str] | None") -> list[int]:
+        """Returns the elements that are held at once, as soon as each has some of its runs in its store."""
         found: list[int] = []
 
         def look() -> bool:
@@ -124,10 +130,6 @@ class Place:
             until(lambda: _STOPPED in self.log(element))
             scancel.kill()
 
-    def go_on(self) -> None:
-        """Lets all elements go on."""
-        counted_runs.go_on(self.path / "counting")
-
     def _num_runs(self, element: int) -> int:
         part = self.folder / "parts" / f"{element}.duckdb"
         return len(Store(part).query("select key from runs")) if part.exists() else 0
@@ -140,11 +142,11 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 
 def test_a_preempted_and_a_killed_element_end_as_on_one_machine(place: Place) -> None:
-    process = place.start("--on", "here")
-    preempted, killed = place.held(process)
-    place.preempt(preempted)
-    os.kill(place.process_of(killed), signal.SIGKILL)
-    place.go_on()
+    with place.held():
+        process = place.start("--on", "here")
+        preempted, killed = place.at_work(process)
+        place.preempt(preempted)
+        os.kill(place.process_of(killed), signal.SIGKILL)
     _, said = process.communicate(timeout=600)
     assert process.returncode == 0, said
     for element in (preempted, killed):  # each was queued again, and went on where it was
@@ -164,15 +166,16 @@ def test_a_preempted_and_a_killed_element_end_as_on_one_machine(place: Place) ->
 
 
 def test_a_cancelled_array_is_not_queued_again_and_what_is_missing_can_be_submitted(place: Place) -> None:
-    code, said = place.run("--on", "here", "--detach")
-    assert (code, "submitted array" in said) == (6, True)
-    stopped, _ = place.held(None)
-    code, said = place.run()
-    assert (code, "a job array is at work on this plan" in said) == (2, True)
-    assert "elements:" in place.run("--status")[1]
-    code, said = place.run("--cancel")
-    assert (code, said.count("is cancelled")) == (0, 2)
-    until(lambda: not place.slurm("squeue", "--noheader"), within_s=120)
+    with place.held():
+        code, said = place.run("--on", "here", "--detach")
+        assert (code, "submitted array" in said) == (6, True)
+        stopped, _ = place.at_work(None)
+        code, said = place.run()
+        assert (code, "a job array is at work on this plan" in said) == (2, True)
+        assert "elements:" in place.run("--status")[1]
+        code, said = place.run("--cancel")
+        assert (code, said.count("is cancelled")) == (0, 2)
+        until(lambda: not place.slurm("squeue", "--noheader"), within_s=120)
     assert _STOPPED in place.log(stopped)
     code, said = place.run("--collect")
     assert code == 6, said

@@ -4,15 +4,18 @@ A worker can be held in the middle of its runs, with those before it in the stor
 module that every Python started under `environment` loads first, and reading what it wrote. Not here: any worker.
 """
 
+import fcntl
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _CODE = """
+import fcntl
 import importlib.abc
 import importlib.machinery
 import os
 import sys
-import time
 
 _COUNTED = {"sdc.pipelines.train.computing": "_made", "sdc.pipelines.icl.computing": "_computed"}
 _HOLD_AFTER = int(os.environ.get("SDC_TEST_HOLD_AFTER", "0"))
@@ -26,8 +29,9 @@ def _count(module, name):
         global _made
         result = function(*arguments, **named)
         _made += 1
-        while _HOLD_AFTER and _made > _HOLD_AFTER and not os.path.exists(os.environ["SDC_TEST_COUNTS"] + ".go_on"):
-            time.sleep(0.02)
+        if _HOLD_AFTER and _made > _HOLD_AFTER:
+            with open(os.environ["SDC_TEST_COUNTS"] + ".held") as file:
+                fcntl.flock(file, fcntl.LOCK_SH)
         artifact = result.artifact if hasattr(result, "artifact") else arguments[3].planned
         with open(os.environ["SDC_TEST_COUNTS"], "a", encoding="utf-8") as file:
             file.write(f"{artifact.key}\\n")
@@ -59,7 +63,7 @@ def environment(folder: Path, *, hold_after: int = 0) -> dict[str, str]:
 
     Args:
         folder: Is made.
-        hold_after: Every process keeps so many runs at once, and waits with the next one for `go_on`; 0: none waits.
+        hold_after: Every process keeps so many runs at once, and waits with the next one while it is `held`; 0: never.
     """
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(_CODE, "utf-8")
@@ -67,9 +71,12 @@ def environment(folder: Path, *, hold_after: int = 0) -> dict[str, str]:
     return {"PYTHONPATH": str(folder), "SDC_TEST_COUNTS": counts, "SDC_TEST_HOLD_AFTER": str(hold_after)}
 
 
-def go_on(folder: Path) -> None:
-    """Lets all processes go on that wait, and those that would."""
-    (folder / "counts.go_on").touch()
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Has the processes wait that were told to, until it is left."""
+    with (folder / "counts.held").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def counts(folder: Path) -> Counter[str]:
