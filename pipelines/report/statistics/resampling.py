@@ -211,7 +211,7 @@ def replicates(cells: Mapping[str, Scores], *, seed: int, weights: Mapping[str, 
 
     Source: S. Weerahandi (1993), Generalized confidence intervals, JASA 88; F. Satterthwaite (1946), degrees of freedom
     of a sum of variances, Biometrics Bulletin 2; A. Owen (2007), The pigeonhole bootstrap, Annals of Applied Statistics
-    1, equation 11, on what drawing rows and runs both counts too often.
+    1, on what drawing rows and runs both counts too often.
 
     >>> times = resample({"te": range(200)}, test="topic", seed=0)["te"]
     >>> right = np.arange(200) % 10 < np.array([[5], [6], [7]])  # 50, 60 and 70 %
@@ -251,7 +251,7 @@ def _by_runs(cells: Mapping[str, Scores], shares: Mapping[str, float], seed: int
     if variance == 0:
         return np.zeros(num)
     degrees = variance**2 / inverse_degrees
-    chi_squared_B = chdtri(degrees, _stream(seed, "variance").random(num))
+    chi_squared_B = chdtri(degrees, _stream(seed, "variance", *sorted(cells)).random(num))
     scale_B = np.sqrt(np.maximum(0, variance * degrees / chi_squared_B - noise) / variance)
     return np.asarray(scale_B * moved_B)
 

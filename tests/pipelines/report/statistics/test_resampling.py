@@ -41,9 +41,11 @@ def test_rows_of_parallel_tests_are_drawn_once_for_all_languages() -> None:
 
 
 def test_rows_of_one_sentence_are_drawn_together_and_each_as_often() -> None:
-    times = resample({"te": ["a", "a", "b"], "sw": ["b", "c", "a"]}, test="topic", seed=1, num=200)
+    sentences = {"te": ["a", "a", "b"], "sw": ["b", "c", "a"], "en": ["a", "b", "c"]}
+    times = resample(sentences, test="topic", seed=1, num=200)
     assert (times["te"][:, 0] == times["te"][:, 1]).all()
     assert (times["te"][:, 2] == times["sw"][:, 0]).all()
+    assert (times["te"][:, [0, 2]] == times["en"][:, [0, 1]]).all()
     assert (times["sw"].sum(axis=1) == 3).all()
     assert times["sw"].std() > 0
 
@@ -125,6 +127,34 @@ def test_points_of_a_curve_move_together_and_cells_apart() -> None:
     )
     assert second - first == pytest.approx(0.1)
     assert abs(np.corrcoef(np.sign(first - 0.533), np.sign(other - 0.533))[0, 1]) < 0.1
+
+
+def test_what_may_be_noise_of_the_rows_is_not_taken_for_a_difference_of_runs() -> None:
+    """Two runs whose variance is 3.841 times that of their rows' noise: chi-squared is above that in 5 %."""
+    noise, values = 0.01, np.array([0.5, 0.5 + 0.01 * math.sqrt(2 * 3.8415)])
+    resampled = values + noise * np.random.default_rng(0).standard_normal((40_000, 2))
+    scores = Scores(of_runs_R=values, resampled_BR=resampled, repeats_R=(0, 1))
+    unmoved = replicates({"te": scores}, seed=0).values_B == resampled.mean(axis=1)
+    assert unmoved.mean() == pytest.approx(0.05, abs=0.005)
+
+
+def test_a_difference_of_unpaired_methods_has_the_degrees_of_freedom_of_both() -> None:
+    values = np.array([0.4, 0.5, 0.6])
+    runs = Scores(of_runs_R=values, resampled_BR=np.tile(values, (40_000, 1)), repeats_R=(0, 1, 2))
+    found = replicates({"human": runs, "synthetic": runs}, seed=0, weights={"human": 1, "synthetic": -1}).interval()
+    expected = 2.776 * math.sqrt(2 * 0.01 / 3)  # Student's, 4 degrees of freedom
+    assert found.estimate == 0
+    assert (-found.low / expected, found.high / expected) == pytest.approx((1, 1), abs=0.05)
+
+
+def test_the_order_of_runs_does_not_matter() -> None:
+    values = np.array([0.4, 0.5, 0.7])
+
+    def made(order: list[int]) -> NDArray[Any]:
+        scores = Scores(of_runs_R=values[order], resampled_BR=np.tile(values[order], (500, 1)), repeats_R=tuple(order))
+        return replicates({"te": scores}, seed=0).values_B
+
+    assert made([2, 0, 1]) == pytest.approx(made([0, 1, 2]))
 
 
 def test_a_missing_run_does_not_change_how_the_others_move() -> None:
