@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sdc.cli import flags, incomplete, options, report_data, report_page, reported
+from sdc.cli import flags, incomplete, options, report_data, report_follow, report_page, reported
 from sdc.cli.plain import PlainGroup
 from sdc.pipelines import readers
 from sdc.pipelines import report as stage
@@ -63,6 +63,9 @@ def report(
     audit: Annotated[bool, typer.Option("--audit", help="Show what each reader makes of the same replies.")] = False,
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Draw the report of --experiment again while `sdc run` goes on.")
+    ] = False,
     store: options.StoreOption = None,
 ) -> None:
     """Show what the evaluated runs say, beside the generator, the majority rate and a linear student.
@@ -73,6 +76,9 @@ def report(
     context = options.context(store)
     parts = tuple(commas.parts(by))
     config = stage.ReportConfig(by=parts, metric=metric, generator=generator, reader=reader, everything=everything)
+    if follow:
+        report_follow.show(context, config, experiment, lang, task)
+        return
     evals, wanted = reported.asked(context, keys, lang, task, experiment)
     with incomplete.Cells("report", total=max(1, len(wanted or []))) as doing:
         if audit:
