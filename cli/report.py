@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sdc.cli import flags, incomplete, options, report_data, report_follow, report_page, reported
+from sdc.cli import flags, incomplete, options, report_claims, report_data, report_follow, report_page, reported
 from sdc.cli.plain import PlainGroup
 from sdc.pipelines import readers
 from sdc.pipelines import report as stage
@@ -41,6 +41,7 @@ class _KeysOrCommand(PlainGroup):
 
 app = typer.Typer(cls=_KeysOrCommand, invoke_without_command=True, subcommand_metavar="| COMMAND [ARGS]...")
 app.command("data")(report_data.data)
+app.command("claims")(report_claims.claims)
 app.command("page")(report_page.page)
 
 

@@ -29,8 +29,8 @@ goes to stderr.
 A command over many languages and tasks does those that it can, prints their keys as they are made, and names the
 incomplete ones; its exit code is then the highest of theirs.
 
-Exit codes: 0 done; 1 a bug; 2 usage or config; 3 store; 4 engine; 5 data; 130 stopped with Ctrl-C; 141 the reader of a
-pipe went away.
+Exit codes: 0 done; 1 a bug; 2 usage or config; 3 store; 4 engine; 5 data; 6 an experiment that is not done; 7 a
+claim that does not hold; 130 stopped with Ctrl-C; 141 the reader of a pipe went away.
 """
 
 

@@ -3,13 +3,14 @@
 Here: the queries. Not here: which runs count (`runs.py`), what makes a result another one (report).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sdc.cache.key import SHORT
 from sdc.cache.store import Store
 from sdc.pipelines import metrics
 from sdc.pipelines.records import runs
+from sdc.pipelines.tasks.languages import GROUPS
 
 #: The figures of a reading; each has its ends of an interval beside it, as `accuracy_low`.
 _FIGURES = (*metrics.HEADLINES, *metrics.HEADLINES.values(), "failed_run")
@@ -79,6 +80,49 @@ def readings(store: Store, *, runs: Sequence[str], evals: Sequence[str]) -> list
         [list(evals), list(runs)],
     )
     return [dict(zip(_READING, row, strict=True)) for row in found]
+
+
+#: Field of a report -> column of the view `results`.
+_COLUMNS = {"lang": "lang", "task": "task", "method": "method", "model": "model", "source": "source",
+            "generator": "generator", "shots": "num_shots"}  # fmt: skip
+
+
+def question(
+    given: Mapping[str, Sequence[str | int]], *, against: Mapping[str, Sequence[str | int]] | None = None
+) -> str:
+    """Returns the query that shows the runs behind a number of a report, for `sdc store sql`.
+
+    Args:
+        given: Field -> values that are in the number.
+        against: As `given`, for what they are held against.
+
+    >>> question({"task": ["topic"], "shots": [0]})[-80:]
+    "metric in ('accuracy', 'macro_f1') and task in ('topic') and num_shots in (0) group by all order by all"
+    """
+    wanted = _conditions(given)
+    if against is not None:
+        wanted = f"({wanted} or {_conditions({**given, **against})})"
+    return (
+        "select lang, task, method, model, source, num_rows, reader, metric, count(*) as runs, avg(value) as mean"  # noqa: S608 (it is shown)
+        f" from results where metric in ('accuracy', 'macro_f1') and {wanted} group by all order by all"
+    )
+
+
+def _conditions(given: Mapping[str, Sequence[str | int]]) -> str:
+    values = dict(given)
+    langs = [lang for group in values.pop("group", ()) for lang in GROUPS.get(str(group), ())]
+    if langs and "lang" not in values:
+        values["lang"] = langs
+    parts = [
+        f"{_COLUMNS[name]} in ({', '.join(_literal(value) for value in some)})"
+        for name, some in values.items()
+        if name in _COLUMNS and some
+    ]
+    return " and ".join(parts) or "true"
+
+
+def _literal(value: str | int) -> str:
+    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
 
 
 def origins(store: Store, draws: Sequence[str]) -> list[dict[str, Any]]:

@@ -115,6 +115,17 @@ def curves(
     return sorted(found, key=lambda curve: [str(getattr(curve.first, name) or "") for name in _NAMED])
 
 
+def pooled(points: Sequence[Point], resampled: Resampled, *, quantity: str) -> Curve:
+    """Returns one curve of all points, whatever else differs: the mean over cells, and in each over what it has.
+
+    Args:
+        points: At least one, all with rows and the quantity.
+        resampled: Where replicates come from.
+        quantity: `difference` or `score`.
+    """
+    return _curve(points, resampled, quantity, with_fewer_cells=False)
+
+
 def names(found: Sequence[Curve]) -> list[str]:
     """Returns a name for each curve: the method, and whatever else tells it from the others."""
     told = ["method"]

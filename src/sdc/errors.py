@@ -5,7 +5,8 @@
     |-- StoreError           3   the store cannot be opened, written or trusted
     |-- EngineError          4   a model cannot be loaded, or did not answer
     |   `-- BudgetError      4   a limit on calls, tokens or money is reached; what was answered is kept
-    `-- DataError            5   a data file, or the rows in it
+    |-- DataError            5   a data file, or the rows in it
+    `-- ClaimError           7   a claim does not hold (6 is that of an experiment that is not done)
 
 Every error is one line on stderr: what is wrong, where, what to do next. Any other exception is a bug and exits with 1.
 
@@ -85,3 +86,9 @@ class DataError(SdcError):
     """A data file cannot be read, or its rows cannot be used."""
 
     exit_code = 5
+
+
+class ClaimError(SdcError):
+    """A claim does not hold in the store, which is a result and no fault."""
+
+    exit_code = 7

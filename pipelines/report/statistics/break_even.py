@@ -76,12 +76,7 @@ def break_even(
     """
     rows = np.asarray(rows_S, dtype=np.float64)
     means_S = np.array([point.estimate for point in curve])
-    curves_BS = np.column_stack([point.values_B for point in curve])
-    even = Replicates(
-        estimate=crossing(rows, means_S, weights),
-        values_B=np.array([crossing(rows, values_S, weights) for values_S in curves_BS]),
-        covers=curve[0].covers,
-    ).interval()
+    even = crossings(rows, curve, weights).interval()
     return BreakEven(
         smallest=float(rows[0]),
         largest=float(rows[-1]),
@@ -91,6 +86,25 @@ def break_even(
         sure=crossing(rows, np.array([point.interval().low for point in curve]), weights),
         strict=None if stds is None else crossing(rows, means_S - np.asarray(stds), weights),
         covers=even.covers,
+    )
+
+
+def crossings(
+    rows_S: Sequence[float] | NDArray[Any], curve: Sequence[Replicates], weights: Sequence[float] | None = None
+) -> Replicates:
+    """Returns where a curve crosses zero, in rows, and where each of its replicates does; arguments as above.
+
+    >>> curve = [Replicates(estimate=d, values_B=np.array([d, d + 1]), covers="nothing") for d in (-0.1, 0.1)]
+    >>> found = crossings([10, 40], curve)
+    >>> round(found.estimate, 6), found.values_B.round(6).tolist()
+    (20.0, [20.0, 10.0])
+    """
+    rows = np.asarray(rows_S, dtype=np.float64)
+    curves_BS = np.column_stack([point.values_B for point in curve])
+    return Replicates(
+        estimate=crossing(rows, np.array([point.estimate for point in curve]), weights),
+        values_B=np.array([crossing(rows, values_S, weights) for values_S in curves_BS]),
+        covers=curve[0].covers,
     )
 
 

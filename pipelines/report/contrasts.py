@@ -1,0 +1,81 @@
+"""Points minus other points of the same cells: human minus synthetic rows, a student minus prompting, A minus B.
+
+Here: which points belong together, and the mean of their differences over cells. Not here: differences to the generator
+of each point, which points have (`points.py`); tests of two methods (`compare.py`).
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sdc.pipelines.report.points import Point
+from sdc.pipelines.report.resampled import SEED, Resampled
+from sdc.pipelines.report.selection import Selection
+
+if TYPE_CHECKING:
+    from sdc.pipelines.report.statistics.resampling import Replicates, Scores
+
+Pair = tuple[Point, tuple[Point, ...]]
+#: What two points of a student have in common, whatever rows they have.
+_OF_STUDENT = ("method", "model", "model_version", "shots", "decoding", "reader")
+
+
+def pairs(first: Sequence[Point], second: Sequence[Point], against: Selection) -> list[Pair]:
+    """Returns each of the first points with those of the second that it is held against; none without any.
+
+    They are of one cell, test and metric. Student and size are the same, as far as `against` does not say which.
+    """
+    given = against.given()
+    same = [] if {"method", "model"} & given.keys() else [name for name in _OF_STUDENT if name not in given]
+    found = []
+    for point in first:
+        partners = tuple(
+            other
+            for other in second
+            if all(getattr(point, name) == getattr(other, name) for name in ("lang", "task", "test", "metric", *same))
+            and (other.size is None or "size" in given or set(_sizes(point)) & set(_sizes(other)))
+        )
+        if partners:
+            found.append((point, partners))
+    return found
+
+
+def contrast(resampled: Resampled, pairs: Sequence[Pair]) -> "Replicates | None":
+    """Returns the mean over cells of points minus the mean of those they are held against; shares.
+
+    Draws of two sources are made apart, and so are their runs; runs on the same draws are paired by them. None where
+    the readings of some runs are not there.
+    """
+    from sdc.pipelines.report.statistics.resampling import replicates
+
+    cells = [_cell(point) for point, _ in pairs]
+    scores: dict[str, Scores] = {}
+    weights: dict[str, float] = {}
+    for (point, partners), cell in zip(pairs, cells, strict=True):
+        share = 1 / len(set(cells)) / cells.count(cell)
+        own = resampled.scores(point.members)
+        others = [resampled.scores(partner.members) for partner in partners]
+        if own is None or any(other is None for other in others):
+            return None
+        if len(others) == 1 and others[0] is not None and _on_same_draws(point, partners[0], own, others[0]):
+            own, others = own.minus(others[0]), []
+        for number, (whose, of_one) in enumerate([(point, own), *zip(partners, others, strict=False)]):
+            if of_one is not None:
+                name = f"{cell} {whose.source}"
+                while name in scores:
+                    name += "+"
+                scores[name], weights[name] = of_one, share if number == 0 else -share / len(others)
+    return replicates(scores, seed=SEED, weights=weights) if scores else None
+
+
+def _on_same_draws(point: Point, other: Point, own: "Scores", others: "Scores") -> bool:
+    return (
+        point.source == other.source and point.rows == other.rows and bool(set(own.repeats_R) & set(others.repeats_R))
+    )
+
+
+def _cell(point: Point) -> str:
+    return f"{point.lang}/{point.task}"
+
+
+def _sizes(point: Point) -> list[str]:
+    return (point.size or "").split(",")

@@ -1,0 +1,89 @@
+"""Which points of a report a claim, a gap or a comparison is about, by the values of their fields.
+
+Here: the choice, and what `all` means as a size. Not here: points (`points.py`), what is made of those chosen.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
+
+from sdc.pipelines import tasks
+from sdc.pipelines.engines import models
+from sdc.pipelines.report.points import MAJORITY, Point, size_order
+from sdc.pipelines.report.result import of_parts
+from sdc.pipelines.tasks.languages import GROUPS
+
+#: The size that stands for all rows of a task.
+ALL = "all"
+#: Without a size of that name the largest one stands for it, if it has this share of the paper's largest.
+_NEARLY_ALL = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Points whose fields have one of the values given; a field without values may have any.
+
+    Args:
+        model: Names as tables show them; an alias also means the repository behind it.
+        size: Nominal sizes; `all` is that size, or the largest of the task if it is nearly all of the paper's.
+        shots: Examples per label in the prompt; 0 is prompting.
+    """
+
+    lang: tuple[str, ...] = ()
+    task: tuple[str, ...] = ()
+    group: tuple[str, ...] = ()
+    method: tuple[str, ...] = ()
+    model: tuple[str, ...] = ()
+    source: tuple[str, ...] = ()
+    generator: tuple[str, ...] = ()
+    size: tuple[str, ...] = ()
+    shots: tuple[int, ...] = ()
+
+    def of(self, points: Sequence[Point]) -> list[Point]:
+        """Returns the points that are meant, in their order; none of a majority."""
+        found = [point for point in points if point.role != MAJORITY and self._has(point)]
+        if not self.size:
+            return found
+        ends = _ends(found) if ALL in self.size else set()
+        return [point for point in found if self._has_size(point, ends)]
+
+    def given(self) -> dict[str, tuple[str | int, ...]]:
+        """Returns the fields that have values."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if getattr(self, field.name)}
+
+    def num_cells(self) -> int | None:
+        """Returns how many cells are meant where tasks, and languages or groups, are given; else None."""
+        langs = self.lang or tuple(lang for group in self.group for lang in GROUPS.get(group, ()))
+        return len(self.task) * len(langs) if self.task and langs else None
+
+    def _has(self, point: Point) -> bool:
+        for name, values in self.given().items():
+            if name != "size" and getattr(point, name) not in (_named(values) if name == "model" else values):
+                return False
+        return True
+
+    def _has_size(self, point: Point, ends: Collection[int]) -> bool:
+        return id(point) in ends or bool(set((point.size or "").split(",")) & set(self.size))
+
+
+def _named(models_: Sequence[str | int]) -> set[str | int]:
+    known = models.aliases()
+    return {*models_, *(str(known[str(name)]["hub"]) for name in models_ if "hub" in known.get(str(name), {}))}
+
+
+def _ends(points: Sequence[Point]) -> set[int]:
+    """Returns the identities of the points that have all rows, where no size says so."""
+    series: dict[tuple[object, ...], list[Point]] = {}
+    for point in points:
+        if point.rows is not None:
+            series.setdefault((point.lang, point.task, point.test, *of_parts(point, ("method", "source"))), []).append(
+                point
+            )
+    ends = set()
+    for of_one in series.values():
+        if any(ALL in (point.size or "").split(",") for point in of_one):
+            continue
+        last = max(of_one, key=lambda point: max(map(size_order, (point.size or "").split(","))))
+        largest = max((int(size) for size in (last.size or "").split(",") if size.isdecimal()), default=0)
+        if last.task in tasks.builtin_names() and largest >= _NEARLY_ALL * tasks.load(str(last.task)).sizes_up_to:
+            ends.add(id(last))
+    return ends
