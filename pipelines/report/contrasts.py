@@ -9,37 +9,40 @@ from typing import TYPE_CHECKING
 
 from sdc.pipelines.report.points import Point
 from sdc.pipelines.report.resampled import SEED, Resampled
-from sdc.pipelines.report.selection import Selection
+from sdc.pipelines.report.selection import PointSelection
 
 if TYPE_CHECKING:
     from sdc.pipelines.report.statistics.resampling import Replicates, Scores
 
-Pair = tuple[Point, tuple[Point, ...]]
+HeldAgainst = tuple[Point, tuple[Point, ...]]
 #: What two points of a student have in common, whatever rows they have.
 _OF_STUDENT = ("method", "model", "model_version", "shots", "decoding", "reader")
 
 
-def pairs(first: Sequence[Point], second: Sequence[Point], against: Selection) -> list[Pair]:
+def pairs(first: Sequence[Point], second: Sequence[Point], against: PointSelection) -> list[HeldAgainst]:
     """Returns each of the first points with those of the second that it is held against; none without any.
 
     They are of one cell, test and metric. Student and size are the same, as far as `against` does not say which.
     """
     given = against.given()
     same = [] if {"method", "model"} & given.keys() else [name for name in _OF_STUDENT if name not in given]
+    in_common = ("lang", "task", "test", "metric", *same)
+    alike: dict[tuple[object, ...], list[Point]] = {}
+    for other in second:
+        alike.setdefault(tuple(getattr(other, name) for name in in_common), []).append(other)
     found = []
     for point in first:
         partners = tuple(
             other
-            for other in second
-            if all(getattr(point, name) == getattr(other, name) for name in ("lang", "task", "test", "metric", *same))
-            and (other.size is None or "size" in given or set(_sizes(point)) & set(_sizes(other)))
+            for other in alike.get(tuple(getattr(point, name) for name in in_common), ())
+            if (other.size is None or "size" in given or set(_sizes(point)) & set(_sizes(other)))
         )
         if partners:
             found.append((point, partners))
     return found
 
 
-def contrast(resampled: Resampled, pairs: Sequence[Pair]) -> "Replicates | None":
+def contrast(resampled: Resampled, pairs: Sequence[HeldAgainst]) -> "Replicates | None":
     """Returns the mean over cells of points minus the mean of those they are held against; shares.
 
     Draws of two sources are made apart, and so are their runs; runs on the same draws are paired by them. None where

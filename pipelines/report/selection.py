@@ -19,7 +19,7 @@ _NEARLY_ALL = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Selection:
+class PointSelection:
     """Points whose fields have one of the values given; a field without values may have any.
 
     Args:
@@ -40,7 +40,14 @@ class Selection:
 
     def of(self, points: Sequence[Point]) -> list[Point]:
         """Returns the points that are meant, in their order; none of a majority."""
-        found = [point for point in points if point.role != MAJORITY and self._has(point)]
+        given = {name: set(values) for name, values in self.given().items() if name != "size"}
+        if self.model:
+            given["model"] |= _repositories(self.model)
+        found = [
+            point
+            for point in points
+            if point.role != MAJORITY and all(getattr(point, name) in values for name, values in given.items())
+        ]
         if not self.size:
             return found
         ends = _ends(found) if ALL in self.size else set()
@@ -55,19 +62,13 @@ class Selection:
         langs = self.lang or tuple(lang for group in self.group for lang in GROUPS.get(group, ()))
         return len(self.task) * len(langs) if self.task and langs else None
 
-    def _has(self, point: Point) -> bool:
-        for name, values in self.given().items():
-            if name != "size" and getattr(point, name) not in (_named(values) if name == "model" else values):
-                return False
-        return True
-
     def _has_size(self, point: Point, ends: Collection[int]) -> bool:
         return id(point) in ends or bool(set((point.size or "").split(",")) & set(self.size))
 
 
-def _named(models_: Sequence[str | int]) -> set[str | int]:
+def _repositories(names: Sequence[str]) -> set[str]:
     known = models.aliases()
-    return {*models_, *(str(known[str(name)]["hub"]) for name in models_ if "hub" in known.get(str(name), {}))}
+    return {str(known[name]["hub"]) for name in names if "hub" in known.get(name, {})}
 
 
 def _ends(points: Sequence[Point]) -> set[int]:

@@ -4,7 +4,7 @@ Here: the verdict. Not here: claims and their file (`claim.py`), statistics (`me
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sdc.cache.store import Store
@@ -85,34 +85,40 @@ def _checked(store: Store, found: Found, claim: Claim) -> CheckedClaim:
     groups: dict[tuple[object, ...], list[Point]] = {}
     for point in points:
         groups.setdefault(tuple(getattr(point, part) for part in claim.by), []).append(point)
-    made: list[tuple[MeasuredPanel, Replicates]] = []
-    for what, inside in groups.items():
+    made: list[MeasuredPanel] = []
+    numbers: list[Replicates] = []
+    used: list[Point] = []
+    for what, inside in sorted(groups.items(), key=lambda group: [str(part) for part in group[0]]):
         panel = Panel(points=inside, others=found.points, against=claim.against, resampled=found.resampled, store=store)
-        values = STATISTICS[claim.statistic].measure(panel)
-        if values is not None:
-            made.append((_measured(claim, what, inside, values), values))
+        number = STATISTICS[claim.statistic].measure(panel)
+        if number is not None:
+            made.append(_measured(claim, what, *number))
+            numbers.append(number[0])
+            used += number[1]
     against = None if claim.against is None else claim.against.given()
-    query = f'sdc store sql "{results.question(claim.about.given(), against=against)}"'
-    if not made:
-        return CheckedClaim(claim=claim, verdict=NOT_RUN, of_cells=claim.about.num_cells(), query=query)
-    interval, whole = _together(claim, [panel for panel, _ in made], [values for _, values in made])
-    used = [point for inside in groups.values() for point in inside]
-    rows = sorted({point.rows for point in used if isinstance(point.rows, int)})
-    return CheckedClaim(
+    about = CheckedClaim(
         claim=claim,
-        verdict=whole,
+        verdict=NOT_RUN,
         of_cells=claim.about.num_cells(),
-        query=query,
+        query=f'sdc store sql "{results.question(claim.about.given(), against=against)}"',
+    )
+    if not made:
+        return about
+    interval, whole = _together(claim, made, numbers)
+    rows = sorted({point.rows for point in used if isinstance(point.rows, int)})
+    return replace(
+        about,
+        verdict=whole,
         interval=interval,
-        runs=sum(panel.runs for panel, _ in made),
+        runs=sum(panel.runs for panel in made),
         cells=len({(point.lang, point.task) for point in used}),
         rows=None if not rows else str(rows[0]) if len(rows) == 1 else f"{rows[0]}-{rows[-1]}",
         mixed=mixed(used),
-        panels=tuple(panel for panel, _ in made),
+        panels=tuple(made),
     )
 
 
-def _measured(claim: Claim, what: Sequence[object], points: Sequence[Point], values: "Replicates") -> MeasuredPanel:
+def _measured(claim: Claim, what: Sequence[object], values: "Replicates", points: Sequence[Point]) -> MeasuredPanel:
     interval = values.interval()
     return MeasuredPanel(
         name=" ".join(str(part) for part in what) or "all",

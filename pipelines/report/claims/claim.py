@@ -13,7 +13,7 @@ from sdc.errors import DataError, UsageError
 from sdc.pipelines import files
 from sdc.pipelines.report.by import CELL_PARTS
 from sdc.pipelines.report.claims.measures import STATISTICS
-from sdc.pipelines.report.selection import Selection
+from sdc.pipelines.report.selection import PointSelection
 from sdc.pipelines.text import tables
 
 BUNDLED = Path(__file__).parent / "claims.toml"
@@ -45,8 +45,8 @@ class Claim:
     statistic: str
     low: float
     high: float
-    about: Selection
-    against: Selection | None = None
+    about: PointSelection
+    against: PointSelection | None = None
     by: tuple[str, ...] = ()
     over: str = "mean"
 
@@ -57,7 +57,7 @@ class Claim:
 
 
 _KEYS = {"id": str, "where": str, "text": str, "statistic": str, "tolerance": float, "by": tuple[str, ...], "over": str}
-_SELECTION = get_type_hints(Selection)
+_POINTS = get_type_hints(PointSelection)
 
 
 def load(path: Path | None = None) -> list[Claim]:
@@ -87,7 +87,7 @@ def load(path: Path | None = None) -> list[Claim]:
 
 
 def _claim(raw: Mapping[str, Any], where: str) -> Claim:
-    tables.check_names(raw, (*_KEYS, "expected", "against", *_SELECTION), where)
+    tables.check_names(raw, (*_KEYS, "expected", "against", *_POINTS), where)
     missing = [name for name in ("id", "statistic", "expected") if name not in raw]
     if missing:
         raise UsageError(f"{missing[0]} is missing", where, f"see {_PAGE}")
@@ -109,7 +109,7 @@ def _claim(raw: Mapping[str, Any], where: str) -> Claim:
         **{"where": "", "text": "", **found},
         low=low - tolerance,
         high=high + tolerance,
-        about=_selection({name: value for name, value in raw.items() if name in _SELECTION}, where),
+        about=_selection({name: value for name, value in raw.items() if name in _POINTS}, where),
         against=None if against is None else _selection(against, f"{where}: against"),
     )
 
@@ -122,6 +122,8 @@ def _range(value: Any, where: str) -> tuple[float, float]:
     return low, high
 
 
-def _selection(raw: Mapping[str, Any], where: str) -> Selection:
-    tables.check_names(raw, [field.name for field in fields(Selection)], where)
-    return Selection(**{name: tables.typed(value, _SELECTION[name], f"{where}: {name}") for name, value in raw.items()})
+def _selection(raw: Mapping[str, Any], where: str) -> PointSelection:
+    tables.check_names(raw, [field.name for field in fields(PointSelection)], where)
+    return PointSelection(
+        **{name: tables.typed(value, _POINTS[name], f"{where}: {name}") for name, value in raw.items()}
+    )

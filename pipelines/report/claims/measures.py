@@ -14,10 +14,13 @@ from sdc.pipelines.report.contrasts import contrast, pairs
 from sdc.pipelines.report.curves import DIFFERENCE, pooled
 from sdc.pipelines.report.points import Point
 from sdc.pipelines.report.resampled import SEED, Resampled
-from sdc.pipelines.report.selection import Selection
+from sdc.pipelines.report.selection import PointSelection
 
 if TYPE_CHECKING:
     from sdc.pipelines.report.statistics.resampling import Replicates
+
+    #: A number, and the points that are in it.
+    Number = tuple[Replicates, Sequence[Point]]
 
 #: kg CO2e per kWh that the paper counts with (its section on impact).
 PAPER_KG_PER_KWH = 0.432
@@ -37,44 +40,45 @@ class Panel:
 
     points: Sequence[Point]
     others: Sequence[Point]
-    against: Selection | None
+    against: PointSelection | None
     resampled: Resampled
     store: Store
 
 
 @dataclass(frozen=True, kw_only=True)
 class Statistic:
-    """A statistic: its unit, and the function that gives its replicates; None if the panel does not have it."""
+    """A statistic: its unit, and the function that gives the number of a panel; None if the panel does not have it."""
 
     unit: str
-    measure: "Callable[[Panel], Replicates | None]"
+    measure: "Callable[[Panel], Number | None]"
 
 
-def _difference(panel: Panel) -> "Replicates | None":
+def _difference(panel: Panel) -> "Number | None":
     from sdc.pipelines.report.statistics.panels import scaled
 
     held = [point for point in panel.points if point.difference is not None]
     found = panel.resampled.mean([p.members for p in held], against=[p.against for p in held]) if held else None
-    return None if found is None else scaled(found, 100)
+    return None if found is None else (scaled(found, 100), held)
 
 
-def _score(panel: Panel) -> "Replicates | None":
+def _score(panel: Panel) -> "Number | None":
     from sdc.pipelines.report.statistics.panels import scaled
 
-    scored = [point.members for point in panel.points if point.mean is not None]
-    found = panel.resampled.mean(scored) if scored else None
-    return None if found is None else scaled(found, 100)
+    scored = [point for point in panel.points if point.mean is not None]
+    found = panel.resampled.mean([point.members for point in scored]) if scored else None
+    return None if found is None else (scaled(found, 100), scored)
 
 
-def _contrast(panel: Panel) -> "Replicates | None":
+def _contrast(panel: Panel) -> "Number | None":
     from sdc.pipelines.report.statistics.panels import scaled
 
-    against = panel.against or Selection()
-    found = contrast(panel.resampled, pairs(panel.points, against.of(panel.others), against))
-    return None if found is None else scaled(found, 100)
+    against = panel.against or PointSelection()
+    held = pairs(panel.points, against.of(panel.others), against)
+    found = contrast(panel.resampled, held)
+    return None if found is None else (scaled(found, 100), [point for point, _ in held])
 
 
-def _break_even(panel: Panel, *, strict: bool = False) -> "Replicates | None":
+def _break_even(panel: Panel, *, strict: bool = False) -> "Number | None":
     """Returns the rows at which the mean over cells reaches the generator; `strict`: that mean less one deviation."""
     from sdc.pipelines.report.statistics.break_even import crossings
     from sdc.pipelines.report.statistics.resampling import Replicates
@@ -90,15 +94,16 @@ def _break_even(panel: Panel, *, strict: bool = False) -> "Replicates | None":
         less = (point.std_of_runs or 0.0) if strict else 0.0
         kept = point.replicates
         curve.append(Replicates(estimate=kept.estimate - less, values_B=kept.values_B - less, covers=kept.covers))
-    return crossings([point.rows or 0.0 for point in points], curve, [point.n for point in points])
+    found = crossings([point.rows or 0.0 for point in points], curve, [point.n for point in points])
+    return found, [member for point in points for member in point.points]
 
 
-def _strict(panel: Panel) -> "Replicates | None":
+def _strict(panel: Panel) -> "Number | None":
     return _break_even(panel, strict=True)
 
 
-def _rate(count: Callable[[Point], int]) -> "Callable[[Panel], Replicates | None]":
-    def measure(panel: Panel) -> "Replicates | None":
+def _rate(count: Callable[[Point], int]) -> "Callable[[Panel], Number | None]":
+    def measure(panel: Panel) -> "Number | None":
         import numpy as np
 
         from sdc.pipelines.report.statistics.resampling import Replicates
@@ -109,12 +114,12 @@ def _rate(count: Callable[[Point], int]) -> "Callable[[Panel], Replicates | None
             return None
         # The interval of Jeffreys: L. Brown, T. Cai and A. DasGupta (2001), Statistical Science 16.
         rates_B = np.random.default_rng(SEED).beta(hits + 0.5, total - hits + 0.5, 1000)
-        return Replicates(estimate=100 * hits / total, values_B=100 * rates_B, covers="runs")
+        return Replicates(estimate=100 * hits / total, values_B=100 * rates_B, covers="runs"), panel.points
 
     return measure
 
 
-def _hours(panel: Panel) -> "Replicates | None":
+def _hours(panel: Panel) -> "Number | None":
     """Returns the mean hours of a run, fit and test, of those that were measured."""
     import numpy as np
 
@@ -125,10 +130,11 @@ def _hours(panel: Panel) -> "Replicates | None":
         return None
     hours = np.sort(np.array(list(known.values()))) / 3600
     drawn = np.random.default_rng(SEED).integers(0, len(hours), size=(1000, len(hours)))
-    return Replicates(estimate=float(hours.mean()), values_B=hours[drawn].mean(axis=1), covers="runs")
+    found = Replicates(estimate=float(hours.mean()), values_B=hours[drawn].mean(axis=1), covers="runs")
+    return found, panel.points
 
 
-def _kg_co2e(panel: Panel) -> "Replicates | None":
+def _kg_co2e(panel: Panel) -> "Number | None":
     """Returns what all that the store has measured comes to, at the intensity that the paper counts with."""
     import numpy as np
 
@@ -138,7 +144,7 @@ def _kg_co2e(panel: Panel) -> "Replicates | None":
     if kwh is None:
         return None
     kg = kwh * PAPER_KG_PER_KWH
-    return Replicates(estimate=kg, values_B=np.array([kg]), covers="nothing, it is a sum")
+    return Replicates(estimate=kg, values_B=np.array([kg]), covers="nothing, it is a sum"), panel.points
 
 
 STATISTICS: Mapping[str, Statistic] = {
