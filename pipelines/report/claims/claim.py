@@ -124,6 +124,7 @@ def _range(value: Any, where: str) -> tuple[float, float]:
 
 def _selection(raw: Mapping[str, Any], where: str) -> PointSelection:
     tables.check_names(raw, [field.name for field in fields(PointSelection)], where)
+    known = _POINTS.items()
     return PointSelection(
-        **{name: tables.typed(value, _POINTS[name], f"{where}: {name}") for name, value in raw.items()}
+        **{name: tables.typed(raw[name], kind, f"{where}: {name}") for name, kind in known if name in raw}
     )
