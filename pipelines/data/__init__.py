@@ -6,10 +6,12 @@ Here: what is read, what is there already, what is kept. Not here: settings (`co
 """
 
 import dataclasses
+import gc
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +27,7 @@ from sdc.pipelines.data import hub, sets
 from sdc.pipelines.data import reading as data_reading
 from sdc.pipelines.data.config import DataConfig
 from sdc.pipelines.data.reading import LoadedRows
-from sdc.pipelines.data.rows import table
+from sdc.pipelines.data.rows import columns_of, table, together
 from sdc.pipelines.data.sets import Ready
 from sdc.pipelines.records import sentences
 from sdc.pipelines.records.examples import whole_rows
@@ -139,17 +141,30 @@ def _take(
     # Which rows leak depends on the test data of the day: then the file is read again, and its rows may be a hit.
     known = {} if context.force or drop_leaks else _known(context, "$.reading", digests)
     items = []
-    for done, (reading, digest) in enumerate(zip(readings, digests, strict=True)):
-        context.progress("reading", done, len(readings))
-        if digest in known:
-            items.append(Ready(cell=reading.cell, artifact=known[digest]))
-            continue
-        started = time.perf_counter()
-        found = compute(reading)
-        about = {"file": reading.name, "reading": digest}
-        items.append(_ready(context, reading.cell, found, reading.config, about, earlier=earlier, started=started))
-    context.progress("reading", len(readings), len(readings))
-    return _keep(context, items, drop_leaks=drop_leaks)
+    with _no_search_for_cycles():
+        for done, (reading, digest) in enumerate(zip(readings, digests, strict=True)):
+            context.progress("reading", done, len(readings))
+            if digest in known:
+                items.append(Ready(cell=reading.cell, artifact=known[digest]))
+                continue
+            started = time.perf_counter()
+            found = compute(reading)
+            about = {"file": reading.name, "reading": digest}
+            items.append(_ready(context, reading.cell, found, reading.config, about, earlier=earlier, started=started))
+        context.progress("reading", len(readings), len(readings))
+        return _keep(context, items, drop_leaks=drop_leaks)
+
+
+@contextmanager
+def _no_search_for_cycles() -> Iterator[None]:
+    """Python looks through all rows that are held, again and again; there are no cycles in them, and it takes long."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def compute(reading: Reading) -> LoadedRows:
@@ -230,7 +245,7 @@ def _ready(
     rows, ids = found.rows, found.ids
     if earlier is not None:
         before = whole_rows(context, earlier.key)
-        rows = sets.joined(before, rows)
+        rows = together([columns_of(before), rows])
         named = sentences.ids_of(context.store, [earlier.key]).get(earlier.key, {})
         ids = [*(named.get(row["idx"]) for row in before), *ids]
         about = {**about, "file": f"{earlier.summary.get('file')} + {about['file']}"}

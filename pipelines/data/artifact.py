@@ -7,7 +7,8 @@ import dataclasses
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import compress
 from typing import Any
 
 from sdc.cache import key
@@ -15,6 +16,7 @@ from sdc.cache.store import Artifact
 from sdc.errors import UsageError
 from sdc.pipelines import tasks
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.data.rows import ExampleColumns
 from sdc.pipelines.stage import plan
 from sdc.pipelines.tasks import Task
 from sdc.pipelines.text.similarity import num_equal
@@ -35,7 +37,7 @@ def check_name(task: Task) -> None:
 
 
 def planned(
-    rows: Sequence[Mapping[str, Any]], cell: Cell, *, version: int, source: str, split: str, inputs: Sequence[str] = ()
+    rows: ExampleColumns, cell: Cell, *, version: int, source: str, split: str, inputs: Sequence[str] = ()
 ) -> Artifact:
     """Returns the artifact of rows with its key and summary: stage `data` for human rows, `gen` for synthetic ones.
 
@@ -59,19 +61,16 @@ def planned(
     return dataclasses.replace(artifact, summary=_summary(rows, cell.task, source=source, split=split))
 
 
-def _content(rows: Sequence[Mapping[str, Any]], task: Task) -> dict[str, str]:
+def _content(rows: ExampleColumns, task: Task) -> dict[str, str]:
     """Returns what of the content goes into the key.
 
     Canonical JSON would make NFC of the texts, and two files that differ in nothing else are still two files.
     """
-    texts = json.dumps([row["text"] for row in rows], ensure_ascii=False, separators=("\n", ":"))
-    others: dict[tuple[Any, ...], str] = {}  # few: each is written once
-    lines = []
-    for text, row in zip(texts[1:-1].split("\n"), rows, strict=True):  # no JSON of a text has a line break in it
-        rest = (row["label"], row["label_name"], row["status"], row["reason"])
-        if rest not in others:
-            others[rest] = json.dumps(rest, ensure_ascii=False)[1:]
-        lines.append(f"[{text}, {others[rest]}\n")
+    texts = json.dumps(rows["text"], ensure_ascii=False, separators=("\n", ":"))
+    others = list(zip(*(rows[name] for name in ("label", "label_name", "status", "reason")), strict=True))
+    written = {each: json.dumps(each, ensure_ascii=False)[1:] for each in set(others)}  # few: each is written once
+    # No JSON of a text has a line break in it.
+    lines = [f"[{text}, {written[each]}\n" for text, each in zip(texts[1:-1].split("\n"), others, strict=True)]
     content = {"digest": hashlib.sha256("".join(lines).encode()).hexdigest()}
     if task.name not in tasks.builtin_names():
         # The artifact carries the user's task: an edited task file must not be a hit that goes unseen.
@@ -79,21 +78,21 @@ def _content(rows: Sequence[Mapping[str, Any]], task: Task) -> dict[str, str]:
     return content
 
 
-def _summary(rows: Sequence[Mapping[str, Any]], task: Task, *, source: str, split: str) -> dict[str, Any]:
-    ok = [row for row in rows if row["status"] == "ok"]
-    counts = Counter(row["label"] for row in ok)
+def _summary(rows: ExampleColumns, task: Task, *, source: str, split: str) -> dict[str, Any]:
+    is_ok = [status == "ok" for status in rows["status"]]
+    counts = Counter(compress(rows["label"], is_ok))
     num_ok = counts.total()
     summary: dict[str, Any] = {
         "source": source,
         "split": split,
-        "rows": len(rows),
+        "rows": len(is_ok),
         "ok": num_ok,
-        "statuses": dict(Counter(row["status"] for row in rows)),
+        "statuses": dict(Counter(rows["status"])),
         "majority_rate": round(max(counts.values()) / num_ok, 4),
         "task": task.definition(),
     }
     # They stay, and are counted.
-    summary["duplicates"] = num_equal(row["text"] for row in ok)
+    summary["duplicates"] = num_equal(compress(rows["text"], is_ok))
     if source == "human":
         return summary | {"labels": {label.name: counts[label.id] for label in task.labels}}
     made = {

@@ -6,12 +6,12 @@ Here: the choice, by flags, names and what stands there. Not here: files (`files
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sdc.errors import UsageError
 from sdc.pipelines.data import json_records
-from sdc.pipelines.data.files import FileRow, Frame
+from sdc.pipelines.data.frame import FileRow, Frame
 from sdc.pipelines.data.labels import Labels, is_missing
 from sdc.pipelines.tasks import is_number, normalise
 from sdc.pipelines.text.folding import fold_name
@@ -73,8 +73,8 @@ def sentence_ids(frame: Frame) -> list[str | None]:
     """Returns what the file calls the sentence of each record; None where it does not say."""
     names = _like(frame.columns, ID_NAMES)
     if not names:
-        return [None] * len(frame.records)
-    values = [record.cells.get(names[0]) if record.broken is None else None for record in frame.records]
+        return [None] * len(frame)
+    values = frame.column(names[0])
     return [None if is_missing(value) or isinstance(value, list | dict) else str(value) for value in values]
 
 
@@ -134,12 +134,18 @@ def without_header(frame: Frame, labels: Labels) -> Frame:
     numbers = _numbers(len(frame.columns))
     rename = dict(zip(frame.columns, numbers, strict=True))
 
-    def renamed(record: FileRow) -> FileRow:
-        lines = tuple({rename[name]: value for name, value in line.items()} for line in record.lines)
-        return record._replace(cells={rename[name]: value for name, value in record.cells.items()}, lines=lines)
+    def renamed(row: FileRow) -> FileRow:
+        lines = tuple({rename[name]: value for name, value in line.items()} for line in row.lines)
+        return row._replace(cells={rename[name]: value for name, value in row.cells.items()}, lines=lines)
 
-    first = FileRow(line=1, cells=dict(zip(numbers, frame.first, strict=True)))
-    return replace(frame, columns=numbers, first=(), records=(first, *map(renamed, frame.records)))
+    first = dict(zip(frame.columns, frame.first, strict=True))
+    return Frame(
+        where=frame.where,
+        columns=numbers,
+        values={rename[name]: [first[name], *values] for name, values in frame.values.items()},
+        lines=[1, *frame.lines],
+        marked={place + 1: renamed(row) for place, row in frame.marked.items()},
+    )
 
 
 def _numbers(length: int) -> tuple[str, ...]:
@@ -162,8 +168,8 @@ def _unnamed(frame: Frame, labels: Labels, *, text: str | None, label: str | Non
     others = [name for name in frame.columns if name != label]
     text = text or (others[0] if len(others) == 1 else None)
     if text is None or label is None:
-        row = next((record.cells for record in frame.records if record.broken is None), {})
-        shown = ", ".join(f"{name} {str(value)[:30]!r}" for name, value in list(row.items())[:8])
+        row = [(name, values[0]) for name in list(frame.values)[:8] if (values := frame.readable(name))]
+        shown = ", ".join(f"{name} {str(value)[:30]!r}" for name, value in row)
         what = f"the file has no header, and nothing tells which column is which; the first row has {shown}"
         guess = f"--text-column {text or 'N'} --label-column {label or 'N'}"
         raise UsageError(what, frame.where, f"name them by number: {guess}")
@@ -194,8 +200,7 @@ def _agreement(frame: Frame, labels: Labels, one: str, other: str) -> float:
 
 def _counts(frame: Frame, *names: str) -> list[tuple[tuple[Any, ...], int]]:
     """Returns what stands in some columns of a readable row, and in how many rows: each label is read once."""
-    rows = [record.cells for record in frame.records if record.broken is None]
-    columns = [[cells.get(name) for cells in rows] for name in names]
+    columns = [frame.readable(name) for name in names]
     try:
         # By their types, too: 1 and True are equal, and two labels.
         counts = Counter(zip(*columns, *(map(type, column) for column in columns), strict=True))
@@ -229,7 +234,7 @@ def _by_name(frame: Frame, labels: Labels) -> str:
                 if sign in frame.columns[0]
             ]
             fix = f"is the delimiter another one? add --delimiter {others[0]}" if others else fix
-        elif len(frame.records) == 1 and (lists := json_records.paths(frame.records[0].cells)):
+        elif len(frame) == 1 and (lists := json_records.paths(frame.rows[0].cells)):
             fix = f"say where the records stand: --records {lists[0]}"
         elif any(labels.id(title) is not None for title in frame.first):
             fix += ", or add --no-header if the first line is a row"

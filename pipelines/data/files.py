@@ -1,21 +1,22 @@
-"""Readers of data files: CSV, TSV, text with a delimiter, JSON and Parquet, each as a frame of records.
+"""Readers of data files: CSV, TSV, text with a delimiter, JSON and Parquet, each as a frame.
 
 Here: bytes to records, and what is wrong with a file. Texts are kept as they are: nothing is stripped, normalised or
 repaired. Not here: encodings (`text.py`), rows of cells (`tables.py`), of JSON (`json_records.py`), of Parquet
-(`parquet.py`), which column is the text, what a label means (`columns.py`).
+(`parquet.py`), the frame (`frame.py`), which column is the text, what a label means (`columns.py`).
 """
 
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from sdc.cache.counted import counted
 from sdc.errors import DataError, UsageError, system_reason
 from sdc.pipelines.data import json_records, parquet, tables, text
+from sdc.pipelines.data.frame import FileRow, Frame
 from sdc.pipelines.data.parquet import Wanted
-from sdc.pipelines.data.tables import Dialect
+from sdc.pipelines.data.tables import Dialect, TableRow
 
 #: Larger files are refused: such a set is nearly always the wrong file, and it is held in memory (about 3 GB).
 MAX_BYTES = 2**30
@@ -51,43 +52,6 @@ class FileFormat:
         text.check_name(self.encoding)
 
 
-class FileRow(NamedTuple):
-    """One row of a file: a tuple, which is made in a fraction of the time of a dataclass.
-
-    Args:
-        line: Where it begins, counted from 1 (the row number in a Parquet file).
-        cells: Column -> value as the file has it; empty for a broken row.
-        broken: Why the row cannot be read, or None.
-        raw: What stands in the file, for a broken or odd row.
-        odd: Quotes hold a line break and a delimiter together: rows may have been swallowed.
-        lines: Such a row, line by line, where each line would be a row by itself.
-    """
-
-    line: int
-    cells: Mapping[str, Any]
-    broken: str | None = None
-    raw: str = ""
-    odd: bool = False
-    lines: tuple[Mapping[str, Any], ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Frame:
-    """The columns of a file in order, and its records in order.
-
-    Args:
-        where: The file, for errors.
-        columns: Names; of a file without a header `1`, `2` ...
-        records: Rows.
-        first: What the first row would be if it were no header; empty if the file cannot lack one.
-    """
-
-    where: str
-    columns: tuple[str, ...]
-    records: tuple[FileRow, ...]
-    first: tuple[str, ...] = ()
-
-
 def _all(names: Sequence[str]) -> Sequence[str]:
     return names
 
@@ -117,15 +81,14 @@ def read(
     kind = check(path, form, max_bytes=max_bytes)
     try:
         if kind == "parquet":
-            names, rows = parquet.read(path, max_rows=max_rows, wanted=wanted)
-            records = tuple(FileRow(line=i, cells=row) for i, row in enumerate(rows, start=1))
-            frame = Frame(where=str(path), columns=names, records=records)
+            names, values, num_rows = parquet.read(path, max_rows=max_rows, wanted=wanted)
+            frame = Frame(where=str(path), columns=names, values=values, lines=range(1, num_rows + 1))
         else:
             text.check(path, form.encoding)
             frame = (_table if kind == "table" else _json)(path, form, max_rows)
     except OSError as error:
         raise _unreadable(path, error) from error
-    if not frame.records:
+    if not len(frame):
         fix = "it needs a text and a label column, and at least one row"
         fix += "; if its one line is a row, add --no-header" if frame.first else ""
         raise DataError("the file has no rows", str(path), fix)
@@ -174,8 +137,8 @@ def _unreadable(path: Path, error: Exception) -> DataError:
     return DataError(f"cannot read the file ({system_reason(error)})", str(path), "check the path and its permissions")
 
 
-def _limited(records: Sequence[FileRow], path: Path, max_rows: int) -> None:
-    if len(records) > max_rows:
+def _limited(rows: Sequence[Any], path: Path, max_rows: int) -> None:
+    if len(rows) > max_rows:
         raise DataError(
             f"the file has more than {counted(max_rows, 'row', commas=True)}", str(path), "take a sample of it"
         )
@@ -183,25 +146,45 @@ def _limited(records: Sequence[FileRow], path: Path, max_rows: int) -> None:
 
 def _table(path: Path, form: FileFormat, max_rows: int) -> Frame:
     dialect = Dialect(delimiter=form.delimiter or _delimiter(path, form), quoting=form.quoting)
-    header: tuple[str, ...] | None = None
-    first: tuple[str, ...] = ()
-    records: list[FileRow] = []
     # Without quotes a carriage return is a character of the text: only line feeds end a row.
     with path.open(encoding=text.codec(form.encoding), newline="\n" if form.quoting == "none" else "") as file:
-        for row in tables.rows(file, dialect, where=str(path)):
-            if header is None:
-                header = row.cells if form.header is not False else tuple(map(str, range(1, len(row.cells) + 1)))
-                first = row.cells if form.header is None else ()
-                if form.header is not False:
-                    continue
-            cells = dict(zip(header, row.cells, strict=True)) if row.broken is None else {}
-            if row.odd or row.broken is not None:
-                lines = tuple(dict(zip(header, line, strict=True)) for line in row.lines)
-                records.append(FileRow(row.line, cells, row.broken, row.raw, row.odd, lines))
-            else:
-                records.append(FileRow(row.line, cells))
-            _limited(records, path, max_rows)
-    return Frame(where=str(path), columns=header or (), records=tuple(records), first=first)
+        whole = tables.plain(file, dialect)
+        if whole is None:
+            file.seek(0)
+            return _row_by_row(tables.rows(file, dialect, where=str(path)), path, form, max_rows)
+    lines, cells = whole
+    if not cells:
+        return Frame(where=str(path), columns=(), values={}, lines=())
+    header, first, begin = _header(cells[0], form)
+    del lines[:begin], cells[:begin]
+    _limited(lines, path, max_rows)
+    columns = zip(*cells, strict=True) if cells else [()] * len(header)
+    values = dict(zip(header, columns, strict=True))
+    return Frame(where=str(path), columns=header, values=values, lines=lines, first=first)
+
+
+def _header(cells: Sequence[str], form: FileFormat) -> tuple[tuple[str, ...], tuple[str, ...], int]:
+    """Returns the names of the columns, what the first row would be if it were no header, and how many rows that is."""
+    if form.header is False:
+        return tuple(map(str, range(1, len(cells) + 1))), (), 0
+    return tuple(cells), tuple(cells) if form.header is None else (), 1
+
+
+def _row_by_row(found: Iterable[TableRow], path: Path, form: FileFormat, max_rows: int) -> Frame:
+    """Returns the frame of a table in which rows are broken or odd."""
+    header: tuple[str, ...] = ()
+    first: tuple[str, ...] = ()
+    rows: list[FileRow] = []
+    for row in found:
+        if not header:
+            header, first, begin = _header(row.cells, form)
+            if begin:
+                continue
+        cells = dict(zip(header, row.cells, strict=True)) if row.broken is None else {}
+        lines = tuple(dict(zip(header, line, strict=True)) for line in row.lines)
+        rows.append(FileRow(row.line, cells, row.broken, row.raw, row.odd, lines))
+        _limited(rows, path, max_rows)
+    return Frame.of_rows(rows, where=str(path), columns=header, first=first)
 
 
 def _delimiter(path: Path, form: FileFormat) -> str:
@@ -217,13 +200,13 @@ def _delimiter(path: Path, form: FileFormat) -> str:
 
 def _json(path: Path, form: FileFormat, max_rows: int) -> Frame:
     columns: dict[str, None] = {}
-    records: list[FileRow] = []
+    rows: list[FileRow] = []
     with path.open(encoding=text.codec(form.encoding), newline="\n") as file:
         for item in json_records.items(file, where=str(path), records=form.records):
             columns.update(dict.fromkeys(item.cells))
-            records.append(FileRow(line=item.line, cells=item.cells, broken=item.broken, raw=item.raw))
-            _limited(records, path, max_rows)
-    if records and not columns:
-        reason = records[0].broken or f"line {records[0].line}: an empty object"
+            rows.append(FileRow(line=item.line, cells=item.cells, broken=item.broken, raw=item.raw))
+            _limited(rows, path, max_rows)
+    if rows and not columns:
+        reason = rows[0].broken or f"line {rows[0].line}: an empty object"
         raise DataError(f"no line has a field ({reason})", str(path), "write one JSON object per line")
-    return Frame(where=str(path), columns=tuple(columns), records=tuple(records))
+    return Frame.of_rows(rows, where=str(path), columns=tuple(columns))

@@ -17,7 +17,7 @@ from sdc.cache import scratch
 from sdc.errors import DataError, first_line
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.data import clone, columns, parquet, select
-from sdc.pipelines.data.files import FileRow, Frame
+from sdc.pipelines.data.frame import Frame
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -166,11 +166,8 @@ def _frame(dataset: "Dataset", source: HubSource, *, where: str) -> Frame:
     rows = dataset.select_columns(wanted).to_list() if wanted else []
     if not len(dataset):
         raise DataError("the set has no rows", where, _OTHERWISE)
-    records = tuple(
-        FileRow(line=i, cells={name: parquet.plain(value, labels.get(name)) for name, value in row.items()})
-        for i, row in enumerate(rows, start=1)
-    )
-    return Frame(where=where, columns=tuple(names), records=records)
+    values = {name: [parquet.plain(row[name], labels.get(name)) for row in rows] for name in wanted}
+    return Frame(where=where, columns=tuple(names), values=values, lines=range(1, len(dataset) + 1))
 
 
 def _class_label(feature: Any) -> Any:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 Wanted = Callable[[Sequence[str]], Sequence[str]]
 
 
-def read(path: Path, *, max_rows: int, wanted: Wanted) -> tuple[tuple[str, ...], list[dict[str, Any]]]:
-    """Returns the names of all columns, and the rows of those that are wanted.
+def read(path: Path, *, max_rows: int, wanted: Wanted) -> tuple[tuple[str, ...], dict[str, list[Any]], int]:
+    """Returns the names of all columns, the values of those that are wanted, and the number of rows.
 
     Label ids of `datasets` become their names, which mean the same everywhere; its -1 and a NaN are missing values.
 
@@ -47,7 +47,7 @@ def read(path: Path, *, max_rows: int, wanted: Wanted) -> tuple[tuple[str, ...],
     labels = class_labels(_features(schema))
     for name, values in columns.items():
         columns[name] = [plain(value, labels.get(name)) for value in values]
-    return names, [{name: values[i] for name, values in columns.items()} for i in range(num_rows)]
+    return names, columns, num_rows
 
 
 def _values(file: Any, name: str) -> list[Any]:

@@ -16,8 +16,9 @@ from sdc.pipelines.data import labels as data_labels
 from sdc.pipelines.data import rows as data_rows
 from sdc.pipelines.data.columns import Columns
 from sdc.pipelines.data.config import DataConfig
-from sdc.pipelines.data.files import Frame
+from sdc.pipelines.data.frame import Frame
 from sdc.pipelines.data.labels import Labels
+from sdc.pipelines.data.rows import ExampleColumns
 from sdc.pipelines.text.folding import fold_name
 
 _LINES_SHOWN = 5
@@ -30,7 +31,7 @@ class LoadedRows:
     `ids` is what the file calls the sentence of each row.
     """
 
-    rows: list[dict[str, Any]]
+    rows: ExampleColumns
     ids: list[str | None]
     about: dict[str, Any] = field(default_factory=dict)
 
@@ -70,25 +71,20 @@ def read(cell: Cell, frames: Sequence[Frame], config: DataConfig, *, only: bool 
         columns = data_columns.choose(asked, labels, text=config.text_column, label=config.label_column)
         chosen.append((whole, columns))
     # Over all files and all rows: they were written in one way, and those that are asked for may lack some label.
-    numbers = [record.cells.get(c.label) for frame, c in chosen if c.check is None for record in frame.records]
+    numbers = [value for frame, c in chosen if c.check is None for value in frame.column(c.label)]
     labels.check_numbers(numbers, where=where)
     left: dict[str, int] = {}
     for position, (whole, columns) in enumerate(chosen):
         frame, counts = _select(cell, whole, columns, config, labels, only=only)
         chosen[position] = (frame, columns)
         left = {name: left.get(name, 0) + count for name, count in counts.items()}
-    rows: list[dict[str, Any]] = []
-    for frame, columns in chosen:
-        rows += data_rows.examples(
-            frame,
-            columns,
-            labels,
-            lang=cell.lang,
-            task=cell.task,
-            source=config.source,
-            split=config.split,
-            start=len(rows),
+    parts = [
+        data_rows.examples(
+            frame, columns, labels, lang=cell.lang, task=cell.task, source=config.source, split=config.split
         )
+        for frame, columns in chosen
+    ]
+    rows = data_rows.together(parts) if len(parts) > 1 else parts[0]
     data_rows.check_usable(rows, cell.task, where=where, most=config.most_unusable)
     about = {**left, **_odd([frame for frame, _ in chosen])}
     bare = [Path(frame.where).name for frame, whole in zip(frames, wholes, strict=True) if frame is not whole]
@@ -124,9 +120,9 @@ def _select(
 def _odd(frames: Sequence[Frame]) -> dict[str, Any]:
     """Returns how many rows have a quoted cell with a delimiter and a line break in it, and where the first are."""
     lines = [
-        f"{Path(frame.where).name}:{record.line}" if len(frames) > 1 else record.line
+        f"{Path(frame.where).name}:{row.line}" if len(frames) > 1 else row.line
         for frame in frames
-        for record in frame.records
-        if record.odd
+        for row in frame.marked.values()
+        if row.odd
     ]
     return {"odd": {"rows": len(lines), "lines": lines[:_LINES_SHOWN]}} if lines else {}

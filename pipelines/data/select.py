@@ -5,12 +5,11 @@ Here: rows that are left out, counted. Not here: rows that cannot be used and st
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 from sdc.cache.counted import counted
 from sdc.errors import DataError, UsageError
 from sdc.pipelines.data.columns import Columns, named
-from sdc.pipelines.data.files import FileRow, Frame
+from sdc.pipelines.data.frame import Frame
 from sdc.pipelines.data.labels import Labels, is_missing
 from sdc.pipelines.tasks import languages
 from sdc.pipelines.text.folding import fold_name
@@ -33,21 +32,21 @@ def where(frame: Frame, conditions: Mapping[str, Sequence[str]]) -> tuple[Frame,
     """
     for column, values in conditions.items():
         name = named(frame, column, "--where")
-        found = Counter(_text(record.cells.get(name)) for record in frame.records if record.broken is None)
+        found = Counter(map(_text, frame.readable(name)))
         if not any(found[value] for value in values):
             there = _counted(found)
             raise DataError(f"no row has {column}={values[0][:80]}; there is {there}", frame.where, "correct --where")
     if not conditions:
         return frame, 0
-    wanted = {named(frame, column, "--where"): set(values) for column, values in conditions.items()}
-    kept = tuple(
-        record
-        for record in frame.records
-        if record.broken is not None or all(_text(record.cells.get(name)) in wanted[name] for name in wanted)
-    )
-    if not any(record.broken is None for record in kept):
+    wanted = [(frame.column(named(frame, column, "--where")), set(values)) for column, values in conditions.items()]
+    kept = [
+        place
+        for place in range(len(frame))
+        if frame.is_broken(place) or all(_text(there[place]) in values for there, values in wanted)
+    ]
+    if all(map(frame.is_broken, kept)):
         raise DataError("no row meets all of --where", frame.where, "drop one of its conditions")
-    return replace(frame, records=kept), len(frame.records) - len(kept)
+    return frame.at(kept), len(frame) - len(kept)
 
 
 def of_task(frame: Frame, columns: Columns, labels: Labels) -> tuple[Frame, int]:
@@ -56,26 +55,23 @@ def of_task(frame: Frame, columns: Columns, labels: Labels) -> tuple[Frame, int]
     Raises:
         DataError: No row has a label of the task.
     """
-    if not any(labels.id(record.cells.get(columns.label)) is not None for record in frame.records):
+    values = frame.column(columns.label)
+    if not any(labels.id(value) is not None for value in values):
         raise DataError(f"no row has a label of task {labels.task.name}", frame.where, "check the set")
 
-    def is_other(record: FileRow) -> bool:
-        value = record.cells.get(columns.label)
+    def is_other(place: int) -> bool:
+        value = values[place]
         is_known = is_missing(value) or labels.id(value) is not None or labels.is_skipped(value)
-        return record.broken is None and not is_known
+        return not frame.is_broken(place) and not is_known
 
-    kept = tuple(record for record in frame.records if not is_other(record))
-    return replace(frame, records=kept), len(frame.records) - len(kept)
+    kept = [place for place in range(len(frame)) if not is_other(place)]
+    return frame.at(kept), len(frame) - len(kept)
 
 
 def languages_of(frame: Frame) -> tuple[str, Counter[str]] | None:
     """Returns the column that says in which language each row is, and its values; None if there is none."""
     for name in (c for c in dict.fromkeys(frame.columns) if fold_name(c) in LANGUAGE_NAMES):
-        found = Counter(
-            _text(value)
-            for record in frame.records
-            if record.broken is None and not is_missing(value := record.cells.get(name))
-        )
+        found = Counter(_text(value) for value in frame.readable(name) if not is_missing(value))
         if found and len(found) < 1000 and any(languages.named(value) for value in found):
             return name, found
     return None

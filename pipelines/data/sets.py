@@ -16,6 +16,7 @@ from sdc.pipelines.cells import Cell
 from sdc.pipelines.data import artifact as data_artifact
 from sdc.pipelines.data.config import DataConfig
 from sdc.pipelines.data.profile import kind_of
+from sdc.pipelines.data.rows import ExampleColumns, columns_of
 from sdc.pipelines.records import leaks, lineage
 from sdc.pipelines.records.examples import whole_rows
 from sdc.pipelines.records.leaks import Leaks, Text
@@ -33,14 +34,15 @@ class Ready:
 
     cell: Cell
     artifact: Artifact
-    rows: Sequence[Mapping[str, Any]] | None = None
+    rows: ExampleColumns | None = None
     ids: Sequence[Mapping[str, Any]] = ()
 
     def texts(self, store: Store) -> list[Text]:
         """Returns idx and text of the usable rows."""
         if self.rows is None:
             return leaks.texts(store, self.artifact.key)
-        return [(row["idx"], row["text"]) for row in self.rows if row["status"] in leaks.USABLE]
+        columns = (self.rows[name] for name in ("idx", "text", "status"))
+        return [(idx, text) for idx, text, status in zip(*columns, strict=True) if status in leaks.USABLE]
 
 
 # -- more rows -----------------------------------------------------------------------------------------------------
@@ -64,11 +66,6 @@ def earlier(context: Context, cell: Cell, which: str, config: DataConfig) -> Art
         raise UsageError(what, "--append", "see `sdc data ls`")
     lineage.check_labels(found, cell)
     return found
-
-
-def joined(before: Sequence[Mapping[str, Any]], rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Returns the rows of two sets as one, numbered anew."""
-    return [{**row, "idx": idx} for idx, row in enumerate((*before, *rows))]
 
 
 # -- leaks ---------------------------------------------------------------------------------------------------------
@@ -104,12 +101,15 @@ def _marked(context: Context, learned: Ready, tests: Sequence[Ready], *, version
                                      f" (similarity {pair.similarity:.2f})")  # fmt: skip
     if not why:
         return None
-    before = learned.rows if learned.rows is not None else whole_rows(context, learned.artifact.key)
-    rows = [{**row, **_leak(why.get(row["idx"]))} if row["status"] == "ok" else dict(row) for row in before]
-    if not any(row["status"] == "ok" for row in rows):
+    before = learned.rows if learned.rows is not None else columns_of(whole_rows(context, learned.artifact.key))
+    leaks_at = [place for place, idx in enumerate(before["idx"]) if idx in why and before["status"][place] == "ok"]
+    rows = {**before, "status": list(before["status"]), "reason": list(before["reason"])}
+    for place in leaks_at:
+        rows["status"][place], rows["reason"][place] = "leak", why[before["idx"][place]]
+    if "ok" not in rows["status"]:
         what = f"all usable {kind_of(learned.artifact)} rows are test rows"
         raise DataError(what, str(learned.artifact.summary.get("file")), "is it the right file? see `sdc data ls`")
-    context.say(f"data {learned.cell}: {len(why)} of {len(rows)} rows dropped, as test rows (status leak)")
+    context.say(f"data {learned.cell}: {len(why)} of {len(rows['idx'])} rows dropped, as test rows (status leak)")
     summary = learned.artifact.summary
     planned = data_artifact.planned(
         rows,
@@ -123,10 +123,6 @@ def _marked(context: Context, learned: Ready, tests: Sequence[Ready], *, version
     return dataclasses.replace(
         learned, artifact=dataclasses.replace(planned, summary={**about, **planned.summary}), rows=rows, ids=()
     )
-
-
-def _leak(reason: str | None) -> dict[str, str]:
-    return {} if reason is None else {"status": "leak", "reason": reason}
 
 
 def with_leaks(context: Context, items: Sequence[Ready]) -> tuple[list[Ready], list[str]]:

@@ -110,6 +110,33 @@ def rows(
             yield row
 
 
+def plain(lines: Iterable[str], dialect: Dialect) -> tuple[list[int], list[list[str]]] | None:
+    """Returns the line in which each row begins and its cells, of a table in which no row is broken or odd; else None.
+
+    Nearly all are such, and this is several times as fast as `rows`, which yields the same.
+
+    Args:
+        lines: With their ends.
+        dialect: How they are cut.
+    """
+    if dialect.quoting == "none":
+        return None
+    csv.field_size_limit(sys.maxsize)
+    reader = csv.reader(lines, delimiter=dialect.delimiter, strict=True)
+    begins, found, line = list[int](), list[list[str]](), 1
+    try:
+        for cells in reader:
+            if cells:
+                if reader.line_num > line and any(_is_odd(cell, dialect.delimiter) for cell in cells):
+                    return None
+                begins.append(line)
+                found.append(cells)
+            line = reader.line_num + 1
+    except csv.Error:
+        return None
+    return (begins, found) if len(set(map(len, found))) <= 1 else None
+
+
 def _is_odd(cell: str, delimiter: str) -> bool:
     return delimiter in cell and ("\n" in cell or "\r" in cell)
 

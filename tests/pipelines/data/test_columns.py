@@ -13,8 +13,9 @@ from sdc.pipelines.data import artifact as data_artifact
 from sdc.pipelines.data import columns as data_columns
 from sdc.pipelines.data import rows as data_rows
 from sdc.pipelines.data.columns import Columns
-from sdc.pipelines.data.files import FileRow, Frame
+from sdc.pipelines.data.frame import FileRow, Frame
 from sdc.pipelines.data.labels import Labels
+from sdc.pipelines.data.rows import ExampleColumns
 from sdc.pipelines.tasks import languages
 
 TOPIC = tasks.load("topic")
@@ -22,15 +23,18 @@ TOPIC = tasks.load("topic")
 
 def _frame(*rows: dict[str, Any]) -> Frame:
     columns = tuple(dict.fromkeys(name for row in rows for name in row))
-    return Frame(
-        where="x.csv", columns=columns, records=tuple(FileRow(line=i, cells=row) for i, row in enumerate(rows, 2))
-    )
+    return Frame.of_rows([FileRow(line=i, cells=row) for i, row in enumerate(rows, 2)], where="x.csv", columns=columns)
 
 
-def _examples(frame: Frame, columns: Columns | None = None) -> list[dict[str, Any]]:
+def _columns(frame: Frame, columns: Columns | None = None) -> ExampleColumns:
     labels = Labels(TOPIC)
     columns = columns or data_columns.choose(frame, labels)
     return data_rows.examples(frame, columns, labels, lang="te", task=TOPIC, source="human", split="train")
+
+
+def _examples(frame: Frame, columns: Columns | None = None) -> list[dict[str, Any]]:
+    found = _columns(frame, columns)
+    return [dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True)]
 
 
 @pytest.mark.parametrize(
@@ -61,13 +65,14 @@ def test_what_is_equal_in_python_is_not_the_same_label() -> None:
 
 def test_the_key_is_that_of_the_rows_one_by_one() -> None:
     texts = ["a", 'quotes " and \\', "two\nlines\r\n", "\u2028\x85\x0b", "\U0001f600", " "]
-    rows = _examples(_frame(*({"text": text, "label": i % 3 or "x"} for i, text in enumerate(texts))))
+    frame = _frame(*({"text": text, "label": i % 3 or "x"} for i, text in enumerate(texts)))
+    rows = _examples(frame)
     lines = [[row[name] for name in ("text", "label", "label_name", "status", "reason")] for row in rows]
     written = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
     cell = Cell(language=languages.load("te"), task=TOPIC)
-    made = data_artifact.planned(rows, cell, version=1, source="human", split="train")
+    made = data_artifact.planned(_columns(frame), cell, version=1, source="human", split="train")
     assert made.config["digest"] == hashlib.sha256(written.encode()).hexdigest()
-    assert data_rows.table(rows).to_pylist() == rows
+    assert data_rows.table(_columns(frame)).to_pylist() == rows
 
 
 def test_texts_are_kept_as_they_are() -> None:
@@ -91,7 +96,7 @@ def test_a_text_that_is_none_is_broken_and_can_be_stored(text: object, said: str
 def test_broken_records_keep_their_place() -> None:
     frame = _frame({"text": "a", "label": 1}, {"text": "b", "label": 2})
     broken = FileRow(line=3, cells={}, broken="line 3: 1 cells", raw="a,b")
-    rows = _examples(Frame(where="x", columns=frame.columns, records=(frame.records[0], broken, frame.records[1])))
+    rows = _examples(Frame.of_rows([frame.rows[0], broken, frame.rows[1]], where="x", columns=frame.columns))
     assert [(row["idx"], row["status"], row["text"]) for row in rows] == [
         (0, "ok", "a"),
         (1, "broken", "a,b"),
@@ -137,9 +142,8 @@ def test_what_cannot_be_told_is_asked(row: dict[str, Any], flags: dict[str, str]
 
 
 def test_two_columns_of_one_name_are_refused() -> None:
-    frame = Frame(
-        where="x", columns=("text", "label", "label"), records=(FileRow(line=2, cells={"text": "a", "label": 1}),)
-    )
+    row = FileRow(line=2, cells={"text": "a", "label": 1})
+    frame = Frame.of_rows([row], where="x", columns=("text", "label", "label"))
     with pytest.raises(UsageError, match="two columns are called 'label'"):
         data_columns.choose(frame, Labels(TOPIC))
 
@@ -154,7 +158,7 @@ def test_id_and_name_that_disagree_leave_a_row_unlabelled() -> None:
 
 def test_too_many_rows_without_a_label() -> None:
     def check(num_bad: int) -> None:
-        rows = _examples(
+        rows = _columns(
             _frame(*[{"text": "a", "label": 1}] * (10 - num_bad), *[{"text": "a", "label": "foo"}] * num_bad)
         )
         data_rows.check_usable(rows, TOPIC, where="x.csv", most=0.2)
@@ -165,6 +169,6 @@ def test_too_many_rows_without_a_label() -> None:
 
 
 def test_no_usable_row() -> None:
-    rows = _examples(_frame({"text": " ", "label": 1}))
+    rows = _columns(_frame({"text": " ", "label": 1}))
     with pytest.raises(DataError, match=r"none of 1 row can be used .empty text"):
         data_rows.check_usable(rows, TOPIC, where="x.csv", most=0.2)

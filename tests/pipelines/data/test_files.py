@@ -41,7 +41,7 @@ def test_what_csv_writer_writes_is_read_back(
             writer.writerows([("text", "label", "more"), *rows])
         frame = read(path)
     assert frame.columns == ("text", "label", "more")
-    assert [tuple(record.cells.values()) for record in frame.records] == rows
+    assert [tuple(record.cells.values()) for record in frame.rows] == rows
 
 
 @settings(max_examples=100, deadline=None)
@@ -50,7 +50,8 @@ def test_what_json_dumps_writes_is_read_back(rows: list[dict[str, str]]) -> None
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "x.jsonl"
         path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8", newline="")
-        assert [record.cells for record in read(path).records] == rows
+        frame = read(path)
+        assert [record.cells for record in frame.rows] == [dict.fromkeys(frame.columns) | row for row in rows]
 
 
 @settings(max_examples=200, deadline=None)
@@ -66,8 +67,8 @@ def test_any_bytes_are_read_or_refused_in_one_line(content: bytes, suffix: str) 
 
 def test_minimally_quoted_csv_with_all_kinds_of_line_ends(tmp_path: Path) -> None:
     path = _write(tmp_path / "x.csv", b'text,label\r\n"a\rb",0\n"c\r\nd\n",1\r\n  e  ,0\n5" screen,1\n\n')
-    assert [record.cells["text"] for record in read(path).records] == ["a\rb", "c\r\nd\n", "  e  ", '5" screen']
-    assert [record.line for record in read(path).records] == [2, 4, 7, 8]
+    assert [record.cells["text"] for record in read(path).rows] == ["a\rb", "c\r\nd\n", "  e  ", '5" screen']
+    assert [record.line for record in read(path).rows] == [2, 4, 7, 8]
 
 
 @pytest.mark.parametrize(
@@ -121,19 +122,19 @@ def test_too_large_and_too_long(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="too large"):
         read(tmp_path / "x.csv")
     path = _write(tmp_path / "y.csv", b"text,label\n" + b"a,0\n" * 11)
-    assert len(read(path, max_rows=11).records) == 11
+    assert len(read(path, max_rows=11).rows) == 11
     with pytest.raises(DataError, match="more than 10 rows"):
         read(path, max_rows=10)
 
 
 def test_a_bad_row_is_a_row_with_a_reason(tmp_path: Path) -> None:
     path = _write(tmp_path / "x.csv", b'text,label\na\nb,1\nc,1,2\n"d"e,1\nf,0\n"g,1')
-    records = read(path).records
+    records = read(path).rows
     assert [record.broken is None for record in records] == [False, True, False, False, True, False]
     assert "line 2: 1 cell where the header has 2" in (records[0].broken or "")
     assert records[3].raw == '"d"e,1' and records[5].raw == '"g,1'
     path = _write(tmp_path / "x.jsonl", b'{"text": "a"}\n[1]\n\n{"text"\n' + b"[" * 50_000 + b"\n")
-    reasons = [record.broken for record in read(path).records]
+    reasons = [record.broken for record in read(path).rows]
     assert (
         reasons[0] is None
         and "line 2: list" in (reasons[1] or "")
@@ -143,7 +144,7 @@ def test_a_bad_row_is_a_row_with_a_reason(tmp_path: Path) -> None:
 
 def test_very_large_cells_are_read(tmp_path: Path) -> None:
     path = _write(tmp_path / "x.csv", b"text,label\n" + b"a" * 300_000 + b",0\n")
-    assert len(read(path).records[0].cells["text"]) == 300_000
+    assert len(read(path).rows[0].cells["text"]) == 300_000
 
 
 def test_parquet_keeps_texts_and_types(tmp_path: Path) -> None:
@@ -152,6 +153,6 @@ def test_parquet_keeps_texts_and_types(tmp_path: Path) -> None:
 
     rows = [{"text": " a\r\n", "label": 0}, {"text": None, "label": 1}]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "x.PARQUET")
-    assert [record.cells for record in read(tmp_path / "x.PARQUET").records] == rows
+    assert [record.cells for record in read(tmp_path / "x.PARQUET").rows] == rows
     with pytest.raises(DataError, match="more than 1 row"):
         read(tmp_path / "x.PARQUET", max_rows=1)
