@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sdc.pipelines.report.statistics.resampling import Replicates
 
 MAJORITY, GENERATOR = "majority", "generator"
+#: Where the reader stands in what two repeats have in common.
+_READER = NAMES.index("reader")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,15 +98,16 @@ def build(
 
 def _group(results: Sequence[RunResult]) -> list[list[RunResult]]:
     groups: dict[tuple[object, ...], list[RunResult]] = {}
+    of_kind: dict[tuple[object, ...], list[RunResult]] = {}
     # A run that broke off has nothing to read: it is counted with those of its kind, whatever reader they have.
     for r in sorted(results, key=lambda result: result.value is None):
         what = identity(r)
-        if r.value is None:
-            alike = (
-                known for known, (first, *_) in groups.items() if identity(replace(r, reader=first.reader)) == known
-            )
-            what = next(alike, what)
+        kind = (*what[:_READER], *what[_READER + 1 :])
+        if r.value is None and kind in of_kind:
+            of_kind[kind].append(r)
+            continue
         groups.setdefault(what, []).append(r)
+        of_kind.setdefault(kind, groups[what])
     return list(groups.values())
 
 
@@ -177,17 +180,16 @@ def _with_references(kept: Sequence[Point], points: Sequence[Point], generator: 
         )
     ]
     everybody = {author for point in points for member in point.members for author in member.authors}
+    zero_shot = [point for point in points if _is_zero_shot(point) and point.mean is not None]
+    linears = [point for point in points if point.method == "linear" and point.mean is not None]
     for point in kept:
         own = {author for member in point.members for author in member.authors}
         # Human rows have no author: they are held against the generator of the cell, if there is just one.
         authors = {(generator, "")} if generator else own or (everybody if len(everybody) == 1 else set())
         # Where several settings could serve, the best one does: the reference that is hardest to beat.
-        could = [p for p in points if _is_zero_shot(p) and _is_by(p.members[0], authors) and p.mean is not None]
+        could = [p for p in zero_shot if _is_by(p.members[0], authors)]
         reference = max(could, key=lambda p: p.mean or 0, default=None)
-        linear = max(
-            (p.mean for p in points if p.method == "linear" and _same_rows(p, point) and p.mean is not None),
-            default=None,
-        )
+        linear = max((p.mean or 0 for p in linears if _same_rows(p, point)), default=None)
         is_generator = point.method == "icl" and _is_by(point.members[0], everybody | authors)
         is_reference = is_generator and point.shots == 0
         score = None if reference is None else reference.mean

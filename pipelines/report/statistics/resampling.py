@@ -14,6 +14,7 @@ Array legend: B replicates, K sentences, N test rows, R runs, L labels, S points
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -234,8 +235,6 @@ def replicates(cells: Mapping[str, Scores], *, seed: int, weights: Mapping[str, 
 
 def _by_runs(cells: Mapping[str, Scores], shares: Mapping[str, float], seed: int) -> NDArray[Any]:
     """Returns how much each replicate moves the mean because other runs might have been made, (B)."""
-    from scipy.special import chdtri
-
     moved_B, variance, noise, inverse_degrees = 0.0, 0.0, 0.0, 0.0
     for name, scores in cells.items():
         num_runs, num = len(scores.repeats_R), len(scores.resampled_BR)
@@ -244,16 +243,35 @@ def _by_runs(cells: Mapping[str, Scores], shares: Mapping[str, float], seed: int
         beyond_BR = scores.resampled_BR - scores.resampled_BR.mean(axis=1, keepdims=True)
         noise += share * float(beyond_BR.var(axis=0).mean()) * num_runs / (num_runs - 1)
         inverse_degrees += (share * own) ** 2 / (num_runs - 1)
-        # A stream goes run by run, so that the runs of a number move alike however many others there are.
-        ways_RB = _stream(seed, "runs", name).standard_normal((max(scores.repeats_R) + 1, num))
+        ways_RB = _ways(seed, name, max(scores.repeats_R) + 1, num)
         deviations_R = (scores.of_runs_R - scores.of_runs_R.mean()) / np.sqrt(num_runs * (num_runs - 1))
         moved_B = moved_B + shares[name] * (deviations_R @ ways_RB[list(scores.repeats_R)])
     if variance == 0:
         return np.zeros(num)
     degrees = variance**2 / inverse_degrees
-    chi_squared_B = chdtri(degrees, _stream(seed, "variance", *sorted(cells)).random(num))
+    chi_squared_B = _chi_squared(degrees, seed, tuple(sorted(cells)), num)
     scale_B = np.sqrt(np.maximum(0, variance * degrees / chi_squared_B - noise) / variance)
     return np.asarray(scale_B * moved_B)
+
+
+@lru_cache(maxsize=128)  # the points of a curve move alike
+def _ways(seed: int, name: str, num_runs: int, num: int) -> NDArray[Any]:
+    """Returns how each run of a cell moves in each replicate, (R, B); a stream goes run by run.
+
+    So the runs of a number move alike however many others there are.
+    """
+    ways_RB = _stream(seed, "runs", name).standard_normal((num_runs, num))
+    ways_RB.flags.writeable = False
+    return ways_RB
+
+
+@lru_cache(maxsize=1024)
+def _chi_squared(degrees: float, seed: int, cells: tuple[str, ...], num: int) -> NDArray[Any]:
+    from scipy.special import chdtri
+
+    drawn_B = np.asarray(chdtri(degrees, _stream(seed, "variance", *cells).random(num)))
+    drawn_B.flags.writeable = False
+    return drawn_B
 
 
 def _numbers(repeats: Sequence[int] | None, num_runs: int) -> tuple[int, ...]:
