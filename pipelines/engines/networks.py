@@ -111,6 +111,11 @@ def is_finite(tensor: Any) -> bool:
     return bool(tensor.sum(dtype=torch.float32).isfinite()) or bool(tensor.float().isfinite().all())
 
 
+def num_bytes(network: Any) -> int:
+    """Returns what the weights of a network take."""
+    return sum(weight.numel() * weight.element_size() for weight in network.parameters())
+
+
 def listed(names: Collection[str]) -> str:
     """Returns the first few names, and how many there are beside them.
 

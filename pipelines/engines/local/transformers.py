@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from sdc.errors import EngineError, first_line
-from sdc.pipelines.engines import adapters, answers, networks, thinking
+from sdc.pipelines.engines import adapters, answers, networks, thinking, threads
 from sdc.pipelines.engines.local import choice_tree
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.prompt_tokens import load_tokenizer, prompt_ids
@@ -60,6 +60,7 @@ class TransformersEngine:
         from sdc.pipelines.engines.local import plain, shared_prefix
 
         self._model, self.tokenizer = network, tokenizer
+        self._num_bytes = networks.num_bytes(network)
         config = network.config.get_text_config()
         self._num_known = int(network.get_input_embeddings().weight.shape[0])
         self._limit: int | None = getattr(config, "max_position_embeddings", None)
@@ -92,7 +93,7 @@ class TransformersEngine:
         for kind, group in groupby(fitting, kinds.__getitem__):
             indices = list(group)
             try:
-                with torch.inference_mode():
+                with torch.inference_mode(), threads.suited(self._num_bytes):
                     replies = self._answer([calls[i] for i in indices], [ids[i] for i in indices], room=kind[-1])
             except torch.OutOfMemoryError as error:
                 self.forget()
@@ -260,8 +261,7 @@ def _load(model: Model, device: str) -> tuple[Any, Any]:
     hf_logging.disable_progress_bar()
     tokenizer = load_tokenizer(model)
     loaded = networks.load(model, "language model", dtype=torch.bfloat16 if device == "cuda" else "auto")
-    num_bytes = sum(p.numel() * p.element_size() for p in loaded.parameters())
-    if device == "cpu" and num_bytes < _LARGE_BYTES:
+    if device == "cpu" and networks.num_bytes(loaded) < _LARGE_BYTES:
         loaded = loaded.float()  # bf16 on a CPU pays off for large models only, and rounds differently in each batch
     if model.adapter:
         loaded = adapters.merged(model, loaded)

@@ -18,14 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from sdc.errors import EngineError, first_line
-from sdc.pipelines.engines import adapters, hub, networks
+from sdc.pipelines.engines import adapters, hub, networks, threads
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.options import EngineOptions
 
 #: On a CPU, weights below this are computed in float32, as the transformers engine does.
 _LARGE_BYTES = 2 * 2**30
-#: So small a model is slowed down by threads.
-_TINY_BYTES = 64 * 2**20
 #: Memory for keys and values on a CPU: so much, or an eighth of the machine's, or half of what is free: the least.
 _CPU_CACHE_BYTES = 4 * 2**30
 #: Tokens per block of the prefix cache on a CPU; vLLM takes 128, which is longer than many prompts.
@@ -107,7 +105,7 @@ def lora_request(model: Model) -> Any:
 
 def num_threads(folder: Path) -> int | None:
     """Returns how many threads to compute with on a CPU; None leaves it to torch."""
-    return 1 if not has_gpu() and _num_bytes(folder) < _TINY_BYTES else None
+    return 1 if not has_gpu() and _num_bytes(folder) < threads.TINY_BYTES else None
 
 
 def has_gpu() -> bool:
