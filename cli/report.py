@@ -4,7 +4,17 @@ from typing import Annotated, Any
 
 import typer
 
-from sdc.cli import flags, incomplete, options, report_claims, report_data, report_follow, report_page, reported
+from sdc.cli import (
+    flags,
+    incomplete,
+    options,
+    report_claims,
+    report_data,
+    report_follow,
+    report_page,
+    report_statistics,
+    reported,
+)
 from sdc.cli.plain import PlainGroup
 from sdc.pipelines import readers
 from sdc.pipelines import report as stage
@@ -42,6 +52,9 @@ class _KeysOrCommand(PlainGroup):
 app = typer.Typer(cls=_KeysOrCommand, invoke_without_command=True, subcommand_metavar="| COMMAND [ARGS]...")
 app.command("data")(report_data.data)
 app.command("claims")(report_claims.claims)
+app.command("break-even")(report_statistics.break_even)
+app.command("gap")(report_statistics.gap)
+app.command("failed")(report_statistics.failed)
 app.command("page")(report_page.page)
 
 

@@ -189,7 +189,7 @@ def _with_references(kept: Sequence[Point], points: Sequence[Point], generator: 
         # Where several settings could serve, the best one does: the reference that is hardest to beat.
         could = [p for p in zero_shot if _is_by(p.members[0], authors)]
         reference = max(could, key=lambda p: p.mean or 0, default=None)
-        linear = max((p.mean or 0 for p in linears if _same_rows(p, point)), default=None)
+        linear = max((p.mean or 0 for p in linears if on_same_rows(p, point)), default=None)
         is_generator = point.method == "icl" and _is_by(point.members[0], everybody | authors)
         is_reference = is_generator and point.shots == 0
         score = None if reference is None else reference.mean
@@ -223,7 +223,8 @@ def _is_by(result: RunResult, authors: Iterable[Author]) -> bool:
 _OF_ROWS = ("source", "rows", "strategy", "seeds", "generation", "judgement", "data")
 
 
-def _same_rows(one: Point, other: Point) -> bool:
+def on_same_rows(one: Point, other: Point) -> bool:
+    """Returns whether two points are of the same draws, or of rows drawn in the same way."""
     return all(getattr(one, name) == getattr(other, name) for name in _OF_ROWS)
 
 
