@@ -161,7 +161,7 @@ def _choice_table(chosen: Sequence[Choice]) -> Table:
             (
                 f"{point.lang}/{point.task}", f"{point.method} {point.model}", str(point.rows), point.source or "-",
                 f"{_percent(point.mean)} ({_percent(point.low)}..{_percent(point.high)})",
-                _points(point), "-" if choice.seconds is None else f"{choice.seconds:.2g}",
+                _points(point), _seconds(choice.seconds),
                 "-" if human is None else f"{_percent(human.mean)} ({human.rows})",
                 f"{choice.best.method} {choice.best.model} {_percent(choice.best.mean)}",
             )
@@ -169,6 +169,10 @@ def _choice_table(chosen: Sequence[Choice]) -> Table:
     columns = ("cell", "take", "rows", "of", "score %", "vs generator, points", "seconds a run", "human rows give %",
                "best mean")  # fmt: skip
     return Table(columns=columns, rows=tuple(rows), title=RULE)
+
+
+def _seconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:,.0f}" if seconds >= 10 else f"{seconds:.2g}"
 
 
 def _points(point: Point) -> str:

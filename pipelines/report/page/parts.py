@@ -4,13 +4,30 @@ Here: which parts there are. Not here: their markup (`page.html.jinja`), how the
 """
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 
 from sdc.cache.counted import counted
 from sdc.pipelines.records import runs
 from sdc.pipelines.report import Found
-from sdc.pipelines.report.page import Page
-from sdc.pipelines.report.points import MAJORITY
+from sdc.pipelines.report.claims import check, claim
+from sdc.pipelines.report.claims import formats as claim_formats
+from sdc.pipelines.report.curves import DIFFERENCE, SCORE, Curve, curves, names
+from sdc.pipelines.report.formats import Table
+from sdc.pipelines.report.page import Page, Section
+from sdc.pipelines.report.points import MAJORITY, Point
 from sdc.pipelines.stage import Context
+
+#: Panels of the table of means: the groups of languages, as the paper has them.
+_GROUPS = ("low", "medium", "high")
+_MEANS = (
+    "Each cell counts once. An interval covers new draws, new seeds and new texts; sizes that some cells of a student "
+    "lack are left out. The difference is to the zero-shot score of the cell's generator, paired by test rows; "
+    "break-even is where its monotone mean reaches zero."
+)
+_CLAIMS = (
+    "Each claim of the paper's text, held against these runs by the 95 % interval: it holds if the interval lies "
+    "within what the text's rounding allows, does not if it lies outside, and cannot be told otherwise."
+)
 
 
 def page(context: Context, found: Found, *, title: str) -> Page:
@@ -21,7 +38,70 @@ def page(context: Context, found: Found, *, title: str) -> Page:
         found=found,
         seconds=runs.seconds_of(context.store, [member.run for member in members]),
         about=_about(found),
+        sections=list(_sections(context, found)),
     )
+
+
+def _sections(context: Context, found: Found) -> Iterator[Section]:
+    tables = list(_means(found))
+    if tables:
+        yield Section(title="Means over cells", words=_MEANS, tables=tables)
+    checked = check.check(context.store, found, claim.load())
+    if any(one.verdict != check.NOT_RUN for one in checked):
+        table = claim_formats.table(checked)
+        yield Section(title="What the paper claims", words=_CLAIMS, tables=[table], code="sdc report claims")
+
+
+def _means(found: Found) -> Iterator[Table]:
+    """Yields a table of the curves of each group of languages, each metric apart."""
+    panels: dict[str, list[Point]] = {}
+    for point in found.points:
+        if point.role != MAJORITY:
+            panels.setdefault(f"{point.group or 'other'}, {point.metric}", []).append(point)
+    order = {group: place for place, group in enumerate(_GROUPS)}
+    for name, points in sorted(panels.items(), key=lambda item: (order.get(item[0].split(",")[0], 9), item[0])):
+        scores = curves(points, found.resampled, quantity=SCORE)
+        differences = curves(points, found.resampled, quantity=DIFFERENCE)
+        rows = [
+            row
+            for label, curve in zip(names(scores), scores, strict=True)
+            for row in _rows(label, curve, _same(curve, differences))
+        ]
+        columns = ("student", "rows", "cells", "runs", "score %", "95 %", "vs generator", "95 %", "break-even, rows")
+        yield Table(columns=columns, rows=tuple(rows), title=f"{name} (languages: {_langs(points)})")
+
+
+def _same(curve: Curve, others: Sequence[Curve]) -> Curve | None:
+    """Returns the curve of differences of the same student on the same kind of rows."""
+    mine = {id(member) for point in curve.points for one in point.points for member in one.members}
+    for other in others:
+        if any(id(member) in mine for point in other.points for one in point.points for member in one.members):
+            return other
+    return None
+
+
+def _rows(label: str, curve: Curve, against: Curve | None) -> Iterator[tuple[str, ...]]:
+    differences = {point.rows: point for point in against.points} if against else {}
+    even = against.break_even if against else None
+    words = f"{even.words(even.even)} ({even.words(even.low)} to {even.words(even.high)})" if even else ""
+    for place, point in enumerate(curve.points):
+        interval, other = point.interval, differences.get(point.rows)
+        gained = other.interval if other else None
+        yield (
+            label,
+            "-" if point.rows is None else f"{point.rows:.0f}",
+            str(len(point.cells)),
+            str(point.n),
+            f"{100 * point.mean:.1f}",
+            "-" if interval is None else f"{100 * interval.low:.1f}..{100 * interval.high:.1f}",
+            "-" if other is None else f"{100 * other.mean:+.1f}",
+            "-" if gained is None else f"{100 * gained.low:+.1f}..{100 * gained.high:+.1f}",
+            words if place == 0 else "",
+        )
+
+
+def _langs(points: Sequence[Point]) -> str:
+    return ", ".join(sorted({str(point.lang) for point in points}))
 
 
 def _about(found: Found) -> dict[str, str]:

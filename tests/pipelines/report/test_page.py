@@ -97,3 +97,13 @@ def test_what_cannot_be_written_is_one_line(page: Page, tmp_path: Path) -> None:
 def test_no_points(page: Page) -> None:
     text = report_page.as_html(Page(title="T", found=Found(points=[], resampled=page.found.resampled)), beside=None)
     assert "No student was trained on rows that no person wrote." in text
+
+
+def test_means_over_cells_stand_with_their_differences_and_break_even(page: Page) -> None:
+    means = next(section for section in page.sections if section.title == "Means over cells")
+    titles = [table.title for table in means.tables]
+    assert titles == ["low, accuracy (languages: te)", "medium, accuracy (languages: sw)"]
+    rows = [row for row in means.tables[0].rows if row[0] == "linear tfidf synthetic"]
+    assert [(row[1], row[4], row[6]) for row in rows] == [("14", "45.0", "-15.0"), ("60", "65.0", "+5.0")]
+    assert rows[0][8].startswith("42 (") and rows[0][8].endswith("to not reached by 60)")
+    assert rows[1][8] == ""
