@@ -10,6 +10,7 @@ from sdc.cli import (
     options,
     report_claims,
     report_data,
+    report_figures,
     report_follow,
     report_page,
     report_statistics,
@@ -55,6 +56,7 @@ app.command("claims")(report_claims.claims)
 app.command("break-even")(report_statistics.break_even)
 app.command("gap")(report_statistics.gap)
 app.command("failed")(report_statistics.failed)
+app.command("figures")(report_figures.figures)
 app.command("page")(report_page.page)
 
 

@@ -138,3 +138,30 @@ def origins(store: Store, draws: Sequence[str]) -> list[dict[str, Any]]:
         [list(draws)],
     )
     return [dict(zip(_ORIGIN, row, strict=True)) for row in found]
+
+
+def by_reader(store: Store, runs: Sequence[str]) -> list[dict[str, Any]]:
+    """Returns the mean accuracy of each student in each cell under every reader, of runs that several readers read.
+
+    Runs of one student in one cell count alike, whatever their size.
+
+    Args:
+        store: Where they are.
+        runs: Full keys.
+    """
+    names = ("lang", "task", "method", "model", "source", "shots", "reader", "accuracy", "num_runs")
+    found = store.query(
+        """with read as (
+            select distinct on (m.run, m.reader) m.run, m.reader, m.value
+            from metrics m join artifacts a using (key)
+            where m.metric = 'accuracy' and m.value is not null and m.run in (select unnest(?::varchar[]))
+              and m.key not in (select key from stale)
+            order by m.run, m.reader, a.version desc, a.used_at desc
+        ),
+        several as (select run from read group by run having count(*) > 1)
+        select r.lang, r.task, r.method, r.model, r.source, r.num_shots, read.reader, avg(read.value), count(*)
+        from read join runs r on r.key = read.run where read.run in (from several)
+        group by all order by all""",
+        [list(runs)],
+    )
+    return [dict(zip(names, row, strict=True)) for row in found]

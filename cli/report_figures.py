@@ -1,0 +1,56 @@
+"""`sdc report figures`: its flags, and the files that it names."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sdc.cli import options, render, reported
+from sdc.pipelines.text import commas
+
+
+def figures(
+    keys: options.KeysArgument = None,
+    out: Annotated[Path, typer.Option(help="Folder for the files; it is made if need be.")] = Path("figures"),
+    lang: options.LangOption = None,
+    task: options.TaskOption = None,
+    output: Annotated[
+        str, typer.Option("--format", help="svg, png, pdf and html, separated by commas; numbers are always CSV.")
+    ] = "svg,png",
+    only: Annotated[
+        str | None, typer.Option(help="Only these, by name or number: figure-2,b1,table-2. Default: all.")
+    ] = None,
+    band: Annotated[
+        str,
+        typer.Option(
+            help="What bands show: interval (95 %), runs (std over runs), means (std over repeats of the mean)."
+        ),
+    ] = "interval",
+    fewer_cells: Annotated[
+        bool, typer.Option("--fewer-cells", help="Go on, dotted, at sizes that only some cells have.")
+    ] = False,
+    generator: Annotated[
+        str | None, typer.Option(help="Model to compare with. Default: the one that wrote the synthetic rows.")
+    ] = None,
+    reader: Annotated[str, typer.Option(help="Whose readings, as in `sdc report`.")] = "auto",
+    everything: options.AllOption = False,
+    experiment: reported.ExperimentOption = None,
+    store: options.StoreOption = None,
+) -> None:
+    """Draw the paper's figures 1 to 11 and tables 1 and 2, and six more, from the evaluated runs.
+
+    KEYs are evals. Without keys: all evals of the newest samples, of --lang and --task if given.
+    Prints the files that it has written, one a line, and says on stderr which figures cannot be drawn and why.
+    """
+    from sdc.pipelines import report as stage
+    from sdc.pipelines.report import figures as drawing
+
+    config = drawing.FiguresConfig(
+        formats=tuple(commas.parts(output)), band=band, with_fewer_cells=fewer_cells, only=tuple(commas.parts(only))
+    )
+    context = options.context(store)
+    evals, wanted = reported.asked(context, keys, lang, task, experiment)
+    about = stage.ReportConfig(generator=generator, reader=reader, everything=everything)
+    found = stage.find(context, about, evals=evals, wanted=wanted)
+    for file in drawing.run(context, config, found, out=out):
+        render.data(f"{file}\n")

@@ -1,0 +1,145 @@
+"""Figure 1 of the paper: what each way of using small models scores with all rows, beside the generator.
+
+Here: means over all cells and over models. Not here: lines over rows (`panels.py`).
+"""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sdc.pipelines.report.curves import SCORE, Curve, CurvePoint
+from sdc.pipelines.report.figures import marks
+from sdc.pipelines.report.figures.lines import METHODS
+from sdc.pipelines.report.figures.material import Material, is_small_llm
+from sdc.pipelines.report.figures.plot import NotDrawn, Plot
+from sdc.pipelines.report.points import GENERATOR
+
+if TYPE_CHECKING:
+    from sdc.pipelines.report.statistics.resampling import Interval
+
+NAME = "figure-1"
+_GENERATOR, _PROMPTING = "generator", "prompting small LLMs"
+_WIDTH = 460
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """A way of classifying: the mean of its models, which are named with their own means; shares."""
+
+    label: str
+    method: str
+    mean: float
+    interval: "Interval | None"
+    models: dict[str, float]
+    cells: tuple[int, ...]
+    n: int
+
+
+def plot(material: Material) -> Plot | NotDrawn:
+    """Returns figure 1."""
+    bars = _bars(material.curves(quantity=SCORE, every_metric=True))
+    if len(bars) < 2:
+        return NotDrawn(name=NAME, why="fewer than two ways of classifying are evaluated")
+    cells = sorted({number for bar in bars for number in bar.cells})
+    over = f"{cells[0]} to {cells[-1]} cells" if len(cells) > 1 else f"{cells[0]} cells"
+    tasks = sorted({str(p.task) for p in material.found.points if p.metric == "macro_f1"})
+    score = f"Accuracy ({', '.join(tasks)}: macro-F1)" if tasks else "Accuracy"
+    caption = [
+        f"{score}, mean over {over} (language and task) and over models; students with all synthetic rows.",
+        "Bars: 95 % interval over runs and test rows. Dots: single models. Line: the generator.",
+    ]
+    return Plot(
+        name=NAME,
+        title=material.title(NAME, "Score with all synthetic rows"),
+        caption=tuple(caption),
+        says="; ".join(f"{bar.label} {100 * bar.mean:.1f} %" for bar in bars) + ".",
+        chart=_chart(bars),
+        width=_WIDTH + 160,
+        records=[_record(bar) for bar in bars],
+    )
+
+
+def _bars(found: Sequence[Curve]) -> list[Bar]:
+    ways: dict[tuple[str, str], list[Curve]] = {}
+    for curve in found:
+        first = curve.first
+        zero_shot = first.method == "icl" and first.shots == 0
+        if first.role == GENERATOR:
+            what = (_GENERATOR, _GENERATOR) if zero_shot else None
+        elif zero_shot:
+            what = (_PROMPTING, "icl") if is_small_llm(first) else None
+        else:
+            method = str(first.method)
+            what = (METHODS.get(method, method), method) if first.source and "synthetic" in first.source else None
+        if what is not None:
+            ways.setdefault(what, []).append(curve)
+    order = [_GENERATOR, _PROMPTING, *METHODS.values()]
+    bars = [_bar(label, method, curves) for (label, method), curves in ways.items()]
+    return sorted(bars, key=lambda bar: order.index(bar.label) if bar.label in order else len(order))
+
+
+def _bar(label: str, method: str, found: Sequence[Curve]) -> Bar:
+    from sdc.pipelines.report.statistics.resampling import Replicates
+
+    points = [_with_all_rows(curve) for curve in found]
+    mean = statistics.fmean(point.mean for point in points)
+    known = [point.replicates for point in points if point.replicates is not None]
+    interval = None
+    if len(known) == len(points):  # their replicates are of the same test rows
+        import numpy as np
+
+        values_B = np.mean([one.values_B for one in known], axis=0)
+        interval = Replicates(estimate=mean, values_B=values_B, covers=known[0].covers).interval()
+    return Bar(
+        label=label,
+        method=method,
+        mean=mean,
+        interval=interval,
+        models={str(curve.first.model): point.mean for curve, point in zip(found, points, strict=True)},
+        cells=tuple(sorted({len(point.cells) for point in points})),
+        n=sum(point.n for point in points),
+    )
+
+
+def _with_all_rows(curve: Curve) -> CurvePoint:
+    return next((point for point in curve.points if "all" in point.sizes), curve.points[-1])
+
+
+def _chart(bars: Sequence[Bar]) -> Any:
+    import altair as alt
+
+    rows = [
+        {"label": bar.label, "mean": 100 * bar.mean, "text": f"{100 * bar.mean:.1f}",
+         "low": 100 * bar.interval.low if bar.interval else None,
+         "high": 100 * bar.interval.high if bar.interval else None,
+         "colour": marks.MUTED if bar.method == _GENERATOR else marks.of(bar.method, None).colour} for bar in bars
+    ]  # fmt: skip
+    dots = [{"label": bar.label, "mean": 100 * value} for bar in bars if len(bar.models) > 1
+            for value in bar.models.values()]  # fmt: skip
+    y = alt.Y("label:N", title=None, sort=[bar.label for bar in bars], axis=alt.Axis(ticks=False, domain=False,
+              labelPadding=6, labelLimit=200))  # fmt: skip
+    x = alt.X("mean:Q", title="mean score, %", scale=alt.Scale(domain=[0, 100]), axis=alt.Axis(tickCount=6))
+    base = alt.Chart(alt.InlineData(values=rows)).encode(y=y)
+    layers = [
+        base.mark_bar(height=19).encode(x=x, color=alt.Color("colour:N", scale=None)),
+        base.mark_rule(color=marks.INK, strokeWidth=1.6).encode(x="low:Q", x2="high:Q"),
+        base.mark_text(align="left", dx=6, fontWeight="bold", color="white").encode(x=alt.datum(0), text="text:N"),
+    ]
+    if dots:
+        models = alt.Chart(alt.InlineData(values=dots)).mark_point(size=22, color=marks.INK, fill="white", opacity=1)
+        layers.insert(2, models.encode(y=y, x="mean:Q"))
+    if bars[0].label == _GENERATOR:
+        line = alt.Chart(alt.InlineData(values=[{"mean": 100 * bars[0].mean}]))
+        layers.append(line.mark_rule(color=marks.INK, strokeDash=[4, 3]).encode(x="mean:Q"))
+    return alt.layer(*layers).properties(width=_WIDTH, height=alt.Step(30))
+
+
+def _record(bar: Bar) -> dict[str, object]:
+    models = ", ".join(f"{model} {100 * value:.2f}" for model, value in bar.models.items())
+    low, high = (bar.interval.low, bar.interval.high) if bar.interval else (None, None)
+    return {
+        "way": bar.label, "percent": round(100 * bar.mean, 3), "low": None if low is None else round(100 * low, 3),
+        "high": None if high is None else round(100 * high, 3), "models": models,
+        "cells": ", ".join(map(str, bar.cells)), "n": bar.n,
+    }  # fmt: skip

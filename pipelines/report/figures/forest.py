@@ -1,0 +1,118 @@
+"""Break-even of each cell: from how many synthetic rows a student reaches its generator there, with its interval.
+
+Here: a panel per student, cells sorted. Not here: where a curve crosses (`statistics/break_even.py`).
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sdc.pipelines.report.figures import lines, marks
+from sdc.pipelines.report.figures.material import Material, from_sources
+from sdc.pipelines.report.figures.of_paper import SYNTHETIC
+from sdc.pipelines.report.figures.plot import NotDrawn, Plot
+from sdc.pipelines.report.points import GENERATOR
+
+if TYPE_CHECKING:
+    from sdc.pipelines.report.statistics.break_even import BreakEven
+
+NAME = "b1-break-even"
+#: Panels side by side at the most; the first ones are kept.
+_MOST_PANELS = 8
+_WIDTH = 150
+
+
+def plot(material: Material) -> Plot | NotDrawn:
+    """Returns the forest plot of all cells."""
+    found = _evens(material)
+    if not found:
+        return NotDrawn(name=NAME, why="no student on synthetic rows has differences to a generator with intervals")
+    students = list(dict.fromkeys(label for of_cell in found.values() for label in of_cell))[:_MOST_PANELS]
+    cells = sorted(found, key=lambda cell: _rank(found[cell], students))
+    records = [_record(cell, label, found[cell][label]) for cell in cells for label in students if label in found[cell]]
+    reached = {label: sum(r["break_even"] is not None for r in records if r["student"] == label) for label in students}
+    of = {label: sum(r["student"] == label for r in records) for label in students}
+    return Plot(
+        name=NAME,
+        title=material.title(NAME, "Synthetic rows at which a student reaches the generator, by cell"),
+        caption=(
+            "Each dot: where a monotone fit of the difference crosses zero, with its 95 % interval over runs and test "
+            "rows. Triangle to the left: at its first size already. Arrow to the right: not reached with all rows. A "
+            "bar to the right edge: the interval has no upper end.",
+        ),
+        says="; ".join(f"{label} reaches the generator in {reached[label]} of {of[label]} cells" for label in students)
+        + ".",
+        chart=_chart(found, cells, students),
+        width=_WIDTH * len(students),
+        records=records,
+    )
+
+
+def _evens(material: Material) -> "dict[str, dict[str, BreakEven]]":
+    """Returns cell -> student -> its break-even, by the order in which students come."""
+    cells = sorted({(str(p.task), str(p.lang)) for p in material.found.points})
+    found: dict[str, dict[str, BreakEven]] = {}
+    for task, lang in cells:
+        curves = from_sources(material.curves(task=task, lang=lang), SYNTHETIC)
+        rising = [c for c in curves if c.first.role != GENERATOR and c.points[0].rows is not None]
+        for curve in rising:
+            method = lines.METHODS.get(str(curve.first.method), str(curve.first.method))
+            if curve.break_even is not None:
+                of_cell = found.setdefault(f"{lang}/{task}", {})
+                of_cell.setdefault(f"{method} {curve.first.model}", curve.break_even)
+    return found
+
+
+def _rank(of_cell: "Mapping[str, BreakEven]", students: Sequence[str]) -> list[float]:
+    return [of_cell[label].even if label in of_cell else math.inf for label in students]
+
+
+def _chart(found: "Mapping[str, Mapping[str, BreakEven]]", cells: Sequence[str], students: Sequence[str]) -> Any:
+    import altair as alt
+
+    evens = [even for of_cell in found.values() for even in of_cell.values()]
+    left, right = min(even.smallest for even in evens) / 1.3, max(even.largest for even in evens) * 1.3
+    panels: list[Any] = []
+    for label in students:
+        rows = [_row(cell, found[cell][label], left, right) for cell in cells if label in found[cell]]
+        x = alt.X("x:Q", title=None, scale=alt.Scale(type="log", domain=[left, right], nice=False),
+                  axis=alt.Axis(values=[10, 100, 1000, 10000], format="d"))  # fmt: skip
+        y = alt.Y("cell:N", title=None, sort=list(cells), scale=alt.Scale(domain=list(cells)),
+                  axis=alt.Axis(grid=True, ticks=False, domain=False, labels=not panels, labelPadding=6))  # fmt: skip
+        method = next((name for name, said in lines.METHODS.items() if label.startswith(said)), "")
+        colour = marks.of(method, None).colour
+        base = alt.Chart(alt.InlineData(values=rows)).encode(y=y)
+        shapes = [
+            base.transform_filter(f"datum.kind == '{kind}'")
+            .mark_point(shape=shape, size=46, filled=True, color=colour, opacity=1)
+            .encode(x=x)
+            for kind, shape in (("at", "circle"), ("first", "triangle-left"), ("never", "triangle-right"))
+        ]
+        bars = base.mark_rule(color=colour, strokeWidth=1.6, opacity=0.6).encode(x="low:Q", x2="high:Q")
+        method_name, _, model = label.rpartition(" ")
+        title = alt.Title(text=method_name, subtitle=model, frame="group")
+        panels.append(alt.layer(bars, *shapes).properties(width=_WIDTH - 16, height=alt.Step(14), title=title))
+    return alt.hconcat(*panels, spacing=12)
+
+
+def _row(cell: str, even: "BreakEven", left: float, right: float) -> dict[str, Any]:
+    kind = "never" if even.even == math.inf else "first" if even.even <= even.smallest else "at"
+    at = right / 1.12 if kind == "never" else even.even
+    return {
+        "cell": cell,
+        "kind": kind,
+        "x": at,
+        "low": max(left, min(even.low, at)),
+        "high": min(right / 1.12, even.high),
+    }
+
+
+def _record(cell: str, label: str, even: "BreakEven") -> dict[str, object]:
+    def number(value: float) -> float | None:
+        return None if value == math.inf else round(value, 2)
+
+    return {
+        "cell": cell, "student": label, "break_even": number(even.even), "low": number(even.low),
+        "high": number(even.high), "sure": number(even.sure), "strict": None if even.strict is None else
+        number(even.strict), "smallest": even.smallest, "largest": even.largest, "in_words": even.words(even.even),
+    }  # fmt: skip

@@ -1,0 +1,85 @@
+"""The reader audit as slopes: what each student scores under one reader of its replies, and under another.
+
+Here: means over cells of runs that several readers read. Not here: single replies (`audit.py`).
+"""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sdc.pipelines.records import results
+from sdc.pipelines.report.figures import lines, marks
+from sdc.pipelines.report.figures.material import Material
+from sdc.pipelines.report.figures.plot import NotDrawn, Plot
+from sdc.pipelines.stage import Context
+
+NAME = "b5-readers"
+_WIDTH, _HEIGHT, _LABELS_PX, _LINE_PX = 220, 360, 330, 13
+
+
+def plot(context: Context, material: Material) -> Plot | NotDrawn:
+    """Returns the figure: readers from left to right, a line per student."""
+    runs = sorted({member.run for point in material.found.points for member in point.members})
+    records = _records(results.by_reader(context.store, runs))
+    readers = sorted({str(record["reader"]) for record in records}, key=lambda name: (name != "strict", name))
+    if len(readers) < 2:
+        return NotDrawn(name=NAME, why="no run was read by two readers; run `sdc eval --reader paper-code`")
+    lost: dict[str, dict[str, float]] = {}
+    for record in records:
+        lost.setdefault(str(record["student"]), {})[str(record["reader"])] = float(str(record["percent"]))
+    falls = {who: of[readers[1]] - of[readers[0]] for who, of in lost.items() if {*readers[:2]} <= of.keys()}
+    return Plot(
+        name=NAME,
+        title=material.title(NAME, "Accuracy of the same replies under different readers"),
+        caption=(
+            "Mean over cells and sizes of the runs that several readers read; the model said the same under each.",
+        ),
+        says="; ".join(f"{who} {change:+.1f} under {readers[1]}" for who, change in falls.items()) + ".",
+        chart=_chart(records, readers),
+        width=_WIDTH + _LABELS_PX,
+        records=records,
+    )
+
+
+def _records(found: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
+    cells: dict[tuple[str, str], list[float]] = {}
+    numbers: dict[tuple[str, str], int] = {}
+    for row in found:
+        name = lines.METHODS.get(str(row["method"]), str(row["method"]))
+        kind = f"{row['shots']}-shot, {row['source']}" if row["shots"] else "zero-shot"
+        what = (f"{name} {row['model']}, {kind}", str(row["reader"]))
+        cells.setdefault(what, []).append(float(str(row["accuracy"])))
+        numbers[what] = numbers.get(what, 0) + int(str(row["num_runs"]))
+    return [
+        {"student": student, "reader": reader, "percent": round(100 * statistics.fmean(values), 3),
+         "cells": len(values), "runs": numbers[student, reader]}
+        for (student, reader), values in cells.items()
+    ]  # fmt: skip
+
+
+def _chart(records: Sequence[Mapping[str, object]], readers: Sequence[str]) -> Any:
+    import altair as alt
+
+    students = list(dict.fromkeys(str(record["student"]) for record in records))
+    palette = [marks.of("", None, nth=number + 1).colour for number in range(len(students))]
+    values = [float(str(record["percent"])) for record in records]
+    low, high = min(values) - 2, max(values) + 2
+    last = {str(r["student"]): float(str(r["percent"])) for r in records if r["reader"] == readers[-1]}
+    places = marks.spread(list(last.values()), gap=_LINE_PX * (high - low) / _HEIGHT, low=low, high=high)
+    ends = [
+        {"student": student, "reader": readers[-1], "at": at, "text": f"{value:.0f}  {student}"}
+        for (student, value), at in zip(last.items(), places, strict=True)
+    ]
+    x = alt.X("reader:N", sort=list(readers), title=None, scale=alt.Scale(padding=0.15),
+              axis=alt.Axis(labelAngle=0, orient="top", domain=False, ticks=False, grid=True))  # fmt: skip
+    colour = alt.Color("student:N", legend=None, scale=alt.Scale(domain=students, range=palette))
+    scale = alt.Scale(domain=[low, high], nice=False, zero=False)
+    y = alt.Y("percent:Q", title="mean accuracy, %", scale=scale)
+    base = alt.Chart(alt.InlineData(values=[dict(record) for record in records])).encode(x=x, y=y, color=colour)
+    labels = alt.Chart(alt.InlineData(values=ends)).mark_text(align="left", dx=10, fontSize=10.5)
+    layers = [
+        base.mark_line(strokeWidth=1.8),
+        base.mark_point(filled=True, size=40, opacity=1),
+        labels.encode(x=x, y=alt.Y("at:Q", scale=scale, title="mean accuracy, %"), text="text:N", color=colour),
+    ]
+    return alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT)

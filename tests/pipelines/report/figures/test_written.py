@@ -1,0 +1,97 @@
+"""Files of figures: whole, offline, with words for who cannot see them and numbers beside them."""
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import pytest
+
+from sdc.cache import atomic
+from sdc.errors import DataError, UsageError
+from sdc.pipelines.report import Found
+from sdc.pipelines.report.figures import FiguresConfig, of_paper, render, run, written
+from sdc.pipelines.report.figures.material import Material
+from sdc.pipelines.report.figures.plot import Plot
+from sdc.pipelines.stage import Context
+
+
+@pytest.fixture(scope="module")
+def plot(material: Material) -> Plot:
+    made = of_paper.groups(material, "Llama")
+    assert isinstance(made, Plot)
+    return made
+
+
+@pytest.fixture(scope="module")
+def svg(plot: Plot) -> str:
+    return render.svg(plot)
+
+
+def test_the_svg_says_its_finding_and_needs_nothing_else(plot: Plot, svg: str) -> None:
+    label = re.search(r'<svg role="img" aria-label="([^"]+)"', svg)
+    assert label is not None and label[1].startswith("low-resource: te: fine-tuning ")
+    assert f"<title>{plot.title}</title>" in svg
+    assert not re.search(r'(href|src)="http', svg) and "<script" not in svg
+    assert {*re.findall(r'font-family="([^"]+)"', svg)} == {"Noto Sans"}
+    assert ">generator<" in svg and ">fine-tuning<" in svg
+
+
+def test_bands_and_lines_stay_in_their_panel(svg: str) -> None:
+    assert 'clip-path="url(#figure-2-' in svg
+
+
+def test_the_page_runs_no_script_and_has_the_numbers(plot: Plot, svg: str) -> None:
+    page = render.page(plot, svg).decode()
+    assert "default-src 'none'" in page and "<script" not in page and "vega" not in page.lower()
+    assert page.count("<tr>") == len(plot.records) + 1 and "<h1>" in page
+
+
+def test_png_and_pdf_are_what_they_are_called(plot: Plot, svg: str) -> None:
+    assert render.png(plot, svg).startswith(b"\x89PNG")
+    pdf = render.pdf(plot, svg)
+    assert pdf.startswith(b"%PDF") and b"NotoSans-Bold" in pdf and b"DejaVu" not in pdf
+
+
+def test_every_figure_has_its_numbers_beside_it(plot: Plot, tmp_path: Path) -> None:
+    files = written.plot(plot, tmp_path, ["svg"])
+    assert [file.name for file in files] == ["figure-2.svg", "figure-2.csv"]
+    rows = list(csv.DictReader(io.StringIO(files[1].read_text("utf-8"))))
+    assert [float(row["points"]) for row in rows] == [record["points"] for record in plot.records]
+
+
+def test_nothing_half_written_is_left(plot: Plot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(atomic, "put", full)
+    with pytest.raises(UsageError, match="no space left on device"):
+        written.plot(plot, tmp_path, ["svg"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_cannot_be_drawn_is_said_and_the_rest_is(small: Context, found: Found, tmp_path: Path) -> None:
+    said: list[str] = []
+    context = Context(store=small.store, say=said.append)
+    files = list(run(context, FiguresConfig(formats=("svg",), only=("1", "6", "table-1")), found, out=tmp_path / "new"))
+    assert [file.name for file in files] == ["figure-1.svg", "figure-1.csv", "table-1.md", "table-1.csv", "table-1.tex"]
+    assert said == ["report figures: figure-6 is not drawn: no differences to a generator of a Gemma model"]
+    assert all(file.is_file() for file in files)
+
+
+def test_nothing_at_all_is_an_error(small: Context, found: Found, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nothing of it can be drawn"):
+        list(run(small, FiguresConfig(only=("figure-6",)), found, out=tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"formats": ("gif",)}, "unknown format 'gif'"),
+        ({"band": "all"}, "unknown band"),
+        ({"only": ("12",)}, "unknown figure '12'"),
+    ],
+)
+def test_wrong_settings_are_one_line(settings: dict[str, object], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        FiguresConfig(**settings)  # type: ignore[arg-type]
