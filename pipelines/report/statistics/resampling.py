@@ -113,7 +113,8 @@ def resample(
     have nothing to do with each other are drawn apart, by calls with another `test`.
 
     Args:
-        sentences: Cell -> the id of the sentence behind each test row; `range(N)` if it is known by its place alone.
+        sentences: Cell -> the id of the sentence behind each test row; `range(N)` for a test that is no translation.
+            Places are no ids: the files of the paper's parallel tests have each another order.
         test: The name of the test, which chooses the stream of chance.
         seed: Seed, any whole number.
         num: Replicates.
