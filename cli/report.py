@@ -9,7 +9,9 @@ from sdc.cli import (
     incomplete,
     options,
     report_claims,
+    report_costs,
     report_data,
+    report_deviations,
     report_figures,
     report_follow,
     report_page,
@@ -54,6 +56,8 @@ app = typer.Typer(cls=_KeysOrCommand, invoke_without_command=True, subcommand_me
 app.command("data")(report_data.data)
 app.command("claims")(report_claims.claims)
 app.command("break-even")(report_statistics.break_even)
+app.command("costs")(report_costs.costs)
+app.command("deviations")(report_deviations.deviations)
 app.command("gap")(report_statistics.gap)
 app.command("failed")(report_statistics.failed)
 app.command("figures")(report_figures.figures)

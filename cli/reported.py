@@ -80,7 +80,7 @@ def asked(
     given = options.keys(keys) if keys else _of_experiment(context, experiment) if experiment else []
     evals = context.store.resolve_many(given, stages=("eval",)) if given else []
     lineage.refuse_stale(context, evals)
-    wanted = _cells(context, evals, langs, tasks)
+    wanted = cells_of(context, evals, langs, tasks)
     if wanted is not None:
         evals = [e for e in evals if (e.lang, e.task) in wanted]
     return evals, wanted
@@ -101,7 +101,7 @@ def _of_experiment(context: Context, file: str) -> list[str]:
     return found
 
 
-def _cells(
+def cells_of(
     context: Context, evals: Sequence[Artifact], langs: Sequence[str] | None, tasks: Sequence[str] | None
 ) -> list[tuple[str, str]] | None:
     """Returns the (lang, task) pairs that --lang and --task mean; the flag that is missing means all in the store."""

@@ -3,6 +3,9 @@
 Here: the queries. Not here: what calls and fits write down (stages), what is made of it (report).
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
 from sdc.cache.store import Store
 
 
@@ -10,3 +13,60 @@ def energy_kwh(store: Store) -> float | None:
     """Returns the energy of all artifacts that have any, in kWh; None if it was never measured."""
     found = store.query("select sum(energy_kwh) from ledger")
     return None if found[0][0] is None else float(found[0][0])
+
+
+#: Stages that cost anything, in their order.
+_STAGES = ("gen", "judge", "tune", "train", "icl")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spent:
+    """What artifacts of one stage, method and model took. A sum is over those where it was measured; None: nowhere.
+
+    Args:
+        stage, method, model: Of what; `prompting` is icl without examples.
+        artifacts: How many there are.
+        calls, cached_calls, prompt_tokens, completion_tokens: Of LLMs.
+        hours: Wall-clock time; `timed` artifacts have it.
+        gpu_hours: Of those whose GPUs were watched.
+        energy_kwh: What their GPUs used; `metered` artifacts have it.
+        cost, currency: By the price tables of the runs; None where there are several currencies.
+    """
+
+    stage: str
+    method: str | None
+    model: str | None
+    artifacts: int
+    calls: int | None
+    cached_calls: int | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    hours: float | None
+    timed: int
+    gpu_hours: float | None
+    energy_kwh: float | None
+    metered: int
+    cost: float | None
+    currency: str | None
+
+
+def spent(store: Store, *, cells: Sequence[tuple[str, str]] | None = None) -> list[Spent]:
+    """Returns what the artifacts of the store took, by stage, method and model; None of cells means all."""
+    found = store.query(
+        """select l.stage, case when r.method = 'icl' and r.num_shots = 0 then 'prompting' else r.method end as method,
+            coalesce(r.model, l.model) as model, count(*),
+            sum(l.calls), sum(l.cached_calls), sum(l.prompt_tokens), sum(l.completion_tokens),
+            sum(coalesce(l.seconds, l.engine_seconds)) / 3600, count(coalesce(l.seconds, l.engine_seconds)),
+            sum(coalesce(l.seconds, l.engine_seconds)) filter (l.energy_kwh is not null) / 3600,
+            sum(l.energy_kwh), count(l.energy_kwh),
+            case when count(distinct l.currency) <= 1 then sum(l.cost) end,
+            case when count(distinct l.currency) <= 1 then max(l.currency) end
+        from ledger l left join runs r on r.key = l.key
+        where l.stage in (select unnest(?::varchar[]))
+            and (? or l.lang || '/' || l.task in (select unnest(?::varchar[])))
+        group by 1, 2, 3""",
+        [list(_STAGES), cells is None, [f"{lang}/{task}" for lang, task in cells or []]],
+    )
+    names = [field.name for field in fields(Spent)]
+    made = [Spent(**dict(zip(names, row, strict=True))) for row in found]
+    return sorted(made, key=lambda one: (_STAGES.index(one.stage), one.method or "", one.model or ""))

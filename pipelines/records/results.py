@@ -165,3 +165,14 @@ def by_reader(store: Store, runs: Sequence[str]) -> list[dict[str, Any]]:
         [list(runs)],
     )
     return [dict(zip(names, row, strict=True)) for row in found]
+
+
+def samples_behind(store: Store, runs: Sequence[str]) -> list[str]:
+    """Returns the keys of the samples that have draws of some runs, sorted."""
+    found = store.query(
+        """select distinct d.key from draws d where d.draw in (
+            select draw from runs where key in (select unnest(?::varchar[])) and draw is not null
+        ) and d.key not in (select key from stale) order by 1""",
+        [list(runs)],
+    )
+    return [key for (key,) in found]
