@@ -16,6 +16,8 @@ from sdc.pipelines.report.figures.marks import Mark
 
 #: Height of a line of text, in pixels.
 _LINE_PX = 13
+#: Lines with more points than this have smaller ones.
+_MANY_POINTS = 12
 #: Noto Sans has no minus sign, and an en dash of the same font is better than a sign of another one.
 _SIGNED = "datum.value == 0 ? '0' : replace(format(datum.value, '+d'), '−', '–')"
 _TICKS = (10, 20, 50, 100, 200, 400, 1000, 2000, 5000, 10000, 20000)
@@ -88,8 +90,9 @@ def _foot(panel: LinePanel, looks: dict[str, Mark], shared: Extent, x: Any, y: A
              "y2": shared.bottom + shared.foot * collapsed(point) / shared.worst}
             for point in line.points if point.rows is not None and collapsed(point)
         ]  # fmt: skip
-        colour = looks[line.label].colour
-        bars.append(_data(rows).mark_rule(color=colour, strokeWidth=3.5, clip=True).encode(x=x, y=y, y2="y2:Q"))
+        look = looks[line.label]
+        bar = _data(rows).mark_rule(color=look.colour, strokeWidth=3.5, opacity=1 if look.filled else 0.45, clip=True)
+        bars.append(bar.encode(x=x, y=y, y2="y2:Q"))
     if panel.is_first:
         text = f"runs below chance (tallest bar: {100 * shared.worst:.0f} %)"
         place = [{"x": shared.left, "y": shared.bottom + 1.18 * shared.foot, "text": text}]
@@ -129,8 +132,8 @@ def _strokes(line: StudentLine, look: Mark, shared: Extent, x: Any, y: Any) -> l
         mark = _data([_place(before), _place(after)]).mark_line(color=look.colour, strokeWidth=1.4, strokeDash=[1, 4])
         layers.append(mark.encode(x=x, y=y))
     shapes = _data([_place(point) for point in line.points]).mark_point(
-        shape=look.shape, size=26, filled=True, fill=look.colour if look.filled else "white", stroke=look.colour,
-        opacity=1, strokeWidth=1.4, clip=True,
+        shape=look.shape, size=26 if len(line.points) <= _MANY_POINTS else 14, filled=True,
+        fill=look.colour if look.filled else "white", stroke=look.colour, opacity=1, strokeWidth=1.4, clip=True,
     )  # fmt: skip
     return [*layers, shapes.encode(x=x, y=y)]
 

@@ -95,6 +95,11 @@ def test_figure_1_is_the_mean_over_all_cells(material: Material) -> None:
     assert by_way["fine-tuning"]["percent"] == round(100 * tuned.points[-1].mean, 3)
 
 
+def test_figure_1_is_of_all_rows_where_some_cells_have_more_sizes(material: Material) -> None:
+    longer = dataclasses.replace(material, with_fewer_cells=True, _made={})
+    assert _records(bars.plot(longer)) == _records(bars.plot(material))
+
+
 def test_other_models_than_the_papers_are_drawn_and_named(tmp_path: Path) -> None:
     context = fill(tmp_path / "s.duckdb")
     evaluate(context, *EVERY)

@@ -3,7 +3,9 @@
 import csv
 import io
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,8 +39,20 @@ def test_the_svg_says_its_finding_and_needs_nothing_else(plot: Plot, svg: str) -
     assert ">generator<" in svg and ">fine-tuning<" in svg
 
 
-def test_bands_and_lines_stay_in_their_panel(svg: str) -> None:
-    assert 'clip-path="url(#figure-2-' in svg
+def test_bands_and_lines_stay_in_their_panel(plot: Plot) -> None:
+    marks = [mark for mark in _marks(plot.spec()) if mark["type"] == "area" or mark.get("strokeWidth") == 2]
+    assert len(marks) > 10
+    assert all(mark["clip"] for mark in marks)
+
+
+def _marks(spec: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(spec, dict):
+        if isinstance(spec.get("mark"), dict):
+            yield spec["mark"]
+        spec = list(spec.values())
+    if isinstance(spec, list):
+        for part in spec:
+            yield from _marks(part)
 
 
 def test_the_page_runs_no_script_and_has_the_numbers(plot: Plot, svg: str) -> None:
