@@ -1,5 +1,6 @@
 """`sdc run`: its flags."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -163,7 +164,9 @@ def _tell(context: Context, ended: experiments.ExperimentEnded, *, as_json: bool
     elif not sys.stdout.isatty():
         render.data("".join(f"{key}\n" for key in experiments.evaluations(context, ended.plan)))
     if not missing:
-        render.note(f"see `sdc report --experiment {experiment.where}`")
+        path = context.store.path
+        where = "" if path == options.store(None).path else f" --store {shlex.quote(str(path))}"
+        render.note(f"see `sdc report --experiment {experiment.where}{where}`")
         return
     codes = [error.exit_code for _, error in doing.errors]
     raise typer.Exit(max(codes, default=INCOMPLETE) if codes and not doing.stopped else INCOMPLETE)

@@ -13,7 +13,7 @@ from sdc.errors import UsageError
 from sdc.pipelines.records import runs
 from sdc.pipelines.run import inputs, stops
 from sdc.pipelines.run import plan as planning
-from sdc.pipelines.run.array import slurm
+from sdc.pipelines.run.array import parts, slurm
 from sdc.pipelines.run.batches import RunBatch, shared_out
 from sdc.pipelines.run.driver import Doing, Driver
 from sdc.pipelines.run.estimate import Measured, model_names
@@ -68,12 +68,16 @@ def run(context: Context, experiment: Experiment, site: Site, *, retry_failed: b
     """
     stops.check(experiment, site)
     plan = planned(context, experiment)
-    there = done(context, plan, retry_failed=retry_failed)
-    batches = batches_of(context, plan, there)
     folder = PlanFolder(context.store, plan.digest)
-    if batches:
-        refuse_live(folder)
-    folder.freeze(experiment.name, FrozenPlan(plan=plan.digest, batches=batches))
+    with folder.alone(context.say):
+        there = done(context, plan, retry_failed=retry_failed)
+        if len(there) < len(plan.runs):
+            refuse_live(folder)
+            if parts.all_of(folder):  # of an array that has ended, or was cancelled: what it made is made
+                parts.taken_over(context, folder, plan)
+                there = done(context, plan, retry_failed=retry_failed)
+        batches = batches_of(context, plan, there)
+        folder.freeze(experiment.name, FrozenPlan(plan=plan.digest, batches=batches))
     driver = Driver(context, plan, batches, folder, there, site=site, overwrite=retry_failed)
     if batches:
         if context.budget.is_limited and any(line.method == "icl" for line in experiment.lines):

@@ -5,9 +5,12 @@ The state of an experiment is the store; nothing here says what is done. Here: `
 `array/`).
 """
 
+import fcntl
 import json
+import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -123,6 +126,25 @@ class PlanFolder:
         except OSError as error:
             raise StoreError(f"cannot write it ({system_reason(error)})", str(self.path), "free some space") from error
         return place
+
+    @contextmanager
+    def alone(self, say: Callable[[str], None]) -> Iterator[None]:
+        """Lets one process at a time plan and submit; where the file system has no locks, luck decides.
+
+        Args:
+            say: Is told if another one is at it.
+        """
+        with ExitStack() as closing:
+            with suppress(OSError):
+                self.path.mkdir(parents=True, exist_ok=True)
+                folder = os.open(self.path, os.O_RDONLY)
+                closing.callback(os.close, folder)
+                try:
+                    fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    say(f"another sdc plans or submits this just now ({self.path}); waiting for it")
+                    fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
 
     def submitted(self) -> list[Submitted]:
         """Returns the job arrays that were submitted for the plan, in their order."""

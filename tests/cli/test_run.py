@@ -35,6 +35,7 @@ def test_an_experiment_is_planned_run_and_reported(here: Path) -> None:
     keys = done.stdout.split()
     assert len(keys) == 2 and all(len(key) == 64 for key in keys)
     assert "2 runs, 0 were there, 2 made, 0 missing" in done.stderr
+    assert done.stderr.splitlines()[-1] == "see `sdc report --experiment small.toml`"
     again = _sdc("run", "small.toml", "--json")
     about = json.loads(again.stdout)
     assert (about["runs"], about["there"], about["made"], about["missing"]) == (2, 2, 0, 0)
@@ -53,7 +54,8 @@ def test_only_the_runs_of_an_experiment_are_reported(here: Path) -> None:
 
 
 def test_merge_takes_the_runs_of_an_experiment_and_what_they_were_made_from(here: Path) -> None:
-    _sdc("run", "small.toml", "--store", "a.duckdb")
+    made = _sdc("run", "small.toml", "--store", "a.duckdb")
+    assert made.stderr.splitlines()[-1] == f"see `sdc report --experiment small.toml --store {here / 'a.duckdb'}`"
     _sdc("run", "small.toml", "--store", "a.duckdb", "--set", "sample.repeats=3", "--set", "cells.lang=sw")
     merged = _sdc("store", "merge", "a.duckdb", "--only", "small.toml", "--store", "b.duckdb")
     assert (merged.exit_code, "7 artifacts taken over" in merged.stderr) == (0, True), merged.stderr

@@ -1,5 +1,8 @@
 """`sdc run` on a site with SLURM, as a person types it: exit codes, lines, flags that exclude each other."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,6 +10,7 @@ from typing import Any
 import pytest
 from experiment_files import small
 from slurm_commands import SlurmCommands
+from waiting import until
 
 SMALL = small(lang='"te"', sizes='"10"', repeats=2)
 
@@ -51,6 +55,32 @@ def test_from_submission_to_the_collected_store(commands: SlurmCommands, invoke:
     (commands.folder / "queue.txt").unlink()
     shown = invoke("run", "mine.toml", "--on", "there", "--render")
     assert (shown.exit_code, shown.stdout, "nothing is missing" in shown.stderr) == (0, "", True)
+
+
+def test_of_two_who_submit_at_the_same_moment_one_does_and_the_other_waits_for_that(commands: SlurmCommands) -> None:
+    sbatch = (commands.folder / "sbatch").read_text()
+    slow = f'touch "$here/begun"; timeout 60 cat "$here/go_on"; {_RUNNING}\n'
+    commands.write("sbatch", sbatch.replace("grep -c", f"{slow}grep -c"))
+    os.mkfifo(commands.folder / "go_on")
+    with _submission("first") as first:
+        until((commands.folder / "begun").exists, first)
+        with _submission("second") as second:
+            until(lambda: "another sdc plans or submits this just now" in Path("second.txt").read_text(), second)
+            (commands.folder / "go_on").write_text("")
+            assert (first.wait(60), second.wait(60)) == (6, 6)
+    assert len(commands.called("sbatch")) == 1
+    assert "submitted array" in Path("first.txt").read_text()
+    assert "submitted array" not in Path("second.txt").read_text()
+
+
+#: What squeue says from now on.
+_RUNNING = 'echo "RUNNING None" >"$here/queue.txt"'
+
+
+def _submission(name: str) -> "subprocess.Popen[bytes]":
+    words = [sys.executable, "-m", "sdc", "run", "mine.toml", "--on", "there", "--detach", "--store", "store.duckdb"]
+    with Path(f"{name}.txt").open("wb") as said:
+        return subprocess.Popen(words, stderr=said, stdout=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize(

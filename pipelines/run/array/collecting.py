@@ -40,17 +40,8 @@ def collect(context: Context, experiment: Experiment) -> experiments.ExperimentE
 
 def collected(context: Context, plan: ExperimentPlan, folder: PlanFolder) -> list[SdcError]:
     """Merges all parts and evaluates; returns what was wrong with parts, each of which was said."""
-    problems, taken = [], 0
-    there = parts.all_of(folder)
-    for number, (part, found) in enumerate(parts.merge(context.store, folder, plan.digest), start=1):
-        context.progress(f"collect {plan.experiment.name}", number, len(there))
-        if isinstance(found, SdcError):
-            problems.append(found)
-            context.say(f"element {part.element}: {found}")
-        else:
-            taken += found.artifacts + found.replaced
-    if there:
-        context.say(f"collected {counted(len(there) - len(problems), 'part')}: {counted(taken, 'new artifact')}")
+    problems = parts.taken_over(context, folder, plan)
+    if parts.all_of(folder):
         done = experiments.done(context, plan, retry_failed=False)
         Driver(context, plan, [], folder, done, site=Site()).evaluate()
     return problems

@@ -12,6 +12,7 @@ from typing import Any
 
 from sdc import __version__
 from sdc.cache import atomic, upkeep
+from sdc.cache.counted import counted
 from sdc.cache.excerpt import excerpt
 from sdc.cache.store import Store
 from sdc.errors import EngineError, SdcError, StoreError, UsageError, system_reason
@@ -106,7 +107,23 @@ def all_of(folder: PlanFolder) -> list[PartStore]:
     return sorted(found, key=lambda part: part.element)
 
 
-def merge(store: Store, folder: PlanFolder, plan: str) -> Iterator[tuple[PartStore, upkeep.Merged | SdcError]]:
+def taken_over(context: Context, folder: PlanFolder, plan: ExperimentPlan) -> list[SdcError]:
+    """Merges all parts; returns what was wrong with parts, each of which was said."""
+    problems, taken = list[SdcError](), 0
+    there = all_of(folder)
+    for number, (part, found) in enumerate(_merged(context.store, folder, plan.digest), start=1):
+        context.progress(f"collect {plan.experiment.name}", number, len(there))
+        if isinstance(found, SdcError):
+            problems.append(found)
+            context.say(f"element {part.element}: {found}")
+        else:
+            taken += found.artifacts + found.replaced
+    if there:
+        context.say(f"collected {counted(len(there) - len(problems), 'part')}: {counted(taken, 'new artifact')}")
+    return problems
+
+
+def _merged(store: Store, folder: PlanFolder, plan: str) -> Iterator[tuple[PartStore, upkeep.Merged | SdcError]]:
     """Yields each part with what the store took over from it, or why it took nothing."""
     for part in all_of(folder):
         try:

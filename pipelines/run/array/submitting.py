@@ -93,11 +93,12 @@ def run(array: ArrayExperiment, *, detach: bool) -> experiments.ExperimentEnded:
     plan = experiments.planned(array.context, array.experiment)
     folder = PlanFolder(array.context.store, plan.digest)
     before = set(plan.there(array.context.store))
-    if not slurm.live(folder):
-        collecting.collected(array.context, plan, folder)
-        batches = _batches(array, plan)
-        if batches:
-            _submit(array, folder, _prepare(array, plan, batches, size))
+    with folder.alone(array.context.say):
+        if not slurm.live(folder):
+            collecting.collected(array.context, plan, folder)
+            batches = _batches(array, plan)
+            if batches:
+                _submit(array, folder, _prepare(array, plan, batches, size))
     if not detach:
         try:
             _wait(array.context, folder, plan)
@@ -117,12 +118,14 @@ def render(array: ArrayExperiment) -> Prepared | None:
     """
     _check_limits(array)
     plan = experiments.planned(array.context, array.experiment)
-    experiments.refuse_live(PlanFolder(array.context.store, plan.digest))
-    batches = _batches(array, plan)
+    folder = PlanFolder(array.context.store, plan.digest)
     size = slurm.MAX_ARRAY_SIZE
     with suppress(EngineError):  # there need be no cluster to look at the script
         size = slurm.max_array_size()
-    return _prepare(array, plan, batches, size) if batches else None
+    with folder.alone(array.context.say):
+        experiments.refuse_live(folder)
+        batches = _batches(array, plan)
+        return _prepare(array, plan, batches, size) if batches else None
 
 
 def _batches(array: ArrayExperiment, plan: ExperimentPlan) -> list[RunBatch]:

@@ -169,6 +169,9 @@ def test_a_site_is_a_table_and_this_machine_needs_none(tmp_path: Path, monkeypat
         ("[a]\nworkers = 0\n", "0 workers"),
         ("[a]\ngpus_per_worker = 0\n", "0 GPUs per worker; use a share of one"),
         ("[a]\ngpus_per_worker = 1.5\n", "1.5 GPUs per worker; use a share of one"),
+        ('[a]\nexecutor = "slurm"\npartition = "gpu"\nsetup = ["module load x\\nrm y"]\n', "has a line break"),
+        ('[a]\nexecutor = "slurm"\npartition = "gpu"\nmax_tasks = 0\n', "max_tasks = 0; use 1 or more"),
+        ("[a]\nworkers = 'two'\n", "workers"),
         ("a = 3\n", "no table"),
         ("[b]\n", "there is no site 'a'"),
         ("[b", "not valid TOML"),
@@ -179,3 +182,17 @@ def test_what_is_wrong_with_a_site_is_one_line(
 ) -> None:
     with pytest.raises(UsageError, match=said):
         _site(tmp_path, monkeypatch, text, "a")
+
+
+@pytest.mark.parametrize("content, said", [(b"[a]\n# \xff\n", "it is not UTF-8"), (None, "is a directory")])
+def test_a_file_of_sites_that_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None, said: str
+) -> None:
+    path = tmp_path / "sites.toml"
+    if content is None:
+        path.mkdir()
+    else:
+        path.write_bytes(content)
+    monkeypatch.setenv("SDC_SITES", str(path))
+    with pytest.raises(DataError, match=rf"sites\.toml: cannot read the sites \((?i:{said})\); check the file"):
+        sites.load("a")

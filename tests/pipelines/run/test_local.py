@@ -1,17 +1,25 @@
-"""Workers of this machine: how many there are."""
+"""Workers of this machine: how many there are, what they refuse, and what is said of a bug in one."""
 
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from experiment_files import loaded, small
 
 from sdc.cache.store import Store
+from sdc.errors import EngineError, SdcError, UsageError
 from sdc.pipelines import run as experiments
 from sdc.pipelines.engines.budget import Budget
 from sdc.pipelines.run import file
+from sdc.pipelines.run.batches import Job, job
+from sdc.pipelines.run.executors import of_site
 from sdc.pipelines.run.executors.local import LocalExecutor
+from sdc.pipelines.run.executors.protocol import JobEnded, JobFailed, JobProgress, RunsEnded
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
+from sdc.pipelines.train.computing import TrainInputs
 
 _ASKING = """
 name = "asking"
@@ -68,3 +76,52 @@ def test_a_worker_per_gpu_or_share_of_one(
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
     assert LocalExecutor(context, Site(gpus_per_worker=share)).num_workers == expected
+
+
+def _planned_elsewhere(right: Job) -> Job:
+    """A job whose runs were planned for another student than a worker here has."""
+    assert isinstance(right.inputs, TrainInputs)
+    other = [
+        replace(run, planned=replace(run.planned, config={**run.planned.config, "method": "other"}))
+        for run in right.inputs.runs
+    ]
+    return replace(right, inputs=replace(right.inputs, runs=other))
+
+
+def _with_a_bug(right: Job) -> Job:
+    return replace(right, inputs=None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "wrong, kind, code, said",
+    [
+        (
+            _planned_elsewhere,
+            UsageError,
+            2,
+            "method of te/topic linear is not what the runs were planned for; use the same",
+        ),
+        (_with_a_bug, EngineError, 4, "te/topic linear: a worker broke (AssertionError: "),
+    ],
+)
+def test_a_worker_that_refuses_a_job_or_breaks_goes_on_with_the_next(
+    context: Context, tmp_path: Path, wrong: Callable[[Job], Job], kind: type[SdcError], code: int, said: str
+) -> None:
+    plan = experiments.planned(context, loaded(tmp_path, small(lang='"te"', sizes='"10"', repeats=1)))
+    (batch,) = experiments.batches_of(context, plan, set())
+    right = job(context, plan, batch, attempt=1)
+    jobs = [right, wrong(right)]
+    executor = LocalExecutor(context, Site(workers=1))
+    try:
+        events = list(executor.run(lambda: jobs.pop() if jobs else None))
+    finally:
+        executor.close()
+    failed, *rest = [event for event in events if not isinstance(event, JobProgress)]
+    assert isinstance(failed, JobFailed) and isinstance(failed.error, kind)
+    assert (failed.error.exit_code, "\n" in str(failed.error), said in str(failed.error)) == (code, False, True)
+    assert [type(event) for event in rest] == [RunsEnded, JobEnded]
+
+
+def test_a_site_that_is_submitted_to_hands_out_no_batches(context: Context) -> None:
+    with pytest.raises(UsageError, match="site far cannot run batches one by one"):
+        of_site(context, Site(name="far", executor="slurm", partition="gpu"))

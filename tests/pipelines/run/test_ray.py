@@ -220,6 +220,10 @@ def test_two_hundred_runs_survive_workers_a_node_and_the_driver(
     try:
         nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
         _write(tmp_path, _MIXED, cluster.address)
+        monkeypatch.setenv("SDC_SITES", str(tmp_path / "sites.toml"))
+        stranger = run_sdc("run", "mine.toml", "--on", "far", env={"RAY_AUTH_TOKEN": secrets.token_hex(32)})
+        assert (stranger.returncode, stranger.stdout) == (4, "")
+        assert "it asks for a token, and this one is not it" in stranger.stderr.splitlines()[-1]
         with _driver(tmp_path) as driver:
             losses: list[tuple[int, Callable[[], None]]] = [
                 (20, _kill_a_worker),

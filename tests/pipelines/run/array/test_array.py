@@ -65,6 +65,16 @@ def test_what_was_made_is_collected_and_what_is_missing_is_submitted(place: Subm
     assert len(place.slurm.called("sbatch")) == 1
 
 
+def test_a_run_on_this_machine_takes_over_what_a_cancelled_array_has_made(place: Submitting) -> None:
+    submitting.run(place.array(), detach=True)
+    place.element(1)
+    ended = experiments.run(place.context, place.array().experiment, Site(workers=1))
+    assert (ended.doing.there, ended.doing.num_made, ended.num_missing) == (8, 8, 0)
+    assert "collected 1 part: 16 new artifacts" in place.said  # runs and their evaluations
+    assert len(place.context.store.query("select distinct run from metrics")) == 16
+    assert verify(place.context.store).faults == ()
+
+
 def test_an_array_that_is_at_work_is_waited_for_and_not_submitted_twice(place: Submitting) -> None:
     submitting.run(place.array(), detach=True)
     place.slurm.write("queue.txt", "RUNNING None\nPENDING Resources\nPENDING Resources\n")

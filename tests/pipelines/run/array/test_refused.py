@@ -4,8 +4,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -15,10 +13,11 @@ from array_place import SMALL, Submitting
 
 import sdc
 from sdc.cache.store import Store
-from sdc.cache.verify import verify
 from sdc.errors import EngineError, SdcError, StoreError, UsageError
 from sdc.pipelines import run as experiments
 from sdc.pipelines.engines.budget import Budget
+from sdc.pipelines.engines.models import POCKET
+from sdc.pipelines.run import file
 from sdc.pipelines.run.array import collecting, element, parts, slurm, submitting
 from sdc.pipelines.run.array.element import Shard
 from sdc.pipelines.run.folder import Submitted
@@ -28,6 +27,11 @@ from sdc.pipelines.stage import Context
 def _without_slurm(place: Submitting) -> None:
     for name in ("sbatch", "scontrol", "squeue", "scancel"):
         (place.slurm.folder / name).unlink()
+    _search_only(place)
+
+
+def _search_only(place: Submitting) -> None:
+    """No SLURM of this machine is found instead."""
     os.environ["PATH"] = f"{place.slurm.folder}:/nowhere"  # monkeypatch puts the old one back
 
 
@@ -35,6 +39,41 @@ def _refused(place: Submitting) -> None:
     place.slurm.write(
         "refuses.txt", "sbatch: error: invalid partition specified: gpu\nsbatch: error: Batch job failed\n"
     )
+
+
+def _no_id(place: Submitting) -> None:
+    (place.slurm.folder / "sbatch").write_text("#!/bin/sh\necho Welcome to the cluster\n")
+
+
+def _no_program(place: Submitting) -> None:
+    (place.slurm.folder / "sbatch").write_text("#!/no/such/interpreter\n")
+    _search_only(place)
+
+
+def _no_contact(place: Submitting) -> None:
+    silent = 'echo "scontrol: error: Unable to contact slurm controller (connect failure)" >&2; exit 1\n'
+    (place.slurm.folder / "scontrol").write_text(f"#!/bin/sh\n{silent}")
+
+
+def _no_folder(place: Submitting) -> None:
+    path = place.folder.path
+    shutil.rmtree(path)
+    path.write_text("a file where the folder of the plan should be")
+
+
+def _model_is_gone(place: Submitting) -> None:
+    model = place.path / "model"
+    shutil.copytree(POCKET / "student", model)
+    place.text += f'[[students]]\nmethod = "finetune"\nmodel = "{model}"\n'
+    assert submitting.render(place.array()) is not None
+    shutil.rmtree(model)
+
+
+def _work_as_before(place: Submitting) -> object:
+    """An element of the one plan that is there, whose models need not be."""
+    (folder,) = (path for path in place.folder.path.parent.iterdir() if "finetune" in (path / "mine.toml").read_text())
+    context = Context(store=Store(folder / "parts" / "1.duckdb"))
+    return element.run(context, file.load(str(folder / "mine.toml")), Shard(element=1, elements=2))
 
 
 def _asked(place: Submitting) -> None:
@@ -110,6 +149,11 @@ def _work(place: Submitting) -> object:
         (_without_slurm, _submit, EngineError, "sbatch is not installed here; .*--render"),
         (_without_slurm, _cancel, EngineError, "sbatch is not installed here"),
         (_refused, _submit, EngineError, r"sbatch refuses it \(invalid partition specified: gpu\); check the site"),
+        (_no_id, _submit, EngineError, r"sbatch gave no id \(Welcome to the cluster\); see `squeue`"),
+        (_no_program, _submit, EngineError, r"sbatch cannot be run \(No such file or directory\); check the"),
+        (_no_contact, _submit, EngineError, r"scontrol refuses it \(Unable to contact slurm controller"),
+        (_no_folder, _submit, StoreError, r"cannot write it \(.*\); free some space"),
+        (_model_is_gone, _work_as_before, UsageError, "there is no folder .*; elements need the models, too"),
         (_asked, _with_a_limit, UsageError, "--max-calls: the elements of a job array cannot share a limit"),
         (_nothing, _collect, UsageError, "there is nothing to collect"),
         (_nothing, _cancel, UsageError, "nothing was submitted for this plan"),
@@ -129,7 +173,7 @@ def test_what_cannot_be_is_one_line(
     place: Submitting,
     before: Callable[[Submitting], None],
     act: Callable[[Submitting], object],
-    kind: type[SdcError],
+    kind: type[SdcError] | tuple[type[SdcError], ...],
     said: str,
 ) -> None:
     before(place)
@@ -233,28 +277,3 @@ def test_turns_that_go_by_without_a_run_do_not_go_on_for_ever(
         place.element(1)
     assert place.element(1).num_missing == 0  # whoever submits it again is believed
     assert parts.all_of(place.folder)[0].fruitless == 0
-
-
-def test_a_full_disk_ends_an_element_and_keeps_what_it_has(place: Submitting) -> None:
-    size = (place.folder.path / "seed.duckdb").stat().st_size // 1024
-    code, said = _limited(place, size // 2)
-    assert (code, "cannot copy the store to begin with (file too large)" in said) == (3, True), said
-    assert parts.all_of(place.folder) == []
-    assert place.element(2).num_missing == 0
-    parts.begin(Store(place.folder.parts / "1.duckdb"), place.folder, place.folder._plan, 1)
-    code, said = _limited(place, 16)
-    assert (code, said.count("\n"), "check disk space" in said) == (3, 1, True), said
-    assert parts.all_of(place.folder)[0].ended.startswith(str(place.folder.parts / "1.duckdb"))
-    assert place.element(1).num_missing == 0  # there is room again
-    collected = collecting.collect(place.context, place.array().experiment)
-    assert collected.num_missing == 0
-    assert verify(place.context.store).faults == ()
-
-
-def _limited(place: Submitting, kib: int) -> tuple[int, str]:
-    """Runs element 1 where no file may have more kibibytes."""
-    words = f"{sys.executable} -m sdc run mine.toml --shard 1/2 --store {place.folder.parts}/1.duckdb"
-    ended = subprocess.run(
-        ["bash", "-c", f"ulimit -f {kib}; exec {words}"], cwd=place.path, capture_output=True, text=True, check=False
-    )
-    return ended.returncode, ended.stderr
