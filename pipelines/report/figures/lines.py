@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdc.errors import UsageError
 from sdc.pipelines.report.curves import Curve, CurvePoint, names
+from sdc.pipelines.text.visible import visible
 
 if TYPE_CHECKING:
     from sdc.pipelines.report.statistics.break_even import BreakEven
@@ -141,9 +142,9 @@ def _line(curve: Curve, label: str, band: str) -> StudentLine:
         )  # fmt: skip
     first = curve.first
     return StudentLine(
-        label=label,
+        label=visible(label),
         method=str(first.method),
-        model=str(first.model),
+        model=visible(str(first.model)),
         source=first.source,
         points=tuple(points),
         even=curve.break_even,

@@ -3,6 +3,7 @@
 Here: one look for all figures. Not here: what is drawn.
 """
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 FONT = "Noto Sans"
+_HARD_SPACE = "\u00a0"
 INK, MUTED, FAINT = "#1a1a1a", "#666666", "#e4e4e4"
 #: Okabe and Ito's colours, which colour-blind people can tell apart; dark enough for text on white.
 _COLOURS = {
@@ -105,8 +107,9 @@ def spread(wanted: Sequence[float], *, gap: float, low: float, high: float) -> l
 
 def wrapped(text: str, *, width_px: float, char_px: float = 5.6) -> list[str]:
     """Returns a text in lines that fit a width, as far as that can be known from the number of characters."""
-    kept = text.replace(" rows [", "\u00a0rows\u00a0[")  # a number stays with its interval
+    # A number stays with its interval.
+    kept = re.sub(r" rows \[[^]]*\]", lambda found: found[0].replace(" ", _HARD_SPACE), text)
     return [
-        line.replace("\u00a0", " ")
+        line.replace(_HARD_SPACE, " ")
         for line in textwrap.wrap(kept, max(20, int(width_px / char_px)), break_long_words=False)
     ]

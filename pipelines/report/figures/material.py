@@ -44,7 +44,7 @@ class Material:
         every_metric: bool = False,
     ) -> list[Curve]:
         """Returns the curves over some cells; a task of None is those of accuracy, or all with `every_metric`."""
-        what = (group, task, lang, quantity, every_metric)
+        what = (group, task, lang, quantity, every_metric, self.with_fewer_cells)
         if what not in self._made:
             points = [
                 point

@@ -21,7 +21,7 @@ def plot(material: Material) -> Plot | NotDrawn:
         return NotDrawn(name=NAME, why="no run broke off or ended below chance")
     sizes = sorted({str(record["size"]) for record in records}, key=size_order)
     students = list(dict.fromkeys(str(record["student"]) for record in records))
-    rows = [{**record, "text": f"{record['percent']:.0f}" if record["percent"] else "·"} for record in records]
+    rows = [{**record, "text": _said(float(str(record["percent"])))} for record in records]
     base = alt.Chart(alt.InlineData(values=rows)).encode(
         x=alt.X("size:N", title="nominal size", sort=sizes, axis=alt.Axis(labelAngle=0, orient="bottom", ticks=False)),
         y=alt.Y("student:N", title=None, sort=students, axis=alt.Axis(labelLimit=260, ticks=False, labelPadding=6)),
@@ -44,6 +44,15 @@ def plot(material: Material) -> Plot | NotDrawn:
         width=_STEP * len(sizes) + 120,
         records=records,
     )
+
+
+def _said(percent: float) -> str:
+    """Returns what stands in a field: something is never called nothing.
+
+    >>> _said(0.0), _said(0.2), _said(7.6)
+    ('·', '<1', '8')
+    """
+    return "·" if percent == 0 else "<1" if percent < 0.5 else f"{percent:.0f}"
 
 
 def _records(material: Material) -> list[dict[str, object]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from paper_claims import GENERATOR, XLM_R
+from paper_claims import CLAIMS, GENERATOR, GROUPS, SMALL_LLMS, XLM_R, Truth, truth
 from paper_store import PaperGrid, fill
 
 from sdc.pipelines import report
@@ -41,7 +41,25 @@ def test_it_holds_the_claims_of_the_paper(found: Found) -> None:
     assert _curve(found, "synthetic", group="high").points[-1].mean == pytest.approx(0.12, abs=0.03)  # C11: macro-F1
 
 
-def test_claims_can_be_broken_one_by_one(tmp_path: Path) -> None:
+def _truths(*broken: str) -> list[Truth]:
+    students = [("finetune", XLM_R), *((way, model) for way in ("icl", "lora") for model in SMALL_LLMS)]
+    about = [
+        (*student, task, group, source, rows)
+        for student in students for task in ("topic", "intent", "sentiment", "sarcasm") for group in GROUPS
+        for source in ("synthetic", "human") for rows in (50, 400)
+    ]  # fmt: skip
+    return [
+        truth(method, model, task=task, group=group, source=source, rows=rows, broken=broken)
+        for method, model, task, group, source, rows in about
+    ] + [truth("icl", GENERATOR, task="topic", group="low", broken=broken)]
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_every_claim_can_be_broken(claim: str) -> None:
+    assert _truths(claim) != _truths()
+
+
+def test_a_broken_claim_shows(tmp_path: Path) -> None:
     grid = PaperGrid(repeats=2, sizes=(400,), cells=LOW, models=(XLM_R,), broken=("C4",))
     other = report.find(fill(tmp_path / "s.duckdb", grid), ReportConfig())
     assert _curve(other, "synthetic").points[-1].mean == pytest.approx(0.03, abs=0.02)

@@ -41,7 +41,7 @@ def test_sizes_stop_where_cells_change_or_go_on_apart(material: Material) -> Non
     assert [(r["sizes"], r["cells"], r["apart"]) for r in cut] == [
         ("10", 2, False), ("50", 2, False), ("400", 2, False), ("all", 2, True)
     ]  # fmt: skip
-    longer = dataclasses.replace(material, with_fewer_cells=True, _made={})
+    longer = dataclasses.replace(material, with_fewer_cells=True)
     whole = _records(of_paper.groups(longer, "Llama"), panel="low-resource: te", line="ICL")
     assert ("1000", 1, True) in [(r["sizes"], r["cells"], r["apart"]) for r in whole]
 
@@ -96,7 +96,7 @@ def test_figure_1_is_the_mean_over_all_cells(material: Material) -> None:
 
 
 def test_figure_1_is_of_all_rows_where_some_cells_have_more_sizes(material: Material) -> None:
-    longer = dataclasses.replace(material, with_fewer_cells=True, _made={})
+    longer = dataclasses.replace(material, with_fewer_cells=True)
     assert _records(bars.plot(longer)) == _records(bars.plot(material))
 
 

@@ -6,13 +6,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
 from sdc.cache import atomic
 from sdc.errors import DataError, UsageError
 from sdc.pipelines.report import Found
-from sdc.pipelines.report.figures import FiguresConfig, of_paper, render, run, written
+from sdc.pipelines.report.figures import FiguresConfig, of_paper, panels, render, run, written
+from sdc.pipelines.report.figures.extent import LinePanel
+from sdc.pipelines.report.figures.lines import LinePoint, StudentLine
 from sdc.pipelines.report.figures.material import Material
 from sdc.pipelines.report.figures.plot import Plot
 from sdc.pipelines.stage import Context
@@ -59,6 +62,20 @@ def test_the_page_runs_no_script_and_has_the_numbers(plot: Plot, svg: str) -> No
     page = render.page(plot, svg).decode()
     assert "default-src 'none'" in page and "<script" not in page and "vega" not in page.lower()
     assert page.count("<tr>") == len(plot.records) + 1 and "<h1>" in page
+
+
+def test_names_from_data_cannot_act(plot: Plot) -> None:
+    point = LinePoint(
+        rows=10.0, sizes="10", cells=1, n=1, failed=0, below_chance=0, mean=1.0, low=None, high=None, apart=False
+    )  # fmt: skip
+    name = '"><script>alert(1)</script>'
+    line = StudentLine(label=name, method="icl", model=name, source="synthetic", points=(point, point))
+    panel = LinePanel(title=name, lines=(line,))
+    made = panels.plot("figure-2", [[panel]], title=name, caption=[name], band="interval")
+    drawn = render.svg(made)
+    assert "<script" not in drawn and "&lt;script" in drawn
+    assert "<script" not in render.page(made, drawn).decode()
+    ElementTree.fromstring(drawn)
 
 
 def test_png_and_pdf_are_what_they_are_called(plot: Plot, svg: str) -> None:
