@@ -60,6 +60,8 @@ app.command("costs")(report_costs.costs)
 app.command("deviations")(report_deviations.deviations)
 app.command("gap")(report_statistics.gap)
 app.command("failed")(report_statistics.failed)
+app.command("compare")(report_statistics.compare)
+app.command("variance")(report_statistics.variance)
 app.command("figures")(report_figures.figures)
 app.command("page")(report_page.page)
 

@@ -1,4 +1,4 @@
-"""The statistics commands of `sdc report`: break-even, gap, failed. Their flags, and what they print."""
+"""The statistics commands of `sdc report`: break-even, gap, failed, compare, variance. Flags, and what they print."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
@@ -68,11 +68,62 @@ def failed(
     _show(stage.run(found, commas.parts(by)), stage.TITLE, output, lacks="no run has rows")
 
 
-def _show(records: Sequence[Mapping[str, Any]], title: str, output: str, *, lacks: str) -> None:
+def compare(
+    a: Annotated[str, typer.Argument(help="Results by fields, as method=lora,model=gemma-3-4b; or an experiment.")],
+    b: Annotated[str, typer.Argument(help="What is taken from it; what A and B do not say is the same on both sides.")],
+    lang: options.LangOption = None,
+    task: options.TaskOption = None,
+    by: ByOption = "",
+    output: reported.FormatOption = "table",
+    everything: options.AllOption = False,
+    store: options.StoreOption = None,
+) -> None:
+    """Compare two methods, kinds of rows, generators or experiments on equal draws: difference, interval, tests."""
+    from sdc.pipelines import report
+    from sdc.pipelines.report import compare as stage
+
+    reported.check_format(output)
+    context = options.context(store)
+    keys = [reported.of_experiment(context, name) if reported.is_experiment(name) else [] for name in (a, b)]
+    first, second = (
+        stage.Side(name=name, evals=frozenset(of_one)) if of_one else stage.side(name)
+        for name, of_one in zip((a, b), keys, strict=True)
+    )
+    every = list(dict.fromkeys([*keys[0], *keys[1]])) if all(keys) else []
+    evals = context.store.resolve_many(every, stages=("eval",)) if every else []
+    wanted = reported.cells_of(context, evals, lang, task)
+    if wanted is not None:
+        evals = [e for e in evals if (e.lang, e.task) in wanted]
+    found = report.find(context, report.ReportConfig(everything=everything), evals=evals, wanted=wanted)
+    made = stage.run(context, found, first, second, commas.parts(by))
+    _show(made, stage.TITLE, output, lacks="no cell has results of both on equal draws")
+
+
+def variance(
+    lang: options.LangOption = None,
+    task: options.TaskOption = None,
+    output: reported.FormatOption = "table",
+    everything: options.AllOption = False,
+    experiment: reported.ExperimentOption = None,
+    store: options.StoreOption = None,
+) -> None:
+    """Show how much of what runs differ by comes from the draw and how much from the initialisation."""
+    from sdc.pipelines.report import variance as stage
+
+    reported.check_format(output)
+    found = reported.find(store, lang, task, experiment, everything=everything)
+    made = stage.run(options.store(store), found)
+    lacks = "no result has runs in which several draws meet the same initialisations"
+    _show(made, stage.TITLE, output, lacks=lacks, fix="run `sdc run variance`, or `sdc train --init-seed 1`, 2, 3 ...")
+
+
+def _show(
+    records: Sequence[Mapping[str, Any]], title: str, output: str, *, lacks: str, fix: str = "see `sdc report`"
+) -> None:
     from sdc.pipelines.report import panels
 
     if not records:
-        raise DataError(lacks, fix="see `sdc report`")
+        raise DataError(lacks, fix=fix)
     if output in ("csv", "json"):
         reported.write(panels.finite(records), output)
     else:

@@ -77,7 +77,7 @@ def asked(
         DataError: The experiment has no evaluated run.
         StoreError: A key is stale.
     """
-    given = options.keys(keys) if keys else _of_experiment(context, experiment) if experiment else []
+    given = options.keys(keys) if keys else of_experiment(context, experiment) if experiment else []
     evals = context.store.resolve_many(given, stages=("eval",)) if given else []
     lineage.refuse_stale(context, evals)
     wanted = cells_of(context, evals, langs, tasks)
@@ -86,7 +86,14 @@ def asked(
     return evals, wanted
 
 
-def _of_experiment(context: Context, file: str) -> list[str]:
+def is_experiment(name: str) -> bool:
+    """Returns whether a name is that of a bundled experiment, or of a file of one."""
+    from sdc.pipelines.run.file import bundled
+
+    return name.endswith(".toml") or name in bundled()
+
+
+def of_experiment(context: Context, file: str) -> list[str]:
     """Returns the keys of the evaluations of an experiment.
 
     Raises:

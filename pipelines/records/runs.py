@@ -175,6 +175,12 @@ def seconds_of(store: Store, keys: Sequence[str]) -> dict[str, float]:
     return dict(store.query(sql, [list(keys)]))
 
 
+def init_seeds(store: Store, keys: Sequence[str]) -> dict[str, int]:
+    """Returns the seeds of the untrained weights of runs; of those that have one."""
+    sql = "select key, init_seed from runs where key in (select unnest(?::varchar[])) and init_seed is not null"
+    return dict(store.query(sql, [list(keys)]))
+
+
 def cells_with_runs(store: Store) -> list[tuple[str, str]]:
     """Returns the (lang, task) pairs that have runs of any state, sorted."""
     return store.query("select distinct lang, task from runs order by lang, task")

@@ -13,6 +13,9 @@ from sdc.errors import UsageError
 from sdc.pipelines import cells
 from sdc.pipelines.cells import Cell
 
+#: Seeds of every run of a line instead of derived ones: a list of them crosses them with the draws.
+SEEDS = ("init_seed", "order_seed")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
@@ -20,7 +23,7 @@ class Line:
 
     Args:
         method: A name in `STUDENTS`, or `icl`.
-        settings: What differs from the preset.
+        settings: What differs from the preset, and seeds if all runs have the same.
         sources: Of the draws that it is fitted on or shown; empty for no draw.
         is_baseline: Whether every difference needs it, so that it comes first.
         is_optional: Whether the rest goes on where its model cannot be had.

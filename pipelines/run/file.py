@@ -15,7 +15,7 @@ from sdc.pipelines.gen.config import GenConfig
 from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.records.draws import check_source
-from sdc.pipelines.run.experiment import Experiment, Line, Stop
+from sdc.pipelines.run.experiment import SEEDS, Experiment, Line, Stop
 from sdc.pipelines.sample.config import SampleConfig
 from sdc.pipelines.students import STUDENTS
 from sdc.pipelines.text import tables
@@ -168,6 +168,9 @@ def _lines(
         config: Any = IclConfig if method == "icl" else STUDENTS[method]
         hints: dict[str, Any] = get_type_hints(config)
         known = [each.name for each in fields(config) if each.name != "seed"]
+        if getattr(config, "seeded", False):
+            known += SEEDS
+            hints |= dict.fromkeys(SEEDS, int)
         tables.check_names(table, ("method", "source", "optional", *known), here)
         optional = tables.typed(table.get("optional", False), bool, f"{here} optional")
         own = tables.typed(table.get("source", list(sources)), tuple[str, ...], f"{here} source")

@@ -10,6 +10,9 @@ from sdc.cache.store import Store
 from sdc.errors import DataError, SdcError, UsageError
 from sdc.pipelines.run import file, sites
 from sdc.pipelines.run.experiment import Experiment
+from sdc.pipelines.run.plan import config_of
+from sdc.pipelines.stage import Context
+from sdc.pipelines.train import TrainConfig
 
 SMALL = small(source='["human"]', sizes='["10", "20"]', repeats=2)
 
@@ -37,6 +40,18 @@ def test_lists_in_a_table_are_crossed_and_tables_are_added_up(tmp_path: Path) ->
     assert lines == [
         "linear", "finetune a epochs 1", "finetune a epochs 2", "finetune b epochs 1", "finetune b epochs 2"
     ]  # fmt: skip
+
+
+def test_seeds_of_a_table_are_crossed_with_the_draws(tmp_path: Path) -> None:
+    text = SMALL + '[[students]]\nmethod = "finetune"\nmodel = "pocket-student"\ninit_seed = [1, 2]\norder_seed = 7\n'
+    experiment = _load(tmp_path, text)
+    context = Context(store=Store(tmp_path / "s.duckdb"))
+    configs = [config_of(context, experiment, line) for line in experiment.lines[1:]]
+    assert [isinstance(config, TrainConfig) and config.init_seed for config in configs] == [1, 2]
+    seeds = [config.seeds(repeat) for config in configs if isinstance(config, TrainConfig) for repeat in (0, 1)]
+    assert [(one.init, one.order) for one in seeds] == [(1, 7), (1, 7), (2, 7), (2, 7)]
+    with pytest.raises(UsageError, match="unknown key 'init_seed'"):
+        _load(tmp_path, SMALL + '[[students]]\nmethod = "linear"\ninit_seed = 1\n')  # it has no chance
 
 
 def test_a_list_that_is_one_setting_is_not_crossed(tmp_path: Path) -> None:
