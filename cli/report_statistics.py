@@ -19,6 +19,7 @@ def break_even(
     fewer_cells: Annotated[
         bool, typer.Option("--fewer-cells", help="Go on over sizes that only some of the cells have.")
     ] = False,
+    on: Annotated[str | None, typer.Option("--on", metavar="SITE", help="Whose price per hour counts.")] = None,
     output: reported.FormatOption = "table",
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
@@ -26,10 +27,17 @@ def break_even(
 ) -> None:
     """Show from how many rows on a student is as good as its generator: rows, with an interval, or not reached."""
     from sdc.pipelines.report import break_even as stage
+    from sdc.pipelines.run import sites
 
     reported.check_format(output)
     found = reported.find(store, lang, task, experiment, everything=everything)
-    made = stage.run(found, commas.parts(by), with_fewer_cells=fewer_cells)
+    made = stage.run(
+        found,
+        commas.parts(by),
+        with_fewer_cells=fewer_cells,
+        store=options.store(store),
+        price_per_hour=sites.load(on).price_per_hour,
+    )
     _show(made, stage.TITLE, output, lacks="no student has rows and a generator to reach")
 
 

@@ -6,6 +6,7 @@ Here: the queries. Not here: what calls and fits write down (stages), what is ma
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
+from sdc.cache.key import SHORT
 from sdc.cache.store import Store
 
 
@@ -70,3 +71,53 @@ def spent(store: Store, *, cells: Sequence[tuple[str, str]] | None = None) -> li
     names = [field.name for field in fields(Spent)]
     made = [Spent(**dict(zip(names, row, strict=True))) for row in found]
     return sorted(made, key=lambda one: (_STAGES.index(one.stage), one.method or "", one.model or ""))
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunCost:
+    """What a run took, in seconds and in money of its price table; None is unknown.
+
+    Args:
+        fit_s: Of the fit; 0 where nothing is fitted.
+        text_s, text_cost: Of an answer to one test row. Unknown where the reply cache gave some of them.
+    """
+
+    fit_s: float | None
+    text_s: float | None
+    text_cost: float | None
+
+
+def of_runs(store: Store, keys: Sequence[str]) -> dict[str, RunCost]:
+    """Returns what some runs took; those that failed are left out."""
+    found = store.query(
+        """select r.key, r.method = 'icl', r.seconds, (a.summary ->> '$.fit_seconds')::double,
+            coalesce(a.summary ->> '$.test_rows', a.summary ->> '$.rows')::double,
+            coalesce((a.summary ->> '$.usage.cached')::bigint, 0), (a.summary ->> '$.usage.cost')::double
+        from runs r join artifacts a using (key)
+        where r.status = 'ok' and r.key in (select unnest(?::varchar[]))""",
+        [list(keys)],
+    )
+    made = {}
+    for key, is_icl, seconds, fit_s, num_rows, num_cached, cost in found:
+        fit_s = 0.0 if is_icl else fit_s
+        is_known = num_rows and not num_cached and seconds is not None and fit_s is not None
+        made[key] = RunCost(
+            fit_s=fit_s,
+            text_s=(seconds - fit_s) / num_rows if is_known else None,
+            text_cost=cost / num_rows if num_rows and not num_cached and cost is not None else None,
+        )
+    return made
+
+
+def of_writing(store: Store, prefixes: Sequence[str]) -> dict[str, tuple[float | None, float | None]]:
+    """Returns key -> seconds and money of generations and judgements, by the first digits of their keys.
+
+    What asked no LLM costs no money; what was imported has no time.
+    """
+    found = store.query(
+        """select left(key, ?), coalesce(engine_seconds, seconds),
+            case when coalesce(calls, 0) + coalesce(cached_calls, 0) = 0 then 0 else cost end
+        from ledger where left(key, ?) in (select unnest(?::varchar[])) and stage in ('gen', 'judge')""",
+        [SHORT, SHORT, list(prefixes)],
+    )
+    return {key: (seconds, cost) for key, seconds, cost in found}

@@ -4,25 +4,38 @@ Here: one record per curve. Not here: curves (`curves.py`), the crossing (`stati
 """
 
 from collections.abc import Sequence
+from math import isinf
 from typing import Any
 
+from sdc.cache.store import Store
 from sdc.pipelines.report import Found
 from sdc.pipelines.report.curves import DIFFERENCE, curves
 from sdc.pipelines.report.panels import about, panels
+from sdc.pipelines.report.pay_off import pay_off
 
 TITLE = (
     "rows from which the mean reaches the generator; sure: the lower end of its interval does; strict: the mean less"
-    " one standard deviation over runs does; never: not by the last size; the first size means at most"
+    " one standard deviation over runs does; never: not by the last size; the first size means at most;"
+    " texts: after so many a student of that size has taken less than its generator"
 )
 
 
-def run(found: Found, by: Sequence[str] = ("group",), *, with_fewer_cells: bool = False) -> list[dict[str, Any]]:
+def run(
+    found: Found,
+    by: Sequence[str] = ("group",),
+    *,
+    with_fewer_cells: bool = False,
+    store: Store | None = None,
+    price_per_hour: float | None = None,
+) -> list[dict[str, Any]]:
     """Returns one record per curve of each panel: `even` with its interval, `sure` and `strict`, in real rows.
 
     Args:
         found: The points.
         by: Parts of a cell that are kept apart.
         with_fewer_cells: Go on where some cells have no rows left.
+        store: Where the ledger is, for the texts after which a student of that size has paid off; None leaves it out.
+        price_per_hour: Of the machine, for money that no price table has.
     """
     records = []
     for what, points in panels(found.points, by).items():
@@ -31,6 +44,8 @@ def run(found: Found, by: Sequence[str] = ("group",), *, with_fewer_cells: bool 
             if even is None:
                 continue
             first, last = curve.points[0], curve.points[-1]
+            reached = next((point for point in curve.points if (point.rows or 0) >= even.even - 0.01), None)
+            paid = pay_off(store, reached.points, price_per_hour=price_per_hour) if store and reached else None
             records.append(
                 {
                     **dict(zip((*by, "metric"), what, strict=True)),
@@ -42,6 +57,8 @@ def run(found: Found, by: Sequence[str] = ("group",), *, with_fewer_cells: bool 
                     "strict": None if even.strict is None else round(even.strict, 1),
                     "first": even.smallest,
                     "last": even.largest,
+                    "texts_by_time": None if paid is None else _whole(paid.by_time),
+                    "texts_by_money": None if paid is None else _whole(paid.by_money),
                     "words": even.words(even.even),
                     "runs": sum(point.n for point in curve.points),
                     "cells": max(len(first.cells), len(last.cells)),
@@ -50,3 +67,7 @@ def run(found: Found, by: Sequence[str] = ("group",), *, with_fewer_cells: bool 
                 }
             )
     return records
+
+
+def _whole(texts: float | None) -> float | None:
+    return None if texts is None else texts if isinf(texts) else round(texts)

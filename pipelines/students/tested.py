@@ -20,11 +20,13 @@ class Tested:
         result: The fitted student, or why the run failed, in the fit or in the test.
         outputs: Rows of `outputs`; none if it failed.
         seconds: Of both.
+        fit_seconds: Of the fit alone.
     """
 
     result: Fitted | FitFailed
     outputs: TableRows
     seconds: float
+    fit_seconds: float = 0.0
 
 
 def tested_on(finished: Finished, idxs: Sequence[int], texts: Sequence[str]) -> Tested:
@@ -36,7 +38,8 @@ def tested_on(finished: Finished, idxs: Sequence[int], texts: Sequence[str]) -> 
             outputs = _outputs(result, idxs, texts)
         except FitFailed as failure:
             result = failure
-    return Tested(result=result, outputs=outputs, seconds=finished.seconds + time.perf_counter() - start)
+    seconds = finished.seconds + time.perf_counter() - start
+    return Tested(result=result, outputs=outputs, seconds=seconds, fit_seconds=finished.seconds)
 
 
 def _outputs(fitted: Fitted, idxs: Sequence[int], texts: Sequence[str]) -> TableRows:

@@ -93,6 +93,7 @@ def compute(
             for item, tested in together:
                 share = tested.seconds / (time.perf_counter() - start)
                 about: dict[str, Any] = {"size": item.draw.size, "repeat": item.draw.repeat, "test_rows": len(idxs)}
+                about["fit_seconds"] = round(tested.fit_seconds, 4)
                 about["energy_kwh"] = _energy_kwh(student, meter, share=share)
                 details = {"leaks": inputs.leaks[item.draw.draw].as_json()} | (
                     {"tuned_by": tuned_by} if tuned_by else {}

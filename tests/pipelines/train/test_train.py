@@ -106,6 +106,11 @@ def test_a_run_keeps_scores_for_every_usable_test_row(context: Context, test_dat
     outputs = context.store.query("select idx, scores from outputs where key = ? order by idx", [outcomes[-1].key])
     assert [idx for idx, _ in outputs] == [0, 1, 3, 4]  # the empty text is no usable row
     assert [int(scores[1] > scores[0]) for _, scores in outputs] == [0, 0, 1, 1]
+    # The fit apart from the answers: what a text costs is their difference.
+    took = context.store.query(
+        "select r.seconds, a.summary ->> '$.fit_seconds' from runs r join artifacts a using (key)"
+    )
+    assert all(0 < float(fit) <= seconds + 1e-4 for seconds, fit in took)
 
 
 def test_the_second_run_is_a_hit_and_new_draws_leave_old_runs_alone(context: Context, test_data: Artifact) -> None:
