@@ -95,7 +95,8 @@ def _estimates(
     def f1(times_BN: "NDArray[Any]") -> "list[NDArray[Any]]":
         return _of_runs(gold, predictions, times_BN, num_labels, unparsed_is_a_class=unparsed_is_a_class)
 
-    ends = np.percentile(f1(_resamples(len(gold))), [2.5, 97.5], axis=1).tolist()
+    resamples_BN = _resamples(len(gold)).astype(np.float32)
+    ends = np.percentile(f1(resamples_BN), [2.5, 97.5], axis=1).tolist()
     values = f1(np.ones((1, len(gold)), dtype=np.float32))
     return [
         Estimate(value=float(value_1[0]), low=low, high=high) for value_1, low, high in zip(values, *ends, strict=True)
@@ -133,15 +134,16 @@ def _of_runs(
     return [f1(counts_BW) for counts_BW in np.split(times_BN @ weights_NW, len(predictions), axis=1)]
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=16)
 def _resamples(num_rows: int) -> "NDArray[Any]":
-    """Returns how often each row occurs in each bootstrap sample, (B, N) float32.
+    """Returns how often each row occurs in each bootstrap sample, (B, N) uint8: none does so often as 255 times.
 
-    All runs on one test share the samples: it saves most of the time, and makes their intervals comparable.
+    All runs on one test share the samples: it saves most of the time, and makes their intervals comparable. An
+    experiment goes from test to test and comes back.
     """
     import numpy as np
 
     rows_BN = np.random.default_rng(derive_seed(0, "bootstrap")).integers(0, num_rows, size=(NUM_BOOTSTRAP, num_rows))
     rows_BN += np.arange(NUM_BOOTSTRAP)[:, None] * num_rows
     times = np.bincount(rows_BN.ravel(), minlength=NUM_BOOTSTRAP * num_rows)
-    return times.reshape(NUM_BOOTSTRAP, num_rows).astype(np.float32)
+    return times.reshape(NUM_BOOTSTRAP, num_rows).astype(np.uint8)

@@ -4,14 +4,14 @@ Here: the look-ups, and the hash of a draw. Not here: which draws there are (`dr
 `strategies/`), what a judgement says of rows (`judged.py`).
 """
 
+import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cache
+from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
 from sdc.cache.counted import counted
-from sdc.cache.key import digest
 from sdc.cache.store import Artifact, Store
 from sdc.errors import DataError, StoreError
 from sdc.pipelines.records.draws import Draw
@@ -32,13 +32,26 @@ OriginRow = tuple[str, int, str]
 
 
 def mark(text: str, label: int) -> str:
-    """Returns what an example is in the hash of a draw: its text as it is, and its label."""
-    return digest([text, label])
+    r"""Returns what an example is in the hash of a draw, its text as it is and its label: their `digest` as a list.
+
+    >>> from sdc.cache.key import digest
+    >>> mark('a "b"\n', 3) == digest(['a "b"\n', 3])
+    True
+    """
+    return hashlib.sha256(f"[{encode_basestring(text)},{label}]".encode()).hexdigest()
 
 
 def draw_hash(marks: Sequence[str]) -> str:
-    """Returns the content hash of a draw from the marks of its rows, in order."""
-    return digest(list(marks))
+    """Returns the content hash of a draw from the marks of its rows, in order: their `digest` as a list.
+
+    A grid has millions of them, and no mark has a character that JSON writes otherwise.
+
+    >>> from sdc.cache.key import digest
+    >>> draw_hash(["a", "b"]) == digest(["a", "b"]), draw_hash([]) == digest([])
+    (True, True)
+    """
+    quoted = ",".join([f'"{each}"' for each in marks])
+    return hashlib.sha256(f"[{quoted}]".encode()).hexdigest()
 
 
 def test_rows(context: Context, test: Artifact) -> list[tuple[int, str]]:
@@ -145,9 +158,13 @@ def rows_of(context: Context, draws: Sequence[Draw]) -> dict[str, list[ExampleRo
     Raises:
         StoreError: Examples of a draw are in another store, or are others than those that were drawn.
     """
-    keys = dict.fromkeys(key for draw in draws for key in (draw.example_key, draw.human_key) if key)
-    pools = {key: _pool(context, key) for key in keys}
-    marked = cache(lambda key, idx: mark(*pools[key][idx]))  # one row is in many draws
+    wanted: dict[str, set[int]] = {}
+    for draw in draws:
+        wanted.setdefault(draw.example_key, set()).update(draw.members)
+        if draw.human_key:
+            wanted.setdefault(draw.human_key, set()).update(draw.human_members)
+    pools = {key: _pool(context, key, members) for key, members in wanted.items()}
+    marks = {key: {idx: mark(text, label) for idx, text, label in pool.values()} for key, pool in pools.items()}
     rows = {}
     for draw in draws:
         found = _members(pools, draw.example_key, draw.members, draw.human_key, draw.human_members)
@@ -159,8 +176,9 @@ def rows_of(context: Context, draws: Sequence[Draw]) -> dict[str, list[ExampleRo
                 where,
                 "merge the store that has them",
             )
-        marks = [marked(draw.human_key, idx) for idx in draw.human_members]
-        if draw_hash([*marks, *(marked(draw.example_key, idx) for idx in draw.members)]) != draw.draw:
+        human = [marks[draw.human_key][idx] for idx in draw.human_members] if draw.human_key else []
+        own = marks[draw.example_key]
+        if draw_hash([*human, *[own[idx] for idx in draw.members]]) != draw.draw:
             raise StoreError("the rows of a draw are not those that were drawn", where, "run `sdc sample --force`")
         rows[draw.draw] = found
     return rows
@@ -180,7 +198,7 @@ def label_counts(context: Context, draws: Sequence[Draw]) -> dict[str, list[int]
     return found
 
 
-_Pools = dict[str, dict[int, tuple[str, int]]]
+_Pools = dict[str, dict[int, ExampleRow]]
 
 
 def _members(
@@ -189,8 +207,8 @@ def _members(
     """Returns those rows of a draw that are there, in its order."""
     own = pools[key]
     human = pools[human_key] if human_key else {}
-    found = [(-1 - idx, *human[idx]) for idx in human_members if idx in human]
-    return [*found, *((idx, *own[idx]) for idx in members if idx in own)]
+    found = [(-1 - idx, *human[idx][1:]) for idx in human_members if idx in human]
+    return [*found, *[own[idx] for idx in members if idx in own]]  # one and the same in all draws: it travels once
 
 
 def rows_by_hash(context: Context, draw: str) -> list[ExampleRow]:
@@ -202,7 +220,8 @@ def rows_by_hash(context: Context, draw: str) -> list[ExampleRow]:
     for key, members, human_key, human_members in context.store.query(
         "select distinct example_key, members, human_key, human_members from draws where draw = ? order by all", [draw]
     ):
-        pools = {name: _pool(context, name) for name in (key, human_key) if name}
+        wanted = {name: [*members, *(human_members or ())] for name in (key, human_key) if name}
+        pools = {name: _pool(context, name, some) for name, some in wanted.items()}
         rows = _members(pools, key, members, human_key, human_members or ())
         is_whole = len(rows) == len(members) + len(human_members or ())
         if is_whole and draw_hash([mark(text, label) for _, text, label in rows]) == draw:
@@ -211,7 +230,11 @@ def rows_by_hash(context: Context, draw: str) -> list[ExampleRow]:
     raise StoreError(what, str(context.store.path), "merge the store that has them")
 
 
-def _pool(context: Context, key: str) -> dict[int, tuple[str, int]]:
-    """Returns text and label id of an artifact's labelled examples, by idx."""
-    found = context.store.query("select idx, text, label from examples where key = ? and label is not null", [key])
-    return {idx: (text, label) for idx, text, label in found}
+def _pool(context: Context, key: str, members: Collection[int]) -> dict[int, ExampleRow]:
+    """Returns some of an artifact's examples, those that have a label, by idx."""
+    found = context.store.query(
+        """select idx, text, label from examples where key = ? and label is not null
+        and idx in (select unnest(?::integer[]))""",
+        [key, list(members)],
+    )
+    return {idx: (idx, text, label) for idx, text, label in found}

@@ -217,8 +217,9 @@ def work(context: Context, job: Job) -> Iterator[list[Made]]:
 
 
 def _check(job: Job, here: Mapping[str, Any], planned: Sequence[Mapping[str, Any]]) -> None:
+    wanted = {name: digest(value) for name, value in here.items()}
     for config in planned:
-        other = [name for name, value in here.items() if digest(config.get(name)) != digest(value)]
+        other = [name for name, value in wanted.items() if digest(config.get(name)) != value]
         if other:
             what = f"{', '.join(other)} of {job.name} is not what the runs were planned for"
             raise UsageError(what, "worker", "use the same sdc and the same model files on every machine")

@@ -4,12 +4,16 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scripted import ScriptedEngine, World, add_data, obliging, world
 
+from sdc.cache.key import digest
 from sdc.pipelines import icl, sample, train
 from sdc.pipelines.engines.protocol import Call
 from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.records.draws import Draw, draws_of
+from sdc.pipelines.records.examples import draw_hash, mark
 from sdc.pipelines.sample.config import SampleConfig
 from sdc.pipelines.students import LinearConfig
 from sdc.pipelines.train import TrainConfig
@@ -37,6 +41,13 @@ def _draws(small: World, form: str) -> list[Draw]:
     data = add_data(small.store, small.cell, rows)
     config = SampleConfig(source="human", sizes=("all",), repeats=1)
     return draws_of(small.context, small.get(sample.run(small.context, config, small.cell, examples=data)))
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.integers(0, 300), st.lists(st.text("0123456789abcdef")))
+def test_marks_and_hashes_of_draws_are_digests(text: str, label: int, marks: list[str]) -> None:
+    """They are written without `digest`, which takes several times as long; other values would make all runs anew."""
+    assert mark(text, label) == digest([text, label])
+    assert draw_hash(marks) == digest(marks)
 
 
 def test_two_forms_are_two_draws_two_runs_and_two_questions(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
