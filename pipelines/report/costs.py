@@ -20,7 +20,7 @@ TITLE = (
 _SUMMED = ("artifacts", "calls", "cached_calls", "prompt_tokens", "completion_tokens", "hours", "timed", "gpu_hours",
            "energy_kwh", "metered", "kg_co2e", "cost", "machine_cost")  # fmt: skip
 #: The paper's Table 2, hours of a full run, and its section on impact.
-_PAPER_HOURS = {"finetune": "0.167", "lora": "10", "icl": "3-4", "prompting": "1-2", "generator": "15"}
+PAPER_HOURS = {"finetune": "0.167", "lora": "10", "icl": "3-4", "prompting": "1-2", "generator": "15"}
 PAPER_KG = 108.0
 
 
@@ -41,9 +41,7 @@ def run(
     """
     spent = ledger.spent(store, cells=cells)
     generators = {one.model for one in spent if one.stage == "gen"}
-    records = [
-        _record(one, kg_per_kwh, price_per_hour, hours=_PAPER_HOURS.get(_kind(one, generators))) for one in spent
-    ]
+    records = [_record(one, kg_per_kwh, price_per_hour, hours=PAPER_HOURS.get(_kind(one, generators))) for one in spent]
     if records:
         records.append(_sum(records))
     return records

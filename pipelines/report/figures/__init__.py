@@ -53,7 +53,7 @@ FIGURES: Mapping[str, _Maker] = {
     "figure-11": _of(of_paper.sources, QWEN),
     forest.NAME: _of(forest.plot),
     costs.NAME: costs.plot,
-    variance.NAME: _of(variance.plot),
+    variance.NAME: variance.plot,
     gaps.NAME: _of(gaps.plot),
     slope.NAME: slope.plot,
     strip.NAME: _of(strip.plot),

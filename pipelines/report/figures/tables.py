@@ -10,6 +10,8 @@ from sdc.cache.key import SHORT, digest
 from sdc.pipelines import prompts, tasks
 from sdc.pipelines.records import spent
 from sdc.pipelines.records.spent import StudentTime
+from sdc.pipelines.report.costs import PAPER_HOURS
+from sdc.pipelines.report.figures import lines
 from sdc.pipelines.report.figures.material import Material
 from sdc.pipelines.report.formats import Table
 from sdc.pipelines.report.points import GENERATOR
@@ -20,8 +22,6 @@ _TASKS = ("sentiment", "topic", "intent", "sarcasm")
 #: How a prompt compares with the paper's, in our words.
 _GENERATION = "asks for 10 texts, as its appendix A says (its table: 6); names the label beside the explanation of it"
 _CLASSIFICATION = "the same instruction and numbered options"
-#: Table 2 of the paper: hours of a full run.
-_HOURS = {"generator": "15", "fine-tuning": "0.167", "prompting": "1-2", "ICL": "3-4", "LoRA": "10"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +62,12 @@ def of_hours(context: Context, material: Material) -> NamedTable:
     kinds: dict[tuple[str, str], list[StudentTime]] = {}
     for time in spent.of_students(context.store, runs):
         kinds.setdefault((_kind(time, generators), time.model), []).append(time)
-    order = [*_HOURS, "linear", "probe"]
+    order = ["generator", "finetune", "prompting", "icl", "lora", "linear", "probe"]
     there = sorted(kinds, key=lambda kind: (order.index(kind[0]) if kind[0] in order else len(order), kind[1]))
-    lacking = [(kind, "-") for kind in _HOURS if kind not in {name for name, _ in there}]
-    rows = [(*who, _mean_hours(times := kinds.get(who, [])), str(sum(time.num_runs for time in times)),
-             _HOURS.get(who[0], "-")) for who in [*there, *lacking]]  # fmt: skip
+    lacking = [(kind, "-") for kind in order if kind in PAPER_HOURS and kind not in {name for name, _ in there}]
+    rows = [(lines.METHODS.get(kind, kind), model, _mean_hours(times := kinds.get((kind, model), [])),
+             str(sum(time.num_runs for time in times)), PAPER_HOURS.get(kind, "-"))
+            for kind, model in [*there, *lacking]]  # fmt: skip
     return NamedTable(
         name="table-2",
         table=Table(
@@ -78,11 +79,10 @@ def of_hours(context: Context, material: Material) -> NamedTable:
 
 
 def _kind(time: StudentTime, generators: set[str]) -> str:
-    if time.method == "icl":
-        if time.model in generators:
-            return "generator"
-        return "prompting" if time.shots == 0 else "ICL"
-    return {"finetune": "fine-tuning", "lora": "LoRA"}.get(time.method, time.method)
+    """Returns what table 2 calls it, as `PAPER_HOURS` has it."""
+    if time.method == "icl" and time.model in generators:
+        return "generator"
+    return "prompting" if time.method == "icl" and time.shots == 0 else time.method
 
 
 def _mean_hours(times: Sequence[StudentTime]) -> str:

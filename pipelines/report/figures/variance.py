@@ -1,57 +1,90 @@
-"""What runs of one student and size differ by: their draws and seeds, and the chance of answers on single test rows.
+"""What runs of one student and size differ by, as stacked bars: means over cells of the parts of their variance.
 
-Here: means over cells of two parts of the variance of a score. Not here: a split by draw, initialisation and shots,
-which needs runs in which every draw meets every initialisation.
+Where every draw meets every initialisation these are the parts; elsewhere draws and seeds together, and the chance of
+answers on single test rows. Here: both, and the bars. Not here: the split itself (`report/variance.py`).
 """
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sdc.pipelines.report import variance as crossed
 from sdc.pipelines.report.curves import SCORE, CurvePoint
 from sdc.pipelines.report.figures import lines
 from sdc.pipelines.report.figures.material import Material
 from sdc.pipelines.report.figures.of_paper import BOTH
 from sdc.pipelines.report.figures.plot import NotDrawn, Plot
 from sdc.pipelines.report.points import GENERATOR
+from sdc.pipelines.stage import Context
 
 NAME = "b3-variance"
 _PARTS = ("draws and seeds", "answers on single rows")
-_COLOURS = ("#C24E00", "#9DB8CC")
+_CROSSED = {"draw": "draw", "init": "initialisation", "rest": "both together, and noise"}
+_COLOURS = ("#C24E00", "#9DB8CC", "#5B5B5B")
 _WIDTH = 380
+_WHOLE = "Mean over cells of the variance over the runs of one size."
 
 
-def plot(material: Material) -> Plot | NotDrawn:
-    """Returns the bars, of each student at its first, a middle and its last size."""
+def plot(context: Context, material: Material) -> Plot | NotDrawn:
+    """Returns the bars: of crossed grids if there are any, else of each student at its first, middle and last size."""
+    records = _crossed(crossed.run(context.store, material.found))
+    parts = tuple(_CROSSED.values())
+    about = "Of the results in which several draws meet the same initialisations."
+    if not records:
+        records, parts = _by_rows(material), _PARTS
+        about = (
+            "Part of it is the chance with which single test rows come out right or wrong; the rest is what draws and "
+            "seeds change."
+        )
+    if not records:
+        return NotDrawn(name=NAME, why="no student has several runs of one size with readings")
+    first = [record for record in records if record["part"] == parts[0]]
+    most = max(first, key=lambda record: float(str(record["variance"])))
+    where = f"{most['student']} at {most['rows']} rows: {most['variance']} points squared"
+    return Plot(
+        name=NAME,
+        title=material.title(NAME, "Variance of a run's score, in squared points"),
+        caption=(f"{_WHOLE} {about}",),
+        says=f"{parts[0].capitalize()} vary most: {where}.",
+        chart=_chart(records, parts),
+        width=_WIDTH + 220,
+        records=records,
+    )
+
+
+def _crossed(found: Sequence[Mapping[str, Any]]) -> list[dict[str, object]]:
+    """Returns the mean variance over cells of each part, for each student and number of rows."""
+    parts: dict[tuple[str, int, str], list[float]] = {}
+    for record in found:
+        what = (_name(record["method"], record["model"], record["source"]), record["rows"], record["component"])
+        parts.setdefault(what, []).append(record["std"] ** 2)
+    return [
+        {"student": student, "rows": rows, "part": _CROSSED[part], "cells": len(values),
+         "variance": round(statistics.fmean(values), 4)}
+        for (student, rows, part), values in parts.items() if part in _CROSSED
+    ]  # fmt: skip
+
+
+def _by_rows(material: Material) -> list[dict[str, object]]:
     records: list[dict[str, object]] = []
     for curve in material.curves(quantity=SCORE):
         first = curve.first
         if first.source not in BOTH or first.role == GENERATOR:
             continue
-        name = f"{lines.METHODS.get(str(first.method), first.method)} {first.model}, {first.source}"
         places = sorted({0, len(curve.points) // 2, len(curve.points) - 1})
         for point in (curve.points[place] for place in places):
             parts = _parts(material, point)
             if parts is not None:
                 records += [
-                    {"student": name, "rows": round(point.rows or 0), "part": part, "cells": len(point.cells),
-                     "variance": round(1e4 * value, 4)} for part, value in zip(_PARTS, parts, strict=True)
+                    {"student": _name(first.method, first.model, first.source), "rows": round(point.rows or 0),
+                     "part": part, "cells": len(point.cells), "variance": round(1e4 * value, 4)}
+                    for part, value in zip(_PARTS, parts, strict=True)
                 ]  # fmt: skip
-    if not records:
-        return NotDrawn(name=NAME, why="no student has several runs of one size with readings")
-    most = max(records[::2], key=lambda record: float(str(record["variance"])))
-    return Plot(
-        name=NAME,
-        title=material.title(NAME, "Variance of a run's accuracy, in squared points"),
-        caption=(
-            "Mean over cells of the variance over the runs of one size. Part of it is the chance with which single "
-            "test rows come out right or wrong; the rest is what draws and seeds change. ",
-        ),
-        says=f"Draws and seeds vary most: {most['student']} at {most['rows']} rows: {most['variance']} points squared.",
-        chart=_chart(records),
-        width=_WIDTH + 220,
-        records=records,
-    )
+    return records
+
+
+def _name(method: object, model: object, source: object) -> str:
+    return f"{lines.METHODS.get(str(method), method)} {model}, {source}"
 
 
 def _parts(material: Material, point: CurvePoint) -> tuple[float, float] | None:
@@ -70,7 +103,7 @@ def _parts(material: Material, point: CurvePoint) -> tuple[float, float] | None:
     return (max(0.0, statistics.fmean(of_runs)), statistics.fmean(of_rows)) if of_runs else None
 
 
-def _chart(records: Sequence[dict[str, object]]) -> Any:
+def _chart(records: Sequence[dict[str, object]], parts: Sequence[str]) -> Any:
     import altair as alt
 
     rows = [{**record, "name": f"{record['student']}, {record['rows']} rows"} for record in records]
@@ -83,8 +116,8 @@ def _chart(records: Sequence[dict[str, object]]) -> Any:
             y=alt.Y("name:N", sort=names, title=None, axis=axis),
             x=alt.X("variance:Q", title="variance, squared points", stack="zero"),
             color=alt.Color(
-                "part:N", title=None, sort=list(_PARTS), legend=alt.Legend(orient="top", symbolType="square"),
-                scale=alt.Scale(domain=list(_PARTS), range=list(_COLOURS)),
+                "part:N", title=None, sort=list(parts), legend=alt.Legend(orient="top", symbolType="square"),
+                scale=alt.Scale(domain=list(parts), range=list(_COLOURS[: len(parts)])),
             ),
             order=alt.Order("part:N", sort="descending"),
         )

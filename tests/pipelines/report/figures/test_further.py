@@ -1,9 +1,16 @@
 """The figures beyond the paper's, and its tables: their numbers."""
 
 import statistics
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from report_store import Shelf, evaluate, put, put_run, put_sample, put_test
 
+from sdc.cache.key import digest
+from sdc.cache.store import Store
+from sdc.pipelines import report
+from sdc.pipelines.report import ReportConfig
 from sdc.pipelines.report.curves import SCORE
 from sdc.pipelines.report.figures import costs, forest, gaps, slope, strip, tables, variance
 from sdc.pipelines.report.figures.material import Material
@@ -81,8 +88,8 @@ def test_failed_runs_are_counted_by_size(small: Context, material: Material) -> 
     assert counted == expected[0][0] > 0
 
 
-def test_the_parts_of_the_variance_add_up(material: Material) -> None:
-    records = _records(variance.plot(material), student="ICL llama-3.1-8b, synthetic")
+def test_the_parts_of_the_variance_add_up(small: Context, material: Material) -> None:
+    records = _records(variance.plot(small, material), student="ICL llama-3.1-8b, synthetic")
     first = records[:2]
     (curve,) = [
         c for c in material.curves(quantity=SCORE)
@@ -90,6 +97,25 @@ def test_the_parts_of_the_variance_add_up(material: Material) -> None:
     ]  # fmt: skip
     whole = statistics.fmean((p.std or 0) ** 2 for p in curve.points[0].points)
     assert sum(float(str(r["variance"])) for r in first) >= 1e4 * whole - 1e-3
+
+
+def test_crossed_grids_are_shown_by_draw_and_initialisation(tmp_path: Path) -> None:
+    shelf = Shelf(Store(tmp_path / "s.duckdb"))
+    test = put_test(shelf, "te", "topic")
+    draws = put_sample(shelf, "te", "topic", "synthetic", put(shelf, "gen", "gen", "te", "topic", {}), {"10": 14})
+    for (draw, init), right in {(0, 1): 7, (0, 2): 8, (0, 3): 7, (1, 1): 3, (1, 2): 4, (1, 3): 3}.items():
+        put_run(shelf, test, "te", "topic", method="finetune", right=right / 10, draw=draws[f"14/{draw}"],
+                source="synthetic", num_rows=14)  # fmt: skip
+        artifact, rows = shelf.items[-1]
+        run = {**rows["runs"][0], "init_seed": init}
+        shelf.items[-1] = (replace(artifact, key=digest([artifact.key, init])), {**rows, "runs": [run]})
+    shelf.flush()
+    context = Context(store=shelf.store)
+    evaluate(context, ("te", "topic"))
+    made = variance.plot(context, Material(found=report.find(context, ReportConfig())))
+    parts = {str(r["part"]): r["variance"] for r in _records(made, student="fine-tuning m, synthetic", rows=14)}
+    # Rows are 70 80 70 and 30 40 30.
+    assert parts == pytest.approx({"draw": 800, "initialisation": 100 / 3, "both together, and noise": 0}, rel=0.01)
 
 
 def test_table_1_has_every_prompt_with_its_digests() -> None:
