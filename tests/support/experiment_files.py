@@ -37,3 +37,10 @@ def loaded(folder: Path, text: str, **how: Any) -> Experiment:
     path = folder / "mine.toml"
     path.write_text(text, "utf-8")
     return file.load(str(path), **how)
+
+
+def write_for_ray(folder: Path, text: str, address: str | None) -> None:
+    """Writes `mine.toml`, and `sites.toml` with the Ray cluster `far` at an address; None: one of this machine."""
+    (folder / "mine.toml").write_text(text, "utf-8")
+    where = f'address = "{address}"\n' if address else ""
+    (folder / "sites.toml").write_text(f'[far]\nexecutor = "ray"\n{where}', "utf-8")

@@ -1,80 +1,22 @@
-"""Experiments on Ray: a cluster that cannot be had, one of another sdc, and one of three nodes that lose workers."""
+"""Experiments on Ray that never get there: no Ray, no address, nothing that answers."""
 
-import json
 import os
-import secrets
-import shutil
-import signal
 import socket
-import subprocess
 import sys
-import tempfile
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import counted_runs
 import pytest
-import waiting
+from experiment_files import small, write_for_ray
 
 from sdc.cache.store import Store
-from sdc.cache.verify import verify
 from sdc.errors import EngineError, UsageError
-from sdc.pipelines import cells, data
-from sdc.pipelines.data import DataConfig
-from sdc.pipelines.engines import models
 from sdc.pipelines.run.executors import of_site
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
-
-_TINY = """
-[data]
-from = "bundled"
-[cells]
-task = "topic"
-lang = "te"
-[sample]
-source = "human"
-sizes = "10"
-repeats = 1
-[[students]]
-method = "linear"
-"""
-#: 200 runs: five sizes and five repeats of two cells, four students.
-_MIXED = """
-name = "mixed"
-[cells]
-task = "intent"
-lang = ["te", "sw"]
-[sample]
-source = "human"
-sizes = ["10", "30", "40", "50", "60"]
-repeats = 5
-[order]
-by = "student"
-[[students]]
-method = "linear"
-[[students]]
-method = "finetune"
-model = "pocket-student"
-epochs = 1
-[[students]]
-method = "lora"
-model = "pocket-teacher"
-steps = 2
-[[students]]
-method = "icl"
-model = "pocket-teacher"
-shots = 1
-"""
-_NUM_RUNS, _NUM_TEST = 200, 20
-
-
-# -- without a cluster ---------------------------------------------------------------------------------------------
 
 
 def _connect(store: Store, address: str | None = None) -> None:
@@ -142,7 +84,7 @@ def test_an_address_that_is_down_is_one_line_and_exit_code_4(tmp_path: Path, run
     with socket.socket() as unused:  # bound, and nobody listens
         unused.bind(("0.0.0.0", 0))
         address = f"127.0.0.1:{unused.getsockname()[1]}"
-        _write(tmp_path, _TINY, address)
+        write_for_ray(tmp_path, small(lang='"te"', sizes='"10"', repeats=1), address)
         ended = run_sdc("run", "mine.toml", "--on", "far", env={"SDC_SITES": str(tmp_path / "sites.toml")})
     assert (ended.returncode, ended.stdout) == (4, "")
     assert ended.stderr.splitlines()[-1] == (
@@ -150,171 +92,3 @@ def test_an_address_that_is_down_is_one_line_and_exit_code_4(tmp_path: Path, run
         " with tokens needs RAY_AUTH_MODE=token and RAY_AUTH_TOKEN here, too"
     )
     assert "Traceback" not in ended.stderr
-
-
-def _write(folder: Path, experiment: str, address: str | None) -> None:
-    (folder / "mine.toml").write_text(experiment, "utf-8")
-    where = f'address = "{address}"\n' if address else ""
-    (folder / "sites.toml").write_text(f'[far]\nexecutor = "ray"\n{where}', "utf-8")
-
-
-# -- with one ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def _ray_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Ray's files have a short path, as its sockets need; its processes are ours by their token."""
-    with tempfile.TemporaryDirectory(prefix="r", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        monkeypatch.setenv("RAY_TMPDIR", folder)
-        monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        monkeypatch.setenv("RAY_AUTH_MODE", "token")
-        monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-        monkeypatch.delenv("RAY_ADDRESS", raising=False)
-        yield
-
-
-@pytest.mark.ray
-@pytest.mark.usefixtures("_ray_environment")
-def test_workers_of_another_sdc_get_no_job(tmp_path: Path, run_sdc: Callable[..., Any]) -> None:
-    pytest.importorskip("ray")
-    _write(tmp_path, _TINY + '[[students]]\nmethod = "icl"\nmodel = "pocket-student"\nshots = 1\n', None)
-    code = (
-        "import sys; from sdc.pipelines.run.executors import ray; ray.__version__ = '0.0.1'\n"
-        "from sdc.__main__ import main; sys.argv[0] = 'sdc'; main()"
-    )
-    store = {"SDC_STORE": str(tmp_path / "store.duckdb"), "SDC_SITES": str(tmp_path / "sites.toml")}
-    ended = subprocess.run(
-        [sys.executable, "-c", code, "run", "mine.toml", "--on", "far"], capture_output=True, text=True, check=False,
-        cwd=tmp_path, env={**os.environ, **store},
-    )  # fmt: skip
-    assert ended.returncode == 4
-    assert f"has sdc {_version()}, and this is sdc 0.0.1; use one sdc on every machine" in ended.stderr.splitlines()[-1]
-    right = run_sdc("run", "mine.toml", "--on", "far", "--max-calls", "5", env=store)
-    assert right.returncode == 4
-    assert "--max-calls: the budget is spent (5 of 5 calls)" in right.stderr
-    assert len(right.stdout.split()) == 1  # the linear run
-
-
-def _version() -> str:
-    from sdc import __version__
-
-    return __version__
-
-
-@pytest.mark.ray
-@pytest.mark.usefixtures("_ray_environment")
-def test_two_hundred_runs_survive_workers_a_node_and_the_driver(
-    tmp_path: Path, run_sdc: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pytest.importorskip("ray")
-    local, store = (Store(tmp_path / name / "store.duckdb", lock_timeout_s=60) for name in ("local", "ray"))
-    _add_data(local)
-    shutil.copytree(local.path.parent, store.path.parent)
-    counting = counted_runs.environment(tmp_path / "counting")
-    for name, value in counting.items():
-        monkeypatch.setenv(name, value)
-
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    try:
-        nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
-        _write(tmp_path, _MIXED, cluster.address)
-        monkeypatch.setenv("SDC_SITES", str(tmp_path / "sites.toml"))
-        stranger = run_sdc("run", "mine.toml", "--on", "far", env={"RAY_AUTH_TOKEN": secrets.token_hex(32)})
-        assert (stranger.returncode, stranger.stdout) == (4, "")
-        assert "it asks for a token, and this one is not it" in stranger.stderr.splitlines()[-1]
-        with _driver(tmp_path) as driver:
-            losses: list[tuple[int, Callable[[], None]]] = [
-                (20, _kill_a_worker),
-                (70, _kill_a_worker),
-                (100, partial(_lose_a_node, cluster, nodes)),
-                (140, driver.kill),
-            ]
-            for num_runs, lose in losses:
-                waiting.until(partial(_has_runs, store, num_runs), driver, within_s=600, every_s=0.5)
-                lose()
-        there = _num_runs(store)
-        with _driver(tmp_path) as again:
-            _, said = again.communicate(timeout=600)
-        assert again.returncode == 0, said
-    finally:
-        cluster.shutdown()
-
-    (plan,) = (store.place.home / "runs").iterdir()
-    ends = Counter(note["how"] for note in map(json.loads, (plan / "attempts.jsonl").read_text("utf-8").splitlines()))
-    assert ends.keys() == {"ended", "its process is gone", "its machine is gone"}
-    computed = counted_runs.counts(tmp_path / "counting")
-    assert (len(computed), there >= 140) == (_NUM_RUNS, True)
-    assert max(computed.values()) <= 2
-    assert verify(store).faults == ()
-    alone = run_sdc("run", "mine.toml", env={"SDC_STORE": str(local.path)}, timeout_s=600)
-    assert alone.returncode == 0, alone.stderr
-    assert _metrics(store) == _metrics(local)
-
-
-def _add_data(store: Store) -> None:
-    """Adds bundled rows, few of them to test on."""
-    store.path.parent.mkdir()
-    for cell in cells.expand(store, ["te", "sw"], ["intent"]):
-        for split, most in (("train", None), ("test", _NUM_TEST)):
-            path = models.POCKET / "examples" / f"intent-{cell.lang}-{split}.jsonl"
-            few = store.path.with_name(path.name)
-            few.write_text("".join(path.read_text("utf-8").splitlines(keepends=True)[:most]), "utf-8")
-            data.add(Context(store=store), cell, few, DataConfig(split=split))
-
-
-def _driver(folder: Path) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "sdc", "run", "mine.toml", "--on", "far"], cwd=folder, text=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        env={**os.environ, "SDC_SITES": str(folder / "sites.toml"), "SDC_STORE": str(folder / "ray" / "store.duckdb")},
-    )  # fmt: skip
-
-
-def _num_runs(store: Store) -> int:
-    return int(store.query("select count(*) from runs")[0][0])
-
-
-def _has_runs(store: Store, number: int) -> bool:
-    return _num_runs(store) >= number
-
-
-def _kill_a_worker() -> None:
-    def is_killed() -> bool:
-        with suppress(IndexError, ProcessLookupError):  # none works at this moment
-            os.kill(_working()[0], signal.SIGKILL)
-            return True
-        return False
-
-    waiting.until(is_killed)
-
-
-def _lose_a_node(cluster: Any, nodes: list[Any]) -> None:
-    """Kills all processes of a node on which a worker works."""
-    of_raylet = {node.all_processes["raylet"][0].process.pid: node for node in nodes}
-    found: list[Any] = []
-
-    def is_found() -> list[Any]:
-        with suppress(OSError):  # one that has just ended
-            parents = [int((Path("/proc") / str(pid) / "stat").read_text().split()[3]) for pid in _working()]
-            found.extend(of_raylet[parent] for parent in parents if parent in of_raylet)
-        return found
-
-    waiting.until(is_found)
-    cluster.remove_node(found[0], allow_graceful=False)
-
-
-def _working() -> list[int]:
-    """Returns the processes of this test's cluster that work on a job."""
-    token = f"RAY_AUTH_TOKEN={os.environ['RAY_AUTH_TOKEN']}".encode()
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            works = (process / "cmdline").read_bytes().startswith(b"ray::RayWorker.work")
-            found += [int(process.name)] if works and token in (process / "environ").read_bytes() else []
-    return found
-
-
-def _metrics(store: Store) -> list[tuple[Any, ...]]:
-    return store.query("select run, reader, metric, value, low, high from metrics order by all")
