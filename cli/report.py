@@ -14,6 +14,7 @@ from sdc.cli import (
     report_deviations,
     report_figures,
     report_follow,
+    report_generators,
     report_page,
     report_statistics,
     reported,
@@ -63,6 +64,7 @@ app.command("failed")(report_statistics.failed)
 app.command("compare")(report_statistics.compare)
 app.command("variance")(report_statistics.variance)
 app.command("figures")(report_figures.figures)
+app.command("generators")(report_generators.generators)
 app.command("page")(report_page.page)
 
 

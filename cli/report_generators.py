@@ -1,0 +1,36 @@
+"""`sdc report generators`: its flags, and what it prints."""
+
+from typing import Annotated, Any
+
+import typer
+
+from sdc.cli import incomplete, options, reported
+
+
+def generators(
+    lang: options.LangOption = None,
+    task: options.TaskOption = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Fits per generation, each on a choice of its rows.")] = 5,
+    seed: options.SeedOption = 1337,
+    output: reported.FormatOption = "table",
+    store: options.StoreOption = None,
+) -> None:
+    """Rank the generations of a cell without a human test: students of each are tested on the rows of the others.
+
+    Without --lang and --task: all cells that have several generations.
+    """
+    from sdc.pipelines.report import generators as stage
+    from sdc.pipelines.report import panels
+
+    reported.check_format(output)
+    context = options.context(store)
+    cells = stage.cells(context, lang, task)
+    records: list[dict[str, Any]] = []
+    with incomplete.Cells("report generators", total=len(cells)) as doing:
+        for cell in cells:
+            with doing.one(cell):
+                records += stage.run(context, cell, repeats=repeats, seed=seed)
+        if records and output in ("csv", "json"):
+            reported.write(records, output)
+        elif records:
+            reported.show(panels.table(records, title=stage.TITLE), output)
