@@ -133,6 +133,6 @@ def _show(
     if not records:
         raise DataError(lacks, fix=fix)
     if output in ("csv", "json"):
-        reported.write(panels.finite(records), output)
+        reported.write(panels.for_programs(records), output)
     else:
         reported.show(panels.table(records, title=title), output)

@@ -69,10 +69,10 @@ def table(records: Sequence[Mapping[str, Any]], *, title: str) -> Table:
     return Table(columns=tuple(names), rows=rows, title=title)
 
 
-def finite(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Returns records for programs, in which what is infinite is null."""
+def for_programs(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Returns records as CSV and JSON have them: null is unknown, and what is infinite is `never`."""
     return [
-        {name: None if isinstance(v, float) and not math.isfinite(v) else v for name, v in record.items()}
+        {name: "never" if isinstance(v, float) and math.isinf(v) else v for name, v in record.items()}
         for record in records
     ]
 

@@ -43,7 +43,7 @@ def panels(checked: CheckedClaim) -> Table:
 
 
 def records(checked: Sequence[CheckedClaim]) -> list[dict[str, object]]:
-    """Returns one record per claim, in the unit of its statistic; what is infinite or not there is null."""
+    """Returns one record per claim, in the unit of its statistic; null is "not there", or no limit."""
     return [
         {
             "claim": c.claim.id,
@@ -53,9 +53,9 @@ def records(checked: Sequence[CheckedClaim]) -> list[dict[str, object]]:
             "unit": c.claim.unit,
             "expected_low": _number(c.claim.low),
             "expected_high": _number(c.claim.high),
-            "estimate": None if c.interval is None else _number(c.interval.estimate),
-            "low": None if c.interval is None else _number(c.interval.low),
-            "high": None if c.interval is None else _number(c.interval.high),
+            "estimate": None if c.interval is None else _or_never(c.interval.estimate),
+            "low": None if c.interval is None else _or_never(c.interval.low),
+            "high": None if c.interval is None else _or_never(c.interval.high),
             "covers": None if c.interval is None else c.interval.covers,
             "verdict": c.verdict,
             "runs": c.runs,
@@ -96,6 +96,10 @@ def _one(value: float) -> str:
     if math.isinf(value):
         return "never" if value > 0 else "any"
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 1 else f"{value:.2g}"
+
+
+def _or_never(value: float) -> float | str | None:
+    return "never" if value == math.inf else _number(value)
 
 
 def _number(value: float) -> float | None:

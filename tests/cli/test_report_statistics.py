@@ -1,0 +1,86 @@
+"""The statistics commands of `sdc report` as they are typed: formats, flags, what they say where nothing is there."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import program
+import pytest
+from report_store import EVERY, TEACHER, evaluate, fill
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = Path(tmp_path_factory.mktemp("statistics")) / "s.duckdb"
+    evaluate(fill(path), *EVERY)
+    return path
+
+
+def _csv(store: Path, *arguments: str) -> list[dict[str, str]]:
+    found = program.sdc(["report", *arguments, "--store", str(store), "--format", "csv"])
+    assert found.exit_code == 0, found.stderr
+    return list(csv.DictReader(io.StringIO(found.stdout)))
+
+
+def test_break_even(store: Path) -> None:
+    rows = _csv(store, "break-even", "--task", "topic", "--by", "lang")
+    assert {row["lang"] for row in rows} == {"te", "sw"}
+    synthetic = [row for row in rows if (row["method"], row["source"]) == ("linear", "synthetic")]
+    assert [row["high"] for row in synthetic] == ["never", "never"]
+    shown = program.sdc(["report", "break-even", "--store", str(store), "--task", "topic", "--by", ""])
+    assert "never" in shown.stdout
+    assert "lang" not in shown.stdout.splitlines()[2]
+
+
+def test_gap_and_failed(store: Path) -> None:
+    (topic,) = _csv(store, "gap", "--task", "topic", "--by", "")
+    assert topic["human_minus_synthetic"] == "15.0"
+    assert sum(int(row["broke_off"]) for row in _csv(store, "failed", "--lang", "te")) == 1
+
+
+def test_compare(store: Path) -> None:
+    rows = _csv(
+        store, "compare", "method=linear,source=synthetic", f"method=icl,model={TEACHER},shots=0", "--by", "task"
+    )
+    assert {row["task"] for row in rows} == {"topic", "sarcasm"}
+    assert {row["draws"] for row in rows} == {"equal"}
+    wrong = program.sdc(["report", "compare", "linear", "method=icl", "--store", str(store)])
+    assert (wrong.exit_code, "'linear' says no results" in wrong.stderr) == (2, True)
+    nothing = program.sdc(["report", "compare", "method=lora", "method=icl,shots=0", "--store", str(store)])
+    assert (nothing.exit_code, "no cell has results of both" in nothing.stderr) == (5, True)
+
+
+def test_variance_says_how_such_a_grid_is_made(store: Path) -> None:
+    found = program.sdc(["report", "variance", "--store", str(store)])
+    assert (found.exit_code, "sdc run variance" in found.stderr) == (5, True)
+
+
+def test_costs(store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SDC_SITES", str(tmp_path / "sites.toml"))
+    (tmp_path / "sites.toml").write_text('[here]\nexecutor = "local"\nkg_co2e_per_kwh = 0.1\n', "utf-8")
+    found = program.sdc(["report", "costs", "--store", str(store), "--format", "json", "--on", "here"])
+    records = json.loads(found.stdout)
+    assert [record["stage"] for record in records][-1] == "all"
+    assert records[-1]["energy_kwh"] is None
+    assert program.sdc(["report", "costs", "--store", str(store), "--on", "there"]).exit_code == 2
+    assert program.sdc(["report", "costs", "--store", str(tmp_path / "none.duckdb")]).exit_code == 5
+
+
+def test_deviations(store: Path) -> None:
+    rows = _csv(store, "deviations", "--lang", "te")
+    assert ("linear", "method", "not in the paper") in {(row["stage"], row["setting"], row["paper"]) for row in rows}
+    assert {row["kind"] for row in rows} == {"setting", "open"}
+
+
+def test_generators_needs_two(store: Path) -> None:
+    found = program.sdc(["report", "generators", "--store", str(store)])
+    assert (found.exit_code, "no cell has two generations" in found.stderr) == (5, True)
+    found = program.sdc(["report", "generators", "--store", str(store), "--lang", "te", "--task", "topic"])
+    assert (found.exit_code, "no generations of te/topic" in found.stderr) == (5, True)  # this one has no rows
+
+
+@pytest.mark.parametrize("command", ["claims", "break-even", "gap", "failed", "variance", "costs", "deviations"])
+def test_formats_are_checked_before_anything_is_read(command: str, tmp_path: Path) -> None:
+    found = program.sdc(["report", command, "--format", "xml", "--store", str(tmp_path / "none.duckdb")])
+    assert (found.exit_code, "unknown format 'xml'" in found.stderr) == (2, True)
