@@ -67,6 +67,9 @@ def test_money_of_two_currencies_has_no_sum(tmp_path: Path) -> None:
     shelf = Shelf(Store(tmp_path / "s.duckdb"))
     for currency in ("EUR", "USD"):
         put(shelf, "gen", currency, "te", "topic", _usage(cost=1.0, currency=currency))
+    put(shelf, "judge", "judge", "te", "topic", _usage(cost=2.0, currency="EUR"))
+    put(shelf, "tune", "tune", "te", "topic", _usage(cost=2.0, currency="USD"))
     shelf.flush()
-    gen, total = costs.run(shelf.store)
-    assert (gen["cost"], gen["currency"], total["cost"]) == (None, None, None)
+    gen, judge, tune, total = costs.run(shelf.store)
+    assert (gen["cost"], gen["currency"]) == (None, None)
+    assert (judge["cost"], tune["cost"], total["cost"], total["currency"]) == (2.0, 2.0, None, None)

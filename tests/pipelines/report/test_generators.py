@@ -80,8 +80,9 @@ def test_all_are_fitted_on_as_many_rows_of_each_label(tmp_path: Path) -> None:
 def test_a_generation_that_another_tops_up_is_not_compared_with_it(tmp_path: Path) -> None:
     shelf = Shelf(Store(tmp_path / "s.duckdb"))
     first = put(shelf, "gen", "first", "en", "sarcasm", {"model": "m"}, examples=_rows("first", wrong=0))
-    judged = put(shelf, "judge", "j", "en", "sarcasm", {})
-    shelf.items[-1] = replace(shelf.items[-1][0], inputs=(first,)), {}
+    verdicts = [{"idx": i, "example_key": first, "accepted": True} for i in range(80)]
+    judged = put(shelf, "judge", "j", "en", "sarcasm", {}, verdicts=verdicts)
+    shelf.items[-1] = replace(shelf.items[-1][0], inputs=(first,)), shelf.items[-1][1]
     put(shelf, "gen", "more", "en", "sarcasm", {"model": "m"}, examples=_rows("first", wrong=0))
     shelf.items[-1] = replace(shelf.items[-1][0], inputs=(judged,)), shelf.items[-1][1]
     shelf.flush()
