@@ -56,6 +56,8 @@ def run(found: Found, by: Sequence[str] = ("group",)) -> list[dict[str, Any]]:
                         **dict(zip((*by, "metric"), what, strict=True)),
                         **about(of_student[0]),
                         "size": size,
+                        "human_rows": _mean_rows([point for point, _ in inside]),
+                        "synthetic_rows": _mean_rows([other for _, others in inside for other in others]),
                         "human_minus_synthetic": points(gap.estimate),
                         "low": points(gap.low),
                         "high": points(gap.high),
@@ -110,6 +112,12 @@ def _human_curve(
             rows = [point.rows for point in of_cells.values() if isinstance(point.rows, int)]
             found.setdefault(sum(rows) / len(rows), scores)
     return sorted(found), [found[rows] for rows in sorted(found)]
+
+
+def _mean_rows(of_size: Sequence[Point]) -> float | None:
+    """Returns the real rows: `all` human rows may be many more than all synthetic ones."""
+    rows = [point.rows for point in of_size if isinstance(point.rows, int)]
+    return round(sum(rows) / len(rows), 1) if rows else None
 
 
 def _scores(resampled: Resampled, of_cells: Mapping[str, Point]) -> "dict[str, Scores] | None":

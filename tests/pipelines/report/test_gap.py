@@ -19,6 +19,7 @@ def test_a_store_that_was_filled_by_hand(tmp_path: Path) -> None:
     (topic,) = [record for record in records if record["task"] == "topic"]
     # Of ten rows the generator has 6 right, the student on synthetic rows 6 and 7, on human ones 8.
     assert (topic["method"], topic["size"], topic["human_minus_synthetic"]) == ("linear", "all", 15)
+    assert (topic["human_rows"], topic["synthetic_rows"]) == (60, 60)
     assert topic["closed"] == 25
     assert topic["worth"] == "at most 60"  # there is no smaller human draw
     assert (topic["runs"], topic["cells"]) == (8, 2)
