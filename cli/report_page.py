@@ -15,6 +15,9 @@ def page(
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "What the small students make of the texts",
+    generator: Annotated[
+        str | None, typer.Option(help="Model to compare with. Default: the one that wrote the synthetic rows.")
+    ] = None,
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
     store: options.StoreOption = None,
@@ -31,6 +34,8 @@ def page(
         raise UsageError("there is no folder for this file, or it is one", str(out), "correct --out")
     context = options.context(store)
     evals, wanted = reported.asked(context, keys, lang, task, experiment)
-    found = stage.find(context, stage.ReportConfig(everything=everything), evals=evals, wanted=wanted)
+    found = stage.find(
+        context, stage.ReportConfig(generator=generator, everything=everything), evals=evals, wanted=wanted
+    )
     made = parts.page(context, found, title=title)
     render.data("".join(f"{path}\n" for path in report_page.write(made, out)))

@@ -29,6 +29,8 @@ _ONE_LABEL = 0.95
 _LEAST_SHARED = 0.5
 #: (key of a test, metric).
 _What = tuple[str, str]
+#: Keys of the evals of each point.
+_Evals = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,7 @@ class Resampled:
                 self._results.setdefault((result.test_key, result.metric), []).append(result)
         self._scores: dict[_What, Scores | None] = {}
         self._collapsed: set[str] = set()
+        self._means: dict[tuple[_Evals, _Evals], Replicates | None] = {}
         self._columns: dict[_What, dict[str, int]] = {}
 
     def scores(self, members: Sequence[RunResult]) -> "Scores | None":
@@ -94,6 +97,17 @@ class Resampled:
             points: The runs of each.
             against: Of each point, what is taken from it; empty takes nothing.
         """
+        if len(points) == 1:
+            return self._mean(points, against)
+        # Figures and tables ask for the same means over cells.
+        what = (_evals(points), _evals(against))
+        if what not in self._means:
+            self._means[what] = self._mean(points, against)
+        return self._means[what]
+
+    def _mean(
+        self, points: Sequence[Sequence[RunResult]], against: Sequence[Sequence[RunResult]]
+    ) -> "Replicates | None":
         from sdc.pipelines.report.statistics.resampling import replicates
 
         found: dict[str, Scores] = {}
@@ -134,10 +148,9 @@ class Resampled:
 
         read_RN = np.stack([read[name] for name in evals])
         times_BN = self._times(test, key)
-        most_R = [np.unique(read_N, return_counts=True)[1].max() for read_N in read_RN]
-        self._collapsed |= {
-            name for name, most in zip(evals, most_R, strict=True) if most >= _ONE_LABEL * len(read_RN[0])
-        }
+        for name, read_N in zip(evals, read_RN, strict=True):
+            if np.bincount(read_N[read_N >= 0], minlength=1).max() >= _ONE_LABEL * len(read_N):
+                self._collapsed.add(name)
         if metric == "accuracy":
             scores = resampling.accuracy(read_RN == test.gold.label_N, times_BN)
         else:
@@ -170,6 +183,10 @@ class Resampled:
             ids = tuple(names.get(idx, "") for idx in gold.idx_N.tolist()) if names else None
             tests[key] = _Test(gold=gold, ids=None if ids and "" in ids else ids)
         return _in_families(tests, of_task)
+
+
+def _evals(points: Sequence[Sequence[RunResult]]) -> _Evals:
+    return tuple(tuple(member.eval_key for member in members) for members in points)
 
 
 def _in_families(tests: Mapping[str, _Test], of_task: Mapping[str, str]) -> dict[str, _Test]:

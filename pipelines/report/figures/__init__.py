@@ -97,25 +97,30 @@ def run(context: Context, config: FiguresConfig, found: Found, *, out: Path) -> 
         UsageError: A file cannot be written.
         DataError: Nothing of what was asked for can be drawn.
     """
-    material = Material(
-        found=found, band=config.band, with_fewer_cells=config.with_fewer_cells, findings=dict(config.findings)
-    )
     written.folder(out)
-    chosen = _chosen(config.only)
     num_drawn = 0
-    for number, name in enumerate(chosen):
-        context.progress("figures", number, len(chosen))
-        for made in _make(context, material, name):
-            if isinstance(made, NotDrawn):
-                context.say(f"report figures: {name} is not drawn: {made.why}")
-                continue
-            num_drawn += 1
-            yield from written.plot(made, out, config.formats) if isinstance(made, Plot) else written.table(made, out)
-    context.progress("figures", len(chosen), len(chosen))
+    for made in draw(context, config, found):
+        if isinstance(made, NotDrawn):
+            context.say(f"report figures: {made.name} is not drawn: {made.why}")
+            continue
+        num_drawn += 1
+        yield from written.plot(made, out, config.formats) if isinstance(made, Plot) else written.table(made, out)
     if not num_drawn:
         raise DataError(
             "nothing of it can be drawn", str(context.store.path), "run `sdc train` or `sdc icl` and `sdc eval`"
         )
+
+
+def draw(context: Context, config: FiguresConfig, found: Found) -> Iterator[Plot | NotDrawn | tables.NamedTable]:
+    """Yields the figures and tables of a report, and those that cannot be drawn with the reason."""
+    material = Material(
+        found=found, band=config.band, with_fewer_cells=config.with_fewer_cells, findings=dict(config.findings)
+    )
+    chosen = _chosen(config.only)
+    for number, name in enumerate(chosen):
+        context.progress("figures", number, len(chosen))
+        yield from _make(context, material, name)
+    context.progress("figures", len(chosen), len(chosen))
 
 
 def _make(context: Context, material: Material, name: str) -> Iterator[Plot | NotDrawn | tables.NamedTable]:

@@ -8,17 +8,25 @@ from collections.abc import Iterator, Sequence
 
 from sdc.cache.counted import counted
 from sdc.pipelines.records import runs
-from sdc.pipelines.report import Found
+from sdc.pipelines.report import Found, failed, figures, gap, panels
 from sdc.pipelines.report.claims import check, claim
 from sdc.pipelines.report.claims import formats as claim_formats
 from sdc.pipelines.report.curves import DIFFERENCE, SCORE, Curve, curves, names
+from sdc.pipelines.report.figures import render
+from sdc.pipelines.report.figures.plot import Plot
 from sdc.pipelines.report.formats import Table
-from sdc.pipelines.report.page import Page, Section
+from sdc.pipelines.report.page import Page, Picture, Section
 from sdc.pipelines.report.points import MAJORITY, Point
 from sdc.pipelines.stage import Context
 
 #: Panels of the table of means: the groups of languages, as the paper has them.
 _GROUPS = ("low", "medium", "high")
+#: Rows of numbers behind one figure that stand on the page.
+_MOST_NUMBERS = 200
+_FIGURES = (
+    "Bands are 95 % intervals over new draws, new seeds and new texts. Sizes are real rows; where some cells of a "
+    "student have no more rows its line ends."
+)
 _MEANS = (
     "Each cell counts once. An interval covers new draws, new seeds and new texts; sizes that some cells of a student "
     "lack are left out. The difference is to the zero-shot score of the cell's generator, paired by test rows; "
@@ -43,13 +51,47 @@ def page(context: Context, found: Found, *, title: str) -> Page:
 
 
 def _sections(context: Context, found: Found) -> Iterator[Section]:
+    pictures = list(_pictures(context, found))
+    if pictures:
+        yield Section(title="Figures", words=_FIGURES, pictures=pictures, code="sdc report figures --out figures")
     tables = list(_means(found))
     if tables:
         yield Section(title="Means over cells", words=_MEANS, tables=tables)
+    for title, records, words, command in (
+        ("Human against synthetic rows", gap.run(found), gap.TITLE, "sdc report gap"),
+        ("Failed runs", failed.run(found), failed.TITLE, "sdc report failed"),
+    ):
+        if records:
+            yield Section(title=title, words=f"{words}.", tables=[panels.table(records, title="")], code=command)
     checked = check.check(context.store, found, claim.load())
     if any(one.verdict != check.NOT_RUN for one in checked):
         table = claim_formats.table(checked)
         yield Section(title="What the paper claims", words=_CLAIMS, tables=[table], code="sdc report claims")
+
+
+def _pictures(context: Context, found: Found) -> Iterator[Picture]:
+    for plot in figures.draw(context, figures.FiguresConfig(only=tuple(figures.FIGURES)), found):
+        if isinstance(plot, Plot):
+            yield Picture(
+                name=plot.name.replace("-", " ").capitalize(),
+                caption=f"{plot.title}. {' '.join(plot.caption)}",
+                svg=render.svg(plot),
+                numbers=_numbers(plot),
+            )
+
+
+def _numbers(plot: Plot) -> Table:
+    """Returns the numbers behind a figure, as many as a page can hold."""
+    columns = tuple(plot.records[0]) if plot.records else ()
+    shown = plot.records[:_MOST_NUMBERS]
+    left = len(plot.records) - len(shown)
+    title = f"{left:,} more rows are in what `sdc report figures` writes" if left else ""
+    rows = tuple(tuple(_cell(record[name]) for name in columns) for record in shown)
+    return Table(columns=columns, rows=rows, title=title)
+
+
+def _cell(value: object) -> str:
+    return "-" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _means(found: Found) -> Iterator[Table]:

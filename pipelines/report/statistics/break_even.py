@@ -103,24 +103,40 @@ def crossings(
     curves_BS = np.column_stack([point.values_B for point in curve])
     return Replicates(
         estimate=crossing(rows, np.array([point.estimate for point in curve]), weights),
-        values_B=np.array([crossing(rows, values_S, weights) for values_S in curves_BS]),
+        values_B=_crossings(rows, curves_BS, weights),
         covers=curve[0].covers,
     )
 
 
-def monotone(values_S: NDArray[Any], weights: Sequence[float] | None = None) -> NDArray[Any]:
-    """Returns the rising curve that is nearest to the values in (weighted) squares, (S) float64.
+def monotone(values_BS: NDArray[Any], weights: Sequence[float] | None = None) -> NDArray[Any]:
+    """Returns the rising curves that are nearest to the values in (weighted) squares, float64 of the same shape.
 
     Degenerate case: values that fall all the way become their mean.
 
-    Source: M. Ayer et al. (1955), An empirical distribution function for sampling with incomplete information (PAVA).
+    Args:
+        values_BS: Curves; one alone may be (S).
+        weights: One per point; None is 1 each.
+
+    Our own although scipy has it: of a thousand replicates at once it takes a thirtieth of the time, by the formula
+    that is the largest over starts of the smallest over ends of the means between them.
+
+    Source: R. Barlow et al. (1972), Statistical inference under order restrictions, theorem 1.3 (min-max).
 
     >>> monotone(np.array([-10, 2, -1, 6])).tolist()
     [-10.0, 0.5, 0.5, 6.0]
     """
-    from scipy.optimize import isotonic_regression
-
-    return np.asarray(isotonic_regression(values_S, weights=weights).x)
+    curves_BS = np.atleast_2d(np.asarray(values_BS, dtype=np.float64))
+    num = curves_BS.shape[1]
+    weights_S = np.ones(num) if weights is None else np.asarray(weights, dtype=np.float64)
+    sums_BT = np.zeros((len(curves_BS), num + 1))
+    np.cumsum(curves_BS * weights_S, axis=1, out=sums_BT[:, 1:])
+    weight_T = np.concatenate([[0.0], np.cumsum(weights_S)])
+    rising_BS = np.full_like(curves_BS, -np.inf)
+    for start in range(num):
+        means_BE = (sums_BT[:, start + 1 :] - sums_BT[:, start, None]) / (weight_T[start + 1 :] - weight_T[start])
+        smallest_BE = np.minimum.accumulate(means_BE[:, ::-1], axis=1)[:, ::-1]  # over ends at or after each point
+        np.maximum(rising_BS[:, start:], smallest_BE, out=rising_BS[:, start:])
+    return rising_BS.reshape(np.shape(values_BS))
 
 
 def crossing(rows_S: NDArray[Any], values_S: NDArray[Any], weights: Sequence[float] | None = None) -> float:
@@ -134,16 +150,23 @@ def crossing(rows_S: NDArray[Any], values_S: NDArray[Any], weights: Sequence[flo
     >>> crossing(np.array([10, 20]), np.array([0, 1])), crossing(np.array([10, 20]), np.array([-2, -1]))
     (10.0, inf)
     """
-    rising_S = monotone(values_S, weights)
-    reached = np.flatnonzero(rising_S >= 0)
-    if not reached.size:
-        return math.inf
-    after = int(reached[0])
-    if after == 0:
-        return float(rows_S[0])
-    below, above = rising_S[after - 1], rising_S[after]
-    start, end = math.log(rows_S[after - 1]), math.log(rows_S[after])
-    return math.exp(start + (end - start) * float(-below / (above - below)))
+    return float(_crossings(rows_S, np.asarray(values_S)[None], weights)[0])
+
+
+def _crossings(rows_S: NDArray[Any], values_BS: NDArray[Any], weights: Sequence[float] | None) -> NDArray[Any]:
+    """Returns where each curve crosses zero, (B)."""
+    rising_BS = monotone(values_BS, weights)
+    # A mean of several values that is zero may come out as one of the last bits.
+    reached_BS = rising_BS >= -1e-12
+    after_B = reached_BS.argmax(axis=1)
+    every = np.arange(len(rising_BS))
+    before_B = np.maximum(after_B - 1, 0)
+    below_B, above_B = rising_BS[every, before_B], rising_BS[every, after_B]
+    logs_S = np.log(np.asarray(rows_S, dtype=np.float64))
+    gain_B = np.where(above_B > below_B, above_B - below_B, 1.0)
+    found_B = np.exp(logs_S[before_B] + (logs_S[after_B] - logs_S[before_B]) * np.clip(-below_B / gain_B, 0.0, 1.0))
+    found_B = np.where(after_B == 0, float(rows_S[0]), found_B)
+    return np.where(reached_BS.any(axis=1), found_B, np.inf)
 
 
 def texts_to_pay_off(fixed: Any, *, generator: Any, student: Any) -> NDArray[Any]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import isotonic_regression
 
 from sdc.pipelines.report.statistics.break_even import break_even, crossing, monotone, texts_to_pay_off
 from sdc.pipelines.report.statistics.resampling import Replicates
@@ -113,3 +114,18 @@ def test_a_better_curve_never_crosses_later(values: list[float], gain: float) ->
 def test_an_interval_holds_its_break_even(means: list[float], spread: float) -> None:
     found = break_even(10.0 * np.arange(1, len(means) + 1), _curve(means, spread=spread, num=50))
     assert found.low <= found.even <= found.high
+
+
+@given(
+    st.integers(1, 12).flatmap(
+        lambda size: st.tuples(
+            st.lists(st.lists(st.floats(-1, 1), min_size=size, max_size=size), min_size=1, max_size=4),
+            st.lists(st.floats(0.5, 20), min_size=size, max_size=size),
+        )
+    )
+)
+def test_many_curves_are_fitted_as_scipy_fits_one(drawn: tuple[list[list[float]], list[float]]) -> None:
+    curves, weights = drawn
+    for own in (None, weights):
+        expected = [isotonic_regression(curve, weights=own).x for curve in curves]
+        assert monotone(np.array(curves), own) == pytest.approx(np.array(expected), abs=1e-12)
