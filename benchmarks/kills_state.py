@@ -17,7 +17,10 @@ from sdc.cache.store import Store
 
 STORE = "store/store.duckdb"
 #: What takes another time in each run, or says when it was.
-_TIMES = {"created_at", "used_at", "decided_at", "seconds", "energy_kwh", "wall_s", "fit_s", "seconds_per_epoch"}
+_TIMES = {
+    "created_at", "used_at", "decided_at", "seconds", "energy_kwh", "wall_s", "fit_s", "fit_seconds",
+    "seconds_per_epoch",
+}  # fmt: skip
 #: What says that there were earlier attempts, and what an engine that began again had in its prefix cache.
 _ATTEMPTS = {"earlier", "cached_tokens"}
 

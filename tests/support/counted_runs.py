@@ -18,6 +18,11 @@ import os
 import sys
 
 _COUNTED = {"sdc.pipelines.train.computing": "_made", "sdc.pipelines.icl.computing": "_computed"}
+#: How long runs that ended wait for others: what ended before the hold is to be in the store.
+_WAITS = {
+    "sdc.pipelines.stage": ("_KEEP_EVERY_S", "_KEEP_AT_LAST_S"),
+    "sdc.pipelines.run.executors.local": ("_TELL_EVERY_S",),
+}
 _HOLD_AFTER = int(os.environ.get("SDC_TEST_HOLD_AFTER", "0"))
 _made = 0
 
@@ -42,13 +47,13 @@ def _count(module, name):
 
 class _Finder(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        at_once = _HOLD_AFTER and name == "sdc.pipelines.stage"
-        if name not in _COUNTED and not at_once:
+        waits = _WAITS.get(name, ()) if _HOLD_AFTER else ()
+        if name not in _COUNTED and not waits:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         load = spec.loader.exec_module
-        if at_once:  # what ended before the hold is in the store
-            spec.loader.exec_module = lambda module: (load(module), setattr(module, "_KEEP_EVERY_S", 0.0))
+        if waits:
+            spec.loader.exec_module = lambda module: (load(module), vars(module).update(dict.fromkeys(waits, 0.0)))
         else:
             spec.loader.exec_module = lambda module: (load(module), _count(module, _COUNTED[name]))
         return spec
