@@ -26,6 +26,8 @@ def svg(plot: Plot) -> str:
     marks.register_fonts()
     version = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
     text = vl_convert.vegalite_to_svg(plot.spec(), vl_version=version, allowed_base_urls=[])
+    # Vega gives every group of marks a role, without a name: the whole is one image, which has one.
+    text = re.sub(r' (?:role="graphics-[a-z]+"|aria-(?:roledescription|label)="[^"]*")', "", text)
     said = escape(plot.says[:_MOST_SAID])
     text = text.replace("<svg ", f'<svg role="img" aria-label="{said}" ', 1)
     # Several may stand in one page, so that ids get a prefix of their own.
