@@ -63,12 +63,12 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def _product_files() -> set[str]:
-    kinds = {".py", ".typed", ".toml", ".jinja", ".jsonl", ".json", ".safetensors", ".md", ".js", ".css"}
+    kinds = {".py", ".typed", ".toml", ".jinja", ".jsonl", ".json", ".safetensors", ".md", ".js", ".css", ".ttf"}
     found = {
         f"sdc/{path.relative_to(ROOT).as_posix()}"
         for folder in ("cli", "pipelines", "cache")
         for path in (ROOT / folder).rglob("*")
-        if path.suffix in kinds and "__pycache__" not in path.parts
+        if (path.suffix in kinds or path.name == "OFL.txt") and "__pycache__" not in path.parts
         # What trains the pocket models needs a checkout, and the paper's data.
         if not path.is_relative_to(ROOT / "pipelines" / "pocket" / "training")
     }

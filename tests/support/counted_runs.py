@@ -24,6 +24,7 @@ _WAITS = {
     "sdc.pipelines.run.executors.local": ("_TELL_EVERY_S",),
 }
 _HOLD_AFTER = int(os.environ.get("SDC_TEST_HOLD_AFTER", "0"))
+_AT_ONCE = os.environ.get("SDC_TEST_AT_ONCE") == "1"
 _made = 0
 
 
@@ -47,7 +48,7 @@ def _count(module, name):
 
 class _Finder(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path, target=None):
-        waits = _WAITS.get(name, ()) if _HOLD_AFTER else ()
+        waits = _WAITS.get(name, ()) if _AT_ONCE else ()
         if name not in _COUNTED and not waits:
             return None
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
@@ -63,17 +64,23 @@ sys.meta_path.insert(0, _Finder())
 """
 
 
-def environment(folder: Path, *, hold_after: int = 0) -> dict[str, str]:
+def environment(folder: Path, *, hold_after: int = 0, at_once: bool = False) -> dict[str, str]:
     """Returns the variables under which what is computed is counted in a folder.
 
     Args:
         folder: Is made.
         hold_after: Every process keeps so many runs at once, and waits with the next one while it is `held`; 0: never.
+        at_once: Runs are kept as they end: the store says how far the workers are.
     """
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(_CODE, "utf-8")
     counts = str(folder / "counts")
-    return {"PYTHONPATH": str(folder), "SDC_TEST_COUNTS": counts, "SDC_TEST_HOLD_AFTER": str(hold_after)}
+    return {
+        "PYTHONPATH": str(folder),
+        "SDC_TEST_COUNTS": counts,
+        "SDC_TEST_HOLD_AFTER": str(hold_after),
+        "SDC_TEST_AT_ONCE": str(int(at_once or hold_after > 0)),
+    }
 
 
 @contextmanager

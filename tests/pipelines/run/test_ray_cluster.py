@@ -107,7 +107,7 @@ def test_two_hundred_runs_survive_workers_a_node_and_the_driver(
     local, store = (Store(tmp_path / name / "store.duckdb", lock_timeout_s=60) for name in ("local", "ray"))
     _add_data(local)
     shutil.copytree(local.path.parent, store.path.parent)
-    counting = counted_runs.environment(tmp_path / "counting")
+    counting = counted_runs.environment(tmp_path / "counting", at_once=True)
     for name, value in counting.items():
         monkeypatch.setenv(name, value)
 
