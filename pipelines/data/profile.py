@@ -16,7 +16,7 @@ from sdc.pipelines.cells import Cell
 from sdc.pipelines.records import leaks, lineage
 from sdc.pipelines.records.examples import texts_and_statuses
 from sdc.pipelines.stage import Context
-from sdc.pipelines.text.similarity import num_equal, repeats
+from sdc.pipelines.text.similarity import num_equal, num_near
 
 #: The kinds of examples of a cell, in the order they are shown in.
 KINDS = ("train", "test", "dev", "synthetic")
@@ -158,7 +158,7 @@ def _profile(
         labels={name: counts[name] for name in names},
         majority_rate=max(counts.values(), default=0) / max(counts.total(), 1),
         duplicates=num_equal(texts),
-        near_duplicates=len(repeats(texts)),
+        near_duplicates=num_near(texts),
         found_in=found_in,
         nearly_in=nearly_in,
         odd={name: count for name, count in odd.items() if count},

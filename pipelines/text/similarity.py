@@ -152,25 +152,6 @@ class Index:
         return [one for _, one in sorted([(often.get(one, 0), one) for one in found])[:num]]
 
 
-def repeats(texts: Iterable[str], *, threshold: float = 0.8) -> dict[int, tuple[int, float]]:
-    """Returns what each text repeats that is nearly one before it: position -> (position of that one, similarity).
-
-    A text that repeats one is not looked at again for later ones, as in the gate `duplicate`, which rejects it.
-
-    >>> repeats(["Set an alarm", "Play music", "set  an ALARM"])
-    {2: (0, 1.0)}
-    """
-    index, kept, found = Index(threshold=threshold), list[int](), {}
-    for position, text in enumerate(texts):
-        near = index.nearest(text)
-        if near is None:
-            index.add(text)
-            kept.append(position)
-        else:
-            found[position] = (kept[near[0]], near[1])
-    return found
-
-
 def num_equal(texts: Iterable[str]) -> int:
     """Returns how many texts are equal to one before them once folded.
 
@@ -179,6 +160,24 @@ def num_equal(texts: Iterable[str]) -> int:
     """
     folded = list(map(fold, texts))
     return len(folded) - len(set(folded))
+
+
+def num_near(texts: Iterable[str], *, threshold: float = 0.8) -> int:
+    """Returns how many texts are nearly one before them, or equal to it.
+
+    A text that is does not count as one before others, as in the gate `duplicate`, which rejects it.
+
+    >>> num_near(["Set an alarm", "Play music", "set  an ALARM"])
+    1
+    """
+    folded = list(map(fold, texts))
+    distinct = list(dict.fromkeys(folded))
+    near = set[int]()
+    # By position, so that each text is judged after all before it.
+    for one, before, _ in Join(distinct, threshold).pairs(distinct):
+        if before < one and before not in near:
+            near.add(one)
+    return len(folded) - len(distinct) + len(near)
 
 
 def _grams(folded: str) -> frozenset[str]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sdc.pipelines.text import similarity_join, similarity_many
 from sdc.pipelines.text.folding import fold
-from sdc.pipelines.text.similarity import Index, jaccard, known, shingles
+from sdc.pipelines.text.similarity import Index, jaccard, known, num_near, shingles
 from sdc.pipelines.text.similarity_join import Join
 from sdc.pipelines.text.similarity_many import numbered
 
@@ -50,6 +50,15 @@ def test_a_join_finds_what_comparing_all_with_all_finds(known: list[str], texts:
     mine, others = list(map(fold, texts)), list(map(fold, known))
     alike = [(i, k, jaccard(shingles(a), shingles(b))) for i, a in enumerate(mine) for k, b in enumerate(others)]
     assert list(Join(others, threshold).pairs(mine)) == [found for found in alike if found[2] >= threshold]
+
+
+@given(TEXTS, st.sampled_from([0.2, 0.5, 0.8, 1.0]))
+def test_near_texts_are_counted_as_the_gate_rejects_them(texts: list[str], threshold: float) -> None:
+    kept: list[str] = []
+    for text in texts:
+        if brute(kept, text, threshold) is None:
+            kept.append(text)
+    assert num_near(texts, threshold=threshold) == len(texts) - len(kept)
 
 
 @pytest.mark.parametrize("characters", [1, 500, 10**6])
