@@ -24,7 +24,7 @@ _WAITS = {
     "sdc.pipelines.run.executors.local": ("_TELL_EVERY_S",),
 }
 _HOLD_AFTER = int(os.environ.get("SDC_TEST_HOLD_AFTER", "0"))
-_AT_ONCE = os.environ.get("SDC_TEST_AT_ONCE") == "1"
+_AT_ONCE = _HOLD_AFTER > 0 or os.environ.get("SDC_TEST_AT_ONCE") == "1"
 _made = 0
 
 
@@ -79,7 +79,7 @@ def environment(folder: Path, *, hold_after: int = 0, at_once: bool = False) -> 
         "PYTHONPATH": str(folder),
         "SDC_TEST_COUNTS": counts,
         "SDC_TEST_HOLD_AFTER": str(hold_after),
-        "SDC_TEST_AT_ONCE": str(int(at_once or hold_after > 0)),
+        "SDC_TEST_AT_ONCE": str(int(at_once)),
     }
 
 
