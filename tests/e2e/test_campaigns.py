@@ -34,7 +34,7 @@ def _campaign(name: str, *options: str) -> None:
 @pytest.mark.skipif(not (models.POCKET / "teacher").is_dir(), reason="the pocket models are not bundled")
 class TestFirstTries:
     def test_kills(self, tmp_path: Path) -> None:
-        _campaign("kills.py", "--seed", "8", "--count", "6", "--folder", str(tmp_path / "kills"))
+        _campaign("kills.py", "--seed", "8", "--count", "3", "--folder", str(tmp_path / "kills"))
 
     def test_ctrl_c(self, tmp_path: Path) -> None:
         _campaign(
@@ -43,7 +43,7 @@ class TestFirstTries:
         )  # fmt: skip
 
     def test_fuzzed_files(self, tmp_path: Path) -> None:
-        _campaign("fuzz.py", "--seed", "8", "--count", "40", "--folder", str(tmp_path / "fuzz"))
+        _campaign("fuzz.py", "--seed", "8", "--count", "20", "--folder", str(tmp_path / "fuzz"))
 
     def test_servers_that_misbehave(self) -> None:
         _campaign("faults.py", "--seed", "8", "--count", "2")
