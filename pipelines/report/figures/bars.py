@@ -6,13 +6,14 @@ Here: means over all cells and over models. Not here: lines over rows (`panels.p
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sdc.pipelines.report.curves import SCORE, Curve, CurvePoint
-from sdc.pipelines.report.figures import marks
+from sdc.pipelines.report.figures import marks, vega
 from sdc.pipelines.report.figures.lines import METHODS
 from sdc.pipelines.report.figures.material import Material, is_small_llm
 from sdc.pipelines.report.figures.plot import NotDrawn, Plot
+from sdc.pipelines.report.figures.vega import Spec
 from sdc.pipelines.report.points import GENERATOR
 
 if TYPE_CHECKING:
@@ -106,9 +107,7 @@ def _with_all_rows(curve: Curve) -> CurvePoint:
     return next((point for point in curve.points if "all" in point.sizes), curve.points[-1])
 
 
-def _chart(bars: Sequence[Bar]) -> Any:
-    import altair as alt
-
+def _chart(bars: Sequence[Bar]) -> Spec:
     rows = [
         {"label": bar.label, "mean": 100 * bar.mean, "text": f"{100 * bar.mean:.1f}",
          "low": 100 * bar.interval.low if bar.interval else None,
@@ -117,22 +116,24 @@ def _chart(bars: Sequence[Bar]) -> Any:
     ]  # fmt: skip
     dots = [{"label": bar.label, "mean": 100 * value} for bar in bars if len(bar.models) > 1
             for value in bar.models.values()]  # fmt: skip
-    y = alt.Y("label:N", title=None, sort=[bar.label for bar in bars], axis=alt.Axis(ticks=False, domain=False,
-              labelPadding=6, labelLimit=200))  # fmt: skip
-    x = alt.X("mean:Q", title="mean score, %", scale=alt.Scale(domain=[0, 100]), axis=alt.Axis(tickCount=6))
-    base = alt.Chart(alt.InlineData(values=rows)).encode(y=y)
+    axis = {"ticks": False, "domain": False, "labelPadding": 6, "labelLimit": 200}
+    y = vega.name("label", title=None, sort=[bar.label for bar in bars], axis=axis)
+    x = vega.number("mean", title="mean score, %", scale={"domain": [0, 100]}, axis={"tickCount": 6})
+    shade = vega.name("colour", scale=None)
     layers = [
-        base.mark_bar(height=19).encode(x=x, color=alt.Color("colour:N", scale=None)),
-        base.mark_rule(color=marks.INK, strokeWidth=1.6).encode(x="low:Q", x2="high:Q"),
-        base.mark_text(align="left", dx=6, fontWeight="bold", color="white").encode(x=alt.datum(0), text="text:N"),
-    ]
+        vega.unit(rows, "bar", {"y": y, "x": x, "color": shade}, height=19),
+        vega.unit(rows, "rule", {"y": y, "x": vega.number("low"), "x2": vega.to("high")}, color=marks.INK,
+                  strokeWidth=1.6),
+        vega.unit(rows, "text", {"y": y, "x": {"datum": 0}, "text": vega.name("text")}, align="left", dx=6,
+                  fontWeight="bold", color="white"),
+    ]  # fmt: skip
     if dots:
-        models = alt.Chart(alt.InlineData(values=dots)).mark_point(size=22, color=marks.INK, fill="white", opacity=1)
-        layers.insert(2, models.encode(y=y, x="mean:Q"))
+        models = {"y": y, "x": vega.number("mean")}
+        layers.insert(2, vega.unit(dots, "point", models, size=22, color=marks.INK, fill="white", opacity=1))
     if bars[0].label == _GENERATOR:
-        line = alt.Chart(alt.InlineData(values=[{"mean": 100 * bars[0].mean}]))
-        layers.append(line.mark_rule(color=marks.INK, strokeDash=[4, 3]).encode(x="mean:Q"))
-    return alt.layer(*layers).properties(width=_WIDTH, height=alt.Step(30))
+        line = [{"mean": 100 * bars[0].mean}]
+        layers.append(vega.unit(line, "rule", {"x": vega.number("mean")}, color=marks.INK, strokeDash=[4, 3]))
+    return {"layer": layers, "width": _WIDTH, "height": {"step": 30}}
 
 
 def _record(bar: Bar) -> dict[str, object]:

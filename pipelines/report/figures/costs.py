@@ -10,13 +10,14 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sdc.pipelines.records import spent
 from sdc.pipelines.records.spent import StudentTime
-from sdc.pipelines.report.figures import lines, marks
+from sdc.pipelines.report.figures import lines, marks, vega
+from sdc.pipelines.report.figures.marks import Mark
 from sdc.pipelines.report.figures.material import Material
 from sdc.pipelines.report.figures.plot import NotDrawn, Plot
+from sdc.pipelines.report.figures.vega import Spec
 from sdc.pipelines.report.points import GENERATOR
 from sdc.pipelines.stage import Context
 
@@ -112,46 +113,52 @@ def _cost(
     return (seconds_of_rows + (most.seconds or 0)) / 3600, (least.seconds or 0) / least.num_test / 3600
 
 
-def _chart(found: Sequence[CostLine]) -> Any:
-    import altair as alt
-
+def _chart(found: Sequence[CostLine]) -> Spec:
     right = max([1e5, *(10 * line.pays_off for line in found if line.pays_off and line.pays_off < _MOST_TEXTS)])
     texts = [10 ** (at / 8) for at in range(8, math.ceil(8 * math.log10(right)) + 1)]
     low = min(line.at(texts[0]) for line in found) / 1.5
     high = max(line.at(texts[-1]) for line in found) * 1.5
-    end = texts[-1] * (texts[-1] / texts[0]) ** (_LABELS_PX / _WIDTH)
-    powers = [10**at for at in range(1, round(math.log10(texts[-1])) + 1)]
-    x = alt.X("x:Q", title="classified texts", scale=alt.Scale(type="log", domain=[texts[0], end], nice=False),
-              axis=alt.Axis(values=powers, format=",d", grid=False, titleAnchor="start"))  # fmt: skip
-    hours = [10.0**at for at in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
-    y = alt.Y("y:Q", title="hours", scale=alt.Scale(type="log", domain=[low, high], nice=False),
-              axis=alt.Axis(values=hours, format="~g"))  # fmt: skip
+    at = _axes(texts, low, high)
     gap = _LINE_PX * math.log10(high / low) / _HEIGHT
     ends = marks.spread(
         [math.log10(line.at(texts[-1])) for line in found], gap=gap, low=math.log10(low), high=math.log10(high)
     )
-    layers: list[Any] = []
+    layers: list[Spec] = []
     seen: dict[str, int] = {}
     for line, place in zip(found, ends, strict=True):
-        nth = seen.get(line.method, 0)
-        seen[line.method] = nth + 1
-        look = marks.of(line.method, "synthetic", nth=nth)
-        colour = look.colour if line.method else marks.INK
-        path = alt.Chart(alt.InlineData(values=[{"x": at, "y": line.at(at)} for at in texts]))
-        dash = list(look.dash) if line.method else []
-        layers.append(path.mark_line(color=colour, strokeWidth=2, strokeDash=dash, clip=True).encode(x=x, y=y))
-        if line.pays_off is not None and texts[0] < line.pays_off < texts[-1]:
-            ring = alt.Chart(alt.InlineData(values=[{"x": line.pays_off, "y": line.at(line.pays_off)}]))
-            layers.append(
-                ring.mark_point(size=80, filled=True, fill="white", stroke=colour, strokeWidth=2, opacity=1).encode(
-                    x=x, y=y
-                )
-            )
-        said = f": {line.pays_off:,.0f}" if line.pays_off is not None and line.pays_off < math.inf else ""
-        label = alt.Chart(alt.InlineData(values=[{"x": texts[-1], "y": 10**place, "text": f"{line.label}{said}"}]))
+        look = marks.of(line.method, "synthetic", nth=seen.get(line.method, 0))
+        seen[line.method] = seen.get(line.method, 0) + 1
+        layers += _line(line, look, texts, at, label_at=10**place)
+    return {"layer": layers, "width": _WIDTH + _LABELS_PX, "height": _HEIGHT}
+
+
+def _axes(texts: Sequence[float], low: float, high: float) -> Spec:
+    """Returns both axes, with room for labels to the right."""
+    end = texts[-1] * (texts[-1] / texts[0]) ** (_LABELS_PX / _WIDTH)
+    powers = [10**at for at in range(1, round(math.log10(texts[-1])) + 1)]
+    hours = [10.0**at for at in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
+    return {
+        "x": vega.number("x", title="classified texts",
+                         scale={"type": "log", "domain": [texts[0], end], "nice": False},
+                         axis={"values": powers, "format": ",d", "grid": False, "titleAnchor": "start"}),
+        "y": vega.number("y", title="hours", scale={"type": "log", "domain": [low, high], "nice": False},
+                         axis={"values": hours, "format": "~g"}),
+    }  # fmt: skip
+
+
+def _line(line: CostLine, look: Mark, texts: Sequence[float], at: Spec, *, label_at: float) -> list[Spec]:
+    """Returns a line, the ring where it pays off, and its name."""
+    colour, dash = (look.colour, list(look.dash)) if line.method else (marks.INK, [])
+    path = [{"x": number, "y": line.at(number)} for number in texts]
+    layers = [vega.unit(path, "line", at, color=colour, strokeWidth=2, strokeDash=dash, clip=True)]
+    if line.pays_off is not None and texts[0] < line.pays_off < texts[-1]:
+        ring = [{"x": line.pays_off, "y": line.at(line.pays_off)}]
         layers.append(
-            label.mark_text(align="left", dx=8, color=colour, fontWeight="bold", fontSize=11).encode(
-                x=x, y=y, text="text:N"
-            )
+            vega.unit(ring, "point", at, size=80, filled=True, fill="white", stroke=colour, strokeWidth=2, opacity=1)
         )
-    return alt.layer(*layers).properties(width=_WIDTH + _LABELS_PX, height=_HEIGHT)
+    said = f": {line.pays_off:,.0f}" if line.pays_off is not None and line.pays_off < math.inf else ""
+    label = [{"x": texts[-1], "y": label_at, "text": f"{line.label}{said}"}]
+    named = {**at, "text": vega.name("text")}
+    return [
+        *layers, vega.unit(label, "text", named, align="left", dx=8, color=colour, fontWeight="bold", fontSize=11)
+    ]  # fmt: skip

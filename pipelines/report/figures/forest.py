@@ -7,10 +7,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sdc.pipelines.report.figures import lines, marks
+from sdc.pipelines.report.figures import lines, marks, vega
 from sdc.pipelines.report.figures.material import Material, from_sources
 from sdc.pipelines.report.figures.of_paper import SYNTHETIC
 from sdc.pipelines.report.figures.plot import NotDrawn, Plot
+from sdc.pipelines.report.figures.vega import Spec
 from sdc.pipelines.report.points import GENERATOR
 
 if TYPE_CHECKING:
@@ -67,32 +68,30 @@ def _rank(of_cell: "Mapping[str, BreakEven]", students: Sequence[str]) -> list[f
     return [of_cell[label].even if label in of_cell else math.inf for label in students]
 
 
-def _chart(found: "Mapping[str, Mapping[str, BreakEven]]", cells: Sequence[str], students: Sequence[str]) -> Any:
-    import altair as alt
-
+def _chart(found: "Mapping[str, Mapping[str, BreakEven]]", cells: Sequence[str], students: Sequence[str]) -> Spec:
     evens = [even for of_cell in found.values() for even in of_cell.values()]
     left, right = min(even.smallest for even in evens) / 1.3, max(even.largest for even in evens) * 1.3
-    panels: list[Any] = []
+    scale = {"type": "log", "domain": [left, right], "nice": False}
+    x = {"title": None, "scale": scale, "axis": {"values": [10, 100, 1000, 10000], "format": "d"}}
+    panels: list[Spec] = []
     for label in students:
         rows = [_row(cell, found[cell][label], left, right) for cell in cells if label in found[cell]]
-        x = alt.X("x:Q", title=None, scale=alt.Scale(type="log", domain=[left, right], nice=False),
-                  axis=alt.Axis(values=[10, 100, 1000, 10000], format="d"))  # fmt: skip
-        y = alt.Y("cell:N", title=None, sort=list(cells), scale=alt.Scale(domain=list(cells)),
-                  axis=alt.Axis(grid=True, ticks=False, domain=False, labels=not panels, labelPadding=6))  # fmt: skip
+        axis = {"grid": True, "ticks": False, "domain": False, "labels": not panels, "labelPadding": 6}
+        y = vega.name("cell", title=None, sort=list(cells), scale={"domain": list(cells)}, axis=axis)
         method = next((name for name, said in lines.METHODS.items() if label.startswith(said)), "")
         colour = marks.of(method, None).colour
-        base = alt.Chart(alt.InlineData(values=rows)).encode(y=y)
-        shapes = [
-            base.transform_filter(f"datum.kind == '{kind}'")
-            .mark_point(shape=shape, size=46, filled=True, color=colour, opacity=1)
-            .encode(x=x)
-            for kind, shape in (("at", "circle"), ("first", "triangle-left"), ("never", "triangle-right"))
-        ]
-        bars = base.mark_rule(color=colour, strokeWidth=1.6, opacity=0.6).encode(x="low:Q", x2="high:Q")
+        bar = {"y": y, "x": vega.number("low", **x), "x2": vega.to("high")}
+        layers = [vega.unit(rows, "rule", bar, color=colour, strokeWidth=1.6, opacity=0.6)]
+        for kind, shape in (("at", "circle"), ("first", "triangle-left"), ("never", "triangle-right")):
+            at = {"y": y, "x": vega.number("x", **x)}
+            where = f"datum.kind == '{kind}'"
+            layers.append(
+                vega.unit(rows, "point", at, where=where, shape=shape, size=46, filled=True, color=colour, opacity=1)
+            )
         method_name, _, model = label.rpartition(" ")
-        title = alt.Title(text=method_name, subtitle=model, frame="group")
-        panels.append(alt.layer(bars, *shapes).properties(width=_WIDTH - 16, height=alt.Step(14), title=title))
-    return alt.hconcat(*panels, spacing=12)
+        title = {"text": method_name, "subtitle": model, "frame": "group"}
+        panels.append({"layer": layers, "width": _WIDTH - 16, "height": {"step": 14}, "title": title})
+    return vega.beside(panels, spacing=12)
 
 
 def _row(cell: str, even: "BreakEven", left: float, right: float) -> dict[str, Any]:

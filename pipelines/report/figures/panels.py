@@ -5,9 +5,9 @@ Here: the grid, its caption in words and its numbers. Not here: a panel (`panel.
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 from sdc.cache.counted import counted
+from sdc.pipelines.report.figures import vega
 from sdc.pipelines.report.figures.extent import LinePanel, extent
 from sdc.pipelines.report.figures.lines import BANDS, StudentLine
 from sdc.pipelines.report.figures.panel import chart, reached
@@ -33,13 +33,11 @@ def plot(
         zero: What the zero line is called.
         y: Title of the y axis.
     """
-    import altair as alt
-
     panels = [panel for row in grid for panel in row]
     shared = extent(panels, zero=zero, y=y)
     across = max(len(row) for row in grid)
     width, height = _SMALL if len(grid) > 1 else _SIZES.get(across, _SMALL)
-    rows: list[Any] = []
+    rows: list[vega.Spec] = []
     for number, row in enumerate(grid):
         said = [reached(panel.lines, width) if zero else [] for panel in row]
         most = max(map(len, said))
@@ -50,13 +48,13 @@ def plot(
             )
             for place, panel in enumerate(row)
         ]  # fmt: skip
-        rows.append(alt.hconcat(*drawn, spacing=10))
+        rows.append(vega.beside(drawn, spacing=10))
     return Plot(
         name=name,
         title=title,
         caption=(*caption, *_marks(panels, band=band, foot=shared.worst > 0, zero=zero)),
         says=_says(panels),
-        chart=alt.vconcat(*rows, spacing=14),
+        chart={"vconcat": rows, "spacing": 14},
         width=across * (width + 10),
         records=_records(panels, band=band),
     )

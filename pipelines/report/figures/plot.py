@@ -5,9 +5,9 @@ Here: what all figures have in common. Not here: drawing them (a file per kind),
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sdc.pipelines.report.figures import marks
+from sdc.pipelines.report.figures.vega import Spec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,7 @@ class Plot:
         title: The quantity; or a finding that a check supports.
         caption: How it was made: sentences.
         says: The finding in numbers, for who cannot see it.
-        chart: An Altair chart without title.
+        chart: A Vega-Lite specification without title; charts that hold it may share its parts.
         width: In pixels, without the y axis.
         records: The numbers behind it.
     """
@@ -28,23 +28,20 @@ class Plot:
     title: str
     caption: tuple[str, ...]
     says: str
-    chart: Any
+    chart: Spec
     width: int
     records: Sequence[Mapping[str, object]]
 
-    def spec(self) -> dict[str, Any]:
+    def spec(self) -> Spec:
         """Returns the whole as a Vega-Lite specification."""
-        import altair as alt
-
         lines = [
             line for sentence in self.caption for line in marks.wrapped(sentence, width_px=self.width, char_px=5.7)
         ]
-        title = alt.Title(
-            text=self.title, subtitle=lines, anchor="start", frame="group", fontSize=15, offset=14,
-            subtitleFontSize=11, subtitleLineHeight=14,
-        )  # fmt: skip
-        found: dict[str, Any] = self.chart.properties(title=title).to_dict()
-        return {**found, "config": marks.config()}
+        title = {
+            "text": self.title, "subtitle": lines, "anchor": "start", "frame": "group", "fontSize": 15, "offset": 14,
+            "subtitleFontSize": 11, "subtitleLineHeight": 14,
+        }  # fmt: skip
+        return {**self.chart, "title": title, "config": marks.config()}
 
 
 @dataclass(frozen=True, kw_only=True)

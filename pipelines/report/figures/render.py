@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from sdc.pipelines.report.figures import marks
+from sdc.pipelines.report.figures import marks, vega
 from sdc.pipelines.report.figures.plot import Plot
 
 #: Pixels of a PNG to those of the chart.
@@ -20,12 +20,10 @@ _MOST_SAID = 4000
 
 def svg(plot: Plot) -> str:
     """Returns a figure as SVG that says in words what it shows."""
-    import altair as alt
     import vl_convert
 
     marks.register_fonts()
-    version = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
-    text = vl_convert.vegalite_to_svg(plot.spec(), vl_version=version, allowed_base_urls=[])
+    text = vl_convert.vegalite_to_svg(plot.spec(), vl_version=vega.VERSION, allowed_base_urls=[])
     # Vega gives every group of marks a role, without a name: the whole is one image, which has one.
     text = re.sub(r' (?:role="graphics-[a-z]+"|aria-(?:roledescription|label)="[^"]*")', "", text)
     said = escape(plot.says[:_MOST_SAID])

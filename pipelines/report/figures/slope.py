@@ -5,12 +5,12 @@ Here: means over cells of runs that several readers read. Not here: single repli
 
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from sdc.pipelines.records import results
-from sdc.pipelines.report.figures import lines, marks
+from sdc.pipelines.report.figures import lines, marks, vega
 from sdc.pipelines.report.figures.material import Material
 from sdc.pipelines.report.figures.plot import NotDrawn, Plot
+from sdc.pipelines.report.figures.vega import Spec
 from sdc.pipelines.stage import Context
 
 NAME = "b5-readers"
@@ -57,9 +57,7 @@ def _records(found: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
     ]  # fmt: skip
 
 
-def _chart(records: Sequence[Mapping[str, object]], readers: Sequence[str]) -> Any:
-    import altair as alt
-
+def _chart(records: Sequence[Mapping[str, object]], readers: Sequence[str]) -> Spec:
     students = list(dict.fromkeys(str(record["student"]) for record in records))
     palette = [marks.of("", None, nth=number + 1).colour for number in range(len(students))]
     values = [float(str(record["percent"])) for record in records]
@@ -70,16 +68,15 @@ def _chart(records: Sequence[Mapping[str, object]], readers: Sequence[str]) -> A
         {"student": student, "reader": readers[-1], "at": at, "text": f"{value:.0f}  {student}"}
         for (student, value), at in zip(last.items(), places, strict=True)
     ]
-    x = alt.X("reader:N", sort=list(readers), title=None, scale=alt.Scale(padding=0.15),
-              axis=alt.Axis(labelAngle=0, orient="top", domain=False, ticks=False, grid=True))  # fmt: skip
-    colour = alt.Color("student:N", legend=None, scale=alt.Scale(domain=students, range=palette))
-    scale = alt.Scale(domain=[low, high], nice=False, zero=False)
-    y = alt.Y("percent:Q", title="mean accuracy, %", scale=scale)
-    base = alt.Chart(alt.InlineData(values=[dict(record) for record in records])).encode(x=x, y=y, color=colour)
-    labels = alt.Chart(alt.InlineData(values=ends)).mark_text(align="left", dx=10, fontSize=10.5)
+    axis = {"labelAngle": 0, "orient": "top", "domain": False, "ticks": False, "grid": True}
+    x = vega.name("reader", sort=list(readers), title=None, scale={"padding": 0.15}, axis=axis)
+    colour = vega.name("student", legend=None, scale={"domain": students, "range": palette})
+    y = {"title": "mean accuracy, %", "scale": {"domain": [low, high], "nice": False, "zero": False}}
+    at = {"x": x, "y": vega.number("percent", **y), "color": colour}
+    named = {"x": x, "y": vega.number("at", **y), "color": colour, "text": vega.name("text")}
     layers = [
-        base.mark_line(strokeWidth=1.8),
-        base.mark_point(filled=True, size=40, opacity=1),
-        labels.encode(x=x, y=alt.Y("at:Q", scale=scale, title="mean accuracy, %"), text="text:N", color=colour),
+        vega.unit(records, "line", at, strokeWidth=1.8),
+        vega.unit(records, "point", at, filled=True, size=40, opacity=1),
+        vega.unit(ends, "text", named, align="left", dx=10, fontSize=10.5),
     ]
-    return alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT)
+    return {"layer": layers, "width": _WIDTH, "height": _HEIGHT}

@@ -3,9 +3,12 @@
 Here: counts over all cells. Not here: what is a failed run (`metrics/failed_run.py`).
 """
 
-from sdc.pipelines.report.figures import lines, marks
+from collections.abc import Mapping, Sequence
+
+from sdc.pipelines.report.figures import lines, marks, vega
 from sdc.pipelines.report.figures.material import Material
 from sdc.pipelines.report.figures.plot import NotDrawn, Plot
+from sdc.pipelines.report.figures.vega import Spec
 from sdc.pipelines.report.points import GENERATOR, size_order
 
 NAME = "b6-failed-runs"
@@ -14,36 +17,37 @@ _STEP = 40
 
 def plot(material: Material) -> Plot | NotDrawn:
     """Returns the strip."""
-    import altair as alt
-
     records = _records(material)
     if not any(record["failed"] or record["below_chance"] for record in records):
         return NotDrawn(name=NAME, why="no run broke off or ended below chance")
     sizes = sorted({str(record["size"]) for record in records}, key=size_order)
-    students = list(dict.fromkeys(str(record["student"]) for record in records))
-    rows = [{**record, "text": _said(float(str(record["percent"])))} for record in records]
-    base = alt.Chart(alt.InlineData(values=rows)).encode(
-        x=alt.X("size:N", title="nominal size", sort=sizes, axis=alt.Axis(labelAngle=0, orient="bottom", ticks=False)),
-        y=alt.Y("student:N", title=None, sort=students, axis=alt.Axis(labelLimit=260, ticks=False, labelPadding=6)),
-    )
-    most = max(float(str(record["percent"])) for record in records)
-    shade = alt.Color("percent:Q", legend=None, scale=alt.Scale(domain=[0, most], range=["#f4f4f4", "#B2390E"]))
-    dark = f"datum.percent > {0.55 * most}"
-    text = base.mark_text(fontSize=10).encode(
-        text="text:N", color=alt.condition(dark, alt.value("white"), alt.value(marks.INK))
-    )
     worst = max(records, key=lambda record: float(str(record["percent"])))
     return Plot(
         name=NAME,
         title=material.title(NAME, "Runs that broke off or ended below chance, in % of all"),
         caption=("Over all cells; students on synthetic and on human rows. A dot: none.",),
         says=f"Most of {worst['student']} at size {worst['size']}: {worst['percent']:.1f} % of {worst['runs']} runs.",
-        chart=(base.mark_rect(stroke="white", strokeWidth=2).encode(color=shade) + text).properties(
-            width=alt.Step(_STEP), height=alt.Step(26)
-        ),
+        chart=_chart(records, sizes),
         width=_STEP * len(sizes) + 120,
         records=records,
     )
+
+
+def _chart(records: Sequence[Mapping[str, object]], sizes: Sequence[str]) -> Spec:
+    students = list(dict.fromkeys(str(record["student"]) for record in records))
+    rows = [{**record, "text": _said(float(str(record["percent"])))} for record in records]
+    most = max(float(str(record["percent"])) for record in records)
+    at = {
+        "x": vega.name("size", title="nominal size", sort=list(sizes),
+                       axis={"labelAngle": 0, "orient": "bottom", "ticks": False}),
+        "y": vega.name("student", title=None, sort=students,
+                       axis={"labelLimit": 260, "ticks": False, "labelPadding": 6}),
+    }  # fmt: skip
+    shade = vega.number("percent", legend=None, scale={"domain": [0, most], "range": ["#f4f4f4", "#B2390E"]})
+    readable = {"condition": {"test": f"datum.percent > {0.55 * most}", "value": "white"}, "value": marks.INK}
+    fields = vega.unit(rows, "rect", {**at, "color": shade}, stroke="white", strokeWidth=2)
+    texts = vega.unit(rows, "text", {**at, "color": readable, "text": vega.name("text")}, fontSize=10)
+    return {"layer": [fields, texts], "width": {"step": _STEP}, "height": {"step": 26}}
 
 
 def _said(percent: float) -> str:

@@ -10,10 +10,11 @@ from typing import Any
 
 from sdc.pipelines.report import variance as crossed
 from sdc.pipelines.report.curves import SCORE, CurvePoint
-from sdc.pipelines.report.figures import lines
+from sdc.pipelines.report.figures import lines, vega
 from sdc.pipelines.report.figures.material import Material
 from sdc.pipelines.report.figures.of_paper import BOTH
 from sdc.pipelines.report.figures.plot import NotDrawn, Plot
+from sdc.pipelines.report.figures.vega import Spec
 from sdc.pipelines.report.points import GENERATOR
 from sdc.pipelines.stage import Context
 
@@ -103,23 +104,18 @@ def _parts(material: Material, point: CurvePoint) -> tuple[float, float] | None:
     return (max(0.0, statistics.fmean(of_runs)), statistics.fmean(of_rows)) if of_runs else None
 
 
-def _chart(records: Sequence[dict[str, object]], parts: Sequence[str]) -> Any:
-    import altair as alt
-
+def _chart(records: Sequence[dict[str, object]], parts: Sequence[str]) -> Spec:
     rows = [{**record, "name": f"{record['student']}, {record['rows']} rows"} for record in records]
     names = list(dict.fromkeys(str(row["name"]) for row in rows))
-    axis = alt.Axis(ticks=False, domain=False, labelLimit=340, labelPadding=6)
-    return (
-        alt.Chart(alt.InlineData(values=rows))
-        .mark_bar(height=10)
-        .encode(
-            y=alt.Y("name:N", sort=names, title=None, axis=axis),
-            x=alt.X("variance:Q", title="variance, squared points", stack="zero"),
-            color=alt.Color(
-                "part:N", title=None, sort=list(parts), legend=alt.Legend(orient="top", symbolType="square"),
-                scale=alt.Scale(domain=list(parts), range=list(_COLOURS[: len(parts)])),
-            ),
-            order=alt.Order("part:N", sort="descending"),
-        )
-        .properties(width=_WIDTH, height=alt.Step(15))
+    axis = {"ticks": False, "domain": False, "labelLimit": 340, "labelPadding": 6}
+    colour = vega.name(
+        "part", title=None, sort=list(parts), legend={"orient": "top", "symbolType": "square"},
+        scale={"domain": list(parts), "range": list(_COLOURS[: len(parts)])},
     )  # fmt: skip
+    encoding = {
+        "y": vega.name("name", sort=names, title=None, axis=axis),
+        "x": vega.number("variance", title="variance, squared points", stack="zero"),
+        "color": colour,
+        "order": vega.name("part", sort="descending"),
+    }
+    return {**vega.unit(rows, "bar", encoding, height=10), "width": _WIDTH, "height": {"step": 15}}

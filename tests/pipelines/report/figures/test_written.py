@@ -13,7 +13,7 @@ import pytest
 from sdc.cache import atomic
 from sdc.errors import DataError, UsageError
 from sdc.pipelines.report import Found
-from sdc.pipelines.report.figures import FiguresConfig, of_paper, panels, render, run, written
+from sdc.pipelines.report.figures import FiguresConfig, draw, of_paper, panels, render, run, written
 from sdc.pipelines.report.figures.extent import LinePanel
 from sdc.pipelines.report.figures.lines import LinePoint, StudentLine
 from sdc.pipelines.report.figures.material import Material
@@ -126,3 +126,22 @@ def test_nothing_at_all_is_an_error(small: Context, found: Found, tmp_path: Path
 def test_wrong_settings_are_one_line(settings: dict[str, object], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         FiguresConfig(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["figure-1", "figure-5", "b1", "b2", "b3", "b4", "b5", "b6"])
+def test_each_kind_of_figure_is_vega_lite(small: Context, found: Found, name: str) -> None:
+    """Charts are plain dictionaries: here a misspelt property is found."""
+    altair: Any = pytest.importorskip("altair")
+    (made,) = draw(small, FiguresConfig(only=(name,)), found)
+    assert isinstance(made, Plot)
+    altair.Chart.from_dict(_with_few_rows(made.spec()))
+
+
+def _with_few_rows(spec: Any) -> Any:
+    """Returns a specification without most of its data, of which any form is right: checking it takes minutes."""
+    if isinstance(spec, dict):
+        return {
+            name: part[:1] if name == "values" and isinstance(part[0], dict) else _with_few_rows(part)
+            for name, part in spec.items()
+        }
+    return [_with_few_rows(part) for part in spec] if isinstance(spec, list) else spec
