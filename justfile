@@ -21,12 +21,16 @@ test *OPTIONS:
 
 # Run the tests with markers: slow ones, and those whose tools are there.
 test-marked *OPTIONS:
-    ./run test -m "(slow or ray or slurm or browser or container) and not vllm and not gpu" {{ OPTIONS }}
+    ./run test -m "(slow or ray or slurm or browser) and not vllm and not container and not gpu" {{ OPTIONS }}
 
 # Run the tests of the vLLM engine, in an environment of their own.
 test-vllm *OPTIONS:
     ./run setup-vllm
     .venv-vllm/bin/python -m pytest -m vllm {{ OPTIONS }}
+
+# Build the images and run them: root, buildah, podman, and a base by containers/debian-base.sh.
+test-containers *OPTIONS:
+    python -m pytest -m container tests/containers {{ OPTIONS }}
 
 # Check style, types, layers, layout and documents.
 lint:
@@ -94,6 +98,14 @@ wheel:
     rm -rf build dist
     python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
     ls -l dist
+
+# Build an image with docker, podman or buildah: `just image cpu`, `just image gpu`.
+image *OPTIONS:
+    python containers/image.py {{ OPTIONS }}
+
+# Make what a release has, in dist/; `--dry-run` says what that is.
+release *OPTIONS:
+    python containers/release.py {{ OPTIONS }}
 
 # Train the pocket models again: DATA is a folder in the layout of the paper's data.
 pocket DATA *OPTIONS:

@@ -25,7 +25,7 @@ _TIMEOUT_S = 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Card:
+class Gpu:
     """A GPU, as its driver names it.
 
     Args:
@@ -51,7 +51,7 @@ class Answer:
     """
 
     driver: str = ""
-    cards: Sequence[Card] = ()
+    cards: Sequence[Gpu] = ()
     slices: Sequence[tuple[str, str]] = ()
     trouble: str = ""
 
@@ -88,7 +88,7 @@ def ask() -> Answer:
         trouble = next((line.strip() for line in lines if line.strip()), f"nvidia-smi ended with {said.returncode}")
         return Answer(driver=module, trouble=trouble[:160])
     cards = [
-        Card(name=name, memory_mib=int(memory) if memory.isdigit() else 0, has_mig=mig == "Enabled")
+        Gpu(name=name, memory_mib=int(memory) if memory.isdigit() else 0, has_mig=mig == "Enabled")
         for name, _, memory, mig in rows
     ]
     listed = _run("nvidia-smi", "-L").stdout if any(card.has_mig for card in cards) else ""
@@ -158,7 +158,7 @@ def compat_folder(environment: Mapping[str, str]) -> Path | None:
     return next((folder for folder in folders if (folder / "libcuda.so.1").exists()), None)
 
 
-def _cards(cards: Sequence[Card]) -> str:
+def _cards(cards: Sequence[Gpu]) -> str:
     """Returns the cards, equal ones counted, as `2 x NVIDIA A100-SXM4-40GB, 40 GiB`."""
     words = [f"{card.name}, {card.memory_mib / 1024:.0f} GiB{', MIG' if card.has_mig else ''}" for card in cards]
     return "; ".join(f"{words.count(word)} x {word}" for word in dict.fromkeys(words))
