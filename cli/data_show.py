@@ -39,7 +39,7 @@ def ls(
     for row_shown, row in zip(shown, rows, strict=True):
         row_shown[7] = _percent(row["majority_rate"])
         row_shown[0] = row["key"][:12]
-    render.table([name.replace("_rate", "") for name in rows[0]], shown)
+    render.table([name.replace("_rate", "") for name in rows[0]], shown, spare=("majority", "split"))
 
 
 def _ls_row(artifact: Artifact) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def demo(
 def _show(cell: Cell, rows: Sequence[Point]) -> None:
     """Draws what fits 80 columns, and says what the human rows do alone: more text is not always better."""
     table = formats.narrow(formats.for_people(rows, aggregated=False), _COLUMNS)
-    render.table(table.columns, table.rows, title=f"{cell}, {table.title}")
+    render.table(table.columns, table.rows, title=f"{cell}, {table.title}", spare=table.spare)
     scored = sorted((row for row in rows if row.source and row.mean is not None), key=lambda row: row.mean or 0)
     best = {row.source: row for row in scored}
     render.note("The best, with 95 % intervals (the test is small; what overlaps may be chance):")

@@ -116,10 +116,16 @@ def _pair(item: tuple[str, Any]) -> str:
 
 
 def table(
-    columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None, to_stderr: bool = False
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    title: str | None = None,
+    spare: Sequence[str] = (),
+    to_stderr: bool = False,
 ) -> None:
-    """Draws a table for a terminal."""
-    console(to_stderr=to_stderr).print(_drawn(columns, rows, title))
+    """Draws a table as wide as the terminal allows; columns that are `spare` are left out first where it is narrow."""
+    out = console(to_stderr=to_stderr)
+    out.print(_drawn(columns, rows, title, width=out.width, spare=spare))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,6 +136,7 @@ class TableFrame:
     rows: Sequence[Sequence[object]]
     title: str
     lines: Sequence[str]
+    spare: Sequence[str] = ()
 
 
 def can_redraw() -> bool:
@@ -143,30 +150,42 @@ def live(frames: Iterable[TableFrame]) -> None:
     from rich.live import Live
     from rich.text import Text
 
-    with Live(console=console(), auto_refresh=False) as view:
+    out = console()
+    with Live(console=out, auto_refresh=False) as view:
         for frame in frames:
-            drawn = _drawn(frame.columns, frame.rows, frame.title)
+            drawn = _drawn(frame.columns, frame.rows, frame.title, width=out.width, spare=frame.spare)
             view.update(Group(drawn, *(Text(visible(line)) for line in frame.lines)), refresh=True)
 
 
-def _drawn(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None) -> "Table":
+def _drawn(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None, *, width: int, spare: Sequence[str]
+) -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(box=SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    drawn.title = None if title is None else Text(visible(title), style="italic")
-    numeric = [all(_is_number(row[i]) for row in rows) for i in range(len(columns))]
-    for i, name in enumerate(columns):
-        drawn.add_column(Text(visible(name)), justify="right" if numeric[i] else "left", overflow="fold")
-    for row in rows:
-        drawn.add_row(*(Text("" if cell is None else visible(str(cell))) for cell in row))
+    from sdc.cli import tables
+
+    names = [visible(name) for name in columns]
+    cells = [["" if cell is None else visible(str(cell)) for cell in row] for row in rows]
+    fitted = tables.fit(names, cells, width=width, title=None if title is None else visible(title), spare=spare)
+    if fitted.is_stacked:
+        drawn = Table.grid(padding=(0, 2, 0, 0))
+        drawn.add_column(no_wrap=True, style="bold")
+        drawn.add_column(overflow="fold")
+        for row in fitted.rows:
+            for name, cell in zip(fitted.columns, row, strict=True):
+                drawn.add_row(Text(name), Text(cell))
+            drawn.add_row()
+    else:
+        drawn = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, fitted.gap - tables.GAPS[-1]))
+        for name, columns_width, right in zip(fitted.columns, fitted.widths, fitted.numeric, strict=True):
+            drawn.add_column(Text(name), justify="right" if right else "left", overflow="fold", width=columns_width)
+        for row in fitted.rows:
+            drawn.add_row(*map(Text, row))
+    drawn.title_justify = "left"
+    drawn.title = None if fitted.title is None else Text(fitted.title, style="italic")
     return drawn
-
-
-def _is_number(cell: object) -> bool:
-    text = str(cell if cell is not None else "").strip().lstrip("+-")
-    return text in ("", "-") or text[0].isdigit()
 
 
 def console(*, to_stderr: bool = False) -> "Console":

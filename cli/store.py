@@ -63,7 +63,7 @@ def ls(
         )
         for item in found[:limit]
     ]
-    render.table(columns, rows)
+    render.table(columns, rows, spare=("seconds", "rows"))
     if len(found) > limit:
         render.note(f"only the {limit} used last are shown; --limit shows more")
 

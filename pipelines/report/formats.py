@@ -7,7 +7,7 @@ LaTeX, and what is left without that is joining cells.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from sdc.cache.key import SHORT
 from sdc.pipelines.report.points import GENERATOR, Point
@@ -28,15 +28,25 @@ _LATEX = str.maketrans(
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table as people read it: column names, rows of text, and one line that says what its numbers are."""
+    """A table as people read it.
+
+    Args:
+        columns: Their names.
+        rows: Text of each cell.
+        title: One line that says what the numbers are.
+        spare: Columns that a narrow terminal leaves out, the first first.
+    """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     title: str
+    spare: tuple[str, ...] = ()
 
 
 #: Columns for people that stand there if more than one thing occurs in them.
 _IF_SEVERAL = ("strategy", "seeds", "generator", "judge", "decoding", "reader", "version")
+#: Columns that say least: what other rows say, how many, what the interval beside says better.
+_SPARE = ("linear", "majority", "n", "rows", "vs generator", "group")
 #: Digests and keys, which stand there only if two rows would look the same without; the first that help.
 _IF_NEEDED = ("test", "generation", "judgement", "data", "draw", "model_version", "generator_version", "setting",
               "definition", "generator_setting", "judge_setting", "recipe")  # fmt: skip
@@ -84,14 +94,14 @@ def for_people(rows: Sequence[Point], *, aggregated: bool) -> Table:
         name: text for name, text in columns.items() if name not in hidden and any(text(row) != _MINUS for row in rows)
     }
     cells = tuple(tuple(text(row) for text in shown.values()) for row in rows)
-    return Table(columns=tuple(shown), rows=cells, title=_title(rows, aggregated=aggregated))
+    return Table(columns=tuple(shown), rows=cells, title=_title(rows, aggregated=aggregated), spare=_SPARE)
 
 
 def narrow(table: Table, columns: Sequence[str]) -> Table:
     """Returns the table with only these of its columns, in its order."""
     at = [i for i, name in enumerate(table.columns) if name in columns]
     rows = tuple(tuple(row[i] for i in at) for row in table.rows)
-    return Table(columns=tuple(table.columns[i] for i in at), rows=rows, title=table.title)
+    return replace(table, columns=tuple(table.columns[i] for i in at), rows=rows)
 
 
 def _plain(name: str) -> Callable[[Point], str]:

@@ -1,0 +1,174 @@
+"""How a table fits a terminal: no number and no key is ever broken.
+
+Where it is too wide: columns come closer, what is the same in every row goes into the title, columns that a table can
+spare are left out, names are shortened in the middle and sentences broken between words; at last rows stand one below
+another, a line for each column.
+
+Here: texts and widths. Not here: drawing (`render.py`).
+"""
+
+import re
+from collections.abc import Container, Sequence
+from dataclasses import dataclass, field, replace
+
+from rich.cells import cell_len
+
+#: Characters between two columns, and what is left where even that is too much.
+GAPS = (3, 2)
+_ELLIPSIS = "…"
+#: A name is never shortened to less, and no column of sentences is narrower.
+_SHORTEST_NAME, _NARROWEST = 9, 16
+_KEY = re.compile(r"[0-9a-f]{8,64}")
+#: Digits, and what stands among them; words of up to three letters are units.
+_NUMBER = re.compile(r"[-+]?|[-+]?\d[^A-Za-z]*(?:\b[A-Za-z]{1,3}\b[^A-Za-z]*)*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitted:
+    """A table that fits.
+
+    Args:
+        columns: Their names.
+        rows: Text of each cell.
+        title: What stands above it.
+        widths: Characters of each column, names of columns and sentences broken between words.
+        numeric: Whether a column stands to the right.
+        gap: Characters between two columns.
+        is_stacked: Rows stand one below another: they do not fit in any other way.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    title: str | None
+    widths: Sequence[int] = field(default=())
+    numeric: Sequence[bool] = field(default=())
+    gap: int = GAPS[0]
+    is_stacked: bool = False
+
+
+def fit(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    width: int,
+    title: str | None = None,
+    spare: Sequence[str] = (),
+) -> Fitted:
+    """Returns a table as it fits so many characters.
+
+    Args:
+        columns: Their names.
+        rows: Text of each cell; none may act on a terminal.
+        width: Characters of a line.
+        title: What stands above it.
+        spare: Columns that may be left out, the first first.
+    """
+    whole = Fitted(columns=columns, rows=rows, title=title)
+    found = None
+    for table in _narrower(whole, spare):
+        found = found or _with_widths(table, width, shortest=False)
+    for table in _narrower(whole, spare):
+        found = found or _with_widths(table, width, shortest=True)
+    return found or replace(whole, is_stacked=True)
+
+
+def _narrower(whole: Fitted, spare: Sequence[str]) -> Sequence[Fitted]:
+    """Returns the table, and others that each take less room than the one before."""
+    found = [replace(whole, gap=gap) for gap in GAPS]
+    found.append(_without_constants(found[-1]))
+    base, left_out = found[-1], list[str]()
+    for name in spare:
+        if name in base.columns and len(base.columns) > len(left_out) + 1:
+            left_out.append(name)
+            said = f"for want of room without {', '.join(left_out)}"
+            title = f"{base.title}; {said}" if base.title else said
+            found.append(replace(_without(base, left_out), title=title))
+    return found
+
+
+def _without_constants(table: Fitted) -> Fitted:
+    """Returns the table without columns that say the same in every row, which its title says then."""
+    if len(table.rows) < 2:
+        return table
+    constant = {
+        name: table.rows[0][i] for i, name in enumerate(table.columns) if len({row[i] for row in table.rows}) == 1
+    }
+    if len(constant) == len(table.columns):
+        return table
+    said = [f"{name} {value}" for name, value in constant.items() if value not in ("", "-")]
+    title = ", ".join([*said, *([table.title] if table.title else [])])
+    return replace(_without(table, constant), title=title or None)
+
+
+def _without(table: Fitted, names: Container[str]) -> Fitted:
+    kept = [i for i, name in enumerate(table.columns) if name not in names]
+    rows = [[row[i] for i in kept] for row in table.rows]
+    return replace(table, columns=[table.columns[i] for i in kept], rows=rows)
+
+
+# -- widths ----------------------------------------------------------------------------------------------------------
+
+
+def _with_widths(table: Fitted, width: int, *, shortest: bool) -> Fitted | None:
+    """Returns the table with the widths of its columns, names shortened where they may be; None if it does not fit."""
+    columns = [[row[i] for row in table.rows] for i in range(len(table.columns))]
+    numeric = [all(map(is_number, cells)) for cells in columns]
+    widest = [max(map(cell_len, [name, *cells])) for name, cells in zip(table.columns, columns, strict=True)]
+    keyed = any(len(set(cells)) == len(cells) and all(map(_KEY.fullmatch, cells)) for cells in columns)
+    least = widest
+    if shortest:
+        least = [_least(name, cells, keyed=keyed) for name, cells in zip(table.columns, columns, strict=True)]
+    room = width - table.gap * (len(columns) - 1) - 2  # a space on either side
+    if sum(least) > room:
+        return None
+    widths = list(widest)
+    while sum(widths) > room:  # the widest of those that can be narrower
+        at = max((i for i in range(len(widths)) if widths[i] > least[i]), key=widths.__getitem__)
+        widths[at] -= 1
+    cells = [
+        [text if numeric[i] or " " in text else shortened(text, widths[i]) for i, text in enumerate(row)]
+        for row in table.rows
+    ]
+    return replace(table, rows=cells, widths=widths, numeric=numeric)
+
+
+def _least(name: str, cells: Sequence[str], *, keyed: bool) -> int:
+    """Returns the fewest characters of a column in which nothing is broken.
+
+    No two cells become the same, unless rows have keys to tell them apart.
+    """
+    words = max(map(cell_len, name.split(" ")))  # names of columns are broken between words
+    longest = max(map(cell_len, cells), default=0)
+    if all(is_number(cell) or _KEY.fullmatch(cell) for cell in cells):
+        return max(words, longest)
+    if any(" " in cell for cell in cells):
+        word = max(cell_len(word) for cell in cells for word in cell.split(" "))
+        return max(words, min(longest, max(_NARROWEST, word)))
+    least = max(words, min(longest, _SHORTEST_NAME))
+    while not keyed and len({shortened(cell, least) for cell in cells}) < len(set(cells)):
+        least += 1
+    return least
+
+
+def is_number(cell: str) -> bool:
+    """Returns whether a cell stands to the right and is never broken: a number, with what belongs to it, or nothing.
+
+    >>> [is_number(cell) for cell in ("81.2 ± 5.0", "-3.1..+4.0", "5 min", "2026-12-01 08:44", "-", "", "3 rows", "te")]
+    [True, True, True, True, True, True, False, False]
+    """
+    return _NUMBER.fullmatch(cell.strip()) is not None
+
+
+def shortened(text: str, width: int) -> str:
+    """Returns a text of at most so many characters, its middle left out.
+
+    >>> shortened("intent/te-train_human_parsed.csv", 16)
+    'intent/t…sed.csv'
+    """
+    if cell_len(text) <= width:
+        return text
+    end = (width - 1) // 2
+    start = width - 1 - end
+    while cell_len(text[:start] + text[len(text) - end :]) > width - 1:  # letters that take two places
+        start, end = start - (start > 0), end - (end > 0)
+    return text[:start] + _ELLIPSIS + text[len(text) - end :]

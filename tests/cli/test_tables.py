@@ -1,0 +1,81 @@
+"""Tables in terminals of every width: nothing that is read as one thing is broken."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from sdc.cli import render, tables
+from sdc.cli.tables import fit
+
+_KEYS = ["5aec867718ed", "6a04ecc7e34b"]
+_COLUMNS = ["key", "task", "lang", "file", "mean ± std", "majority"]
+_ROWS = [
+    [_KEYS[0], "intent", "te", "intent/te-train_human_parsed.csv", "81.2 ± 5.0", "28.3"],
+    [_KEYS[1], "intent", "te", "intent/te-test.csv", "9.0 ± 15.0", "27.6"],
+]
+
+
+def _drawn(width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
+    monkeypatch.setenv("COLUMNS", str(width))
+    render.table(_COLUMNS, _ROWS, title="accuracy", spare=("majority",))
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("width", range(26, 161, 3))
+def test_numbers_and_keys_are_whole_and_no_line_is_too_long(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = _drawn(width, monkeypatch, capsys)
+    for whole in (*_KEYS, "81.2 ± 5.0", "9.0 ± 15.0"):
+        assert any(whole in line for line in out.splitlines()), out
+    assert max(map(cell_len, out.splitlines())) <= width
+
+
+def test_what_goes_first_says_least(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "majority" in _drawn(120, monkeypatch, capsys)
+    constants = _drawn(82, monkeypatch, capsys)
+    assert "task intent, lang te, accuracy" in constants
+    assert "majority" in constants
+    spared = _drawn(62, monkeypatch, capsys)
+    assert "task intent, lang te, accuracy; for want of room without majority" in " ".join(spared.split())
+    assert spared.count("majority") == 1
+    assert "intent/te-train_human_parsed.csv" in spared
+    shortened = _drawn(50, monkeypatch, capsys)
+    assert "…" in shortened
+    stacked = _drawn(36, monkeypatch, capsys)
+    assert re.search(r"^key +5aec867718ed *$", stacked, re.M)
+    assert re.search(r"^majority +28.3 *$", stacked, re.M)
+
+
+def test_one_row_keeps_its_columns() -> None:
+    assert fit(["task", "n"], [["intent", "5"]], width=20).columns == ["task", "n"]
+    assert fit(["task", "lang"], [["intent", "te"]] * 3, width=8).is_stacked
+
+
+def test_names_that_would_become_the_same_are_not_shortened_unless_keys_tell_them_apart() -> None:
+    names = ["a-long-name-with-1-in-the-middle", "a-long-name-with-2-in-the-middle"]
+    assert fit(["name"], [[name] for name in names], width=24).is_stacked
+    keyed = fit(["key", "name"], [list(row) for row in zip(_KEYS, names, strict=True)], width=28)
+    assert not keyed.is_stacked
+
+
+def test_sentences_are_broken_between_words(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "50")
+    render.table(["key", "summary"], [[_KEYS[0], "method linear, model tfidf-logreg, source human, size 400"]])
+    words = capsys.readouterr().out.split()
+    assert {"tfidf-logreg,", "human,", "linear,"} <= set(words)
+
+
+@given(st.text(max_size=30), st.integers(min_value=3, max_value=20))
+def test_a_shortened_text_fits_and_keeps_its_ends(text: str, width: int) -> None:
+    short = tables.shortened(text, width)
+    assert cell_len(short) <= width
+    if cell_len(text) > width:
+        start, end = short.split("…", 1) if short.count("…") == 1 else (short[:1], "")
+        assert text.startswith(start)
+        assert text.endswith(end)
