@@ -128,6 +128,13 @@ def table(
     out.print(_drawn(columns, rows, title, width=out.width, spare=spare))
 
 
+def is_wide_enough(columns: Sequence[str], rows: Sequence[Sequence[str]], *, spare: Sequence[str] = ()) -> bool:
+    """Returns whether `table` has room for such a table without stacking its rows."""
+    from sdc.cli import tables
+
+    return not tables.fit(columns, rows, width=console().width, spare=spare).is_stacked
+
+
 @dataclass(frozen=True, kw_only=True)
 class TableFrame:
     """One look at something that changes: a table, and lines below it."""

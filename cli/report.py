@@ -8,6 +8,7 @@ from sdc.cli import (
     flags,
     incomplete,
     options,
+    render,
     report_claims,
     report_costs,
     report_data,
@@ -23,7 +24,7 @@ from sdc.cli.plain import PlainGroup
 from sdc.pipelines import readers
 from sdc.pipelines import report as stage
 from sdc.pipelines.report import audit as report_audit
-from sdc.pipelines.report import formats
+from sdc.pipelines.report import formats, pivot
 from sdc.pipelines.text import commas
 
 
@@ -86,6 +87,9 @@ def report(
     reader: Annotated[str, typer.Option(help=f"Whose readings: {', '.join(readers.NAMES)}.")] = "auto",
     audit: Annotated[bool, typer.Option("--audit", help="Show what each reader makes of the same replies.")] = False,
     everything: options.AllOption = False,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="One line per language, source and method; sizes are columns.")
+    ] = False,
     experiment: reported.ExperimentOption = None,
     follow: Annotated[
         bool, typer.Option("--follow", help="Draw the report of --experiment again while `sdc run` goes on.")
@@ -111,9 +115,18 @@ def report(
             )
         else:
             rows = stage.run(context, config, evals=evals, wanted=wanted)
-            if output in ("csv", "json"):
+            if output in ("csv", "json") and not wide:
                 reported.write(formats.records(rows), output, csv_safe=csv_safe)
             else:
-                reported.show(formats.for_people(rows, aggregated=bool(parts)), output, csv_safe=csv_safe)
+                table = formats.for_people(rows, aggregated=bool(parts))
+                reported.show(_by_size(table, output) if wide else table, output, csv_safe=csv_safe)
         for cell, error in [] if evals else stage.lacking(context, wanted or [], langs=bool(lang), tasks=bool(task)):
             doing.lacks(cell, error)
+
+
+def _by_size(table: formats.Table, output: str) -> formats.Table:
+    """Returns the report with sizes as columns; where a terminal has no room for both, means alone."""
+    found = pivot.by_size(table)
+    if output != "table" or render.is_wide_enough(found.columns, found.rows, spare=found.spare):
+        return found
+    return pivot.by_size(table, spread=False)

@@ -66,7 +66,9 @@ def _frames(
             if rows
             else formats.Table(columns=(), rows=(), title="")
         )
-        yield render.TableFrame(columns=table.columns, rows=table.rows, title=table.title, lines=lines, spare=table.spare)
+        yield render.TableFrame(
+            columns=table.columns, rows=table.rows, title=table.title, lines=lines, spare=table.spare
+        )
         if is_whole:
             return
         time.sleep(max(_EVERY_S, time.monotonic() - begun))

@@ -168,16 +168,18 @@ def _num_stale(context: Context, runs_: Collection[str]) -> int:
 
 
 def _say_failed(context: Context, rows: Sequence[Point]) -> None:
-    """Names every result with runs that broke off or collapsed: a mean alone would hide them."""
-    bad = [row for row in rows if row.failed or row.below_chance]
-    for row in bad[:_MOST_NAMED]:
-        what = " ".join(str(part) for part in (row.method, row.model, row.source, row.rows) if part is not None)
-        broken = f"{row.failed} of {row.n + row.failed} runs broke off (not in the mean)"
-        context.say(f"report: {row.lang}/{row.task} {what}: {broken}, {row.below_chance} are below chance (in it)")
-    if len(bad) > _MOST_NAMED:
-        context.say(
-            f"report: and {counted(len(bad) - _MOST_NAMED, 'more result')} with such runs; `sdc train --retry-failed`"
-        )
+    """Says how many runs broke off, fell below chance or collapsed: a mean alone would hide them."""
+    bad = [row for row in rows if row.failed or row.below_chance or row.collapsed]
+    if not bad:
+        return
+    counts = {
+        "broke off (in no mean)": sum(row.failed for row in bad),
+        "are below chance": sum(row.below_chance for row in bad),
+        "give nearly always one label": sum(row.collapsed for row in bad),
+    }
+    what = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
+    num = sum(row.n + row.failed for row in rows)
+    context.say(f"report: of {counted(num, 'run')} {what}; see `sdc report failed`, try `sdc train --retry-failed`")
 
 
 def _say_leaks(context: Context, rows: Sequence[Point]) -> None:

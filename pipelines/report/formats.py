@@ -44,12 +44,15 @@ class Table:
 
 
 #: Columns for people that stand there if more than one thing occurs in them.
-_IF_SEVERAL = ("strategy", "seeds", "generator", "judge", "decoding", "reader", "version")
-#: Columns that say least: what other rows say, how many, what the interval beside says better.
-_SPARE = ("linear", "majority", "n", "rows", "vs generator", "group")
+_IF_SEVERAL = ("strategy", "seeds", "generator", "judge", "decoding", "reader")
+#: Columns that a narrow terminal leaves out, the first first: what other rows say, how many, what others beside say
+#: nearly, where each method of a task has one of them, what a line below says of all.
+_SPARE = ("linear", "majority", "n", "vs generator 95 %", "rows", "group", "metric", "reader", "model", "shots",
+          "failed", "below chance", "collapsed", "test leaked", "vs generator")  # fmt: skip
+_SPARE_IF_ONE = ("metric", "reader", "model", "shots")
 #: Digests and keys, which stand there only if two rows would look the same without; the first that help.
 _IF_NEEDED = ("test", "generation", "judgement", "data", "draw", "model_version", "generator_version", "setting",
-              "definition", "generator_setting", "judge_setting", "recipe")  # fmt: skip
+              "definition", "generator_setting", "judge_setting", "recipe", "version")  # fmt: skip
 
 
 def for_people(rows: Sequence[Point], *, aggregated: bool) -> Table:
@@ -72,9 +75,7 @@ def for_people(rows: Sequence[Point], *, aggregated: bool) -> Table:
         "cells": lambda r: str(r.cells),
         "n": lambda r: str(r.n) if r.n else _MINUS,
         "metric": lambda r: r.metric,
-        "mean ± std": lambda r: (
-            f"{_percent(r.mean)} ± {_percent(r.std)}" if r.n and r.mean is not None else _percent(r.mean)
-        ),
+        "mean ± std": lambda r: f"{_percent(r.mean)} ± {_percent(r.std)}" if r.std is not None else _percent(r.mean),
         "95 %": lambda r: f"{_percent(r.low)}..{_percent(r.high)}" if r.low is not None else _MINUS,
         "vs generator": lambda r: _MINUS if r.difference is None else f"{100 * r.difference:+.1f}",
         "vs generator 95 %": lambda r: (
@@ -94,7 +95,17 @@ def for_people(rows: Sequence[Point], *, aggregated: bool) -> Table:
         name: text for name, text in columns.items() if name not in hidden and any(text(row) != _MINUS for row in rows)
     }
     cells = tuple(tuple(text(row) for text in shown.values()) for row in rows)
-    return Table(columns=tuple(shown), rows=cells, title=_title(rows, aggregated=aggregated), spare=_SPARE)
+    return Table(columns=tuple(shown), rows=cells, title=_title(rows, aggregated=aggregated), spare=_spare(rows))
+
+
+def _spare(rows: Sequence[Point]) -> tuple[str, ...]:
+    methods = {(row.task, row.role, row.method) for row in rows}
+    several = {
+        name
+        for name in _SPARE_IF_ONE
+        if len({(row.task, row.role, row.method, getattr(row, name)) for row in rows}) > len(methods)
+    }
+    return tuple(name for name in _SPARE if name not in several)
 
 
 def narrow(table: Table, columns: Sequence[str]) -> Table:
@@ -153,6 +164,7 @@ def _percent(share: float | None) -> str:
     return _MINUS if share is None else f"{100 * share:.1f}"
 
 
+_ROWS_OF_A_PAGE = 50
 #: The first columns for programs, in this order; the others follow.
 _FIRST = ("task", "lang", "group", "role", "method", "model", "source", "size", "rows", "shots", "decoding", "setting",
           "reader", "metric", "n", "cells", "mean", "std", "low", "high", "reference", "majority", "linear", "failed",
@@ -195,14 +207,16 @@ def escape_markdown(text: str) -> str:
 
 
 def latex(table: Table) -> str:
-    """Returns a LaTeX `tabular` with booktabs rules, its title as a comment."""
+    """Returns a LaTeX `tabular` with booktabs rules, its title as a comment; a `longtable` where a page has no room."""
 
     def line(cells: Sequence[str]) -> str:
         return " & ".join(_one_line(cell).translate(_LATEX) for cell in cells) + r" \\"
 
     align = "".join("r" if right else "l" for right in _numeric(table))
-    head = [f"% {_one_line(table.title)}", rf"\begin{{tabular}}{{{align}}}", r"\toprule", line(table.columns)]
-    return "\n".join([*head, r"\midrule", *map(line, table.rows), r"\bottomrule", r"\end{tabular}"]) + "\n"
+    kind, repeated = ("longtable", [r"\endhead"]) if len(table.rows) > _ROWS_OF_A_PAGE else ("tabular", [])
+    head = [f"% {_one_line(table.title)}", rf"\begin{{{kind}}}{{{align}}}", r"\toprule", line(table.columns)]
+    body = [r"\midrule", *repeated, *map(line, table.rows), r"\bottomrule", rf"\end{{{kind}}}"]
+    return "\n".join([*head, *body]) + "\n"
 
 
 def as_csv(rows: Sequence[Mapping[str, object]], *, safe: bool = False) -> str:

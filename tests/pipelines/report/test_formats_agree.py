@@ -14,7 +14,7 @@ from sdc.pipelines.report import ReportConfig, formats
 from sdc.pipelines.report.formats import Table
 from sdc.pipelines.report.points import Point
 
-_HEAD = r"\documentclass{article}\usepackage{booktabs}\usepackage[T1]{fontenc}\begin{document}\tiny"
+_HEAD = r"\documentclass{article}\usepackage{booktabs,longtable}\usepackage[T1]{fontenc}\begin{document}\tiny"
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +54,24 @@ def test_markdown_and_latex_have_the_numbers_of_the_table(table: Table) -> None:
     assert found == [[cell.replace("±", r"$\pm$") for cell in row] for row in table.rows]
 
 
-@pytest.mark.slow
-def test_latex_takes_the_table(table: Table, tmp_path: Path) -> None:
+def _compiled(table: Table, folder: Path) -> None:
     program = shutil.which("pdflatex")
     if program is None:
         pytest.skip("no LaTeX here: apt-get install texlive-latex-base")
-    (tmp_path / "t.tex").write_text(f"{_HEAD}\n{formats.latex(table)}\n\\end{{document}}\n", "utf-8")
+    (folder / "t.tex").write_text(f"{_HEAD}\n{formats.latex(table)}\n\\end{{document}}\n", "utf-8")
     command = [program, "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
-    assert (tmp_path / "t.pdf").stat().st_size > 5000
+    assert (folder / "t.pdf").stat().st_size > 5000
+
+
+@pytest.mark.slow
+def test_latex_takes_the_table(table: Table, tmp_path: Path) -> None:
+    _compiled(table, tmp_path)
+
+
+@pytest.mark.slow
+def test_latex_takes_a_table_of_many_pages(table: Table, tmp_path: Path) -> None:
+    many = Table(columns=table.columns, rows=table.rows * 20, title=table.title)
+    assert r"\begin{longtable}" in formats.latex(many)
+    _compiled(many, tmp_path)

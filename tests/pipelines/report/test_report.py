@@ -19,7 +19,7 @@ from sdc.cache.store import Store
 from sdc.cli import render
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import report
-from sdc.pipelines.report import ReportConfig, audit, by, formats
+from sdc.pipelines.report import ReportConfig, audit, by, formats, pivot
 from sdc.pipelines.report import points as report_points
 from sdc.pipelines.report.points import Point
 from sdc.pipelines.report.result import RunResult
@@ -60,9 +60,16 @@ def test_golden(filled: Context, capsys: pytest.CaptureFixture[str], monkeypatch
     check_golden("report.tex", formats.latex(table))
     check_golden("report.csv", formats.as_csv(formats.records(rows)))
     check_golden("report.json", formats.as_json(formats.records(rows)))
-    monkeypatch.setenv("COLUMNS", "200")
-    render.table(table.columns, table.rows, title=table.title)
-    check_golden("report.txt", "\n".join(line.rstrip() for line in capsys.readouterr().out.splitlines()) + "\n")
+    check_golden("report_wide.md", formats.markdown(pivot.by_size(table)))
+    drawn = []
+    for width in (80, 100, 120, 160, 200):
+        monkeypatch.setenv("COLUMNS", str(width))
+        for shown in (table, pivot.by_size(table, spread=width > 80)):
+            render.table(shown.columns, shown.rows, title=shown.title, spare=shown.spare)
+        lines = capsys.readouterr().out.splitlines()
+        assert max(map(len, lines)) <= width
+        drawn += [f"{width} columns", *(line.rstrip() for line in lines)]
+    check_golden("report.txt", "\n".join(drawn) + "\n")
 
 
 def test_golden_by_group(filled: Context) -> None:
@@ -170,8 +177,8 @@ def test_b7_a_collapsed_run_is_named_beside_the_table(filled: Context) -> None:
     report.run(replace(filled, say=said.append), ReportConfig(), wanted=[("te", "topic")])
     named = [line for line in said if "below chance" in line]
     assert named == [
-        "report: te/topic finetune m synthetic 14: 0 of 2 runs broke off (not in the mean), 1 are below chance (in it)",
-        "report: te/topic finetune m synthetic 60: 1 of 2 runs broke off (not in the mean), 0 are below chance (in it)",
+        "report: of 15 runs 1 broke off (in no mean), 1 are below chance; see `sdc report failed`, try"
+        " `sdc train --retry-failed`",
     ]
 
 
