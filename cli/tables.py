@@ -24,7 +24,7 @@ _NUMBER = re.compile(r"[-+]?|[-+]?\d[^A-Za-z]*(?:\b[A-Za-z]{1,3}\b[^A-Za-z]*)*")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fitted:
+class TableLayout:
     """A table that fits.
 
     Args:
@@ -53,7 +53,7 @@ def fit(
     width: int,
     title: str | None = None,
     spare: Sequence[str] = (),
-) -> Fitted:
+) -> TableLayout:
     """Returns a table as it fits so many characters.
 
     Args:
@@ -63,7 +63,7 @@ def fit(
         title: What stands above it.
         spare: Columns that may be left out, the first first.
     """
-    whole = Fitted(columns=columns, rows=rows, title=title)
+    whole = TableLayout(columns=columns, rows=rows, title=title)
     found = None
     for table in _narrower(whole, spare):
         found = found or _with_widths(table, width, shortest=False)
@@ -72,7 +72,7 @@ def fit(
     return found or replace(whole, is_stacked=True)
 
 
-def _narrower(whole: Fitted, spare: Sequence[str]) -> Sequence[Fitted]:
+def _narrower(whole: TableLayout, spare: Sequence[str]) -> Sequence[TableLayout]:
     """Returns the table, and others that each take less room than the one before."""
     found = [replace(whole, gap=gap) for gap in GAPS]
     found.append(_without_constants(found[-1]))
@@ -86,7 +86,7 @@ def _narrower(whole: Fitted, spare: Sequence[str]) -> Sequence[Fitted]:
     return found
 
 
-def _without_constants(table: Fitted) -> Fitted:
+def _without_constants(table: TableLayout) -> TableLayout:
     """Returns the table without columns that say the same in every row, which its title says then."""
     if len(table.rows) < 2:
         return table
@@ -100,7 +100,7 @@ def _without_constants(table: Fitted) -> Fitted:
     return replace(_without(table, constant), title=title or None)
 
 
-def _without(table: Fitted, names: Container[str]) -> Fitted:
+def _without(table: TableLayout, names: Container[str]) -> TableLayout:
     kept = [i for i, name in enumerate(table.columns) if name not in names]
     rows = [[row[i] for i in kept] for row in table.rows]
     return replace(table, columns=[table.columns[i] for i in kept], rows=rows)
@@ -109,7 +109,7 @@ def _without(table: Fitted, names: Container[str]) -> Fitted:
 # -- widths ----------------------------------------------------------------------------------------------------------
 
 
-def _with_widths(table: Fitted, width: int, *, shortest: bool) -> Fitted | None:
+def _with_widths(table: TableLayout, width: int, *, shortest: bool) -> TableLayout | None:
     """Returns the table with the widths of its columns, names shortened where they may be; None if it does not fit."""
     columns = [[row[i] for row in table.rows] for i in range(len(table.columns))]
     numeric = [all(map(is_number, cells)) for cells in columns]
