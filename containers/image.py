@@ -69,7 +69,7 @@ def build_command(options: argparse.Namespace, folder: Path) -> list[str]:
         file = options.pip_conf or _pip_settings(folder / "pip.conf")
         words += ["--secret", f"id=pip,src={file}"]
     if options.pip_from_here and tool != "docker":
-        words += [word for path in _folders(file) for word in ("--volume", f"{path}:{path}:ro")]
+        words += [word for path in _places(file) for word in ("--volume", f"{path}:{path}:ro")]
     tags = options.tag or {"cpu": ["sdc:cpu", "sdc:latest"], "gpu": ["sdc:gpu"]}[options.kind]
     words += [word for tag in tags for word in ("--tag", tag)]
     return [*words, *options.more, "--file", f"containers/{options.kind}.Containerfile", "."]
@@ -116,13 +116,11 @@ def _pip_settings(file: Path) -> Path:
     return file
 
 
-def _folders(file: Path) -> list[str]:
-    """Returns the folders of this machine that pip's settings name, and that of the certificates."""
+def _places(file: Path) -> list[str]:
+    """Returns the files and folders of this machine that pip's settings name: certificates, constraints, indexes."""
     paths = [Path(path) for path in re.findall(r"(?:file://|\s)(/[^\s]+)", file.read_text("utf-8"))]
-    found = {path if path.is_dir() else path.parent for path in paths if path.exists()}
-    # An index's pages may lead to a folder beside it.
-    found = {folder.parent if folder.name == "simple" else folder for folder in found}
-    return sorted(map(str, found))
+    # The pages of an index may lead to a folder beside it.
+    return sorted({str(path.parent if path.name == "simple" else path) for path in paths if path.exists()})
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:

@@ -75,7 +75,7 @@ def engine(folder: Path) -> Engine | str:
     wrapper.chmod(0o755)
     inner = f'umount {_UNIFIED} && exec podman --runtime {wrapper} "$@"'
     for candidate in (
-        Engine(prefix=("podman",), flags=()),
+        Engine(prefix=(shutil.which("podman") or "podman",), flags=()),
         Engine(prefix=("unshare", "--mount", "sh", "-c", inner, "podman"), flags=("--cgroups=disabled",)),
     ):
         try:
