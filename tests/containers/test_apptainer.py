@@ -35,10 +35,9 @@ def test_what_it_starts_is_sdc_with_caches_below_the_home(engine: Engine, transl
     """/cache is no volume under Apptainer: here it is read-only, as the image is."""
     locked = data.parent / "locked"
     locked.mkdir()
-    flags = ("--volume", f"{data}:/home/me", "--volume", f"{locked}:/cache:ro", "--workdir", "/home/me")
+    places = ("--volume", f"{data}:/home/me", "--volume", f"{locked}:/cache:ro", "--workdir", "/home/me")
     apptainer = ("--env", "HOME=/home/me", "--env", "APPTAINER_CONTAINER=/home/me/sdc.sif", "--entrypoint", "sh")
-    flags = (*flags, *apptainer)
     script = '. /opt/sdc/environment.sh; sdc --version; echo "$HF_HOME"; sdc doctor >/dev/null && echo healthy'
-    said = engine.run(translated, "-c", script, flags=flags).splitlines()
+    said = engine.run(translated, "-c", script, flags=(*places, *apptainer)).splitlines()
     assert said[0].startswith("sdc ")
     assert said[1:] == ["/home/me/.cache/sdc/huggingface", "healthy"]

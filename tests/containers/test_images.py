@@ -167,8 +167,8 @@ def test_a_stage_runs_with_vllm(engine: Engine, gpu_image: str, data: Path) -> N
     sdc gen --lang te --task intent --quota 2 --engine vllm
     sdc store sql --format csv "select count(*) as n from examples where source = 'synthetic' and status = 'ok'"
     """
-    flags = ("--volume", f"{data}:/data", "--tmpfs", "/tmp:exec", "--shm-size", "2g", "--env", "OMP_NUM_THREADS=1")
-    flags = (*flags, "--env", "VLLM_CPU_KVCACHE_SPACE=1")
+    places = ("--volume", f"{data}:/data", "--tmpfs", "/tmp:exec", "--shm-size", "2g")
+    flags = (*places, "--env", "OMP_NUM_THREADS=1", "--env", "VLLM_CPU_KVCACHE_SPACE=1")
     said = engine.run(gpu_image, "sh", "-euc", script, flags=flags, timeout_s=1800)
     assert int(said.splitlines()[-1]) >= 20  # two for each of ten labels
 

@@ -7,6 +7,7 @@ of the machine is changed. Not here: what is tested.
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -42,6 +43,12 @@ class Engine:
     prefix: tuple[str, ...]
     flags: tuple[str, ...]
 
+    def script(self) -> str:
+        """Returns a shell script that is podman here, for programs that start podman themselves."""
+        flags = " ".join(self.flags)
+        given = f'case $1 in run | create) word=$1; shift; set -- "$word" {flags} "$@" ;; esac'
+        return f'#!/bin/sh\n{given}\nexec {shlex.join(self.prefix)} "$@"\n'
+
     def run(
         self, image: str, *words: str, flags: tuple[str, ...] = (), user: str = "12345:0", timeout_s: int = 900
     ) -> str:
@@ -73,7 +80,8 @@ def engine(folder: Path) -> Engine | str:
     wrapper = folder / "crun"
     wrapper.write_text(_WRAPPER.format(python=sys.executable, crun=crun))
     wrapper.chmod(0o755)
-    inner = f'umount {_UNIFIED} && exec podman --runtime {wrapper} "$@"'
+    podman = shutil.which("podman")
+    inner = f'umount {_UNIFIED} && exec {podman} --runtime {wrapper} "$@"'
     for candidate in (
         Engine(prefix=(shutil.which("podman") or "podman",), flags=()),
         Engine(prefix=("unshare", "--mount", "sh", "-c", inner, "podman"), flags=("--cgroups=disabled",)),
