@@ -38,7 +38,7 @@ from sdc.cache.store import Store
 from sdc.pipelines import tasks
 from sdc.pipelines.engines import models
 from sdc.pipelines.metrics.interval import mean_interval
-from sdc.pipelines.sample.strategies import STRATEGIES
+from sdc.pipelines.sample.strategies import STRATEGIES, Candidates
 from sdc.pipelines.students import schedule
 from sdc.pipelines.students.finetune import FinetuneConfig, FinetuneStudent
 from sdc.pipelines.students.protocol import Seeds
@@ -188,7 +188,8 @@ def main() -> None:
     labels = len(task.labels)
 
     def draw(seed: int) -> Rows:
-        (picked,) = STRATEGIES["balanced"].choose([label for _, label in pool], [arguments.rows], labels, seed)
+        candidates = Candidates(labels=[label for _, label in pool], num_labels=labels)
+        (picked,) = STRATEGIES["balanced"].choose(candidates, [arguments.rows], seed)
         return [pool[i] for i in picked]
 
     student.prepare(["warm"])  # reads the tokenizer once, and imports what both sides need

@@ -61,8 +61,10 @@ COLUMNS: Mapping[str, Mapping[str, _Convert]] = {
     "outputs": {"idx": int, "scores": _numbers, "reply": str},
     "metrics": {"run": str, "reader": str, "metric": str, "value": float, "low": float, "high": float},
 }  # fmt: skip
-#: The columns that do not: what belongs to the artifact itself or to one store, times, and words for people.
-LEFT_OUT = ("key", "no", "lang", "task", "reason", "seconds", "decided_at")
+#: The columns that do not: what belongs to the artifact itself or to one store, times, and words for people;
+#: of a draw what follows from its rows and its sample's key, and is in its hash where it makes another draw.
+LEFT_OUT = ("key", "no", "lang", "task", "reason", "seconds", "decided_at",
+            "num_seeds", "seed_weight", "coverage")  # fmt: skip
 
 
 def of_rows(rows: Rows) -> str:

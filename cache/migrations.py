@@ -210,6 +210,60 @@ def m008_sentence_ids(con: "DuckDBPyConnection") -> None:
     con.execute("create table sentence_ids (key varchar not null, idx integer not null, id varchar not null)")
 
 
+def m009_seed_weights(con: "DuckDBPyConnection") -> None:
+    """Which rows of a draw are seeds, what they count, and what a draw holds of its source.
+
+    A weight other than 1 makes another result; those from before, which have none, keep their ids.
+    """
+    con.execute("""
+        alter table draws add column num_seeds integer;
+        alter table draws add column seed_weight double;
+        alter table draws add column coverage double;
+        create or replace view origins as
+            select d.key, d.draw, d.lang, d.task, d.source, d.strategy, d.size, d.repeat, d.num_rows,
+                   coalesce(d.seed_weight, 1) as seed_weight,
+                   coalesce(s.inputs[1], d.example_key) as examples, d.human_key as human,
+                   case when g.stage = 'gen' then d.example_key end as generation,
+                   g.summary ->> '$.model' as generator, cast(g.config -> '$.model' as varchar) as generator_version,
+                   case when g.stage = 'gen' then coalesce(
+                       s.summary ->> '$.seeds', g.summary ->> '$.seeds', g.config ->> '$.num_seeds',
+                       case when (g.config -> '$.quota') is not null then '10' end
+                   ) when d.source = 'seeds' then s.summary ->> '$.seeds' end as seeds,
+                   case when j.stage = 'judge' then j.key end as judgement,
+                   case when j.stage = 'judge' then coalesce(
+                       j.summary ->> '$.usage.model',
+                       case when (j.summary -> '$.review') is not null then 'people' else 'gates' end
+                   ) end as judge
+            from draws d left join artifacts s on s.key = d.key left join artifacts j on j.key = s.inputs[1]
+                left join artifacts g on g.key = d.example_key;
+        create or replace view results as
+            with made as (
+                select draw, lang, task, source, string_agg(distinct strategy, ', ' order by strategy) as strategy,
+                       string_agg(distinct generator, ', ' order by generator) as generator,
+                       string_agg(distinct left(generation, 12), ', ' order by left(generation, 12)) as generation,
+                       string_agg(distinct seeds, ', ' order by seeds) as seeds,
+                       string_agg(distinct seed_weight, ', ' order by seed_weight)
+                           filter (seed_weight <> 1) as seed_weight,
+                       string_agg(distinct judge, ', ' order by judge) as judge,
+                       string_agg(distinct left(judgement, 12), ', ' order by left(judgement, 12)) as judgement,
+                       string_agg(distinct rows_of, ', ' order by rows_of) as examples
+                from (select *, concat_ws(' ', examples, human) as rows_of from origins) group by all
+            )
+            select r.lang, r.task, r.method, r.model, r.source, r.num_rows, r.num_shots, r.init_seed, r.shot_seed,
+                   r.draw, r.setting, m.reader, m.metric, m.value, m.low, m.high, r.status, m.run, m.key,
+                   r.test_key, r.decoding, o.strategy, o.generator, o.generation, o.seeds, o.judge, o.judgement,
+                   o.seed_weight, left(md5(concat_ws('|', r.lang, r.task, r.test_key, r.method, r.model, r.setting,
+                       cast(a.config -> '$.model' as varchar), cast(a.config -> '$.definition' as varchar), a.version,
+                       coalesce(r.num_shots, -1), coalesce(r.decoding, '-'), coalesce(r.source, '-'), r.num_rows,
+                       coalesce(o.strategy, '-'), coalesce(o.seeds, '-'), o.seed_weight,
+                       coalesce(o.examples, 'draw ' || r.draw, '-'), m.reader, coalesce(e.version, 0))), 12) as result
+            from metrics m join runs r on r.key = m.run left join artifacts a on a.key = m.run
+                left join artifacts e on e.key = m.key
+                left join made o on o.draw = r.draw and o.lang = r.lang and o.task = r.task and o.source = r.source
+            where m.key not in (select key from stale);
+    """)
+
+
 #: In order; the store records how many were applied.
 MIGRATIONS: tuple[Callable[["DuckDBPyConnection"], None], ...] = (
     m001_initial,
@@ -220,6 +274,7 @@ MIGRATIONS: tuple[Callable[["DuckDBPyConnection"], None], ...] = (
     m006_draws_of_unknown_origin,
     m007_run_numbers,
     m008_sentence_ids,
+    m009_seed_weights,
 )
 
 #: What has rows of artifacts, by the names under which stages give them. `outputs` is a view on `RUN_OUTPUTS`.

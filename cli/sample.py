@@ -13,6 +13,7 @@ from sdc.pipelines import sample as stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.records import lineage
 from sdc.pipelines.sample import inputs
+from sdc.pipelines.sample.config import has_seeds
 from sdc.pipelines.sample.strategies import STRATEGIES
 from sdc.pipelines.stage import Context, are_there
 from sdc.pipelines.text import commas
@@ -39,7 +40,16 @@ def sample(
         int | None, typer.Option(min=1, help="Seeds per label of --seeds-from human. Default: 10.")
     ] = None,
     repeats: Annotated[int | None, typer.Option(min=1, help="Draws per size.")] = None,
-    strategy: Annotated[str | None, typer.Option(help=f"One of {', '.join(STRATEGIES)}.")] = None,
+    strategy: Annotated[
+        str | None,
+        typer.Option(help=f"One of {', '.join(STRATEGIES)}. Default: the preset's; balanced without seeds."),
+    ] = None,
+    seed_weight: Annotated[
+        float | None, typer.Option(help="seeds+synthetic: what a seed counts in the loss beside a synthetic row.")
+    ] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="kcentre: alias, hub id or folder of the encoder. Default: the probe's.")
+    ] = None,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
     *,
@@ -56,18 +66,28 @@ def sample(
     flags = {
         "sizes": commas.parts(sizes) if sizes is not None else None,
         "exact": True if sizes is not None else None, "repeats": repeats, "strategy": strategy, "seed": seed,
-        "seeds_from": seeds_from, "per_label": per_label,
+        "seeds_from": seeds_from, "per_label": per_label, "encoder": encoder,
     }  # fmt: skip
     work = [
         (cell, artifact, name)
         for cell, artifact in options.inputs(context, keys, lang, task, stages=("judge", "gen", "data"))
         for name in wanted or ["human" if artifact is not None and artifact.stage == "data" else "synthetic"]
     ]
+    if seed_weight is not None and not any(has_seeds(name) for *_, name in work):
+        fix = "drop it, or use --source seeds+synthetic"
+        raise UsageError("no source here has seeds beside other rows", "--seed-weight", fix)
     drawn = False
     with incomplete.Cells("sample", total=len(work), as_json=common.as_json) as doing:
         for cell, artifact, name in work:
             with doing.one(f"{cell} {name}"):
-                config = stage.configured(context, preset, task=cell.task.name, source=name, **flags)
+                config = stage.configured(
+                    context,
+                    preset,
+                    task=cell.task.name,
+                    source=name,
+                    **flags,
+                    seed_weight=seed_weight if has_seeds(name) else None,
+                )
                 examples, human = inputs.of(context, config, cell, artifact)
                 if common.dry_run:
                     _show_plan(context, stage.plan(config, cell, examples, human=human), cell, name, common)

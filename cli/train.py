@@ -20,7 +20,7 @@ from sdc.pipelines.records.draws import Draw, check_source, draws_of
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.students import STUDENTS
 from sdc.pipelines.text import commas
-from sdc.pipelines.train import TrainConfig, tune
+from sdc.pipelines.train import TrainConfig, calibration, tune
 from sdc.pipelines.train.tune import DrawGroup, TuneConfig
 
 _MOST_SEED = 2**31 - 1  # as of the seeds that are derived
@@ -64,6 +64,10 @@ def train(
     hpo_scope: Annotated[
         str, typer.Option(help="draw: the best of each cell, source and size; all: the best mean over them.")
     ] = "draw",
+    calibrate: Annotated[
+        str | None,
+        typer.Option(help="A bias per label from the draw's seeds: none, auto (two labels, quick students) or seeds."),
+    ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Also fit runs that failed or are below chance with other seeds.")
     ] = False,
@@ -84,7 +88,7 @@ def train(
         check_source(name)
     config = stage.configured(
         context, preset, method=method, settings=flags, seed=seed, init_seed=init_seed, order_seed=order_seed,
-        keep_weights=keep_weights, retry_failed=retry_failed,
+        keep_weights=keep_weights, retry_failed=retry_failed, calibrate=calibrate,
     )  # fmt: skip
     found = _samples(context, keys, lang, task, sources=sources)
     with incomplete.Cells("train", total=len(found), as_json=common.as_json) as doing:
@@ -117,7 +121,20 @@ def _fit(
     lost = f", {failed} failed" if failed else ""
     method = config.student.method
     render.note(f"train {cell}: {counted(len(made), 'run')} of {method}, {hits} already there{lost}")
+    _say_bias(made, cell)
     return made
+
+
+def _say_bias(made: Sequence[Outcome], cell: Cell) -> None:
+    """Tells the bias of calibrated runs: of one run, or the mean over several on as many seed rows."""
+    by_seeds: dict[int, list[list[float]]] = {}
+    for outcome in made:
+        if "bias" in outcome.summary:
+            by_seeds.setdefault(outcome.summary["calibrated_on"], []).append(outcome.summary["bias"])
+    for seeds, found in by_seeds.items():
+        mean = [sum(values) / len(found) for values in zip(*found, strict=True)]
+        which = "" if len(found) == 1 else f" on average over {counted(len(found), 'run')}"
+        render.note(f"train {cell}: calibrated{which}: {calibration.words(mean, cell.task.label_names, seeds=seeds)}")
 
 
 def _searched(
@@ -187,7 +204,7 @@ def _draws(
     context: Context, cell: Cell, named: Sequence[Artifact], sources: Sequence[str], *, sizes: Sequence[str],
     repeats: int | None,
 ) -> list[Draw]:  # fmt: skip
-    """Returns the draws of the samples that were named, or of the newest of every source.
+    """Returns the draws of the samples that were named, or of the newest of every kind.
 
     Raises:
         DataError: There is no sample, or none with such draws; or one that was named, or its source, has no such draws.
@@ -195,13 +212,14 @@ def _draws(
     if named:
         return [draw for drawn in named for draw in draws_of(context, drawn, sizes=sizes, repeats=repeats)]
     newest = lineage.newest_samples(context, cell)
-    lacking = [source for source in sources if source not in newest]
+    there = {lineage.source_of(drawn) for drawn in newest}
+    lacking = [source for source in sources if source not in there]
     if lacking or not newest:
         fix = f"run `sdc sample --lang {cell.lang} --task {cell.task.name}` first"
         fix = lineage.other_tag(context, cell, "sample") or fix
         raise DataError(f"no {' or '.join(lacking) or 'sample'} draws of {cell}", str(context.store.path), fix)
-    samples = [newest[source] for source in sources] if sources else list(newest.values())
-    names = ", ".join(f"{drawn.summary.get('source')} {drawn.short}" for drawn in samples)
+    samples = [drawn for drawn in newest if not sources or lineage.source_of(drawn) in sources]
+    names = ", ".join(f"{lineage.named(drawn)} {drawn.short}" for drawn in samples)
     render.note(f"train {cell}: samples {names}")
     draws: list[Draw] = []
     errors: list[DataError] = []

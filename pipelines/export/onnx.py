@@ -22,7 +22,7 @@ from sdc.pipelines.records import outputs
 from sdc.pipelines.records.examples import rows_by_hash
 from sdc.pipelines.records.run_record import RunRecord
 from sdc.pipelines.stage import Context
-from sdc.pipelines.students import STUDENTS
+from sdc.pipelines.students import STUDENTS, calibrated
 from sdc.pipelines.students.finetune import onnx as form
 
 #: The agreement with fp32 that an int8 form should have on the run's training rows; recipes are tried until one has it.
@@ -196,7 +196,7 @@ def _quantise(folder: Path, *, without_head: bool = False, **settings: Any) -> N
 
 
 def _scores(record: RunRecord, folder: Path, texts: Sequence[str], precision: str) -> list[list[float]]:
-    answers = weights.settings(record).load_onnx(folder, precision=precision)
+    answers = calibrated.answers(folder, weights.settings(record).load_onnx(folder, precision=precision))
     return [answer["scores"] for answer in answers(texts)]
 
 

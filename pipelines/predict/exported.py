@@ -14,7 +14,7 @@ from sdc.pipelines import tasks
 from sdc.pipelines.predict.predictors import Predictor
 from sdc.pipelines.records.run_record import base_model
 from sdc.pipelines.stage import Context
-from sdc.pipelines.students import STUDENTS, StudentConfig, of_settings
+from sdc.pipelines.students import STUDENTS, StudentConfig, calibrated, of_settings
 from sdc.pipelines.students.protocol import Student
 from sdc.pipelines.tasks import Task
 
@@ -48,7 +48,7 @@ def of_folder(context: Context, folder: Path, *, precision: str | None, base: st
         answers = settings.load_onnx(folder, precision=precision)
     else:
         answers = settings.load(folder, name=str(folder), student=lambda: _student(context, folder, about, task, base))
-    yield Predictor(name=str(folder), task=task, answers=answers)
+    yield Predictor(name=str(folder), task=task, answers=calibrated.answers(folder, answers))
 
 
 def _student(context: Context, folder: Path, about: Mapping[str, Any], task: Task, base: str | None) -> Student:

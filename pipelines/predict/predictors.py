@@ -18,6 +18,7 @@ from sdc.pipelines.predict import weights
 from sdc.pipelines.records.examples import rows_by_hash
 from sdc.pipelines.records.run_record import RunRecord, base_model
 from sdc.pipelines.stage import Context
+from sdc.pipelines.students import calibrated
 from sdc.pipelines.students.protocol import Answers
 from sdc.pipelines.tasks import Task
 
@@ -64,7 +65,7 @@ def of_run(context: Context, record: RunRecord, *, base: str | None, keep_weight
         answers = weights.settings(record).load(
             folder, name=record.model, student=lambda: weights.student(context, record, base=base)
         )
-        yield Predictor(name=name, task=task, answers=answers)
+        yield Predictor(name=name, task=task, answers=calibrated.answers(folder, answers))
 
 
 @contextmanager

@@ -15,11 +15,12 @@ from sdc.cache import inside, scratch
 from sdc.cache.key import digest
 from sdc.errors import EngineError, StoreError, UsageError
 from sdc.pipelines import students
-from sdc.pipelines.records.examples import rows_by_hash
+from sdc.pipelines.records.examples import weighted_rows_by_hash
 from sdc.pipelines.records.outputs import answered_rows
 from sdc.pipelines.records.run_record import RunRecord, base_model
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import StudentConfig
+from sdc.pipelines.students.calibrated import Calibrated
 from sdc.pipelines.students.protocol import Answering, FitFailed, Fitted, Seeds, Student
 
 #: Stored test rows that a student is held against after it was fitted again.
@@ -74,7 +75,7 @@ def student(context: Context, record: RunRecord, *, base: str | None = None) -> 
         name = base_model(context.store, recipe["model"], record.model, given=base, where=where)
     made = students.of_settings(record.method, recipe, model=name).build(context, record.cell.task)
     today = {**made.identity(), "method": made.method, "num_labels": len(record.cell.task.labels)}
-    changed = [name for name in sorted({*today, *recipe} - {"draw", "init_seed", "order_seed", "model"})
+    changed = [name for name in sorted({*today, *recipe} - {"draw", "init_seed", "order_seed", "model", "calibrate"})
                if digest(today.get(name)) != digest(recipe.get(name))]  # fmt: skip
     if changed:
         what = f"the recipe of run {record.short} means something else today ({', '.join(changed)} differ)"
@@ -110,11 +111,15 @@ def _link(source: Path, path: Path) -> None:
 def _fit_again(context: Context, record: RunRecord, *, base: str | None) -> Fitted:
     recipe = record.artifact.config
     made = student(context, record, base=base)
-    _, texts, labels = zip(*rows_by_hash(context, record.draw), strict=True)
+    rows, counts = weighted_rows_by_hash(context, record.draw)
+    _, texts, labels = zip(*rows, strict=True)
     seeds = Seeds(init=recipe.get("init_seed", 0), order=recipe.get("order_seed", 0))
     made.prepare(texts)
     try:
-        fitted = made.fit(texts, labels, num_labels=recipe["num_labels"], seeds=seeds)
+        fitted = made.fit(texts, labels, num_labels=recipe["num_labels"], seeds=seeds, weights=counts)
+        if "bias" in record.details:
+            known = record.details
+            fitted = Calibrated(fitted, known["bias"], num_seeds=known["calibrated_on"])
         difference = _difference(context, record, fitted)
     except FitFailed as failure:
         what = f"fitting it again failed ({failure.reason}), although it went well the first time"

@@ -32,6 +32,9 @@ class Draw:
         members: Their `idx`, in order.
         human_key: The human data that it has rows of beside those, before them; None if there is none.
         human_members: Their `idx`, in order.
+        num_seeds: How many of its first rows are seeds beside other rows; 0 if none is, None where an older sdc did not
+            say.
+        seed_weight: What each of these counts in a loss; other rows count 1.
     """
 
     draw: str
@@ -43,19 +46,35 @@ class Draw:
     members: Sequence[int]
     human_key: str | None = None
     human_members: Sequence[int] = ()
+    num_seeds: int | None = 0
+    seed_weight: float = 1.0
+
+    @property
+    def weights(self) -> list[float] | None:
+        """What each row counts in a loss, in their order; None if all count alike."""
+        return weights_of(self.num_rows, self.num_seeds or 0, self.seed_weight)
+
+
+def weights_of(num_rows: int, num_seeds: int, seed_weight: float) -> list[float] | None:
+    """Returns what each row of a draw counts, the seeds first; None if all count alike.
+
+    >>> weights_of(3, 1, 5.0), weights_of(3, 1, 1.0)
+    ([5.0, 1.0, 1.0], None)
+    """
+    if seed_weight == 1 or not num_seeds:
+        return None
+    return [seed_weight] * num_seeds + [1.0] * (num_rows - num_seeds)
 
 
 #: What is read of a draw; `_draw` takes them in this order.
-_COLUMNS = ("draw", "source", "size", "repeat", "num_rows", "example_key", "members", "human_key", "human_members")
+_COLUMNS = ("draw", "source", "size", "repeat", "num_rows", "example_key", "members", "human_key", "human_members",
+            "num_seeds", "seed_weight")  # fmt: skip
 _SELECTED = ", ".join(f"d.{name}" for name in _COLUMNS)
-
-
-_NAMES = ("draw", "source", "size", "repeat", "num_rows", "example_key", "members", "human_key")
 
 
 def draw_of_row(row: Mapping[str, Any]) -> Draw:
     """Returns the draw of a row of the table `draws`."""
-    return Draw(**{name: row[name] for name in _NAMES}, human_members=row["human_members"] or ())
+    return _draw([row[name] for name in _COLUMNS])
 
 
 def check_source(name: str) -> None:
@@ -130,4 +149,5 @@ def drawn_last(store: Store, draw: str) -> Drawn | None:
 
 def _draw(row: Sequence[Any]) -> Draw:
     values = dict(zip(_COLUMNS, row, strict=True))
-    return Draw(**{**values, "human_members": values["human_members"] or ()})
+    defaults = {"human_members": values["human_members"] or (), "seed_weight": values["seed_weight"] or 1.0}
+    return Draw(**{**values, **defaults})

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sdc.cache.counted import counted
 from sdc.cache.store import Artifact, Store
 from sdc.errors import DataError, StoreError
-from sdc.pipelines.records.draws import Draw
+from sdc.pipelines.records.draws import Draw, weights_of
 from sdc.pipelines.stage import Context
 
 if TYPE_CHECKING:
@@ -52,6 +52,19 @@ def draw_hash(marks: Sequence[str]) -> str:
     """
     quoted = ",".join([f'"{each}"' for each in marks])
     return hashlib.sha256(f"[{quoted}]".encode()).hexdigest()
+
+
+def weighted(marks: Sequence[str], num_seeds: int, seed_weight: float) -> list[str]:
+    """Returns the marks of a draw whose first rows are seeds that count more or less than others.
+
+    Where they count alike the marks stay as they are, and so do the hashes of draws from before there were weights.
+
+    >>> weighted(["a", "b"], 1, 3.0), weighted(["a", "b"], 1, 1.0)
+    (['a*3.0', 'b'], ['a', 'b'])
+    """
+    if seed_weight == 1:
+        return list(marks)
+    return [*(f"{each}*{float(seed_weight)!r}" for each in marks[:num_seeds]), *marks[num_seeds:]]
 
 
 def test_rows(context: Context, test: Artifact) -> list[tuple[int, str]]:
@@ -178,7 +191,8 @@ def rows_of(context: Context, draws: Sequence[Draw]) -> dict[str, list[ExampleRo
             )
         human = [marks[draw.human_key][idx] for idx in draw.human_members] if draw.human_key else []
         own = marks[draw.example_key]
-        if draw_hash([*human, *[own[idx] for idx in draw.members]]) != draw.draw:
+        drawn = weighted([*human, *[own[idx] for idx in draw.members]], draw.num_seeds or 0, draw.seed_weight)
+        if draw_hash(drawn) != draw.draw:
             raise StoreError("the rows of a draw are not those that were drawn", where, "run `sdc sample --force`")
         rows[draw.draw] = found
     return rows
@@ -217,15 +231,27 @@ def rows_by_hash(context: Context, draw: str) -> list[ExampleRow]:
     Raises:
         StoreError: They are not in the store.
     """
-    for key, members, human_key, human_members in context.store.query(
-        "select distinct example_key, members, human_key, human_members from draws where draw = ? order by all", [draw]
+    return weighted_rows_by_hash(context, draw)[0]
+
+
+def weighted_rows_by_hash(context: Context, draw: str) -> tuple[list[ExampleRow], list[float] | None]:
+    """Returns the rows of a draw as `rows_by_hash`, and what each counts in a loss; None if all count alike.
+
+    Raises:
+        StoreError: They are not in the store.
+    """
+    for key, members, human_key, human_members, num_seeds, seed_weight in context.store.query(
+        """select distinct example_key, members, human_key, human_members, coalesce(num_seeds, 0),
+        coalesce(seed_weight, 1) from draws where draw = ? order by all""",
+        [draw],
     ):
         wanted = {name: [*members, *(human_members or ())] for name in (key, human_key) if name}
         pools = {name: _pool(context, name, some) for name, some in wanted.items()}
         rows = _members(pools, key, members, human_key, human_members or ())
         is_whole = len(rows) == len(members) + len(human_members or ())
-        if is_whole and draw_hash([mark(text, label) for _, text, label in rows]) == draw:
-            return rows
+        marks = weighted([mark(text, label) for _, text, label in rows], num_seeds, seed_weight)
+        if is_whole and draw_hash(marks) == draw:
+            return rows, weights_of(len(rows), num_seeds, seed_weight)
     what = f"the rows of draw {draw[:12]} are not in the store, or not as they were"
     raise StoreError(what, str(context.store.path), "merge the store that has them")
 

@@ -5,6 +5,7 @@ people (`sdc store`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from sdc.cache import again, freshness
 from sdc.cache.key import canonical_json
@@ -77,17 +78,31 @@ def newest_judgement(context: Context, cell: Cell, generation: Artifact | None =
     return None
 
 
-def newest_samples(context: Context, cell: Cell) -> dict[str, Artifact]:
-    """Returns the sample used last of each source that the cell has one of, by source."""
-    found: dict[str, Artifact] = {}
+def newest_samples(context: Context, cell: Cell) -> list[Artifact]:
+    """Returns the sample used last of each source, strategy and weight of seeds that the cell has one of."""
+    found: dict[tuple[Any, ...], Artifact] = {}
     for artifact in context.store.find("sample", lang=cell.lang, task=cell.task.name):
-        found.setdefault(str(artifact.summary.get("source")), artifact)
-    return found
+        config = artifact.config
+        kind = (source_of(artifact), config.get("strategy", "balanced"), config.get("seed_weight", 1))
+        found.setdefault(kind, artifact)
+    return list(found.values())
+
+
+def named(sample: Artifact) -> str:
+    """Returns what people call a sample: its source, and what of its strategy and weight is not the usual."""
+    strategy, weight = sample.config.get("strategy", "balanced"), sample.config.get("seed_weight", 1)
+    parts = [*([strategy] if strategy != "balanced" else []), *([f"seeds x {weight:g}"] if weight != 1 else [])]
+    return source_of(sample) + (f" ({', '.join(parts)})" if parts else "")
+
+
+def source_of(sample: Artifact) -> str:
+    """Returns where the rows of a sample come from."""
+    return str(sample.summary.get("source"))
 
 
 def newest_sample(context: Context, cell: Cell, *, source: str) -> Artifact:
     """Returns the sample of one source that was made or used last."""
-    sample = newest_samples(context, cell).get(source)
+    sample = next((found for found in newest_samples(context, cell) if source_of(found) == source), None)
     if sample is None:
         fix = f"sdc sample --lang {cell.lang} --task {cell.task.name} --source {source}"
         raise DataError(f"no {source} sample of {cell}", str(context.store.path), f"run `{fix}`")

@@ -43,6 +43,7 @@ _ORIGIN = {
     **{name: f"o.{name}" for name in ("draw", "lang", "task", "source", "num_rows")},
     "is_newest": "s.key is not null",
     **{name: f"o.{name}" for name in ("size", "repeat", "strategy", "seeds", "generation", "judgement", "judge")},
+    "seed_weight": "o.seed_weight",
     **{name: f"o.{name}" for name in ("examples", "human")},
     "stage": "e.stage",
 }

@@ -19,13 +19,15 @@ from sdc.pipelines.stage import Context, Outcome
 _STALE = "stale"
 #: Of the stage, and of the student where that has one of its own: its method names it in the settings.
 _VERSION = "a.version * 1000 + coalesce(try_cast(json_extract_string(a.config, '$.' || r.method) as integer), 0)"
-#: The sample used last of every source in every cell; it may be stale.
+#: The sample used last of every source, strategy and weight of seeds in every cell; it may be stale.
 NEWEST_SAMPLES = """
     select key, lang, task from (
         select key, d.lang, d.task, row_number() over (
-            partition by d.lang, d.task, d.source order by a.used_at desc, key
+            partition by d.lang, d.task, d.source, d.strategy, d.seed_weight order by a.used_at desc, key
         ) as age
-        from (select distinct key, lang, task, source from draws) d join artifacts a using (key)
+        from (
+            select distinct key, lang, task, source, strategy, coalesce(seed_weight, 1) as seed_weight from draws
+        ) d join artifacts a using (key)
     ) where age = 1"""
 
 
@@ -36,7 +38,7 @@ class RunSelection:
     Args:
         keys: Those that count, in a fixed order.
         hidden: Why others do not -> how many; empty if none does not.
-        stale: A line for each stale sample that is the newest of its source: what happened, and what to do.
+        stale: A line for each stale sample that is the newest of its kind: what happened, and what to do.
     """
 
     keys: Sequence[str]

@@ -28,7 +28,7 @@ TITLE = (
     " test, McNemar where each is one run; Holm corrects for all rows here, the family"
 )
 _STUDENT = ("method", "model", "model_version", "shots", "decoding", "reader")
-_ROWS = ("source", "generator", "strategy")
+_ROWS = ("source", "generator", "strategy", "seed_weight")
 _FIELDS = tuple(each.name for each in fields(PointSelection))
 
 
@@ -134,7 +134,7 @@ def _free(first: Side, second: Side) -> set[str]:
     if free & {"source", "generator"}:
         free |= {*_ROWS, "rows"}
     if first.evals or second.evals:
-        free |= {"decoding", "reader", "generator", "strategy", "rows"}
+        free |= {"decoding", "reader", *_ROWS, "rows"}
     return free
 
 

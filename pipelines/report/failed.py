@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from sdc.pipelines.report.statistics.failures import Failures
 
 #: Fields of a point that say where its rows come from: synthetic and human ones of a student are compared.
-_ROWS = ("source", "strategy", "seeds", "generator", "generator_version", "generator_setting", "judge", "judge_setting")
+_ROWS = ("source", "strategy", "seeds", "seed_weight", "generator", "generator_version", "generator_setting", "judge",
+         "judge_setting")  # fmt: skip
 TITLE = (
     "failed runs: broke off, below chance, or 95 % of the answers one label; rate of any of them in % with Wilson's"
     " 95 % interval over runs; p: synthetic against human rows (Barnard, Fisher)"

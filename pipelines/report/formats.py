@@ -44,7 +44,7 @@ class Table:
 
 
 #: Columns for people that stand there if more than one thing occurs in them.
-_IF_SEVERAL = ("strategy", "seeds", "generator", "judge", "decoding", "reader")
+_IF_SEVERAL = ("strategy", "seeds", "seed_weight", "generator", "judge", "decoding", "reader")
 #: Columns that a narrow terminal leaves out, the first first: what other rows say, how many, what others beside say
 #: nearly, where each method of a task has one of them, what a line below says of all.
 _SPARE = ("linear", "majority", "n", "vs generator 95 %", "rows", "group", "metric", "reader", "model", "shots",

@@ -220,7 +220,7 @@ def _is_by(result: RunResult, authors: Iterable[Author]) -> bool:
 
 
 #: What two results have in common that were trained on the same rows, or on rows drawn in the same way.
-_OF_ROWS = ("source", "rows", "strategy", "seeds", "generation", "judgement", "data")
+_OF_ROWS = ("source", "rows", "strategy", "seeds", "seed_weight", "generation", "judgement", "data")
 
 
 def on_same_rows(one: Point, other: Point) -> bool:

@@ -27,6 +27,7 @@ class Result:
         source, strategy: Where the rows of the draw come from, and how they were chosen.
         rows: The real number of rows of the draw; a range (`10-14`) if cells differ.
         seeds: Human examples per label that the generator was shown, or that are among the rows.
+        seed_weight: What each of them counts in the loss, where that is not 1.
         generator, generator_version, generator_setting: Who wrote the synthetic rows, and how.
         judge, judge_setting: Who accepted them: a model, `gates`, `people`; None if nobody was asked.
         generation, judgement, data: Keys of what the rows were drawn from.
@@ -49,6 +50,7 @@ class Result:
     metric: str = ""
     strategy: str | None = None
     seeds: str | None = None
+    seed_weight: str | None = None
     generator: str | None = None
     judge: str | None = None
     test: str | None = None
@@ -72,14 +74,15 @@ PARTS: dict[str, tuple[str, ...]] = {
     "task": ("task",),
     "lang": ("lang",),
     "method": ("method", "model", "model_version", "shots", "decoding", "recipe", "reader", "version"),
-    "source": ("source", "strategy", "seeds", "generator", "generator_version", "generator_setting", "judge",
-               "judge_setting"),
+    "source": ("source", "strategy", "seeds", "seed_weight", "generator", "generator_version", "generator_setting",
+               "judge", "judge_setting"),
 }  # fmt: skip
 #: Fields that are another thing in each cell: several of them in one cell are said where they are averaged.
 OF_ONE_CELL = ("test", "definition", "generation", "judgement", "data", "draw", "setting")
 #: What several of a field are called.
 _PLURALS = {
-    "source": "sources", "strategy": "strategies", "seeds": "numbers of seeds", "generator": "generators",
+    "source": "sources", "strategy": "strategies", "seeds": "numbers of seeds",
+    "seed_weight": "weights of seeds", "generator": "generators",
     "generator_version": "versions of the generator", "generator_setting": "settings of the generator",
     "judge": "judges", "judge_setting": "settings of the judge", "method": "methods", "model": "models",
     "model_version": "versions of the model", "shots": "numbers of shots", "decoding": "decodings",

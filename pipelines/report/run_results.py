@@ -150,6 +150,7 @@ def _origin(rows: Sequence[dict[str, Any]], makers: "_Makers", *, newest: bool) 
     result = Result(
         strategy=_joined(row["strategy"] for row in every),
         seeds=_joined(row["seeds"] for row in every),
+        seed_weight=_joined(f"{row['seed_weight']:g}" for row in every if row["seed_weight"] != 1),
         generation=_joined(key[:SHORT] for key in generations),
         judgement=_joined(key[:SHORT] for key in judgements),
         judge=_joined(row["judge"] for row in every),

@@ -15,6 +15,8 @@ from sdc.pipelines.cells import Cell
 
 #: Seeds of every run of a line instead of derived ones: a list of them crosses them with the draws.
 SEEDS = ("init_seed", "order_seed")
+#: Which runs of a student are calibrated; neither is this a setting of its method.
+CALIBRATE = "calibrate"
 
 
 @dataclass(frozen=True, kw_only=True)

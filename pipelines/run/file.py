@@ -15,8 +15,8 @@ from sdc.pipelines.gen.config import GenConfig
 from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.records.draws import check_source
-from sdc.pipelines.run.experiment import SEEDS, Experiment, Line, Stop
-from sdc.pipelines.sample.config import SampleConfig
+from sdc.pipelines.run.experiment import CALIBRATE, SEEDS, Experiment, Line, Stop
+from sdc.pipelines.sample.config import SampleConfig, has_seeds
 from sdc.pipelines.students import STUDENTS
 from sdc.pipelines.text import tables
 
@@ -91,6 +91,9 @@ def of_tables(raw: Mapping[str, Any], where: str, *, only: Mapping[str, set[str]
     sources = sample.pop("source", ("synthetic",))
     for source in sources:
         check_source(source)
+    if "seed_weight" in sample and not any(map(has_seeds, sources)):
+        fix = "drop it, or add seeds+synthetic to sample.source"
+        raise UsageError("no source has seeds beside other rows", f"{where}: sample.seed_weight", fix)
     generator = raw.get("generator")
     until_accepted = False
     if generator is not None:
@@ -139,7 +142,8 @@ def _settings(
 ) -> dict[str, Any]:
     """Returns a table whose keys are fields of a config."""
     hints: dict[str, Any] = {**get_type_hints(config), **(more or {})}
-    known = [*(each.name for each in fields(config) if each.name != "seed"), *(more or {})]
+    own = (each.name for each in fields(config) if each.name != "seed" and not each.metadata.get("derived"))
+    known = [*own, *(more or {})]
     tables.check_names(raw, list(dict.fromkeys(known)), where)
     return {name: tables.typed(value, hints[name], f"{where} {name}") for name, value in raw.items()}
 
@@ -171,6 +175,9 @@ def _lines(
         if getattr(config, "seeded", False):
             known += SEEDS
             hints |= dict.fromkeys(SEEDS, int)
+        if method in STUDENTS:
+            known.append(CALIBRATE)
+            hints[CALIBRATE] = str
         tables.check_names(table, ("method", "source", "optional", *known), here)
         optional = tables.typed(table.get("optional", False), bool, f"{here} optional")
         own = tables.typed(table.get("source", list(sources)), tuple[str, ...], f"{here} source")

@@ -21,7 +21,7 @@ from sdc.pipelines.run import until_accepted
 from sdc.pipelines.run.experiment import Experiment
 from sdc.pipelines.sample import inputs as sample_inputs
 from sdc.pipelines.sample import rows as sample_rows
-from sdc.pipelines.sample.config import ALL, SampleConfig
+from sdc.pipelines.sample.config import ALL, SampleConfig, has_seeds
 from sdc.pipelines.sample.strategies import STRATEGIES
 from sdc.pipelines.stage import Context
 
@@ -213,13 +213,13 @@ def _expected(config: SampleConfig, cell: Cell) -> list[Draw]:
     numbers = [int(size) for size in config.sizes if size != ALL and int(size) <= cell.task.sizes_up_to]
     if config.source == "seeds" and not config.exact:
         most, numbers = config.per_label * num_labels, []
-    labels = [position % num_labels for position in range(max([most, *numbers]) + 2 * num_labels)]
-    chosen = STRATEGIES[config.strategy].choose(labels, numbers, num_labels, 0)
-    rows = {str(size): len(picked) for size, picked in zip(numbers, chosen, strict=True)}
+    enough = [2 + -(-max([most, *numbers]) // num_labels)] * num_labels
+    rows = {str(size): STRATEGIES[config.strategy].num_rows(enough, size) for size in numbers}
+    is_seeded = STRATEGIES[config.strategy].is_seeded
     rows |= {ALL: most} if ALL in config.sizes or not rows else {}
     return [
         Draw(
-            draw=f"{EXPECTED}{cell} {config.source} {num_rows} {repeat if size != ALL else ''}",
+            draw=f"{EXPECTED}{cell} {config.source} {num_rows} {repeat if size != ALL and is_seeded else ''}",
             source=config.source,
             size=size,
             repeat=repeat,
@@ -239,8 +239,11 @@ def _writing(context: Context, experiment: Experiment) -> tuple[Any, Any]:
 
 
 def _sampling(context: Context, experiment: Experiment, cell: Cell, source: str) -> SampleConfig:
+    of_seeds = {"seeds_from", "per_label"} if "seeds" not in source else set[str]()
+    of_seeds |= set() if has_seeds(source) else {"seed_weight"}
+    settings = {name: value for name, value in experiment.sample.items() if name not in of_seeds}
     return sample.configured(
-        context, experiment.preset, task=cell.task.name, source=source, seed=experiment.seed, **experiment.sample
+        context, experiment.preset, task=cell.task.name, source=source, seed=experiment.seed, **settings
     )
 
 

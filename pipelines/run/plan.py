@@ -19,7 +19,7 @@ from sdc.pipelines.cells import Cell
 from sdc.pipelines.icl.computing import IclRun
 from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.records.draws import Draw
-from sdc.pipelines.run.experiment import SEEDS, Experiment, Line
+from sdc.pipelines.run.experiment import CALIBRATE, SEEDS, Experiment, Line
 from sdc.pipelines.run.inputs import EXPECTED, CellInputs
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import STUDENTS
@@ -166,9 +166,9 @@ def config_of(context: Context, experiment: Experiment, line: Line) -> TrainConf
     seed = experiment.seed
     if line.method == "icl":
         return icl.configured(context, experiment.preset, **{**line.settings, "seed": seed})
-    seeds = {name: value for name, value in line.settings.items() if name in SEEDS}
-    settings = {name: value for name, value in line.settings.items() if name not in SEEDS}
-    return train.configured(context, experiment.preset, method=line.method, settings=settings, seed=seed, **seeds)
+    own = {name: value for name, value in line.settings.items() if name in (*SEEDS, CALIBRATE)}
+    settings = {name: value for name, value in line.settings.items() if name not in own}
+    return train.configured(context, experiment.preset, method=line.method, settings=settings, seed=seed, **own)
 
 
 def _waves(draws: Sequence[Draw], *, is_baseline: bool) -> dict[tuple[str, int], int]:

@@ -8,16 +8,17 @@ import contextlib
 from collections.abc import Sequence
 from typing import Any
 
-from sdc.cache.key import derive_seed, identity
+from sdc.cache.key import derive_seed, digest, identity
 from sdc.cache.store import Artifact
 from sdc.errors import DataError
 from sdc.pipelines import presets, stage
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.engines import models
 from sdc.pipelines.records import leaks, lineage
 from sdc.pipelines.records.draws import draws_of
-from sdc.pipelines.records.examples import ExampleRow, draw_hash, mark
+from sdc.pipelines.records.examples import ExampleRow, draw_hash, mark, weighted
 from sdc.pipelines.sample import rows as sample_rows
-from sdc.pipelines.sample.config import ALL, SampleConfig
+from sdc.pipelines.sample.config import ALL, SampleConfig, has_seeds
 from sdc.pipelines.sample.rows import SamplePool, more
 from sdc.pipelines.sample.strategies import STRATEGIES
 from sdc.pipelines.stage import Computed, Context, Outcome
@@ -25,16 +26,24 @@ from sdc.pipelines.stage import Computed, Context, Outcome
 VERSION = 2
 
 
-def configured(_: Context, preset: str, *, task: str | None = None, **flags: Any) -> SampleConfig:
-    """Returns which draws are made: flags over what the preset says for the task, over its defaults; None is not given.
+def configured(context: Context, preset: str, *, task: str | None = None, **flags: Any) -> SampleConfig:
+    """Returns which draws are made: flags over what the preset says for source and task; None is not given.
 
     Args:
+        context: Knows the encoders.
         preset: Its name.
         task: The name of the task.
         flags: Fields of `SampleConfig`.
     """
-    settings = presets.merged(presets.load(preset, "sample", task=task), **flags)
-    return SampleConfig(**{**settings, "sizes": tuple(settings["sizes"])})
+    usual = presets.load(preset, "sample", task=task)
+    own = usual.pop("sources", {}).get(flags.get("source"), {})
+    settings = presets.merged({**usual, **own}, **flags)
+    settings["sizes"] = tuple(settings["sizes"])
+    if not STRATEGIES[SampleConfig(**settings).strategy].needs_vectors:
+        return SampleConfig(**settings)
+    settings["encoder"] = settings.get("encoder") or models.ENCODER
+    encoding = digest(sample_rows.encoder_of(context, settings["encoder"]).identity())
+    return SampleConfig(**{**settings, "encoding": encoding})
 
 
 def plan(config: SampleConfig, cell: Cell, examples: Artifact, *, human: Artifact | None = None) -> Artifact:
@@ -93,19 +102,26 @@ def compute(config: SampleConfig, cell: Cell, examples: Artifact, pool: SamplePo
 
 def _draws(config: SampleConfig, cell: Cell, pool: SamplePool, sizes: Sequence[str]) -> list[dict[str, Any]]:
     numbers = [int(size) for size in sizes if size != ALL]
-    labels = [label for _, _, label in pool.rows]
-    marks = {row: mark(row[1], row[2]) for row in {*pool.human, *pool.always, *pool.rows}}
+    candidates, strategy = pool.candidates(len(cell.task.labels)), STRATEGIES[config.strategy]
+    marks = {row: mark(row[1], row[2]) for row in {*pool.seeds, *pool.rows}}
+    num_seeds = len(pool.seeds) if has_seeds(config.source) else 0
     draws = []
+    chosen: list[list[int]] = []
+    held: dict[str, float | None] = {}
     for repeat in range(config.repeats):
         seed = derive_seed(config.seed, "data", repeat)
-        chosen = STRATEGIES[config.strategy].choose(labels, numbers, len(cell.task.labels), seed) if numbers else []
+        if numbers and (strategy.is_seeded or not repeat):
+            chosen = strategy.choose(candidates, numbers, seed)
+            shares = strategy.shares(candidates, chosen) if strategy.shares else [None] * len(chosen)
+            held = dict(zip((size for size in sizes if size != ALL), shares, strict=True))
         by_size = dict(zip((size for size in sizes if size != ALL), chosen, strict=True))
         for size in sizes:
             picked = [pool.rows[i] for i in by_size[size]] if size != ALL else pool.rows
             members = [*pool.always, *picked]
+            drawn = weighted([marks[row] for row in (*pool.human, *members)], num_seeds, config.seed_weight)
             draws.append(
                 {
-                    "draw": draw_hash([marks[row] for row in (*pool.human, *members)]),
+                    "draw": draw_hash(drawn),
                     "lang": cell.lang,
                     "task": cell.task.name,
                     "source": config.source,
@@ -117,6 +133,9 @@ def _draws(config: SampleConfig, cell: Cell, pool: SamplePool, sizes: Sequence[s
                     "members": [idx for idx, _, _ in members],
                     "human_key": pool.human_key,
                     "human_members": [idx for idx, _, _ in pool.human] if pool.human_key else None,
+                    "num_seeds": num_seeds,
+                    "seed_weight": config.seed_weight,
+                    "coverage": held.get(size),
                 }
             )
     return draws
@@ -128,7 +147,7 @@ def _sizes(config: SampleConfig, cell: Cell, rows: Sequence[ExampleRow], example
         return [ALL]
     numbers = sorted({int(size) for size in config.sizes if size != ALL})
     counts = [sum(label == wanted.id for _, _, label in rows) for wanted in cell.task.labels]
-    capacity = min(counts) * len(counts) if STRATEGIES[config.strategy].is_balanced else len(rows)
+    capacity = STRATEGIES[config.strategy].capacity(counts)
     rarest = cell.task.labels[counts.index(min(counts))].name
     if config.exact:
         if numbers and numbers[-1] > capacity:
@@ -159,10 +178,17 @@ def _summary(config: SampleConfig, pool: SamplePool, draws: list[dict[str, Any]]
     seeds = {"seeds_from": "human", "seeds": str(config.per_label)} if config.seeds_from == "human" else {}
     return {
         "source": config.source,
+        "strategy": config.strategy,
         "rows": len(pool.rows) + len(pool.always) + len(pool.human),
         "draws": len(draws),
         "repeats": config.repeats,
         "real_sizes": {draw["size"]: draw["num_rows"] for draw in draws if draw["repeat"] == 0},
         **seeds,
+        **({"seed_weight": config.seed_weight} if config.seed_weight != 1 else {}),
+        **(
+            {"coverage": held}
+            if (held := {d["size"]: d["coverage"] for d in draws if d["coverage"] is not None})
+            else {}
+        ),
         **({"human_rows": len(pool.human)} if pool.human_key else {}),
     }

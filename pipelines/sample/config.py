@@ -1,6 +1,7 @@
 """Which draws are made: the settings, and what is no setting at all."""
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 from sdc.errors import UsageError
 from sdc.pipelines.records.draws import check_source
@@ -27,6 +28,9 @@ class SampleConfig:
         seeds_from: `generation` (what the generator was shown), or `human`: examples chosen from human data, for a
             generation made elsewhere.
         per_label: Seeds per label that are chosen from human data, at least 1.
+        seed_weight: How much a seed counts in the loss of a student beside a synthetic row, above 0.
+        encoder: What turns rows into vectors for strategies that ask for some: alias, hub id or folder.
+        encoding: What decides these vectors, as a digest; follows from the encoder.
     """
 
     source: str = "synthetic"
@@ -37,6 +41,9 @@ class SampleConfig:
     exact: bool = False
     seeds_from: str = "generation"
     per_label: int = 10
+    seed_weight: float = 1.0
+    encoder: str | None = field(default=None, metadata={"key": False})  # its identity is in the key instead
+    encoding: str | None = field(default=None, metadata={"derived": True})
 
     def __post_init__(self) -> None:
         check_source(self.source)
@@ -56,11 +63,23 @@ class SampleConfig:
             raise UsageError(
                 f"{self.per_label} seeds per label", "--per-label", "use 1 or more, and --seeds-from human"
             )
+        if not (0 < self.seed_weight < math.inf):
+            raise UsageError(f"a seed weight of {self.seed_weight:g}", "--seed-weight", "use a number above 0")
+        if self.seed_weight != 1 and not has_seeds(self.source):
+            what = f"source {self.source} has no seeds beside other rows"
+            raise UsageError(what, "--seed-weight", "drop it, or use --source seeds+synthetic")
+        if self.encoder is not None and not STRATEGIES[self.strategy].needs_vectors:
+            raise UsageError(f"strategy {self.strategy} uses no vectors", "--encoder", "drop it")
 
     @property
     def needs_human(self) -> bool:
         """Whether draws hold human rows beside those of a generation."""
         return self.source == "human+synthetic" or (self.source == "seeds+synthetic" and self.seeds_from == "human")
+
+
+def has_seeds(source: str) -> bool:
+    """Returns whether draws of a source hold seeds beside other rows."""
+    return source == "seeds+synthetic"
 
 
 def _is_number(size: str) -> bool:

@@ -6,7 +6,8 @@ draws (`sample.py`), how rows are chosen (`selection/`).
 
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from sdc.cache.counted import counted
 from sdc.cache.key import derive_seed
@@ -15,7 +16,9 @@ from sdc.errors import DataError
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.records.examples import ExampleRow, accepted_rows, ok_rows, seed_rows
 from sdc.pipelines.sample.config import SampleConfig
+from sdc.pipelines.sample.strategies import Candidates
 from sdc.pipelines.stage import Context
+from sdc.pipelines.students.probe import ProbeConfig, ProbeStudent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +31,7 @@ class SamplePool:
         always: Rows of that artifact that stand in every draw.
         human_key: The human data that has `human`; None if there is none.
         human: Rows of it that stand in every draw, before all others.
+        vectors: Of the embeddings of all texts, by text; None where the strategy asks for none.
     """
 
     example_key: str
@@ -35,6 +39,26 @@ class SamplePool:
     always: Sequence[ExampleRow] = ()
     human_key: str | None = None
     human: Sequence[ExampleRow] = ()
+    vectors: Any = None
+
+    @property
+    def seeds(self) -> list[ExampleRow]:
+        """What stands in every draw."""
+        return [*self.human, *self.always]
+
+    def candidates(self, num_labels: int) -> Candidates:
+        """Returns the rows as strategies see them."""
+        import numpy as np
+
+        _, texts, labels = zip(*self.rows, strict=True)
+        seeds = [(text, label) for _, text, label in self.seeds]
+        of_rows = of_seeds = None
+        if self.vectors is not None:
+            of_rows = np.stack([self.vectors[text] for text in texts])
+            of_seeds = np.stack([self.vectors[text] for text, _ in seeds]) if seeds else None
+        return Candidates(
+            labels=labels, num_labels=num_labels, texts=texts, seeds=seeds, vectors_NE=of_rows, seed_vectors_SE=of_seeds
+        )
 
 
 def pool(context: Context, config: SampleConfig, cell: Cell, examples: Artifact, human: Artifact | None) -> SamplePool:
@@ -72,7 +96,31 @@ def pool(context: Context, config: SampleConfig, cell: Cell, examples: Artifact,
         elif config.source == "seeds+synthetic":
             found = SamplePool(example_key=generation_key, rows=rows, always=seed_rows(context, generation_key))
     _refuse_nothing(config, cell, examples, found)
+    if config.encoder is not None:
+        found = replace(found, vectors=_vectors(context, config, [row[1] for row in (*found.seeds, *found.rows)]))
     return found
+
+
+def _vectors(context: Context, config: SampleConfig, texts: Sequence[str]) -> dict[str, Any]:
+    """Returns the embedding of each text, of length 1, float64."""
+    import numpy as np
+
+    assert config.encoder is not None
+    vectors_NE = encoder_of(context, config.encoder).vectors(texts)
+    lengths_N = np.maximum(np.linalg.norm(vectors_NE, axis=1), 1e-12)
+    return dict(zip(texts, vectors_NE / lengths_N[:, None], strict=True))
+
+
+def encoder_of(context: Context, name: str) -> ProbeStudent:
+    """Returns what embeds texts as the probe does, so that each is encoded once for both.
+
+    Args:
+        context: Knows the models.
+        name: Alias, hub id or folder.
+    """
+    config = ProbeConfig(model=name)
+    config = ProbeConfig(model=name, **config.wanted_by(context.model(name)))
+    return ProbeStudent(config, context.model(name), kept=context.store.place.home / "embeddings.db")
 
 
 def _refuse_nothing(config: SampleConfig, cell: Cell, examples: Artifact, found: SamplePool) -> None:

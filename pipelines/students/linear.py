@@ -40,6 +40,7 @@ class LinearConfig(StudentConfig):
     library: ClassVar[str] = "sdc"
     seeded: ClassVar[bool] = False
     guessed_s: ClassVar[float] = 0.2
+    folds_are_cheap: ClassVar[bool] = True
     uses_gpu: ClassVar[bool] = False
     no_onnx: ClassVar[str | None] = "its n-grams have no ONNX operators"
 
@@ -102,8 +103,16 @@ class LinearStudent:
         self.prepare(texts)
         return self._logs_NV[[self._row_of[text] for text in texts]]
 
-    def fit(self, texts: Sequence[str], labels: Sequence[int], *, num_labels: int, seeds: Seeds) -> "FittedLinear":
-        """Fits TF-IDF weights and a multinomial logistic regression.
+    def fit(
+        self,
+        texts: Sequence[str],
+        labels: Sequence[int],
+        *,
+        num_labels: int,
+        seeds: Seeds,
+        weights: Sequence[float] | None = None,
+    ) -> "FittedLinear":
+        """Fits TF-IDF weights, in which all rows count alike, and a multinomial logistic regression.
 
         Raises:
             FitFailed: The rows hold one label only, or no n-gram.
@@ -121,7 +130,7 @@ class LinearStudent:
         idf_F = np.log((1 + len(texts)) / (1 + df_V[columns_F])) + 1  # as if each n-gram were in one row more
         features_NF = _weighted(logs_NV[:, columns_F], idf_F)
         regression = logistic.fit_sparse(
-            features_NF, labels, c=self.config.c, max_iterations=self.config.max_iterations
+            features_NF, labels, c=self.config.c, max_iterations=self.config.max_iterations, weights=weights
         )
         details = logistic.details(regression, max_iterations=self.config.max_iterations)
         return FittedLinear(self, columns_F, idf_F, regression, num_labels, details)

@@ -24,7 +24,9 @@ _JITTER = 1e-10
 _TOLERANCE = 1e-10
 
 
-def fit(features_NF: Any, labels: Sequence[int], *, c: float, max_iterations: int) -> Any:
+def fit(
+    features_NF: Any, labels: Sequence[int], *, c: float, max_iterations: int, weights: Sequence[float] | None = None
+) -> Any:
     """Returns scikit-learn's multinomial logistic regression with an L2 penalty.
 
     Args:
@@ -32,12 +34,15 @@ def fit(features_NF: Any, labels: Sequence[int], *, c: float, max_iterations: in
         labels: Ids, at least two different ones.
         c: Inverse strength of the penalty.
         max_iterations: Most L-BFGS iterations; whether they were enough stands in `n_iter_`.
+        weights: What each row counts in the loss; None: 1.
     """
     with _one_thread():
-        return _fit(features_NF, labels, C=c, max_iter=max_iterations)
+        return _fit(features_NF, labels, weights, C=c, max_iter=max_iterations)
 
 
-def fit_sparse(features_NF: Any, labels: Sequence[int], *, c: float, max_iterations: int) -> Any:
+def fit_sparse(
+    features_NF: Any, labels: Sequence[int], *, c: float, max_iterations: int, weights: Sequence[float] | None = None
+) -> Any:
     """Returns the regression of `fit` at its optimum: log-probabilities are right to about 1e-6.
 
     Where features are many and rows few, it is looked for in the space that the rows span, which holds it: the
@@ -50,6 +55,7 @@ def fit_sparse(features_NF: Any, labels: Sequence[int], *, c: float, max_iterati
         labels: Ids, at least two different ones.
         c: Inverse strength of the penalty.
         max_iterations: Most Newton steps; whether they were enough stands in `n_iter_`.
+        weights: What each row counts in the loss; None: 1.
     """
     from scipy.linalg import cholesky, solve_triangular
 
@@ -57,11 +63,11 @@ def fit_sparse(features_NF: Any, labels: Sequence[int], *, c: float, max_iterati
     num_rows, num_features = features_NF.shape
     with _one_thread():
         if num_rows > min(num_features, _MOST_ROWS):
-            return _fit(features_NF, labels, **how)
+            return _fit(features_NF, labels, weights, **how)
         products_NN = (features_NF @ features_NF.T).toarray()
         products_NN.flat[:: num_rows + 1] += _JITTER
         root_NN = cholesky(products_NN, lower=True)
-        regression = _fit(root_NN, labels, **how)
+        regression = _fit(root_NN, labels, weights, **how)
         of_rows_NK = solve_triangular(root_NN, regression.coef_.T, lower=True, trans="T")
     regression.coef_ = (features_NF.T @ of_rows_NK).T
     regression.n_features_in_ = num_features
@@ -85,7 +91,7 @@ def _threads() -> "ThreadpoolController":
     return ThreadpoolController()
 
 
-def _fit(features: Any, labels: Sequence[int], **settings: Any) -> Any:
+def _fit(features: Any, labels: Sequence[int], weights: Sequence[float] | None, **settings: Any) -> Any:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
@@ -93,7 +99,7 @@ def _fit(features: Any, labels: Sequence[int], **settings: Any) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # told in the details instead
         warnings.filterwarnings("ignore", "Line Search failed")  # no step is better: that is as near as numbers come
-        regression.fit(features, labels)
+        regression.fit(features, labels, sample_weight=weights)
     return regression
 
 

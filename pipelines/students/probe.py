@@ -50,6 +50,7 @@ class ProbeConfig(StudentConfig):
     library: ClassVar[str] = "sdc"
     seeded: ClassVar[bool] = False
     guessed_s: ClassVar[float] = 0.2
+    folds_are_cheap: ClassVar[bool] = True
     needs_base: ClassVar[bool] = True
     no_onnx: ClassVar[str | None] = "its encoder is another model"
 
@@ -150,7 +151,15 @@ class ProbeStudent:
         """Returns vectors_NE of the texts, float64."""
         return self._remembering.vectors(texts).astype("float64")
 
-    def fit(self, texts: Sequence[str], labels: Sequence[int], *, num_labels: int, seeds: Seeds) -> "FittedProbe":
+    def fit(
+        self,
+        texts: Sequence[str],
+        labels: Sequence[int],
+        *,
+        num_labels: int,
+        seeds: Seeds,
+        weights: Sequence[float] | None = None,
+    ) -> "FittedProbe":
         """Fits a multinomial logistic regression on the embeddings.
 
         Raises:
@@ -163,8 +172,9 @@ class ProbeStudent:
         mean_E = vectors_NE.mean(0)
         scale = float((vectors_NE - mean_E).std()) or 1.0
         regression = logistic.fit(
-            (vectors_NE - mean_E) / scale, labels, c=self.config.c, max_iterations=self.config.max_iterations
-        )
+            (vectors_NE - mean_E) / scale, labels, c=self.config.c, max_iterations=self.config.max_iterations,
+            weights=weights,
+        )  # fmt: skip
         details = logistic.details(regression, max_iterations=self.config.max_iterations)
         details |= {"encoded": self._remembering.num_encoded, "encoding_seconds": round(self._remembering.seconds, 3)}
         return FittedProbe(self, _Head(mean_E, scale, regression, num_labels), details)

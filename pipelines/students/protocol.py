@@ -105,6 +105,10 @@ class StudentConfig(ABC):
     together: ClassVar[int] = 1
     #: What a run is taken to take where nobody has measured one, in seconds.
     guessed_s: ClassVar[float] = 45.0
+    #: Whether a bias on its scores can be fitted by fits of parts of a draw, one after another.
+    can_calibrate: ClassVar[bool] = True
+    #: Whether such fits take so little that nobody need ask for them.
+    folds_are_cheap: ClassVar[bool] = False
     #: Why it has no ONNX form; None if it has one.
     no_onnx: ClassVar[str | None] = None
 
@@ -179,8 +183,23 @@ class Student(Protocol):
         """Takes every text of the coming fits and tests, so that work on single texts is done once."""
         ...
 
-    def fit(self, texts: Sequence[str], labels: Sequence[int], *, num_labels: int, seeds: Seeds) -> Fitted:
+    def fit(
+        self,
+        texts: Sequence[str],
+        labels: Sequence[int],
+        *,
+        num_labels: int,
+        seeds: Seeds,
+        weights: Sequence[float] | None = None,
+    ) -> Fitted:
         """Fits a new model.
+
+        Args:
+            texts: Of the rows.
+            labels: Their label ids.
+            num_labels: Labels of the task.
+            seeds: Random choices.
+            weights: What each row counts in the loss, above 0; None: all alike.
 
         Raises:
             FitFailed: The rows do not allow a fit, or it diverged.
@@ -191,11 +210,12 @@ class Student(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class FitJob:
-    """One of several fits: rows, their label ids, and seeds."""
+    """One of several fits: rows, their label ids, seeds, and what each row counts in the loss (None: all alike)."""
 
     texts: Sequence[str]
     labels: Sequence[int]
     seeds: Seeds
+    weights: Sequence[float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

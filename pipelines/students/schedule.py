@@ -79,6 +79,16 @@ def held_out(labels: Sequence[int], *, fraction: float, seed: int, at_least: int
     return sorted(positions)
 
 
+def of_mean_one(weights: Sequence[float]) -> list[float]:
+    """Returns what rows count in a loss, scaled to a mean of 1: the rate of learning stays as it is.
+
+    >>> of_mean_one([3.0, 1.0, 1.0, 1.0])
+    [2.0, 0.6666666666666666, 0.6666666666666666, 0.6666666666666666]
+    """
+    mean = sum(weights) / len(weights)
+    return [weight / mean for weight in weights]
+
+
 def batches(lengths: Sequence[int], *, size: int, choice: random.Random) -> list[list[int]]:
     """Returns the positions of one epoch in random batches; rows of similar length stand together.
 

@@ -14,6 +14,7 @@ from typing import Any
 from sdc.cache import freshness
 from sdc.cache.key import derive_seed
 from sdc.cache.store import Artifact
+from sdc.errors import UsageError
 from sdc.pipelines import presets, stage, students
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.records import leaks, lineage
@@ -23,6 +24,7 @@ from sdc.pipelines.records.examples import rows_of, test_rows
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.students import LinearConfig, StudentConfig
 from sdc.pipelines.students.protocol import FitsMany, Seeds, Student
+from sdc.pipelines.train import calibration
 from sdc.pipelines.train.computing import Run, TrainInputs, compute
 
 VERSION = 1
@@ -40,6 +42,7 @@ class TrainConfig:
         keep_weights: Keep the weights as blobs. A run whose weights are not there is fitted again; its key is the same.
         retry_failed: Fit one more run, with seeds of its own, for every run that broke off or that eval found below
             chance. The failed one stays, and is counted.
+        calibrate: Which runs get a bias per label from the seed rows of their draw: one of `calibration.MODES`.
         tuned_by: Key of the search that chose the student's settings, for the details; the settings are in run keys.
     """
 
@@ -49,7 +52,13 @@ class TrainConfig:
     order_seed: int | None = None
     keep_weights: bool = field(default=False, metadata={"key": False})
     retry_failed: bool = field(default=False, metadata={"key": False})
+    calibrate: str = "none"
     tuned_by: str | None = field(default=None, metadata={"key": False})
+
+    def __post_init__(self) -> None:
+        if self.calibrate not in calibration.MODES:
+            known = ", ".join(calibration.MODES)
+            raise UsageError(f"unknown {self.calibrate[:80]!r}", "--calibrate", f"use one of {known}")
 
     def seeds(self, repeat: int, attempt: int = 0) -> Seeds:
         """Returns the seeds of a run on a draw of this repeat; of another attempt, both are others."""
@@ -76,7 +85,8 @@ def configured(context: Context, preset: str, *, method: str, settings: Mapping[
         UsageError: There is no such method or preset, or the method has no such setting.
     """
     student = students.configured(context, method, preset=preset, flags=settings)
-    return TrainConfig(**presets.merged({}, **flags), student=student)
+    usual = {"calibrate": presets.load(preset, "train").get("calibrate", "none")}
+    return TrainConfig(**presets.merged(usual, **flags), student=student)
 
 
 def plan(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Draw], test: Artifact) -> list[Run]:
@@ -97,8 +107,11 @@ def _planned(
 
     def run_on(draw: Draw, attempt: int = 0) -> Run:
         seeds = config.seeds(draw.repeat, attempt)
-        own = {"init_seed": seeds.init, "order_seed": seeds.order} if student.seeded else {}
-        return Run(planned=planner.plan(draw=draw.draw, **own), draw=draw, seeds=seeds)
+        own: dict[str, Any] = {"init_seed": seeds.init, "order_seed": seeds.order} if student.seeded else {}
+        number = calibration.num_seeds(config.calibrate, config.student, draw, num_labels=len(cell.task.labels))
+        if number:
+            own["calibrate"] = {"seeds": number, "version": calibration.VERSION}
+        return Run(planned=planner.plan(draw=draw.draw, **own), draw=draw, seeds=seeds, calibrated_on=number)
 
     runs: dict[str, Run] = {}
     for draw in draws:

@@ -24,6 +24,7 @@ from sdc.pipelines.records.leaks import Leaks
 from sdc.pipelines.stage import Made
 from sdc.pipelines.students.protocol import Finished, FitFailed, FitJob, FitsMany, Fitted, Seeds, Student
 from sdc.pipelines.students.tested import Tested, tested_on
+from sdc.pipelines.train import calibration
 
 #: What differs between runs of one setting.
 _OF_ONE_RUN = ("draw", "init_seed", "order_seed", "num_labels", "definition")
@@ -31,11 +32,12 @@ _OF_ONE_RUN = ("draw", "init_seed", "order_seed", "num_labels", "definition")
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One student on one draw: the artifact to make, and its seeds if it has any."""
+    """One student on one draw: the artifact to make, its seeds if it has any, and the seed rows for its bias."""
 
     planned: Artifact
     draw: Draw
     seeds: Seeds
+    calibrated_on: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +150,8 @@ def _made(
         "seconds": tested.seconds,
         "details": json.dumps({**result.details, **seeds, **details}, ensure_ascii=False),
     }
-    finished = replace(item.planned, summary={**shared, **about}, seconds=tested.seconds)
+    bias = {name: result.details[name] for name in ("bias", "calibrated_on")} if "bias" in result.details else {}
+    finished = replace(item.planned, summary={**shared, **about, **bias}, seconds=tested.seconds)
     return Made(artifact=finished, rows={"runs": [run_row], "outputs": tested.outputs}, files=folder)
 
 
@@ -162,8 +165,9 @@ def _fits(cell: Cell, student: Student, inputs: TrainInputs, progress: Progress)
     """Yields the missing runs as they are fitted: one after another, or several at once where the student can do so."""
 
     def job(number: int) -> FitJob:
-        _, texts, labels = zip(*inputs.rows[inputs.runs[number].draw.draw], strict=True)
-        return FitJob(texts=texts, labels=labels, seeds=inputs.runs[number].seeds)
+        run = inputs.runs[number]
+        _, texts, labels = zip(*inputs.rows[run.draw.draw], strict=True)
+        return FitJob(texts=texts, labels=labels, seeds=run.seeds, weights=run.draw.weights)
 
     num_labels = len(cell.task.labels)
     if isinstance(student, FitsMany):
@@ -179,7 +183,9 @@ def _fits(cell: Cell, student: Student, inputs: TrainInputs, progress: Progress)
         start, one = time.perf_counter(), job(number)
         result: Fitted | FitFailed
         try:
-            result = student.fit(one.texts, one.labels, num_labels=num_labels, seeds=one.seeds)
+            result = student.fit(one.texts, one.labels, num_labels=num_labels, seeds=one.seeds, weights=one.weights)
+            if seeds := inputs.runs[number].calibrated_on:
+                result = calibration.calibrated(student, one, result, seeds=seeds, num_labels=num_labels)
         except FitFailed as failure:
             result = failure
         yield Finished(job=number, result=result, seconds=time.perf_counter() - start)

@@ -90,6 +90,9 @@ def _differences(
     paper = presets.load(PAPER, *section, task=artifact.task)
     code = presets.load(CODE, *section, task=artifact.task)
     known = _MODELS.get(where)
+    if section[0] == "train":
+        paper, code = ({**of_method, "calibrate": presets.load(name, "train")["calibrate"]}
+                       for name, of_method in ((PAPER, paper), (CODE, code)))  # fmt: skip
     if where == "gen" and "digest" in artifact.config:  # rows that were made elsewhere: nobody knows how
         yield "rows", "imported", "written by the generator", "-"
         return
@@ -103,6 +106,8 @@ def _differences(
             continue  # models are told by name, and prompting has no shots
         default = defaults.get(where, {}).get(setting)
         here = artifact.config.get(setting, default)
+        if setting == "calibrate":
+            here = "seeds" if here else wanted
         if setting == "gates":
             here = bool(here)  # a key has their version
         if setting == "max_tokens" and where == "icl" and artifact.config.get("decoding", "scores") == "scores":

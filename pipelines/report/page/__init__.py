@@ -26,7 +26,8 @@ _FOLDER = Path(__file__).parent
 #: The columns of the table of all points, with what stands above them.
 _COLUMNS = {
     "task": "task", "lang": "lang", "group": "group", "method": "method", "model": "model", "source": "source",
-    "generator": "generator", "strategy": "strategy", "rows": "rows", "shots": "shots", "decoding": "decoding",
+    "generator": "generator", "strategy": "strategy", "seed_weight": "seed weight",
+    "rows": "rows", "shots": "shots", "decoding": "decoding",
     "reader": "reader", "metric": "metric", "n": "runs", "mean": "mean %", "low": "from", "high": "to",
     "difference_points": "vs generator", "difference_points_low": "from", "difference_points_high": "to",
     "failed": "broke off", "below_chance": "below chance", "collapsed": "collapsed", "covers": "interval covers",

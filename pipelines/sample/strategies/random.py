@@ -3,13 +3,15 @@
 import random
 from collections.abc import Sequence
 
+from sdc.pipelines.sample.strategies.candidates import Candidates
 
-def choose(labels: Sequence[int], sizes: Sequence[int], num_labels: int, seed: int) -> list[list[int]]:
+
+def choose(candidates: Candidates, sizes: Sequence[int], seed: int) -> list[list[int]]:
     """Returns the positions of each size: a prefix of one shuffled order.
 
-    >>> [len(rows) for rows in choose([0, 1] * 5, [2, 100], 2, seed=1)]
+    >>> [len(rows) for rows in choose(Candidates(labels=[0, 1] * 5, num_labels=2), [2, 100], seed=1)]
     [2, 10]
     """
-    ordered = list(range(len(labels)))
+    ordered = list(range(len(candidates.labels)))
     random.Random(seed).shuffle(ordered)
     return [ordered[:size] for size in sizes]

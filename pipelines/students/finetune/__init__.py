@@ -13,7 +13,7 @@ from sdc.cache.key import derive_seed, identity
 from sdc.pipelines.engines import tokenizers
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.stage import Context
-from sdc.pipelines.students import schedule
+from sdc.pipelines.students import calibrated, schedule
 from sdc.pipelines.students.finetune.settings import FinetuneSettings
 from sdc.pipelines.students.protocol import Answers, FitFailed, Seeds, Student, check_length
 from sdc.pipelines.students.reproducible import reproducible
@@ -58,6 +58,9 @@ class FinetuneConfig(FinetuneSettings):
         from sdc.pipelines.students.finetune import classifier
 
         super().export(source, out, name=name, task=task)
+        bias_L = calibrated.bias_of(out)
+        if bias_L is not None and classifier.shift_head(out, bias_L):
+            (out / calibrated.FILE).unlink()  # it is in the weights now, for every library that reads them
         classifier.name_labels(out, task.label_names)
         tokenizer = classifier.cutting_tokenizer(Model(name=name, source=str(source), digest="-"), self.max_length)
         tokenizer.save_pretrained(out)
@@ -109,7 +112,15 @@ class FinetuneStudent:
         self.prepare(texts)
         return [self._ids[text] for text in texts]
 
-    def fit(self, texts: Sequence[str], labels: Sequence[int], *, num_labels: int, seeds: Seeds) -> "FittedTransformer":
+    def fit(
+        self,
+        texts: Sequence[str],
+        labels: Sequence[int],
+        *,
+        num_labels: int,
+        seeds: Seeds,
+        weights: Sequence[float] | None = None,
+    ) -> "FittedTransformer":
         """Fine-tunes the pre-trained model on these rows.
 
         Raises:
@@ -133,7 +144,7 @@ class FinetuneStudent:
                 self._source, self._tokenizer, num_labels, dropout=self.config.dropout, seed=seeds.init,
                 precision=self.config.precision, keep_head=self.config.keep_head,
             )  # fmt: skip
-            details = loop.train(model, rows, labels, dev=dev, config=self.config, seed=seeds.order)
+            details = loop.train(model, rows, labels, dev=dev, config=self.config, seed=seeds.order, weights=weights)
         return FittedTransformer(self, model, details)
 
     def save_tokenizer(self, folder: Path) -> None:

@@ -101,6 +101,23 @@ def check_head(model: Model, num_labels: int, labels: Sequence[str]) -> None:
                 raise UsageError(what, "--keep-head", "drop it for a new head")
 
 
+def shift_head(folder: Path, bias_L: Sequence[float]) -> bool:
+    """Adds a bias to that of the head of the classifier in a folder; returns whether it has one to add to.
+
+    Args:
+        folder: What `save_pretrained` wrote; its weights are replaced.
+        bias_L: One number per label.
+    """
+    network: Any = transformers.AutoModelForSequenceClassification.from_pretrained(folder, **_OPTIONS)
+    heads = [m for m in network.modules() if isinstance(m, torch.nn.Linear) and m.out_features == len(bias_L)]
+    if not heads or heads[-1].bias is None:
+        return False
+    with torch.no_grad():
+        heads[-1].bias.add_(torch.tensor(bias_L, dtype=heads[-1].bias.dtype))
+    network.save_pretrained(folder)
+    return True
+
+
 def precision_of(device: str, wanted: str = "auto") -> str:
     """Returns `bf16` where it is asked for, or is fast: on GPUs, and on CPUs that multiply in it; else `fp32`."""
     if wanted != "auto":

@@ -30,6 +30,7 @@ def train(
     dev: Sequence[int],
     config: "FinetuneSettings",
     seed: int,
+    weights: Sequence[float] | None = None,
 ) -> dict[str, Any]:
     """Trains `model` in place and returns what happened.
 
@@ -40,6 +41,7 @@ def train(
         dev: Positions that are held out for early stopping; none if empty.
         config: How to train.
         seed: Decides the order of rows and dropout.
+        weights: What each row counts in the loss that is trained; None: all alike.
 
     Raises:
         FitFailed: A loss or gradient is not finite.
@@ -50,14 +52,15 @@ def train(
     size = config.rows_per_step(len(rows))
     total_steps = config.epochs * math.ceil(len(trained) / size)
     optimiser = _optimiser(model.network, config)
-    weights = list(model.network.parameters())
+    parameters = list(model.network.parameters())
+    counts = None if weights is None else schedule.of_mean_one(weights)
     choice = random.Random(derive_seed(seed, "order"))
     torch.manual_seed(derive_seed(seed, "dropout"))
     details: dict[str, Any] = {
         "rows": len(trained), "dev_rows": len(dev), "batch_size": size, "epochs": 0, "steps": 0, "tokens": 0,
         "learning_rate": config.learning_rate, "device": model.device, "precision": model.precision,
         "warmup_steps": schedule.warmup_steps(total_steps, config.warmup),
-        "parameters": sum(p.numel() for p in weights),
+        "parameters": sum(p.numel() for p in parameters),
     }  # fmt: skip
     best: tuple[float, int, dict[str, torch.Tensor]] | None = None
 
@@ -70,10 +73,15 @@ def train(
             for group in optimiser.param_groups:
                 group["lr"] = config.learning_rate * factor
             targets_B = model.tensor([labels[i] for i in picked])
-            loss = functional.cross_entropy(model.logits([rows[i] for i in picked]), targets_B)
+            logits_BL = model.logits([rows[i] for i in picked])
+            if counts is None:
+                loss = functional.cross_entropy(logits_BL, targets_B)
+            else:
+                counts_B = torch.tensor([counts[i] for i in picked], device=logits_BL.device)
+                loss = (functional.cross_entropy(logits_BL, targets_B, reduction="none") * counts_B).mean()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
-            seen.append((loss.detach(), torch.nn.utils.clip_grad_norm_(weights, _CLIP)))
+            seen.append((loss.detach(), torch.nn.utils.clip_grad_norm_(parameters, _CLIP)))
             optimiser.step()
             details["steps"] += 1
             details["tokens"] += sum(len(rows[i]) for i in picked)

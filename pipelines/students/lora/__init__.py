@@ -5,7 +5,7 @@ Here: its settings, and a student that loads its base once and trains many runs 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from sdc.cache.key import identity
 from sdc.pipelines import prompts
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.stage import Context
+from sdc.pipelines.students import schedule
 from sdc.pipelines.students.lora.settings import LoraSettings
 from sdc.pipelines.students.protocol import Answers, Finished, FitFailed, FitJob, Seeds, Student, check_length
 from sdc.pipelines.tasks import Task
@@ -95,9 +96,18 @@ class LoraStudent:
         for text in dict.fromkeys(texts):
             instructions.prompt(text)
 
-    def fit(self, texts: Sequence[str], labels: Sequence[int], *, num_labels: int, seeds: Seeds) -> "FittedAdapter":
+    def fit(
+        self,
+        texts: Sequence[str],
+        labels: Sequence[int],
+        *,
+        num_labels: int,
+        seeds: Seeds,
+        weights: Sequence[float] | None = None,
+    ) -> "FittedAdapter":
         """Trains one adapter on these rows; the same as `fit_many` with one job."""
-        (finished,) = self.fit_many([FitJob(texts=texts, labels=labels, seeds=seeds)], num_labels=num_labels)
+        job = FitJob(texts=texts, labels=labels, seeds=seeds, weights=weights)
+        (finished,) = self.fit_many([job], num_labels=num_labels)
         if isinstance(finished.result, FitFailed):
             raise finished.result
         return finished.result  # type: ignore[return-value]
@@ -128,6 +138,9 @@ class LoraStudent:
                 yield Finished(job=number, result=failure, seconds=0.0)
                 continue
             rows = [instructions.row(text, label) for text, label in zip(job.texts, job.labels, strict=True)]
+            if job.weights is not None:
+                counts = schedule.of_mean_one(job.weights)
+                rows = [replace(row, weight=weight) for row, weight in zip(rows, counts, strict=True)]
             seeds = {"init_seed": job.seeds.init, "order_seed": job.seeds.order}
             runs.append(PackedRun(number, rows, job.labels, config=self.config, **seeds))
         if not runs:

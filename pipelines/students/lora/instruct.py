@@ -19,10 +19,11 @@ ANSWER_TOKENS = 20
 
 @dataclass(frozen=True, kw_only=True)
 class TokenRow:
-    """One training row: the tokens of prompt and answer, of which the answer alone is learnt."""
+    """One training row: the tokens of prompt and answer, of which the answer alone is learnt, and what it counts."""
 
     ids: tuple[int, ...]
     num_prompt: int
+    weight: float = 1.0
 
 
 class Instructions:

@@ -76,6 +76,8 @@ class Passes:
     def losses(self, batches: Sequence[Sequence[TokenRow]]) -> tuple[torch.Tensor, list[int]]:
         """Returns the mean loss over answer tokens of each run's batch, losses_R in float32, and how many these are.
 
+        A row that counts more or less than 1 does so with all tokens of its answer.
+
         Rows are padded on the right: no token sees what comes after it, so padding needs no mask and changes nothing.
         Only the positions that answer reach the vocabulary.
         """
@@ -86,6 +88,7 @@ class Passes:
         ids = [[self._pad_id] * longest for _ in range(len(batches) * num_rows)]
         answering = [[False] * longest for _ in ids]
         targets: list[int] = []
+        weights: list[float] = []
         counts = [0] * len(batches)
         for run, batch in enumerate(batches):
             for number, row in enumerate(batch, start=run * num_rows):
@@ -93,6 +96,7 @@ class Passes:
                 ids[number][:length] = row.ids
                 answering[number][first : length - 1] = [True] * (length - 1 - first)
                 targets += row.ids[row.num_prompt :]
+                weights += [row.weight] * (length - row.num_prompt)
                 counts[run] += length - row.num_prompt
         logits_AV = self.network(
             input_ids=torch.tensor(ids, device=self.device),
@@ -103,6 +107,8 @@ class Passes:
         losses_A = functional.cross_entropy(
             logits_AV.to(self.adapters.dtype), torch.tensor(targets, device=self.device), reduction="none"
         )
+        if any(weight != 1 for weight in weights):
+            losses_A = losses_A * torch.tensor(weights, dtype=losses_A.dtype, device=self.device)
         parts = torch.split(losses_A, counts)
         return torch.stack([part.mean() if len(part) else part.sum() for part in parts]), counts
 

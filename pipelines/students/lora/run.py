@@ -6,6 +6,7 @@ Here: what the next step of a run is, and when it ends. Not here: forward and ba
 import math
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sdc.cache.key import derive_seed
@@ -47,7 +48,7 @@ class PackedRun:
             seed = derive_seed(order_seed, "dev")
             held = set(schedule.held_out(labels, fraction=config.dev_fraction, seed=seed))
         self.trained = [row for i, row in enumerate(rows) if i not in held]
-        self.dev = sorted((rows[i] for i in sorted(held)), key=lambda row: len(row.ids))
+        self.dev = sorted((replace(rows[i], weight=1.0) for i in sorted(held)), key=lambda row: len(row.ids))
         self.restart()
 
     def restart(self) -> None:

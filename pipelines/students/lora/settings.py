@@ -44,6 +44,7 @@ class LoraSettings(StudentConfig):
 
     method: ClassVar[str] = "lora"
     library: ClassVar[str] = "peft"
+    can_calibrate: ClassVar[bool] = False  # its runs are fitted together, and folds would have to be, too
     together: ClassVar[int] = 8
     needs_base: ClassVar[bool] = True
     no_onnx: ClassVar[str | None] = "an adapter alone is no network"

@@ -211,3 +211,19 @@ def test_a_file_of_sites_that_cannot_be_read(
     monkeypatch.setenv("SDC_SITES", str(path))
     with pytest.raises(DataError, match=rf"sites\.toml: cannot read the sites \((?i:{said})\); check the file"):
         sites.load("a")
+
+
+def test_strategy_weight_and_calibration_can_be_named(tmp_path: Path) -> None:
+    text = small(source='["synthetic", "seeds+synthetic"]', sizes='["10"]', repeats=1)
+    text = text.replace("[sample]\n", '[sample]\nstrategy = "coverage"\nseed_weight = 5\nseeds_from = "human"\n')
+    text += '[[students]]\nmethod = "probe"\ncalibrate = ["none", "seeds"]\n'
+    experiment = _load(tmp_path, text)
+    assert experiment.sample["strategy"] == "coverage"
+    assert experiment.sample["seed_weight"] == 5
+    context = Context(store=Store(tmp_path / "s.duckdb"))
+    configs = [config_of(context, experiment, line) for line in experiment.lines[1:]]
+    assert [config.calibrate for config in configs if isinstance(config, TrainConfig)] == ["none", "seeds"]
+    with pytest.raises(UsageError, match="no source has seeds"):
+        _load(tmp_path, SMALL.replace("[sample]\n", "[sample]\nseed_weight = 5\n"))
+    with pytest.raises(UsageError, match="unknown key 'encoding'"):
+        _load(tmp_path, SMALL.replace("[sample]\n", '[sample]\nencoding = "x"\n'))
