@@ -52,7 +52,7 @@ class TrainConfig:
     order_seed: int | None = None
     keep_weights: bool = field(default=False, metadata={"key": False})
     retry_failed: bool = field(default=False, metadata={"key": False})
-    calibrate: str = "none"
+    calibrate: str = field(default="none", metadata={"key": False})  # in the keys of the runs that have a bias
     tuned_by: str | None = field(default=None, metadata={"key": False})
 
     def __post_init__(self) -> None:

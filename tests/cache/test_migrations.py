@@ -128,7 +128,7 @@ def test_a_store_with_three_migrations_gets_what_makes_a_result(
                 )
                 kept = [dict(zip(names, row, strict=True)) for row in found]
                 for row in kept:
-                    for new in ("human_key", "human_members", "no"):
+                    for new in ("human_key", "human_members", "no", "num_seeds", "seed_weight", "coverage"):
                         row.pop(new, None)
                 rows[table] = kept
             old.put(artifact, rows)

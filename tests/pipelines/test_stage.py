@@ -103,6 +103,7 @@ KINDS = (
             "source": "seeds+synthetic", "strategy": "random", "sizes": ("2",), "repeats": 3, "seed": 1, "exact": True,
             "seeds_from": {"source": "seeds", "seeds_from": "human"},
             "per_label": {"source": "seeds", "seeds_from": "human", "per_label": 2},
+            "seed_weight": {"source": "seeds+synthetic", "seed_weight": 2.0}, "encoding": "another encoder",
         },
         plan=lambda w, config: sample.plan(config, w.cell, _generation(w)),
         run=lambda w, config, **how: [sample.run(w.context, config, w.cell, examples=_generation(w))],
