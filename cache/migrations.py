@@ -211,10 +211,7 @@ def m008_sentence_ids(con: "DuckDBPyConnection") -> None:
 
 
 def m009_seed_weights(con: "DuckDBPyConnection") -> None:
-    """Which rows of a draw are seeds, what they count, and what a draw holds of its source.
-
-    A weight other than 1 makes another result; those from before, which have none, keep their ids.
-    """
+    """Which rows of a draw are seeds, and what they count: a weight other than 1 makes another result."""
     con.execute("""
         alter table draws add column num_seeds integer;
         alter table draws add column seed_weight double;

@@ -1,6 +1,7 @@
 """`sdc sample`: its flags."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -19,6 +20,31 @@ from sdc.pipelines.stage import Context, are_there
 from sdc.pipelines.text import commas
 
 
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which rows stand in a draw, and what they count."""
+
+    heading: ClassVar[str] = "Which rows, and what seeds count"
+
+    strategy: Annotated[
+        str | None,
+        typer.Option(help=f"One of {', '.join(STRATEGIES)}. Default: the preset's; balanced without seeds."),
+    ] = None
+    seed_weight: Annotated[
+        float | None, typer.Option(help="seeds+synthetic: what a seed counts in the loss beside a synthetic row.")
+    ] = None
+    encoder: Annotated[
+        str | None, typer.Option(help="kcentre: alias, hub id or folder of the encoder. Default: the probe's.")
+    ] = None
+    seeds_from: Annotated[
+        str | None,
+        typer.Option(help="Seeds are what the generator was shown: generation; or chosen now from: human."),
+    ] = None
+    per_label: Annotated[
+        int | None, typer.Option(min=1, help="Seeds per label of --seeds-from human. Default: 10.")
+    ] = None
+
+
 @grouped
 def sample(
     keys: options.KeysArgument = None,
@@ -32,27 +58,11 @@ def sample(
         str | None,
         typer.Option(help="Nominal sizes: 10,100,all; drawn or refused. Default: what fits of the preset's, and all."),
     ] = None,
-    seeds_from: Annotated[
-        str | None,
-        typer.Option(help="Seeds are what the generator was shown: generation; or chosen now from: human."),
-    ] = None,
-    per_label: Annotated[
-        int | None, typer.Option(min=1, help="Seeds per label of --seeds-from human. Default: 10.")
-    ] = None,
     repeats: Annotated[int | None, typer.Option(min=1, help="Draws per size.")] = None,
-    strategy: Annotated[
-        str | None,
-        typer.Option(help=f"One of {', '.join(STRATEGIES)}. Default: the preset's; balanced without seeds."),
-    ] = None,
-    seed_weight: Annotated[
-        float | None, typer.Option(help="seeds+synthetic: what a seed counts in the loss beside a synthetic row.")
-    ] = None,
-    encoder: Annotated[
-        str | None, typer.Option(help="kcentre: alias, hub id or folder of the encoder. Default: the probe's.")
-    ] = None,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
     *,
+    choice: Choice,
     common: Common,
 ) -> None:
     """Draw training sets of several sizes, balanced and nested, from accepted synthetic or from human examples.
@@ -61,33 +71,24 @@ def sample(
     """
     context = common.context()
     wanted = commas.parts(source)
-    if per_label is not None and seeds_from != "human":
+    if choice.per_label is not None and choice.seeds_from != "human":
         raise UsageError("it says how many seeds are taken from human data", "--per-label", "add --seeds-from human")
     flags = {
-        "sizes": commas.parts(sizes) if sizes is not None else None,
-        "exact": True if sizes is not None else None, "repeats": repeats, "strategy": strategy, "seed": seed,
-        "seeds_from": seeds_from, "per_label": per_label, "encoder": encoder,
+        **vars(choice), "sizes": commas.parts(sizes) if sizes is not None else None,
+        "exact": True if sizes is not None else None, "repeats": repeats, "seed": seed,
     }  # fmt: skip
     work = [
         (cell, artifact, name)
         for cell, artifact in options.inputs(context, keys, lang, task, stages=("judge", "gen", "data"))
         for name in wanted or ["human" if artifact is not None and artifact.stage == "data" else "synthetic"]
     ]
-    if seed_weight is not None and not any(has_seeds(name) for *_, name in work):
-        fix = "drop it, or use --source seeds+synthetic"
-        raise UsageError("no source here has seeds beside other rows", "--seed-weight", fix)
+    weighted = any(has_seeds(name) for *_, name in work)  # else the weight is refused
     drawn = False
     with incomplete.Cells("sample", total=len(work), as_json=common.as_json) as doing:
         for cell, artifact, name in work:
             with doing.one(f"{cell} {name}"):
-                config = stage.configured(
-                    context,
-                    preset,
-                    task=cell.task.name,
-                    source=name,
-                    **flags,
-                    seed_weight=seed_weight if has_seeds(name) else None,
-                )
+                own = flags if has_seeds(name) or not weighted else {**flags, "seed_weight": None}
+                config = stage.configured(context, preset, task=cell.task.name, source=name, **own)
                 examples, human = inputs.of(context, config, cell, artifact)
                 if common.dry_run:
                     _show_plan(context, stage.plan(config, cell, examples, human=human), cell, name, common)

@@ -41,6 +41,21 @@ class Chosen:
     test: Annotated[str | None, typer.Option(help="Key of the test data. Default: the newest of the cell.")] = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunSeeds:
+    """The seeds of every run."""
+
+    heading: ClassVar[str] = "Seeds of every run"
+
+    init_seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=_MOST_SEED, help="Seed of untrained weights in every run. Default: --seed and repeat."),
+    ] = None
+    order_seed: Annotated[
+        int | None, typer.Option(min=0, max=_MOST_SEED, help="Seed of row order and dropout in every run. As above.")
+    ] = None
+
+
 @grouped
 def train(
     keys: options.KeysArgument = None,
@@ -50,13 +65,7 @@ def train(
     *,
     chosen: Chosen,
     settings: Settings,
-    init_seed: Annotated[
-        int | None,
-        typer.Option(min=0, max=_MOST_SEED, help="Seed of untrained weights in every run. Default: --seed and repeat."),
-    ] = None,
-    order_seed: Annotated[
-        int | None, typer.Option(min=0, max=_MOST_SEED, help="Seed of row order and dropout in every run. As above.")
-    ] = None,
+    seeds: RunSeeds,
     hpo: Annotated[
         int | None,
         typer.Option(min=1, help="finetune: first try so many sets of the settings not given, on held-out rows."),
@@ -87,7 +96,7 @@ def train(
     for name in sources:
         check_source(name)
     config = stage.configured(
-        context, preset, method=method, settings=flags, seed=seed, init_seed=init_seed, order_seed=order_seed,
+        context, preset, method=method, settings=flags, seed=seed, **vars(seeds),
         keep_weights=keep_weights, retry_failed=retry_failed, calibrate=calibrate,
     )  # fmt: skip
     found = _samples(context, keys, lang, task, sources=sources)
