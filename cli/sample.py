@@ -21,7 +21,7 @@ from sdc.pipelines.text import commas
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class RowChoice:
     """Which rows stand in a draw, and what they count."""
 
     heading: ClassVar[str] = "Which rows, and what seeds count"
@@ -62,7 +62,7 @@ def sample(
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
     *,
-    choice: Choice,
+    choice: RowChoice,
     common: Common,
 ) -> None:
     """Draw training sets of several sizes, balanced and nested, from accepted synthetic or from human examples.

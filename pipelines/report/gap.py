@@ -1,15 +1,16 @@
-"""report gap: human minus synthetic rows by size, the share of the human gap that is closed, and what rows are worth.
+"""report gap: human minus other rows by size, the share of the human gap that is closed, and what rows are worth.
 
-Here: one record per student and size of each panel. Not here: which points belong together (`contrasts.py`), shares and
-worth (`statistics/gap.py`).
+Here: one record per student, kind of rows and size of each panel. Not here: which points belong together
+(`contrasts.py`), shares and worth (`statistics/gap.py`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isinf
 from typing import TYPE_CHECKING, Any
 
+from sdc.pipelines.records.draws import SOURCES
 from sdc.pipelines.report import Found
-from sdc.pipelines.report.contrasts import contrast, pairs
+from sdc.pipelines.report.contrasts import HeldAgainst, contrast, pairs
 from sdc.pipelines.report.panels import about, cell, panels, points
 from sdc.pipelines.report.points import Point, size_order
 from sdc.pipelines.report.resampled import SEED, Resampled
@@ -19,82 +20,127 @@ if TYPE_CHECKING:
     from sdc.pipelines.report.statistics.gap import Worth
     from sdc.pipelines.report.statistics.resampling import Interval, Scores
 
-_SYNTHETIC = PointSelection(source=("synthetic",))
+#: All that is not human.
+_OTHERS = PointSelection(source=tuple(source for source in SOURCES if source != "human"))
+#: What tells kinds of rows apart.
+_KIND = ("source", "strategy", "seed_weight")
+#: The kind that a student has without more: the gap to human rows that others close is counted from it.
+_PLAIN = ("synthetic", "balanced", None)
 _HUMAN = PointSelection(source=("human",))
 _STUDENT = ("method", "model", "model_version", "shots", "decoding", "reader")
 TITLE = (
-    "human minus synthetic rows in points; closed: share of the gap between generator and human rows, in %,"
-    " without ends where there may be no gap;"
-    " worth: human rows that give the same score"
+    "human rows minus others in points; closed: share of the gap between generator and human rows, in %, without ends"
+    " where there may be no gap; gap closed: the same of the gap between plain synthetic rows of that size and human"
+    " ones; worth: human rows that give the same score"
 )
 
 
 def run(found: Found, by: Sequence[str] = ("group",)) -> list[dict[str, Any]]:
-    """Returns one record per student, size and panel, over the cells that have both kinds of rows at that size."""
+    """Returns one record per student, kind of rows, size and panel, over the cells that have human rows of that size.
+
+    A kind is a source that is not human, with its strategy and the weight of its seeds.
+    """
     records = []
     for what, of_panel in panels(found.points, by).items():
         human = _HUMAN.of(of_panel)
         groups: dict[tuple[object, ...], list[Point]] = {}
         for point in human:
             groups.setdefault(tuple(getattr(point, name) for name in _STUDENT), []).append(point)
+        kinds: dict[tuple[object, ...], list[Point]] = {}
+        for point in _OTHERS.of(of_panel):
+            kinds.setdefault(_kind(point), []).append(point)
         for of_student in groups.values():
-            held = pairs(of_student, _SYNTHETIC.of(of_panel), _SYNTHETIC)
-            for size in sorted({size for point, _ in held for size in (point.size or "").split(",")}, key=size_order):
-                inside = [
-                    (point, tuple(other for other in others if size in (other.size or "").split(",")))
-                    for point, others in held
-                    if size in (point.size or "").split(",")
-                ]
-                inside = [(point, others) for point, others in inside if others]
-                made = contrast(found.resampled, inside) if inside else None
-                if made is None:
-                    continue
-                gap = made.interval()
-                closed, worth = _of_size(found.resampled, inside, of_student)
-                records.append(
-                    {
-                        **dict(zip((*by, "metric"), what, strict=True)),
-                        **about(of_student[0]),
-                        "size": size,
-                        "human_rows": _mean_rows([point for point, _ in inside]),
-                        "synthetic_rows": _mean_rows([other for _, others in inside for other in others]),
-                        "human_minus_synthetic": points(gap.estimate),
-                        "low": points(gap.low),
-                        "high": points(gap.high),
-                        "closed": None if closed is None else points(closed.estimate),
-                        "closed_low": None if closed is None or isinf(closed.low) else points(closed.low),
-                        "closed_high": None if closed is None or isinf(closed.high) else points(closed.high),
-                        "worth": None if worth is None else worth.words(worth.rows),
-                        "worth_low": None if worth is None else worth.words(worth.low),
-                        "worth_high": None if worth is None else worth.words(worth.high),
-                        "runs": sum(point.n + sum(other.n for other in others) for point, others in inside),
-                        "cells": len({cell(point) for point, _ in inside}),
-                        "covers": gap.covers,
-                    }
-                )
+            for kind, others in sorted(kinds.items(), key=lambda item: (item[0] != _PLAIN, str(item[0]))):
+                plain = [] if kind == _PLAIN else kinds.get(_PLAIN, [])
+                where = dict(zip((*by, "metric"), what, strict=True))
+                made = _of_kind(found.resampled, of_student, others, plain)
+                records.extend({**where, **record} for record in made)
     return records
 
 
+def _kind(point: Point) -> tuple[object, ...]:
+    return tuple(getattr(point, name) for name in _KIND)
+
+
+def _of_kind(
+    resampled: Resampled, of_student: Sequence[Point], others: Sequence[Point], plain: Sequence[Point]
+) -> Iterator[dict[str, Any]]:
+    """Yields the records of a student and one kind of rows, by size."""
+    held = pairs(of_student, others, _OTHERS)
+    for size in sorted({size for point, _ in held for size in (point.size or "").split(",")}, key=size_order):
+        inside = _of_one_size(held, size)
+        made = contrast(resampled, inside) if inside else None
+        if made is None:
+            continue
+        gap = made.interval()
+        references = {cell(point): own[0] for point, own in _of_one_size(pairs(of_student, plain, _OTHERS), size)
+                      if len(own) == 1}  # fmt: skip
+        closed, of_gap, worth = _of_size(resampled, inside, of_student, references)
+        yield {
+            **about(of_student[0]),
+            **dict(zip(_KIND, _kind(inside[0][1][0]), strict=True)),
+            "size": size,
+            "human_rows": _mean_rows([point for point, _ in inside]),
+            "synthetic_rows": _mean_rows([other for _, others in inside for other in others]),
+            "human_minus_synthetic": points(gap.estimate),
+            "low": points(gap.low),
+            "high": points(gap.high),
+            **_ends("closed", closed),
+            **_ends("gap_closed", of_gap),
+            "worth": None if worth is None else worth.words(worth.rows),
+            "worth_low": None if worth is None else worth.words(worth.low),
+            "worth_high": None if worth is None else worth.words(worth.high),
+            "runs": sum(point.n + sum(other.n for other in others) for point, others in inside),
+            "cells": len({cell(point) for point, _ in inside}),
+            "covers": gap.covers,
+        }
+
+
+def _of_one_size(held: Sequence[HeldAgainst], size: str) -> list[HeldAgainst]:
+    """Returns the pairs in which both sides have a size."""
+    inside = [
+        (point, tuple(other for other in others if size in (other.size or "").split(",")))
+        for point, others in held
+        if size in (point.size or "").split(",")
+    ]
+    return [(point, others) for point, others in inside if others]
+
+
+def _ends(name: str, share: "Interval | None") -> dict[str, Any]:
+    return {
+        name: None if share is None else points(share.estimate),
+        f"{name}_low": None if share is None or isinf(share.low) else points(share.low),
+        f"{name}_high": None if share is None or isinf(share.high) else points(share.high),
+    }
+
+
 def _of_size(
-    resampled: Resampled, inside: Sequence[tuple[Point, tuple[Point, ...]]], of_student: Sequence[Point]
-) -> "tuple[Interval | None, Worth | None]":
-    """Returns the share of the gap that is closed, and the worth in human rows; None where cells do not allow it."""
+    resampled: Resampled, inside: Sequence[HeldAgainst], of_student: Sequence[Point], plain: Mapping[str, Point]
+) -> "tuple[Interval | None, Interval | None, Worth | None]":
+    """Returns the share of the generator's gap and of the plain rows' gap that is closed, and the worth in human rows.
+
+    None where cells do not allow it: `plain` has the plain rows of the same size by cell.
+    """
     from sdc.pipelines.report.statistics.gap import gap_closed, worth_human_rows
 
     if any(len(others) != 1 for _, others in inside) or len({cell(point) for point, _ in inside}) < len(inside):
-        return None, None  # two kinds of synthetic rows have no one score
+        return None, None, None  # two kinds of synthetic rows have no one score
     human = _scores(resampled, {cell(point): point for point, _ in inside})
     synthetic = _scores(resampled, {cell(point): others[0] for point, others in inside})
     if human is None or synthetic is None:
-        return None, None
+        return None, None, None
     closed = None
     references = {cell(point): resampled.scores(point.against) for point, _ in inside if point.against}
     if references.keys() == human.keys() and all(one and len(one.repeats_R) == 1 for one in references.values()):
         one_each = {name: one for name, one in references.items() if one is not None}
         closed = gap_closed(synthetic, human=human, reference=one_each, seed=SEED)
+    of_gap = None
+    of_plain = _scores(resampled, plain) if plain.keys() == human.keys() else None
+    if of_plain is not None:
+        of_gap = gap_closed(synthetic, human=human, reference=of_plain, seed=SEED)
     rows, curve = _human_curve(resampled, of_student, set(human))
     worth = worth_human_rows(synthetic, rows, curve, seed=SEED) if rows else None
-    return closed, worth
+    return closed, of_gap, worth
 
 
 def _human_curve(

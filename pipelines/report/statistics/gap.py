@@ -17,7 +17,7 @@ from sdc.pipelines.report.statistics.break_even import break_even
 from sdc.pipelines.report.statistics.resampling import Interval, Replicates, Scores, replicates
 
 #: The draws of the two are made apart: they have names of their own.
-_SYNTHETIC, _HUMAN = "synthetic ", "human "
+_SYNTHETIC, _HUMAN, _REFERENCE = "synthetic ", "human ", "reference "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,7 @@ def gap_closed(
     Args:
         synthetic: Cell -> runs on synthetic rows.
         human: The same cells on as many human rows, tested on the same rows.
-        reference: The same cells, the one run each that the gap is counted from, such as the generator's.
+        reference: The same cells, the runs that the gap is counted from: the generator's, or those on plain rows.
         seed: Seed of the replicates of runs.
 
     The means are over cells. A replicate without a gap has no share, and counts as beyond both ends: if more than 2.5 %
@@ -60,7 +60,7 @@ def gap_closed(
     Degenerate case: None if human rows are not above the reference.
 
     Raises:
-        ValueError: Not all have the same cells, or a reference has several runs.
+        ValueError: Not all have the same cells.
 
     Source: own; on the interval of a ratio E. Fieller (1954), JRSS B 16.
 
@@ -71,17 +71,17 @@ def gap_closed(
     """
     if not synthetic.keys() == human.keys() == reference.keys():
         raise ValueError("a gap is that of the same cells")
-    if any(len(scores.repeats_R) != 1 for scores in reference.values()):
-        raise ValueError("a gap is counted from one run per cell")
-    gains = {_SYNTHETIC + cell: scores.minus(reference[cell]) for cell, scores in synthetic.items()}
-    gaps = {_HUMAN + cell: scores.minus(reference[cell]) for cell, scores in human.items()}
-    gap = replicates(gaps, seed=seed)
+
+    def contrast(of_synthetic: float, of_human: float) -> Replicates:
+        scores, weights = _against(synthetic, of_synthetic, human, of_human, reference)
+        return replicates(scores, seed=seed, weights=weights)
+
+    gap = contrast(0, 1)
     if gap.estimate <= 0:
         return None
-    estimate = replicates(gains, seed=seed).estimate / gap.estimate
+    estimate = contrast(1, 0).estimate / gap.estimate
     # The numerator less its share of the gap, in one contrast: two contrasts would each be as wide as few runs are.
-    weights = {**dict.fromkeys(gains, 1 / len(gains)), **dict.fromkeys(gaps, -estimate / len(gaps))}
-    beyond = replicates({**gains, **gaps}, seed=seed, weights=weights)
+    beyond = contrast(1, -estimate)
     ends = []
     for nothing in (-np.inf, np.inf):
         over_B = np.divide(
@@ -89,6 +89,28 @@ def gap_closed(
         )
         ends.append(Replicates(estimate=estimate, values_B=estimate + over_B, covers=beyond.covers).interval())
     return Interval(estimate=estimate, low=ends[0].low, high=ends[1].high, covers=beyond.covers)
+
+
+def _against(
+    synthetic: Mapping[str, Scores], of_synthetic: float, human: Mapping[str, Scores], of_human: float,
+    reference: Mapping[str, Scores],
+) -> tuple[dict[str, Scores], dict[str, float]]:  # fmt: skip
+    """Returns the scores, and their weights, of the mean over cells of two parts that are counted from a reference.
+
+    A reference of one run is taken off test row by test row; one of several has noise of its own.
+    """
+    scores: dict[str, Scores] = {}
+    weights: dict[str, float] = {}
+    for prefix, of_cells, weight in ((_SYNTHETIC, synthetic, of_synthetic), (_HUMAN, human, of_human)):
+        for cell, own in of_cells.items() if weight else ():
+            is_one = len(reference[cell].repeats_R) == 1
+            scores[prefix + cell] = own.minus(reference[cell]) if is_one else own
+            weights[prefix + cell] = weight / len(of_cells)
+    for cell, own in reference.items():
+        if len(own.repeats_R) > 1 and of_synthetic + of_human:
+            scores[_REFERENCE + cell] = own
+            weights[_REFERENCE + cell] = -(of_synthetic + of_human) / len(reference)
+    return scores, weights
 
 
 def worth_human_rows(

@@ -36,3 +36,23 @@ def test_the_gap_that_was_built_in(tmp_path: Path, broken: tuple[str, ...], low:
     assert records["1000"]["cells"] == 1
     if not broken:
         assert int(records["1000"]["worth"]) < 450
+
+
+def test_every_kind_of_rows_that_are_not_human_has_its_share_of_the_gap(tmp_path: Path) -> None:
+    """Seeds beside synthetic rows are held against plain synthetic ones; those themselves have no share."""
+    context = fill(tmp_path / "s.duckdb")
+    evaluate(context, *EVERY)
+    found = report.find(context, ReportConfig())
+    more = [
+        replace(point, source="seeds+synthetic", strategy="coverage", seed_weight="3")
+        for point in found.points
+        if point.source == "synthetic"
+    ]
+    records = gap.run(replace(found, points=[*found.points, *more]), ("task",))
+    by_kind = {(one["source"], one["strategy"], one["seed_weight"]): one for one in records if one["task"] == "topic"}
+    plain = by_kind["synthetic", "balanced", None]
+    recipe = by_kind["seeds+synthetic", "coverage", "3"]
+    assert plain["gap_closed"] is None
+    assert recipe["gap_closed"] == 0  # they are the same runs here
+    assert recipe["human_minus_synthetic"] == plain["human_minus_synthetic"]
+    assert recipe["worth"] == plain["worth"]
