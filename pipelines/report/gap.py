@@ -40,7 +40,7 @@ def run(found: Found, by: Sequence[str] = ("group",)) -> list[dict[str, Any]]:
 
     A kind is a source that is not human, with its strategy and the weight of its seeds.
     """
-    records = []
+    records: list[dict[str, Any]] = []
     for what, of_panel in panels(found.points, by).items():
         human = _HUMAN.of(of_panel)
         groups: dict[tuple[object, ...], list[Point]] = {}
