@@ -94,4 +94,9 @@ def main() -> None:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal of another encoding than UTF-8
     sys.excepthook = bug
-    application(sys.argv[1:])(prog_name="sdc")
+    if "_SDC_COMPLETE" in os.environ:  # a shell asks what may come next
+        from sdc.cli import completion
+
+        completion.prepare(typer.main.get_command(application(completion.words())))(prog_name="sdc")
+    else:
+        application(sys.argv[1:])(prog_name="sdc")
