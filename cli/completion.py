@@ -14,7 +14,7 @@ from sdc.cache.store import Store
 from sdc.errors import SdcError
 
 #: (value, what stands beside it) pairs of a parameter, given those that were typed before.
-Values = Callable[[Mapping[str, Any]], Iterable[tuple[str, str]]]
+Completions = Callable[[Mapping[str, Any]], Iterable[tuple[str, str]]]
 _KEYS = ("keys", "key", "run")
 #: So many of the newest artifacts are named.
 _MOST_KEYS = 50
@@ -47,13 +47,13 @@ def prepare(program: Any) -> Any:
     return program
 
 
-def _values(path: str, name: str, *, commands: Mapping[str, Any]) -> Values | None:
+def _values(path: str, name: str, *, commands: Mapping[str, Any]) -> Completions | None:
     if name in _KEYS and path in _STAGES:
         return _keys(_STAGES[path], commands)
     return _OF_COMMAND.get((path, name)) or _VALUES.get(name)
 
 
-def _completer(values: Values) -> Callable[[Any, Any, str], list[Any]]:
+def _completer(values: Completions) -> Callable[[Any, Any, str], list[Any]]:
     def complete(context: Any, parameter: Any, typed: str) -> list[Any]:
         from typer._click.shell_completion import CompletionItem
 
@@ -70,11 +70,11 @@ def _completer(values: Values) -> Callable[[Any, Any, str], list[Any]]:
 # -- values ----------------------------------------------------------------------------------------------------------
 
 
-def _fixed(*values: str) -> Values:
+def _fixed(*values: str) -> Completions:
     return lambda _: [(value, "") for value in values]
 
 
-def _of(module: str, name: str) -> Values:
+def _of(module: str, name: str) -> Completions:
     """Returns the values that a module names, or has a function for; it is imported when they are asked for."""
 
     def values(_: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -123,7 +123,7 @@ def _experiments(_: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     return [*((name, "bundled") for name in bundled()), *((file, "") for file in files)]
 
 
-def _keys(stages: Sequence[str], commands: Mapping[str, Any]) -> Values:
+def _keys(stages: Sequence[str], commands: Mapping[str, Any]) -> Completions:
     """Returns the newest keys of some stages, after the commands that may stand in their place."""
     named = [(name, command.get_short_help_str()) for name, command in commands.items()]
 
@@ -140,7 +140,7 @@ def _keys(stages: Sequence[str], commands: Mapping[str, Any]) -> Values:
 
 
 _LISTS = ("lang", "task", "source", "formats")
-_VALUES: Mapping[str, Values] = {
+_VALUES: Mapping[str, Completions] = {
     "lang": _langs,
     "task": _tasks,
     **dict.fromkeys(("model", "judge_model", "student", "generator", "base"), _models),
@@ -158,7 +158,7 @@ _VALUES: Mapping[str, Values] = {
     "stage": _fixed("data", "gen", "judge", "sample", "train", "icl", "eval"),
 }
 #: Where a parameter of the same name means something else.
-_OF_COMMAND: Mapping[tuple[str, str], Values] = {
+_OF_COMMAND: Mapping[tuple[str, str], Completions] = {
     ("run", "file"): _experiments,
     ("predict", "output"): _fixed("jsonl", "csv", "lines"),
     ("report data", "output"): _of("report.data", "FORMATS"),
