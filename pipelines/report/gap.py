@@ -4,7 +4,8 @@ Here: one record per student, kind of rows and size of each panel. Not here: whi
 (`contrasts.py`), shares and worth (`statistics/gap.py`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, partial
 from math import isinf
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,9 @@ from sdc.pipelines.report.selection import PointSelection
 if TYPE_CHECKING:
     from sdc.pipelines.report.statistics.gap import Worth
     from sdc.pipelines.report.statistics.resampling import Interval, Scores
+
+    #: Cells -> rows that rise, and cell -> scores at each.
+    _HumanCurve = Callable[[frozenset[str]], tuple[list[float], list[Mapping[str, Scores]]]]
 
 #: All that is not human.
 _OTHERS = PointSelection(source=tuple(source for source in SOURCES if source != "human"))
@@ -50,10 +54,11 @@ def run(found: Found, by: Sequence[str] = ("group",)) -> list[dict[str, Any]]:
         for point in _OTHERS.of(of_panel):
             kinds.setdefault(_kind(point), []).append(point)
         for of_student in groups.values():
+            human_curve = cache(partial(_human_curve, found.resampled, of_student))  # one for all sizes and kinds
             for kind, others in sorted(kinds.items(), key=lambda item: (item[0] != _PLAIN, str(item[0]))):
                 plain = [] if kind == _PLAIN else kinds.get(_PLAIN, [])
                 where = dict(zip((*by, "metric"), what, strict=True))
-                made = _of_kind(found.resampled, of_student, others, plain)
+                made = _of_kind(found.resampled, of_student, others, plain, human_curve)
                 records.extend({**where, **record} for record in made)
     return records
 
@@ -63,7 +68,11 @@ def _kind(point: Point) -> tuple[object, ...]:
 
 
 def _of_kind(
-    resampled: Resampled, of_student: Sequence[Point], others: Sequence[Point], plain: Sequence[Point]
+    resampled: Resampled,
+    of_student: Sequence[Point],
+    others: Sequence[Point],
+    plain: Sequence[Point],
+    human_curve: "_HumanCurve",
 ) -> Iterator[dict[str, Any]]:
     """Yields the records of a student and one kind of rows, by size."""
     held = pairs(of_student, others, _OTHERS)
@@ -75,7 +84,7 @@ def _of_kind(
         gap = made.interval()
         references = {cell(point): own[0] for point, own in _of_one_size(pairs(of_student, plain, _OTHERS), size)
                       if len(own) == 1}  # fmt: skip
-        closed, of_gap, worth = _of_size(resampled, inside, of_student, references)
+        closed, of_gap, worth = _of_size(resampled, inside, references, human_curve)
         yield {
             **about(of_student[0]),
             **dict(zip(_KIND, _kind(inside[0][1][0]), strict=True)),
@@ -115,7 +124,7 @@ def _ends(name: str, share: "Interval | None") -> dict[str, Any]:
 
 
 def _of_size(
-    resampled: Resampled, inside: Sequence[HeldAgainst], of_student: Sequence[Point], plain: Mapping[str, Point]
+    resampled: Resampled, inside: Sequence[HeldAgainst], plain: Mapping[str, Point], human_curve: "_HumanCurve"
 ) -> "tuple[Interval | None, Interval | None, Worth | None]":
     """Returns the share of the generator's gap and of the plain rows' gap that is closed, and the worth in human rows.
 
@@ -138,13 +147,13 @@ def _of_size(
     of_plain = _scores(resampled, plain) if plain.keys() == human.keys() else None
     if of_plain is not None:
         of_gap = gap_closed(synthetic, human=human, reference=of_plain, seed=SEED)
-    rows, curve = _human_curve(resampled, of_student, set(human))
+    rows, curve = human_curve(frozenset(human))
     worth = worth_human_rows(synthetic, rows, curve, seed=SEED) if rows else None
     return closed, of_gap, worth
 
 
 def _human_curve(
-    resampled: Resampled, of_student: Sequence[Point], cells: set[str]
+    resampled: Resampled, of_student: Sequence[Point], cells: frozenset[str]
 ) -> "tuple[list[float], list[Mapping[str, Scores]]]":
     """Returns the mean rows and the scores of every size that all cells have, by rising rows, each number once."""
     sizes: dict[str, dict[str, Point]] = {}

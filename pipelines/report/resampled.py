@@ -19,6 +19,7 @@ from sdc.pipelines.stage import Context
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from sdc.pipelines.report.statistics.by_runs import Moments
     from sdc.pipelines.report.statistics.resampling import Replicates, Scores
 
 #: The seed of all intervals of a report: the same store gives the same report.
@@ -59,6 +60,7 @@ class Resampled:
         self._scores: dict[_What, Scores | None] = {}
         self._collapsed: set[str] = set()
         self._means: dict[tuple[_Evals, _Evals], Replicates | None] = {}
+        self._of_points: dict[_Evals, Moments | None] = {}
         self._columns: dict[_What, dict[str, int]] = {}
 
     def scores(self, members: Sequence[RunResult]) -> "Scores | None":
@@ -108,29 +110,36 @@ class Resampled:
     def _mean(
         self, points: Sequence[Sequence[RunResult]], against: Sequence[Sequence[RunResult]]
     ) -> "Replicates | None":
-        from sdc.pipelines.report.statistics.resampling import replicates
+        from sdc.pipelines.report.statistics.resampling import of_moments
 
-        found: dict[str, Scores] = {}
+        found: dict[str, Moments] = {}
         cell_of: dict[str, str] = {}
         for place, members in enumerate(points):
-            scores = self.scores(members)
-            other = self.scores(against[place]) if against else None
-            if scores is None or (against and other is None):
+            own = self._moments(members, against[place] if against else None)
+            if own is None:
                 return None
-            if other is not None:
-                if len(other.repeats_R) > 1 and not set(other.repeats_R) & set(scores.repeats_R):
-                    return None
-                scores = scores.minus(other)
             cell = f"{members[0].lang}/{members[0].task}"
             name = f"{cell} {members[0].source}"
             while name in found:
                 name += "+"
-            found[name], cell_of[name] = scores, cell
+            found[name], cell_of[name] = own, cell
         if not found:
             return None
         sizes = {cell: sum(other == cell for other in cell_of.values()) for cell in cell_of.values()}
         weights = {name: 1 / len(sizes) / sizes[cell] for name, cell in cell_of.items()}
-        return replicates(found, seed=SEED, weights=weights)
+        return of_moments(found, seed=SEED, weights=weights)
+
+    def _moments(self, members: Sequence[RunResult], against: Sequence[RunResult] | None) -> "Moments | None":
+        """Returns those of one point, kept: it is in many means."""
+        what = _evals([members, against or ()])
+        if what not in self._of_points:
+            scores = self.scores(members)
+            if against is not None and scores is not None:
+                other = self.scores(against)
+                paired = other and (len(other.repeats_R) == 1 or set(other.repeats_R) & set(scores.repeats_R))
+                scores = scores.minus(other) if other and paired else None
+            self._of_points[what] = scores and scores.moments
+        return self._of_points[what]
 
     def _read(self, what: _What) -> None:
         from sdc.pipelines.report.statistics import resampling

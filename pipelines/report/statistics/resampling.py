@@ -1,7 +1,8 @@
 """Bootstrap replicates of scores, over test rows and runs, and their 95 % intervals.
 
-Here: which test rows a replicate draws, the scores of runs on them, means and differences over cells. Not here: what is
-made of the replicates of a curve (`break_even.py`, `gap.py`), tests (`paired.py`).
+Here: which test rows a replicate draws, the scores of runs on them, means and differences over cells. Not here: how
+runs move a mean (`by_runs.py`), what is made of the replicates of a curve (`break_even.py`, `gap.py`), tests
+(`paired.py`).
 
 A score has two sources of chance: the runs (their draws and seeds) and the test rows. Rows are drawn with replacement,
 once for all runs, methods and languages that are tested on them, so that differences and curves are paired. The runs
@@ -14,15 +15,15 @@ Array legend: B replicates, K sentences, N test rows, R runs, L labels, S points
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sdc.cache.key import derive_seed
 from sdc.pipelines.metrics.interval import NUM_BOOTSTRAP
 from sdc.pipelines.metrics.macro_f1 import f1_on_resamples
+from sdc.pipelines.report.statistics.by_runs import Moments, moments, moved, stream
 
 ROWS, RUNS_AND_ROWS = "test rows", "runs and test rows"
 SOME_RUNS = "test rows, and runs where a cell has several"
@@ -58,6 +59,11 @@ class Scores:
             raise ValueError(f"{num_runs} runs with scores of {self.of_runs_R.shape} and {self.resampled_BR.shape}")
         if len(set(self.repeats_R)) < num_runs:
             raise ValueError("two runs of a point have one number")
+
+    @cached_property
+    def moments(self) -> Moments:
+        """What replicates need of them."""
+        return moments(self.of_runs_R, self.resampled_BR, self.repeats_R)
 
     def minus(self, other: "Scores") -> "Scores":
         """Returns the differences of runs with one number; one run, such as a generator's, is taken from all.
@@ -132,7 +138,7 @@ def resample(
         raise ValueError("a cell without test rows has nothing to resample")
     places = {name: place for place, name in enumerate(dict.fromkeys(i for ids in sentences.values() for i in ids))}
     num_sentences = len(places)
-    drawn_BK = _stream(seed, "rows", test).integers(0, num_sentences, size=(num, num_sentences))
+    drawn_BK = stream(seed, "rows", test).integers(0, num_sentences, size=(num, num_sentences))
     drawn_BK += np.arange(num)[:, None] * num_sentences
     times_BK = np.bincount(drawn_BK.ravel(), minlength=num * num_sentences).reshape(num, num_sentences)
     times_BK = times_BK.astype(np.float32)  # exact for whole numbers, and the fast type for products
@@ -223,61 +229,21 @@ def replicates(cells: Mapping[str, Scores], *, seed: int, weights: Mapping[str, 
     >>> replicates({"te": accuracy(right[:1], times)}, seed=0).interval().covers
     'test rows'
     """
+    return of_moments({name: scores.moments for name, scores in cells.items()}, seed=seed, weights=weights)
+
+
+def of_moments(cells: Mapping[str, Moments], *, seed: int, weights: Mapping[str, float] | None = None) -> Replicates:
+    """Returns what `replicates` does, for who keeps no scores."""
     if not cells:
         raise ValueError("a mean over no cells")
     shares = weights or dict.fromkeys(cells, 1 / len(cells))
-    estimate = sum(shares[name] * float(scores.of_runs_R.mean()) for name, scores in cells.items())
-    by_rows_B = sum(shares[name] * scores.resampled_BR.mean(axis=1) for name, scores in cells.items())
-    several = {name: scores for name, scores in cells.items() if len(scores.repeats_R) > 1}
+    estimate = sum(shares[name] * own.mean for name, own in cells.items())
+    by_rows_B = sum(shares[name] * own.by_rows_B for name, own in cells.items())
+    several = {name: own for name, own in cells.items() if len(own.repeats_R) > 1}
     covers = ROWS if not several else RUNS_AND_ROWS if len(several) == len(cells) else SOME_RUNS
-    values_B = by_rows_B + _by_runs(several, shares, seed) if several else np.asarray(by_rows_B)
+    values_B = by_rows_B + moved(several, shares, seed) if several else np.asarray(by_rows_B)
     return Replicates(estimate=estimate, values_B=values_B, covers=covers)
-
-
-def _by_runs(cells: Mapping[str, Scores], shares: Mapping[str, float], seed: int) -> NDArray[Any]:
-    """Returns how much each replicate moves the mean because other runs might have been made, (B)."""
-    moved_B, variance, noise, inverse_degrees = 0.0, 0.0, 0.0, 0.0
-    for name, scores in cells.items():
-        num_runs, num = len(scores.repeats_R), len(scores.resampled_BR)
-        share = shares[name] ** 2 / num_runs
-        variance += share * (own := float(scores.of_runs_R.var(ddof=1)))
-        beyond_BR = scores.resampled_BR - scores.resampled_BR.mean(axis=1, keepdims=True)
-        noise += share * float(beyond_BR.var(axis=0).mean()) * num_runs / (num_runs - 1)
-        inverse_degrees += (share * own) ** 2 / (num_runs - 1)
-        ways_RB = _ways(seed, name, max(scores.repeats_R) + 1, num)
-        deviations_R = (scores.of_runs_R - scores.of_runs_R.mean()) / np.sqrt(num_runs * (num_runs - 1))
-        moved_B = moved_B + shares[name] * (deviations_R @ ways_RB[list(scores.repeats_R)])
-    if variance == 0:
-        return np.zeros(num)
-    degrees = variance**2 / inverse_degrees
-    chi_squared_B = _chi_squared(degrees, seed, tuple(sorted(cells)), num)
-    scale_B = np.sqrt(np.maximum(0, variance * degrees / chi_squared_B - noise) / variance)
-    return np.asarray(scale_B * moved_B)
-
-
-@lru_cache(maxsize=128)  # the points of a curve move alike
-def _ways(seed: int, name: str, num_runs: int, num: int) -> NDArray[Any]:
-    """Returns how each run of a cell moves in each replicate, (R, B); a stream goes run by run.
-
-    So the runs of a number move alike however many others there are.
-    """
-    ways_RB = _stream(seed, "runs", name).standard_normal((num_runs, num))
-    ways_RB.flags.writeable = False
-    return ways_RB
-
-
-@lru_cache(maxsize=1024)
-def _chi_squared(degrees: float, seed: int, cells: tuple[str, ...], num: int) -> NDArray[Any]:
-    from scipy.special import chdtri
-
-    drawn_B = np.asarray(chdtri(degrees, _stream(seed, "variance", *cells).random(num)))
-    drawn_B.flags.writeable = False
-    return drawn_B
 
 
 def _numbers(repeats: Sequence[int] | None, num_runs: int) -> tuple[int, ...]:
     return tuple(range(num_runs) if repeats is None else repeats)
-
-
-def _stream(seed: int, *purpose: str) -> np.random.Generator:
-    return np.random.default_rng(derive_seed(seed, "statistics", *purpose))
