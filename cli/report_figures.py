@@ -1,5 +1,6 @@
 """`sdc report figures`: its flags, and the files that it names."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +34,7 @@ def figures(
         str | None, typer.Option(help="Model to compare with. Default: the one that wrote the synthetic rows.")
     ] = None,
     reader: Annotated[str, typer.Option(help="Whose readings, as in `sdc report`.")] = "auto",
+    csv_safe: options.CsvSafeOption = False,
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
     store: options.StoreOption = None,
@@ -44,13 +46,16 @@ def figures(
     """
     from sdc.pipelines import report as stage
     from sdc.pipelines.report import figures as drawing
+    from sdc.pipelines.report.claims import check, claim, findings
 
     config = drawing.FiguresConfig(
-        formats=tuple(commas.parts(output)), band=band, with_fewer_cells=fewer_cells, only=tuple(commas.parts(only))
-    )
+        formats=tuple(commas.parts(output)), band=band, with_fewer_cells=fewer_cells, only=tuple(commas.parts(only)),
+        csv_safe=csv_safe,
+    )  # fmt: skip
     context = options.context(store)
     evals, wanted = reported.asked(context, keys, lang, task, experiment)
     about = stage.ReportConfig(generator=generator, reader=reader, everything=everything)
     found = stage.find(context, about, evals=evals, wanted=wanted)
-    for file in drawing.run(context, config, found, out=out):
+    titles = findings.titles(check.check(context.store, found, claim.load()))
+    for file in drawing.run(context, replace(config, findings=titles), found, out=out):
         render.data(f"{file}\n")

@@ -18,6 +18,12 @@ def page(
     generator: Annotated[
         str | None, typer.Option(help="Model to compare with. Default: the one that wrote the synthetic rows.")
     ] = None,
+    on: Annotated[
+        str | None, typer.Option("--on", metavar="SITE", help="Whose price per hour and kg CO2e per kWh count.")
+    ] = None,
+    card: Annotated[
+        list[Path] | None, typer.Option(help="A data or model card to link: card.html, FOLDER/README.md. Repeatable.")
+    ] = None,
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
     store: options.StoreOption = None,
@@ -29,13 +35,24 @@ def page(
     from sdc.pipelines import report as stage
     from sdc.pipelines.report import page as report_page
     from sdc.pipelines.report.page import parts
+    from sdc.pipelines.report.page.registers import Register
+    from sdc.pipelines.run import sites
 
     if out.is_dir() or not out.parent.is_dir():
         raise UsageError("there is no folder for this file, or it is one", str(out), "correct --out")
-    context = options.context(store)
+    for file in card or ():
+        if not file.is_file():
+            raise UsageError("there is no such file", str(file), "correct --card")
+    context, site = options.context(store), sites.load(on)
     evals, wanted = reported.asked(context, keys, lang, task, experiment)
     found = stage.find(
         context, stage.ReportConfig(generator=generator, everything=everything), evals=evals, wanted=wanted
     )
-    made = parts.page(context, found, title=title)
+    register = Register(
+        defaults=reported.defaults(),
+        kg_per_kwh=site.kg_co2e_per_kwh,
+        price_per_hour=site.price_per_hour,
+        cards=card or (),
+    )
+    made = parts.page(context, found, title=title, register=register, out=out)
     render.data("".join(f"{path}\n" for path in report_page.write(made, out)))

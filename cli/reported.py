@@ -1,6 +1,7 @@
 """What the commands of `sdc report` have in common: keys, cells or an experiment by the same flags, how they print."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -126,3 +127,18 @@ def cells_of(
     if evals and not {(e.lang, e.task) for e in evals} & set(found):
         raise UsageError("none of the keys is of that language and task", fix="leave out --lang and --task")
     return found
+
+
+def defaults() -> dict[str, dict[str, Any]]:
+    """Returns stage or method -> setting -> default."""
+    from sdc.pipelines.gen.config import GenConfig
+    from sdc.pipelines.icl.config import IclConfig
+    from sdc.pipelines.judge.config import JudgeConfig
+    from sdc.pipelines.sample.config import SampleConfig
+    from sdc.pipelines.students import STUDENTS
+
+    configs: dict[str, Any] = {"gen": GenConfig, "judge": JudgeConfig, "sample": SampleConfig, "icl": IclConfig}
+    return {
+        name: {field.name: field.default for field in fields(config) if field.default is not MISSING}
+        for name, config in {**configs, **STUDENTS}.items()
+    }

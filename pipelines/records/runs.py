@@ -177,6 +177,12 @@ def seconds_of(store: Store, keys: Sequence[str]) -> dict[str, float]:
     return dict(store.query(sql, [list(keys)]))
 
 
+def bytes_of(store: Store, keys: Sequence[str]) -> dict[str, int]:
+    """Returns how large the kept weights of runs are, in bytes; none of those that keep none."""
+    sql = "select key, sum(bytes)::bigint from blobs where key in (select unnest(?::varchar[])) group by key"
+    return dict(store.query(sql, [list(keys)]))
+
+
 def init_seeds(store: Store, keys: Sequence[str]) -> dict[str, int]:
     """Returns the seeds of the untrained weights of runs; of those that have one."""
     sql = "select key, init_seed from runs where key in (select unnest(?::varchar[])) and init_seed is not null"

@@ -138,7 +138,7 @@ class Resampled:
                 other = self.scores(against)
                 paired = other and (len(other.repeats_R) == 1 or set(other.repeats_R) & set(scores.repeats_R))
                 scores = scores.minus(other) if other and paired else None
-            self._of_points[what] = scores and scores.moments
+            self._of_points[what] = None if scores is None else scores.moments
         return self._of_points[what]
 
     def _read(self, what: _What) -> None:

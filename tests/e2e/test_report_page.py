@@ -81,6 +81,11 @@ def test_print_shows_every_row(opened: Opened, path: Path) -> None:
     page = opened(path, offline=True)
     page.emulate_media(media="print")
     assert page.locator(".tools").evaluate("element => getComputedStyle(element).display") == "none"
+    page.set_viewport_size({"width": 1030, "height": 700})  # A4 across, less its margins
+    wide = "tables => tables.filter(each => each.getBoundingClientRect().right > 1030).length"
+    assert page.locator("table").evaluate_all(wide) == 0
+    heads = page.locator("#table thead th:visible")
+    assert heads.count() > 10 and "mean %" in heads.all_inner_texts()  # no button: those are not repeated on paper
     assert page.pdf().startswith(b"%PDF")
 
 

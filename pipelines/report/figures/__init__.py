@@ -70,6 +70,7 @@ class FiguresConfig:
         with_fewer_cells: Go on, dotted, where only some cells have a size, instead of cutting there.
         only: Names of figures and tables, or how they begin (`b1`); empty takes all.
         findings: Name of a figure -> a title that says what it shows, where a check supports it.
+        csv_safe: Write CSV whose texts no spreadsheet takes for formulas.
     """
 
     formats: tuple[str, ...] = ("svg", "png")
@@ -77,6 +78,7 @@ class FiguresConfig:
     with_fewer_cells: bool = False
     only: tuple[str, ...] = ()
     findings: Mapping[str, str] = field(default_factory=dict)
+    csv_safe: bool = False
 
     def __post_init__(self) -> None:
         check_band(self.band)
@@ -104,7 +106,10 @@ def run(context: Context, config: FiguresConfig, found: Found, *, out: Path) -> 
             context.say(f"report figures: {made.name} is not drawn: {made.why}")
             continue
         num_drawn += 1
-        yield from written.plot(made, out, config.formats) if isinstance(made, Plot) else written.table(made, out)
+        if isinstance(made, Plot):
+            yield from written.plot(made, out, config.formats, csv_safe=config.csv_safe)
+        else:
+            yield from written.table(made, out, csv_safe=config.csv_safe)
     if not num_drawn:
         raise DataError(
             "nothing of it can be drawn", str(context.store.path), "run `sdc train` or `sdc icl` and `sdc eval`"

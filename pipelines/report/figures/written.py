@@ -14,19 +14,21 @@ from sdc.pipelines.report.figures.plot import Plot
 from sdc.pipelines.report.figures.tables import NamedTable
 
 
-def plot(drawn: Plot, folder: Path, wanted: Sequence[str]) -> list[Path]:
+def plot(drawn: Plot, folder: Path, wanted: Sequence[str], *, csv_safe: bool = False) -> list[Path]:
     """Writes a figure in some formats, and its numbers as CSV; returns the files."""
     svg = render.svg(drawn)
     files = [_put(folder / f"{drawn.name}.{form}", render.FORMATS[form](drawn, svg)) for form in wanted]
-    return [*files, _put(folder / f"{drawn.name}.csv", formats.as_csv(drawn.records).encode())]
+    return [*files, _put(folder / f"{drawn.name}.csv", formats.as_csv(drawn.records, safe=csv_safe).encode())]
 
 
-def table(made: NamedTable, folder: Path) -> list[Path]:
+def table(made: NamedTable, folder: Path, *, csv_safe: bool = False) -> list[Path]:
     """Writes a table as Markdown, CSV and LaTeX; returns the files."""
     records = [dict(zip(made.table.columns, row, strict=True)) for row in made.table.rows]
     texts = {
-        "md": formats.markdown(made.table), "csv": formats.as_csv(records), "tex": formats.latex(made.table)
-    }  # fmt: skip
+        "md": formats.markdown(made.table),
+        "csv": formats.as_csv(records, safe=csv_safe),
+        "tex": formats.latex(made.table),
+    }
     return [_put(folder / f"{made.name}.{ending}", text.encode()) for ending, text in texts.items()]
 
 

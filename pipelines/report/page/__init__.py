@@ -5,10 +5,12 @@ the query behind it). Here: what stands on the page, in which order. Not here: w
 style and script (`page.html.jinja`, `page.css`, `page.js`), the numbers (`points.py` and the rooms beside it).
 """
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +18,14 @@ from sdc.cache import atomic
 from sdc.errors import DataError, system_reason
 from sdc.pipelines.report import Found, formats
 from sdc.pipelines.report.formats import Table
-from sdc.pipelines.report.page.choice import RULE, Choice, choices
+from sdc.pipelines.report.page.choice import RULE, Choice
 from sdc.pipelines.report.points import MAJORITY, Point
 from sdc.pipelines.text import pages
 
 #: A page that would be larger has its rows in a file beside it, in bytes.
 MOST_BYTES = 5_000_000
+#: Rows of a table that is open when the page is; printed are all.
+_MOST_OPEN = 60
 _FOLDER = Path(__file__).parent
 #: The columns of the table of all points, with what stands above them.
 _COLUMNS = {
@@ -31,6 +35,14 @@ _COLUMNS = {
     "reader": "reader", "metric": "metric", "n": "runs", "mean": "mean %", "low": "from", "high": "to",
     "difference_points": "vs generator", "difference_points_low": "from", "difference_points_high": "to",
     "failed": "broke off", "below_chance": "below chance", "collapsed": "collapsed", "covers": "interval covers",
+}  # fmt: skip
+#: The columns of the choice, and of them those that may not be measured, with what they are called.
+_CHOICE = ("cell", "take", "rows", "of", "score %", "vs generator, points", "s a run", "s a fit", "ms a text", "MB",
+           "pays off after texts", "by money", "human rows give %", "best mean")  # fmt: skip
+_MEASURED = {
+    "s a run": "time of a run", "s a fit": "time of a fit", "ms a text": "time of a text",
+    "MB": "size of the weights (sdc train --keep-weights)", "pays off after texts": "pay-off by time",
+    "by money": "pay-off by money (a price)",
 }  # fmt: skip
 _SHARES = ("mean", "low", "high")
 _DECIMAL = (*_SHARES, "difference_points", "difference_points_low", "difference_points_high")
@@ -55,14 +67,23 @@ class Picture:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Link:
+    """A file beside the page: what it is called, and its address from there."""
+
+    text: str
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Section:
-    """A part of the page below the first screen: a heading, what must be known to read it, tables and figures."""
+    """A part of the page below the first screen: a heading, what must be known to read it, tables, figures, links."""
 
     title: str
     words: str = ""
     tables: Sequence[Table] = ()
     pictures: Sequence[Picture] = ()
     code: str = ""
+    links: Sequence[Link] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +93,7 @@ class Page:
     Args:
         title: Its heading.
         found: The points.
-        seconds: Key of a run -> seconds that it took.
+        chosen: The student to take in each cell.
         about: What was run, as name -> value.
         sections: Parts between the choice and the table of all points.
         command: The command that made it.
@@ -80,7 +101,7 @@ class Page:
 
     title: str
     found: Found
-    seconds: Mapping[str, float] = field(default_factory=dict)
+    chosen: Sequence[Choice] = ()
     about: Mapping[str, str] = field(default_factory=dict)
     sections: Sequence[Section] = ()
     command: str = "sdc report page"
@@ -123,7 +144,6 @@ def as_html(page: Page, *, beside: str | None) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(_asset("page.html.jinja"))
     points = [point for point in page.found.points if point.role != MAJORITY]
-    chosen = choices(points, dict(page.seconds))
     script = _asset("page.js")
     return template.render(
         page=page,
@@ -133,9 +153,11 @@ def as_html(page: Page, *, beside: str | None) -> str:
         data=Markup(pages.as_json(_data(points) if beside is None else {})),  # noqa: S704
         beside=beside,
         num_points=len(points),
-        chosen=chosen,
-        choice_table=_choice_table(chosen),
+        chosen=page.chosen,
+        choice_table=(choice_table := _choice_table(page.chosen)),
+        unmeasured=_unmeasured(choice_table),
         rule=RULE,
+        folded=_MOST_OPEN,
         sections=[_section(section) for section in page.sections],
         bibtex=BIBTEX,
     )
@@ -157,23 +179,46 @@ def _section(section: Section) -> dict[str, Any]:
 def _choice_table(chosen: Sequence[Choice]) -> Table:
     rows = []
     for choice in chosen:
-        point, human = choice.point, choice.human
+        point, human, use = choice.point, choice.human, choice.practice
+        pay_off = use.pay_off if use else None
         rows.append(
             (
                 f"{point.lang}/{point.task}", f"{point.method} {point.model}", str(point.rows), point.source or "-",
                 f"{_percent(point.mean)} ({_percent(point.low)}..{_percent(point.high)})",
-                _points(point), _seconds(choice.seconds),
+                _points(point), _seconds(choice.seconds), _seconds(use.fit_s if use else None),
+                _milliseconds(use.text_s if use else None), _megabytes(use.num_bytes if use else None),
+                _texts(pay_off.by_time if pay_off else None), _texts(pay_off.by_money if pay_off else None),
                 "-" if human is None else f"{_percent(human.mean)} ({human.rows})",
                 f"{choice.best.method} {choice.best.model} {_percent(choice.best.mean)}",
             )
         )  # fmt: skip
-    columns = ("cell", "take", "rows", "of", "score %", "vs generator, points", "seconds a run", "human rows give %",
-               "best mean")  # fmt: skip
-    return Table(columns=columns, rows=tuple(rows), title=RULE)
+    measured = [name not in _MEASURED or any(row[at] != "-" for row in rows) for at, name in enumerate(_CHOICE)]
+    return Table(
+        columns=tuple(compress(_CHOICE, measured)), rows=tuple(tuple(compress(row, measured)) for row in rows),
+        title=RULE,
+    )  # fmt: skip
+
+
+def _unmeasured(shown: Table) -> str:
+    """Returns which columns of the choice nobody measured, in words."""
+    lacking = [said for name, said in _MEASURED.items() if name not in shown.columns]
+    return f" Not measured here: {', '.join(lacking)}." if lacking and shown.rows else ""
 
 
 def _seconds(seconds: float | None) -> str:
     return "-" if seconds is None else f"{seconds:,.0f}" if seconds >= 10 else f"{seconds:.2g}"
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return _seconds(None if seconds is None else 1000 * seconds)
+
+
+def _megabytes(num_bytes: float | None) -> str:
+    return "-" if num_bytes is None else f"{num_bytes / 1e6:,.1f}"
+
+
+def _texts(texts: float | None) -> str:
+    return "-" if texts is None else "never" if texts == math.inf else f"{texts:,.0f}"
 
 
 def _points(point: Point) -> str:

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sdc.pipelines.report.page.practice import Practice
 from sdc.pipelines.report.points import GENERATOR, MAJORITY, Point
 from sdc.pipelines.report.result import PARTS, of_parts
 
@@ -26,12 +27,14 @@ class Choice:
         best: The student with the best mean; the same one, or one that is not clearly better.
         seconds: Mean time to fit and test one run, in seconds; None where nobody measured it.
         human: The same student on the most human rows that are not more than its own; None if there are none.
+        practice: What it is like in use; None if nobody asked.
     """
 
     point: Point
     best: Point
     seconds: float | None
     human: Point | None
+    practice: Practice | None = None
 
     @property
     def sentence(self) -> str:

@@ -23,10 +23,11 @@
     const cell = element("th", "", { scope: "col", className: numeric[i] ? "number" : "" });
     const button = element("button", name, { type: "button" });
     button.addEventListener("click", () => sort(i));
-    cell.append(button);
+    // Browsers leave buttons out where a page of paper repeats the head of a table.
+    cell.append(button, element("span", name, { className: "on-paper" }));
     head.append(cell);
   });
-  head.append(element("th", "runs", { scope: "col" }));
+  head.append(element("th", "runs", { scope: "col", className: "keys" }));
 
   const query = (i) => {
     const keys = data.runs[i].split(" ").map((key) => `'${key}'`).join(", ");
@@ -66,7 +67,7 @@
         if (!numeric[j]) cell.dir = "auto";
         row.append(cell);
       });
-      const cell = document.createElement("td");
+      const cell = element("td", "", { className: "keys" });
       const runs = data.runs[i] ? data.runs[i].split(" ").length : 0;
       const button = element("button", `${runs} runs`, { type: "button" });
       button.setAttribute("aria-expanded", "false");

@@ -4,18 +4,22 @@ Here: which parts there are. Not here: their markup (`page.html.jinja`), how the
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from sdc.cache.counted import counted
 from sdc.pipelines.records import runs
 from sdc.pipelines.report import Found, failed, figures, gap, panels
-from sdc.pipelines.report.claims import check, claim
+from sdc.pipelines.report.claims import check, claim, findings
 from sdc.pipelines.report.claims import formats as claim_formats
 from sdc.pipelines.report.curves import DIFFERENCE, SCORE, Curve, curves, names
 from sdc.pipelines.report.figures import render
 from sdc.pipelines.report.figures.plot import Plot
 from sdc.pipelines.report.formats import Table
-from sdc.pipelines.report.page import Page, Picture, Section
+from sdc.pipelines.report.page import Page, Picture, Section, practice, registers
+from sdc.pipelines.report.page.choice import choices
+from sdc.pipelines.report.page.registers import Register
 from sdc.pipelines.report.points import MAJORITY, Point
 from sdc.pipelines.stage import Context
 
@@ -23,6 +27,7 @@ from sdc.pipelines.stage import Context
 _GROUPS = ("low", "medium", "high")
 #: Rows of numbers behind one figure that stand on the page.
 _MOST_NUMBERS = 200
+_NOTHING = Register()
 _FIGURES = (
     "Bands are 95 % intervals over new draws, new seeds and new texts. Sizes are real rows; where some cells of a "
     "student have no more rows its line ends."
@@ -38,39 +43,58 @@ _CLAIMS = (
 )
 
 
-def page(context: Context, found: Found, *, title: str) -> Page:
-    """Returns the page of some points."""
+def page(
+    context: Context, found: Found, *, title: str, register: Register = _NOTHING, out: Path = Path("report.html")
+) -> Page:
+    """Returns the page of some points.
+
+    Args:
+        context: Where the store is.
+        found: The points.
+        title: Its heading.
+        register: What registers need beside the store.
+        out: Where the page will be: links to cards start there.
+    """
     members = [member for point in found.points for member in point.members]
-    return Page(
-        title=title,
-        found=found,
-        seconds=runs.seconds_of(context.store, [member.run for member in members]),
-        about=_about(found),
-        sections=list(_sections(context, found)),
-    )
+    seconds = runs.seconds_of(context.store, [member.run for member in members])
+    chosen = [
+        replace(
+            choice,
+            practice=practice.of_point(context.store, choice.point, price_per_hour=register.price_per_hour),
+        )
+        for choice in choices([point for point in found.points if point.role != MAJORITY], seconds)
+    ]
+    sections = [
+        *_sections(context, found),
+        *registers.of_variance(context.store, found),
+        *registers.of_cells(found),
+        *registers.registers(context.store, found, register),
+        *registers.cards(chosen, register, out=out),
+    ]
+    return Page(title=title, found=found, chosen=chosen, about=_about(found), sections=sections)
 
 
 def _sections(context: Context, found: Found) -> Iterator[Section]:
-    pictures = list(_pictures(context, found))
+    checked = check.check(context.store, found, claim.load())
+    pictures = list(_pictures(context, found, findings.titles(checked)))
     if pictures:
         yield Section(title="Figures", words=_FIGURES, pictures=pictures, code="sdc report figures --out figures")
+    if any(one.verdict != check.NOT_RUN for one in checked):
+        table = claim_formats.table(checked)
+        yield Section(title="What the paper claims", words=_CLAIMS, tables=[table], code="sdc report claims")
     tables = list(_means(found))
     if tables:
         yield Section(title="Means over cells", words=_MEANS, tables=tables)
-    for title, records, words, command in (
+    for name, records, words, command in (
         ("Human against synthetic rows", gap.run(found), gap.TITLE, "sdc report gap"),
         ("Failed runs", failed.run(found), failed.TITLE, "sdc report failed"),
     ):
         if records:
-            yield Section(title=title, words=f"{words}.", tables=[panels.table(records, title="")], code=command)
-    checked = check.check(context.store, found, claim.load())
-    if any(one.verdict != check.NOT_RUN for one in checked):
-        table = claim_formats.table(checked)
-        yield Section(title="What the paper claims", words=_CLAIMS, tables=[table], code="sdc report claims")
+            yield Section(title=name, words=f"{words}.", tables=[panels.table(records, title="")], code=command)
 
 
-def _pictures(context: Context, found: Found) -> Iterator[Picture]:
-    for plot in figures.draw(context, figures.FiguresConfig(only=tuple(figures.FIGURES)), found):
+def _pictures(context: Context, found: Found, titles: Mapping[str, str]) -> Iterator[Picture]:
+    for plot in figures.draw(context, figures.FiguresConfig(only=tuple(figures.FIGURES), findings=titles), found):
         if isinstance(plot, Plot):
             yield Picture(
                 name=plot.name.replace("-", " ").capitalize(),

@@ -111,7 +111,7 @@ def chi_squared(degrees: float, seed: int, cells: tuple[str, ...], num: int) -> 
         num: Draws.
     """
     if degrees == round(degrees):
-        return np.exp(_log_chi_squared(degrees, seed, cells, num))
+        return np.asarray(np.exp(_log_chi_squared(degrees, seed, cells, num)))
     place = math.log(degrees) / _GRID_STEP
     first = math.floor(place) - 1
     logs_B = np.zeros(num)
@@ -119,7 +119,7 @@ def chi_squared(degrees: float, seed: int, cells: tuple[str, ...], num: int) -> 
         others = [other for other in range(first, first + 4) if other != node]
         weight = math.prod((place - other) / (node - other) for other in others)
         logs_B += weight * _log_chi_squared(math.exp(node * _GRID_STEP), seed, cells, num)
-    return np.exp(logs_B)
+    return np.asarray(np.exp(logs_B))
 
 
 @lru_cache(maxsize=2048)

@@ -1,26 +1,43 @@
 """The report's page: which student it names, what stands on it, how it is written."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from report_store import evaluate, fill
 
+from sdc.cache.store import Store
+from sdc.cli.reported import defaults
 from sdc.errors import DataError
 from sdc.pipelines import report
 from sdc.pipelines.report import Found, ReportConfig
 from sdc.pipelines.report import page as report_page
 from sdc.pipelines.report.formats import Table
-from sdc.pipelines.report.page import Page, Picture, Section, parts
+from sdc.pipelines.report.page import Page, Picture, Section, parts, registers
 from sdc.pipelines.report.page.choice import choices
+from sdc.pipelines.report.page.practice import Practice
+from sdc.pipelines.report.page.registers import Register
+from sdc.pipelines.report.pay_off import PayOff
 from sdc.pipelines.report.points import Point
 from sdc.pipelines.report.result import RunResult
+from sdc.pipelines.stage import Context
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
-    context = fill(tmp_path_factory.mktemp("page") / "s.duckdb")
-    evaluate(context, ("te", "topic"), ("sw", "topic"))
+def context(tmp_path_factory: pytest.TempPathFactory) -> Context:
+    made = fill(tmp_path_factory.mktemp("page") / "s.duckdb")
+    evaluate(made, ("te", "topic"), ("sw", "topic"))
+    return made
+
+
+@pytest.fixture(scope="module")
+def store(context: Context) -> Store:
+    return context.store
+
+
+@pytest.fixture(scope="module")
+def page(context: Context) -> Page:
     return parts.page(context, report.find(context, ReportConfig()), title="Title")
 
 
@@ -107,3 +124,41 @@ def test_means_over_cells_stand_with_their_differences_and_break_even(page: Page
     assert [(row[1], row[4], row[6]) for row in rows] == [("14", "45.0", "-15.0"), ("60", "65.0", "+5.0")]
     assert rows[0][8].startswith("42 (") and rows[0][8].endswith("to not reached by 60)")
     assert rows[1][8] == ""
+
+
+def test_registers_of_costs_deviations_and_break_even_stand_on_it(page: Page) -> None:
+    there = {section.title: section for section in page.sections}
+    assert {"Break-even by cell", "Costs and carbon", "Data and model cards"} <= there.keys()
+    assert "Deviations from the paper" not in there  # without the defaults of stages nothing can be said of them
+    (curves,) = there["Break-even by cell"].tables
+    assert {row[:2] for row in curves.rows} == {("topic", "te"), ("topic", "sw")}
+    assert there["Costs and carbon"].tables[0].rows[-1][0] == "all"
+
+
+def test_deviations_are_told_by_the_defaults_of_stages(page: Page, store: Store) -> None:
+    (section, *_) = registers.registers(store, page.found, Register(defaults=defaults()))
+    assert section.title == "Deviations from the paper" and section.tables[0].rows
+
+
+def test_cards_are_linked_from_the_folder_of_the_page(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "my student").mkdir()
+    card = tmp_path / "my student" / "README.md"
+    card.touch()
+    register = Register(cards=[card, tmp_path / "te topic.html"])
+    (section,) = registers.cards(page.chosen, register, out=tmp_path / "pages" / "report.html")
+    assert [(link.text, link.address) for link in section.links] == [
+        ("my student", "../my%20student/README.md"),
+        ("te topic", "../te%20topic.html"),
+    ]
+    assert section.tables[0].rows[0][1] == "sdc report data --lang sw --task topic --out sw-topic.html"
+    text = report_page.as_html(Page(title="T", found=page.found, sections=[section]), beside=None)
+    assert '<a href="../te%20topic.html">te topic</a>' in text
+
+
+def test_what_was_measured_of_a_student_stands_beside_it(page: Page) -> None:
+    never = PayOff(by_time=float("inf"), by_money=None)
+    used = replace(page.chosen[0], practice=Practice(fit_s=12.0, text_s=0.04, num_bytes=2_500_000, pay_off=never))
+    text = report_page.as_html(replace(page, chosen=[used]), beside=None)
+    for shown in ("ms a text</th>", ">40<", ">2.5<", ">never<", "Not measured here: "):
+        assert shown in text
+    assert ">by money</th>" not in text and "pay-off by money (a price)." in text

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -18,6 +19,8 @@ from sdc.pipelines.report.figures.extent import LinePanel
 from sdc.pipelines.report.figures.lines import LinePoint, StudentLine
 from sdc.pipelines.report.figures.material import Material
 from sdc.pipelines.report.figures.plot import Plot
+from sdc.pipelines.report.figures.tables import NamedTable
+from sdc.pipelines.report.formats import Table
 from sdc.pipelines.stage import Context
 
 
@@ -141,7 +144,18 @@ def _with_few_rows(spec: Any) -> Any:
     """Returns a specification without most of its data, of which any form is right: checking it takes minutes."""
     if isinstance(spec, dict):
         return {
-            name: part[:1] if name == "values" and isinstance(part[0], dict) else _with_few_rows(part)
+            name: part[:1] if name == "values" and part and isinstance(part[0], dict) else _with_few_rows(part)
             for name, part in spec.items()
         }
     return [_with_few_rows(part) for part in spec] if isinstance(spec, list) else spec
+
+
+@pytest.mark.parametrize(("csv_safe", "model"), [(False, "=1+1"), (True, "'=1+1")])
+def test_numbers_for_spreadsheets_hold_no_formulas(plot: Plot, tmp_path: Path, csv_safe: bool, model: str) -> None:
+    named = replace(plot, records=[{"model": "=1+1"}])
+    table = NamedTable(name="t", table=Table(columns=("model",), rows=(("=1+1",),), title="T"))
+    files = written.plot(named, tmp_path, ["svg"], csv_safe=csv_safe) + written.table(
+        table, tmp_path, csv_safe=csv_safe
+    )
+    for file in (file for file in files if file.suffix == ".csv"):
+        assert file.read_text("utf-8").splitlines() == ["model", model]
