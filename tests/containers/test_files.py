@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tomllib
@@ -202,3 +203,18 @@ def test_the_example_of_a_slurm_site_is_one_that_sdc_reads(monkeypatch: pytest.M
     site = sites.load("a100")
     assert site.executor == "slurm"
     assert site.image == "/project/me/sdc.sif"
+
+
+def test_a_job_that_has_to_end_gives_the_stage_its_last_minutes(tmp_path: Path) -> None:
+    """In place of apptainer a program that says what it was given, and ends in its own way when it is asked to."""
+    program = tmp_path / "apptainer"
+    program.write_text('#!/bin/sh\ntrap "echo kept; exit 6" TERM\necho "$@"\nwhile :; do sleep 0.1; done\n')
+    program.chmod(0o755)
+    given = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "SDC_SIF": "/my/sdc.sif"}
+    command = ["bash", str(FOLDER / "slurm" / "stage.sbatch"), "gen", "--lang", "te"]
+    with subprocess.Popen(command, env=given, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as job:
+        assert job.stdout is not None
+        assert job.stdout.readline() == f"run --nv --bind {tmp_path}:/data --pwd /data /my/sdc.sif gen --lang te\n"
+        job.send_signal(signal.SIGTERM)
+        assert job.stdout.read() == "kept\n"
+        assert job.wait(timeout=60) == 6
