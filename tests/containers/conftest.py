@@ -34,7 +34,9 @@ def cpu_image(engine: Engine) -> str:
 
 @pytest.fixture(scope="session")
 def gpu_image(engine: Engine) -> str:
-    """The gpu image with vLLM's build for CPUs, where somebody built it (`just image gpu`; a quarter of an hour)."""
+    """The gpu image with vLLM's build for CPUs, where somebody built it, or one that $SDC_GPU_IMAGE names."""
+    if named := os.environ.get("SDC_GPU_IMAGE"):
+        return named
     if not container_engine.has_image("localhost/sdc:gpu"):
         pytest.skip("there is no gpu image here: see containers/README.md")
     return "localhost/sdc:gpu"

@@ -76,7 +76,7 @@ def test_nothing_else_can_be_written(engine: Engine, image: str) -> None:
 
 def test_versions_are_those_of_the_tests(engine: Engine, image: str) -> None:
     pinned: dict[str, str] = {}
-    files = ["constraints.txt", *(["constraints-vllm.txt"] if image.endswith("gpu") else [])]
+    files = ["constraints.txt", *(["constraints-vllm.txt"] if ":gpu" in image else [])]
     for name in files:  # vLLM's own setuptools takes the place of ours
         lines = re.findall(r"^([\w.-]+)==(\S+)", (ROOT / name).read_text("utf-8"), flags=re.MULTILINE)
         pinned |= {_plain(package): version for package, version in lines}
