@@ -6,6 +6,7 @@ Here: SdcErrors, what typer says of flags, closed pipes, full disks, Ctrl-C. Not
 
 import errno
 import os
+import re
 import signal
 import sys
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from typer.exceptions import TyperException
 
 from sdc.cli.plain import PlainGroup
 from sdc.cli.render import fail
-from sdc.errors import EngineError, SdcError, StoreError, UsageError
+from sdc.errors import EngineError, SdcError, StoreError, UsageError, suggestion
 
 #: Whether it was said that Ctrl-C ended the command: `__main__.py` says it where nobody has.
 stopped = False
@@ -143,6 +144,10 @@ def _is_text(argument: str) -> bool:
     return True
 
 
+#: What typer says of names that are near a wrong one.
+_NEAR = re.compile(r"\. Did you mean (?P<command>.*)\?$| \(Possible options: (?P<options>.*)\)$")
+
+
 def _as_usage_error(error: TyperException, running: Any) -> UsageError:
     context = getattr(error, "ctx", None)
     if context is not None:
@@ -150,7 +155,14 @@ def _as_usage_error(error: TyperException, running: Any) -> UsageError:
     else:  # typer forgets it where an option lacks its value
         path = f"sdc {running.invoked_subcommand}" if running is not None and running.invoked_subcommand else "sdc"
     text = error.format_message().rstrip(".")
-    return UsageError(text[:1].lower() + text[1:], "" if path == "sdc" else path, f"see `{path} --help`")
+    near = _NEAR.search(text)
+    what = _NEAR.sub("", text)
+    hint = None
+    if near is not None:
+        of_options = (near["options"] or "").split(", ")
+        hint = f"did you mean {near['command']}?" if near["command"] else suggestion(what.split()[-1], of_options)
+    fix = f"{hint} " if hint else ""
+    return UsageError(what[:1].lower() + what[1:], "" if path == "sdc" else path, f"{fix}see `{path} --help`")
 
 
 def _mute_stdout() -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sdc.cli import incomplete, options, render
-from sdc.errors import DataError, UsageError
+from sdc.errors import DataError, UsageError, one_of
 from sdc.pipelines import files
 
 if TYPE_CHECKING:  # a dozen modules: `sdc --help` must not load them
@@ -69,7 +69,7 @@ def _format(output: str | None, out: Path | None) -> str:
     form = output or ((out.suffix.lstrip(".").lower() or "md") if out is not None else "table")
     if form not in FORMATS:
         where = "--format" if output else "--out"
-        raise UsageError(f"unknown format {form[:80]!r}", where, f"use one of {', '.join(FORMATS)}")
+        raise UsageError(f"unknown format {form[:80]!r}", where, one_of(form[:80], FORMATS))
     if out is not None:
         if form == "table":
             raise UsageError("a table is drawn for a terminal", "--out", "use --format md, json or html")

@@ -9,7 +9,7 @@ import typer
 
 from sdc.cache.store import Artifact
 from sdc.cli import options, render
-from sdc.errors import DataError, UsageError
+from sdc.errors import DataError, UsageError, one_of
 from sdc.pipelines import cells
 from sdc.pipelines import report as stage
 from sdc.pipelines.records import lineage, runs
@@ -27,7 +27,7 @@ FormatOption = Annotated[str, typer.Option("--format", help="table, md, csv, jso
 def check_format(output: str) -> None:
     """Raises a UsageError if there is no such format."""
     if output not in stage.FORMATS:
-        raise UsageError(f"unknown format {output!r}", "--format", f"use one of {', '.join(stage.FORMATS)}")
+        raise UsageError(f"unknown format {output!r}", "--format", one_of(output, stage.FORMATS))
 
 
 def find(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sdc.cache.counted import counted
 from sdc.cache.key import digest
 from sdc.cache.store import Artifact
-from sdc.errors import DataError, UsageError
+from sdc.errors import DataError, UsageError, one_of
 from sdc.pipelines import metrics, readers, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.metrics.interval import Estimate
@@ -48,8 +48,7 @@ class EvalConfig:
 
     def __post_init__(self) -> None:
         if self.reader not in readers.NAMES:
-            known = ", ".join(readers.NAMES)
-            raise UsageError(f"unknown reader {self.reader!r}", "--reader", f"use one of {known}")
+            raise UsageError(f"unknown reader {self.reader!r}", "--reader", one_of(self.reader, readers.NAMES))
 
 
 @dataclass(frozen=True, kw_only=True)

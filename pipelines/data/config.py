@@ -5,7 +5,7 @@ Here: the settings and their check. Not here: what is done with them (`data.py`)
 
 from dataclasses import dataclass, field
 
-from sdc.errors import UsageError
+from sdc.errors import UsageError, one_of
 from sdc.pipelines.data.files import FileFormat
 
 SPLITS = ("train", "test", "dev")
@@ -47,9 +47,9 @@ class DataConfig:
     def __post_init__(self) -> None:
         object.__setattr__(self, "split", _SPLIT_WORDS.get(self.split.casefold(), self.split))
         if self.split not in SPLITS:
-            raise UsageError(f"unknown split {self.split[:80]!r}", "--split", "use train, test or dev")
+            raise UsageError(f"unknown split {self.split[:80]!r}", "--split", one_of(self.split[:80], SPLITS))
         if self.source not in SOURCES:
-            raise UsageError(f"unknown source {self.source[:80]!r}", "--source", "use human or synthetic")
+            raise UsageError(f"unknown source {self.source[:80]!r}", "--source", one_of(self.source[:80], SOURCES))
         if self.source == "synthetic" and self.split != "train":
             raise UsageError(f"synthetic examples are no {self.split} data", "--split", "use --split train")
         for condition in self.where:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sdc.cache.counted import counted
-from sdc.errors import DataError, UsageError
+from sdc.errors import DataError, UsageError, one_of
 
 #: What `--delimiter` takes beside the delimiter itself.
 NAMED = {"comma": ",", "tab": "\t", "\\t": "\t", "semicolon": ";", "pipe": "|", "space": " "}
@@ -35,7 +35,7 @@ class Dialect:
 
     def __post_init__(self) -> None:
         if self.quoting not in QUOTINGS:
-            raise UsageError(f"unknown quoting {self.quoting[:80]!r}", "--quoting", f"use {' or '.join(QUOTINGS)}")
+            raise UsageError(f"unknown quoting {self.quoting[:80]!r}", "--quoting", one_of(self.quoting[:80], QUOTINGS))
         if not self.delimiter or set(self.delimiter) & set('\r\n"'):
             named = ", ".join(name for name in NAMED if name.isalpha())
             raise UsageError(f"{self.delimiter!r} is no delimiter", "--delimiter", f"give a character, or {named}")

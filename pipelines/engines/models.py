@@ -14,7 +14,7 @@ from typing import Any
 
 from sdc.cache.key import SHORT, digest
 from sdc.cache.store import Store
-from sdc.errors import EngineError, UsageError
+from sdc.errors import EngineError, UsageError, one_of
 from sdc.pipelines.engines import model_files, pinned, trained, turns
 
 TEACHER = "pocket-teacher"
@@ -161,8 +161,7 @@ def _resolve_base(store: Store, name: str) -> Model:
     _refuse_path(name)
     hub_id, _, revision = name.partition("@")
     if hub_id.count("/") != 1 or not all(hub_id.split("/")) or hub_id.startswith((".", "/", "~")) or len(hub_id) > 200:
-        known = ", ".join(aliases())
-        fix = f"use a folder, a hub id (owner/name), api:NAME for one behind a server, or one of {known}"
+        fix = one_of(name[:80], aliases(), "or a folder, a hub id (owner/name), or api:NAME for one behind a server")
         raise UsageError(f"unknown model {name[:80]!r}", "--model", fix)
     return _of_hub(hub_id, hub_id, revision, {})
 

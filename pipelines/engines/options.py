@@ -6,7 +6,7 @@ Here: the settings and their checks. Not here: which engine is taken (`__init__.
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from sdc.errors import UsageError
+from sdc.errors import UsageError, one_of
 from sdc.pipelines.text import commas
 
 #: What `--engine` takes.
@@ -49,7 +49,7 @@ class EngineOptions:
 
     def __post_init__(self) -> None:
         if self.engine not in NAMES:
-            raise UsageError(f"unknown engine {self.engine!r}", "--engine", f"use one of {', '.join(NAMES)}")
+            raise UsageError(f"unknown engine {self.engine!r}", "--engine", one_of(self.engine, NAMES))
         for name in ("concurrency", "retries", "tensor_parallel", "max_model_len"):
             value = getattr(self, name)
             if value is not None and value < 1:
@@ -81,7 +81,7 @@ class EngineOptions:
         values: dict[str, int | float | bool | str] = {}
         for name, text in settings.items():
             if name not in kinds:
-                raise UsageError(f"unknown setting {name!r}", "--engine-arg", f"use one of {', '.join(kinds)}")
+                raise UsageError(f"unknown setting {name!r}", "--engine-arg", one_of(name, kinds))
             try:
                 values[name] = _read(text, kinds[name], is_number=name == "max_model_len")
             except ValueError as error:

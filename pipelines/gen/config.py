@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from sdc.errors import UsageError
+from sdc.errors import UsageError, one_of
 from sdc.pipelines import prompts
 from sdc.pipelines.engines import models
 from sdc.pipelines.gen.incentives import CHOICES, NONE
@@ -56,9 +56,7 @@ class GenConfig:
         if self.num_seeds < 0 or self.temperature < 0 or not 0 < self.top_p <= 1 or self.repetition_penalty <= 0:
             raise UsageError("num_seeds, temperature, top_p or repetition_penalty is out of range", "gen", "see --help")
         if self.label_style not in prompts.LABEL_STYLES:
-            raise UsageError(
-                f"unknown label style {self.label_style!r}", "gen", f"use {', '.join(prompts.LABEL_STYLES)}"
-            )
+            fix = one_of(self.label_style, prompts.LABEL_STYLES)
+            raise UsageError(f"unknown label style {self.label_style!r}", "gen", fix)
         if self.incentive not in CHOICES:
-            known = ", ".join(CHOICES)
-            raise UsageError(f"unknown incentive {self.incentive!r}", "--incentive", f"use one of {known}")
+            raise UsageError(f"unknown incentive {self.incentive!r}", "--incentive", one_of(self.incentive, CHOICES))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from sdc.errors import UsageError
+from sdc.errors import UsageError, one_of
 from sdc.pipelines.engines import models
 from sdc.pipelines.icl.shots import OPTION_ORDERS, STRATEGIES
 
@@ -47,15 +47,15 @@ class IclConfig:
             if not all(0 <= number <= 100 for number in numbers):
                 raise UsageError(f"{', '.join(map(str, numbers))} shots", flag, "use 0 to 100")
         if self.shot_strategy not in STRATEGIES:
-            known = ", ".join(STRATEGIES)
-            raise UsageError(f"unknown strategy {self.shot_strategy!r}", "--shot-strategy", f"use one of {known}")
+            fix = one_of(self.shot_strategy, STRATEGIES)
+            raise UsageError(f"unknown strategy {self.shot_strategy!r}", "--shot-strategy", fix)
         if self.option_order not in OPTION_ORDERS:
-            known = " or ".join(OPTION_ORDERS)
-            raise UsageError(f"unknown order {self.option_order!r}", "--option-order", f"use {known}")
+            fix = one_of(self.option_order, OPTION_ORDERS)
+            raise UsageError(f"unknown order {self.option_order!r}", "--option-order", fix)
         if self.dev_rows < 1:
             raise UsageError(f"{self.dev_rows} held-out rows", "--dev-rows", "use at least 1")
         if self.decoding not in DECODINGS:
-            raise UsageError(f"unknown decoding {self.decoding!r}", "--decoding", f"use {' or '.join(DECODINGS)}")
+            raise UsageError(f"unknown decoding {self.decoding!r}", "--decoding", one_of(self.decoding, DECODINGS))
         if self.option_order == "shuffled" and self.decoding != "scores":
             fix = "add --decoding scores: an answer `2` would mean another label"
             raise UsageError("shuffled options with generated answers", "--option-order", fix)

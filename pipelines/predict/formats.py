@@ -5,7 +5,7 @@ Here: predictions to text, batch by batch. Not here: what stands in them (`predi
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sdc.errors import UsageError
+from sdc.errors import UsageError, one_of
 from sdc.pipelines.predict import Prediction
 from sdc.pipelines.tasks import Task
 from sdc.pipelines.text import visible
@@ -18,7 +18,7 @@ _DIGITS = 6
 def check(name: str) -> None:
     """Raises a UsageError if there is no such format."""
     if name not in FORMATS:
-        raise UsageError(f"unknown format {name[:80]!r}", "--format", f"use one of {', '.join(FORMATS)}")
+        raise UsageError(f"unknown format {name[:80]!r}", "--format", one_of(name[:80], FORMATS))
 
 
 def write(batches: Iterable[Sequence[Prediction]], task: Task, name: str, *, csv_safe: bool = False) -> Iterator[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from sdc.errors import DataError, UsageError
+from sdc.errors import DataError, UsageError, one_of
 from sdc.pipelines.data import tables
 from sdc.pipelines.data.columns import TEXT_NAMES
 from sdc.pipelines.data.rows import printable
@@ -50,7 +50,7 @@ def kind(name: str | None, wanted: str | None) -> str:
     """
     if wanted is not None:
         if wanted not in READERS:
-            raise UsageError(f"unknown format {wanted[:80]!r}", "--input-format", f"use one of {', '.join(READERS)}")
+            raise UsageError(f"unknown format {wanted[:80]!r}", "--input-format", one_of(wanted[:80], READERS))
         return wanted
     suffix = Path(name).suffix.lower() if name is not None else ""
     if suffix not in _SUFFIXES:

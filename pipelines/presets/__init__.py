@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sdc.errors import UsageError
+from sdc.errors import UsageError, one_of
 
 DEFAULT = "sdc"
 _FOLDER = Path(__file__).parent
@@ -31,7 +31,7 @@ def load(name: str, *section: str, task: str | None = None) -> dict[str, Any]:
         UsageError: There is no such preset.
     """
     if name not in names():
-        raise UsageError(f"unknown preset {name!r}", "--preset", f"use one of {', '.join(names())}")
+        raise UsageError(f"unknown preset {name!r}", "--preset", one_of(name, names()))
     settings: Any = tomllib.loads((_FOLDER / f"{name}.toml").read_text("utf-8"))
     for part in section:
         settings = settings.get(part, {})

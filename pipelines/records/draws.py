@@ -10,7 +10,7 @@ from typing import Any
 
 from sdc.cache.counted import counted
 from sdc.cache.store import Artifact, Store
-from sdc.errors import DataError, UsageError
+from sdc.errors import DataError, UsageError, one_of
 from sdc.pipelines.records import lineage
 from sdc.pipelines.stage import Context
 
@@ -80,7 +80,7 @@ def draw_of_row(row: Mapping[str, Any]) -> Draw:
 def check_source(name: str) -> None:
     """Raises a UsageError if there is no such source."""
     if name not in SOURCES:
-        raise UsageError(f"unknown source {name[:80]!r}", "--source", f"use one of {', '.join(SOURCES)}")
+        raise UsageError(f"unknown source {name[:80]!r}", "--source", one_of(name, SOURCES))
 
 
 def draws_of(

@@ -10,7 +10,7 @@ from typing import Any
 
 from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
-from sdc.errors import DataError, UsageError
+from sdc.errors import DataError, UsageError, one_of
 from sdc.pipelines import metrics, readers
 from sdc.pipelines.records import results, runs
 from sdc.pipelines.report import run_results
@@ -48,11 +48,11 @@ class ReportConfig:
         known = (*CELL_PARTS, *RESULT_PARTS)
         wrong = [part for part in self.by if part not in known]
         if wrong:
-            raise UsageError(f"cannot group by {wrong[0]!r}", "--by", f"use {', '.join(known)}")
+            raise UsageError(f"cannot group by {wrong[0]!r}", "--by", one_of(wrong[0], known))
         if self.metric is not None and self.metric not in metrics.HEADLINES:
-            raise UsageError(f"unknown metric {self.metric!r}", "--metric", f"use {' or '.join(metrics.HEADLINES)}")
+            raise UsageError(f"unknown metric {self.metric!r}", "--metric", one_of(self.metric, metrics.HEADLINES))
         if self.reader not in readers.NAMES:
-            raise UsageError(f"unknown reader {self.reader!r}", "--reader", f"use one of {', '.join(readers.NAMES)}")
+            raise UsageError(f"unknown reader {self.reader!r}", "--reader", one_of(self.reader, readers.NAMES))
 
 
 @dataclass(frozen=True, kw_only=True)

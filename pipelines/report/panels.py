@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sdc.errors import UsageError
+from sdc.errors import UsageError, one_of
 from sdc.pipelines.report.by import CELL_PARTS
 from sdc.pipelines.report.formats import Table
 from sdc.pipelines.report.points import MAJORITY, Point
@@ -31,7 +31,7 @@ def panels(points: Sequence[Point], by: Sequence[str]) -> dict[tuple[str, ...], 
     """
     wrong = [part for part in by if part not in CELL_PARTS]
     if wrong:
-        raise UsageError(f"cannot keep {wrong[0][:80]!r} apart", "--by", f"use {', '.join(CELL_PARTS)}")
+        raise UsageError(f"cannot keep {wrong[0][:80]!r} apart", "--by", one_of(wrong[0][:80], CELL_PARTS))
     found: dict[tuple[str, ...], list[Point]] = {}
     for point in points:
         if point.role != MAJORITY:

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from sdc.errors import UsageError
+from sdc.errors import UsageError, one_of
 from sdc.pipelines.records.draws import check_source
 from sdc.pipelines.sample.strategies import STRATEGIES
 
@@ -48,15 +48,14 @@ class SampleConfig:
     def __post_init__(self) -> None:
         check_source(self.source)
         if self.strategy not in STRATEGIES:
-            known = ", ".join(STRATEGIES)
-            raise UsageError(f"unknown strategy {self.strategy!r}", "--strategy", f"use one of {known}")
+            raise UsageError(f"unknown strategy {self.strategy!r}", "--strategy", one_of(self.strategy, STRATEGIES))
         wrong = [size for size in self.sizes if size != ALL and not _is_number(size)]
         if wrong or not self.sizes:
             raise UsageError(f"{(wrong or [''])[0][:80]!r} is no size", "--sizes", "use numbers above 0, and `all`")
         if self.repeats < 1:
             raise UsageError("repeats must be at least 1", "--repeats", "correct it")
         if self.seeds_from not in SEEDS_FROM:
-            raise UsageError(f"unknown {self.seeds_from!r}", "--seeds-from", f"use {' or '.join(SEEDS_FROM)}")
+            raise UsageError(f"unknown {self.seeds_from!r}", "--seeds-from", one_of(self.seeds_from, SEEDS_FROM))
         if self.seeds_from == "human" and "seeds" not in self.source:
             raise UsageError(f"source {self.source} has no seeds", "--seeds-from", "drop it, or use --source seeds")
         if self.per_label < 1 or (self.per_label != 10 and self.seeds_from != "human"):

@@ -8,7 +8,7 @@ from dataclasses import fields
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from sdc.errors import UsageError
+from sdc.errors import UsageError, one_of
 from sdc.pipelines import presets
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students.finetune import FinetuneConfig
@@ -47,7 +47,7 @@ def configured(context: Context, method: str, *, preset: str, flags: Mapping[str
         UsageError: There is no such method or preset, or the method has no such setting.
     """
     if method not in STUDENTS:
-        raise UsageError(f"unknown method {method!r}", "--method", f"use one of {', '.join(STUDENTS)}")
+        raise UsageError(f"unknown method {method!r}", "--method", one_of(method, STUDENTS))
     config_class = STUDENTS[method]
     known = {field.name for field in fields(config_class)}
     given = {name: value for name, value in flags.items() if value is not None}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdc.errors import DataError, UsageError
+from sdc.errors import DataError, UsageError, one_of
 from sdc.pipelines import files
 from sdc.pipelines.tasks import languages
 
@@ -145,8 +145,8 @@ def load(name: str) -> Task:
         return _parse((_FOLDER / f"{name}.toml").read_text("utf-8"), where=name)
     path = Path(name)
     if path.suffix != ".toml" and not is_file(name):
-        known = ", ".join(builtin_names())
-        raise UsageError(f"unknown task {name[:80]!r}", "--task", f"use one of {known}, or the path of a TOML file")
+        fix = one_of(name[:80], builtin_names(), "or the path of a TOML file")
+        raise UsageError(f"unknown task {name[:80]!r}", "--task", fix)
     try:
         text = files.content(path).decode("utf-8-sig")
     except OSError as error:
@@ -237,7 +237,7 @@ def _validated(task: Task, *, where: str) -> Task:
     if "{options}" not in task.instruction:
         fail("the instruction lacks {options}", "write {options} where the numbered labels go")
     if task.metric not in _METRICS:
-        fail(f"unknown metric {task.metric!r}", f"use one of {', '.join(_METRICS)}")
+        fail(f"unknown metric {task.metric!r}", one_of(str(task.metric), _METRICS))
     if task.quota < 1 or task.sizes_up_to < 1:
         fail("quota and sizes_up_to must be at least 1", "correct it")
     if not task.name.strip() or not all(label.name.strip() for label in task.labels):

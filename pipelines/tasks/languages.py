@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
-from sdc.errors import UsageError
+from sdc.errors import UsageError, nearest
 
 #: Section 4 and appendix A of the paper.
 GROUPS: dict[str, tuple[str, ...]] = {
@@ -91,8 +91,21 @@ def load(tag: str) -> Language:
     except (langcodes.tag_parser.LanguageTagError, LookupError, AttributeError):
         known = False
     if not known:
-        raise UsageError(f"unknown language {tag!r}", "--lang", "use a BCP-47 tag such as te, sw or pt-BR")
+        raise UsageError(f"unknown language {tag!r}", "--lang", _meant(tag))
     return Language(tag=str(parsed), group=group_of(parsed.language or ""))
+
+
+def _meant(name: str) -> str:
+    """Returns what to do about a tag that is none: it may be the name of a language, or nearly that of the paper's."""
+    import langcodes
+
+    try:
+        meant: str | None = str(langcodes.find(name))
+    except LookupError:
+        by_name = {langcodes.Language.get(tag).display_name().casefold(): tag for tag in paper_tags()}
+        near = nearest(name, by_name)
+        meant = by_name[near] if near is not None else None
+    return f"{f'did you mean {meant!r}? ' if meant is not None else ''}use a BCP-47 tag such as te, sw or pt-BR"
 
 
 def named(name: str) -> str | None:

@@ -5,7 +5,6 @@ Here: reading, `--set`, `--only`, values from the environment. Not here: what th
 """
 
 import copy
-import difflib
 import os
 import re
 import tomllib
@@ -13,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from types import UnionType
 from typing import Any, get_args, get_origin
 
-from sdc.errors import UsageError
+from sdc.errors import UsageError, suggestion
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -26,8 +25,7 @@ def nearest(name: str, known: Collection[str]) -> str:
     >>> nearest("x", ["repeats", "sizes"])
     'known are repeats, sizes'
     """
-    found = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
-    return f"did you mean {found[0]!r}?" if found else f"known are {', '.join(known)}"
+    return suggestion(name, known) or f"known are {', '.join(known)}"
 
 
 def check_names(raw: Mapping[str, Any], known: Collection[str], where: str) -> None:

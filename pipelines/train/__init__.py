@@ -14,7 +14,7 @@ from typing import Any
 from sdc.cache import freshness
 from sdc.cache.key import derive_seed
 from sdc.cache.store import Artifact
-from sdc.errors import UsageError
+from sdc.errors import UsageError, one_of
 from sdc.pipelines import presets, stage, students
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.records import leaks, lineage
@@ -57,8 +57,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         if self.calibrate not in calibration.MODES:
-            known = ", ".join(calibration.MODES)
-            raise UsageError(f"unknown {self.calibrate[:80]!r}", "--calibrate", f"use one of {known}")
+            fix = one_of(self.calibrate[:80], calibration.MODES)
+            raise UsageError(f"unknown {self.calibrate[:80]!r}", "--calibrate", fix)
 
     def seeds(self, repeat: int, attempt: int = 0) -> Seeds:
         """Returns the seeds of a run on a draw of this repeat; of another attempt, both are others."""

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from sdc.cache.store import Artifact
-from sdc.errors import EngineError, UsageError
+from sdc.errors import EngineError, UsageError, one_of
 from sdc.pipelines import stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.records.draws import Draw
@@ -53,7 +53,7 @@ class TuneConfig:
         if self.trials < 1:
             raise UsageError("a search needs at least 1 trial", "--hpo", "correct it")
         if self.scope not in SCOPES:
-            raise UsageError(f"unknown scope {self.scope!r}", "--hpo-scope", f"use {' or '.join(SCOPES)}")
+            raise UsageError(f"unknown scope {self.scope!r}", "--hpo-scope", one_of(self.scope, SCOPES))
         if not set(space.SEARCHED) - set(self.fixed):
             raise UsageError("nothing is left to search", "--hpo", f"drop one of {', '.join(space.SEARCHED)}")
 

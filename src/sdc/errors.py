@@ -10,8 +10,11 @@
 
 Every error is one line on stderr: what is wrong, where, what to do next. Any other exception is a bug and exits with 1.
 
-Here too: what an error of a library or of the system says, in few words, to stand in ours.
+Here too: what an error of a library or of the system says, in few words, to stand in ours; and which known
+name an unknown one is near to.
 """
+
+from collections.abc import Collection
 
 
 def first_line(error: BaseException | str, *, most: int | None = 160) -> str:
@@ -26,6 +29,36 @@ def first_line(error: BaseException | str, *, most: int | None = 160) -> str:
     """
     text = str(error).strip()
     return text.splitlines()[0][:most] if text else type(error).__name__
+
+
+def nearest(name: str, known: Collection[str]) -> str | None:
+    """Returns the known name that is nearest to one that is not; None if none is near."""
+    import difflib  # only for what is wrong
+
+    return next(iter(difflib.get_close_matches(name.casefold(), known, n=1, cutoff=0.6)), None)
+
+
+def suggestion(name: str, known: Collection[str]) -> str | None:
+    """Returns the nearest known name as a question; None if none is near.
+
+    >>> suggestion("topc", ["intent", "topic"]), suggestion("x", ["intent"])
+    ("did you mean 'topic'?", None)
+    """
+    near = nearest(name, known)
+    return None if near is None else f"did you mean {near!r}?"
+
+
+def one_of(name: str, known: Collection[str], more: str = "") -> str:
+    """Returns what to do about an unknown name: the nearest known one, all of them, and what else may stand there.
+
+    >>> one_of("topc", ["intent", "topic"], "or a file")
+    "did you mean 'topic'? use one of intent, topic, or a file"
+    >>> one_of("x", ["human", "synthetic"])
+    'use human or synthetic'
+    """
+    near = suggestion(name, known)
+    names = " or ".join(known) if len(known) == 2 and not more else f"one of {', '.join(known)}"
+    return f"{near + ' ' if near else ''}use {names}{', ' + more if more else ''}"
 
 
 def system_reason(error: Exception) -> str:

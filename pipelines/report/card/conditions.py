@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sdc.errors import UsageError
+from sdc.errors import UsageError, one_of
 from sdc.pipelines.report.card import NAMES, Card
 
 _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
@@ -59,6 +59,6 @@ def _parse(text: str) -> Condition:
         raise UsageError(f"{text.strip()[:80]!r} is no condition", "--fail-on", fix)
     if match["name"] not in NAMES:
         raise UsageError(
-            f"the card has no figure {match['name'][:80]!r}", "--fail-on", f"use one of {', '.join(NAMES)}"
+            f"the card has no figure {match['name'][:80]!r}", "--fail-on", one_of(match["name"][:80], NAMES)
         )
     return Condition(name=match["name"], operator=match["operator"], threshold=threshold)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sdc.errors import UsageError
+from sdc.errors import UsageError, one_of
 from sdc.pipelines.report.curves import Curve, CurvePoint, names
 from sdc.pipelines.text.visible import visible
 
@@ -80,7 +80,7 @@ class StudentLine:
 def check_band(band: str) -> None:
     """Raises a UsageError if there is no such band."""
     if band not in BANDS:
-        raise UsageError(f"unknown band {band[:80]!r}", "--band", f"use one of {', '.join(BANDS)}")
+        raise UsageError(f"unknown band {band[:80]!r}", "--band", one_of(band, BANDS))
 
 
 def of_curves(found: Sequence[Curve], *, band: str) -> list[StudentLine]:
