@@ -110,7 +110,14 @@ def gc(
     )
 
 
-def merge(store: Store, other: Path, *, only: Collection[str] | None = None, with_replies: bool = True) -> Merged:
+def merge(
+    store: Store,
+    other: Path,
+    *,
+    only: Collection[str] | None = None,
+    with_replies: bool = True,
+    with_blobs: bool = True,
+) -> Merged:
     """Takes over every artifact of another store that this one does not have, with its blobs and all replies.
 
     Of an artifact that both have with other rows the better copy is kept (`copies.py`). Merging again changes nothing.
@@ -120,6 +127,7 @@ def merge(store: Store, other: Path, *, only: Collection[str] | None = None, wit
         other: The file of the other store, which is only read.
         only: Keys of artifacts there: these, and what they were made from; None takes all.
         with_replies: Take over its replies, too.
+        with_blobs: Take over its blobs, too; without them weights are missing here.
 
     Raises:
         UsageError: `other` is this store.
@@ -141,7 +149,7 @@ def merge(store: Store, other: Path, *, only: Collection[str] | None = None, wit
     # Blobs and replies first: if the process dies now, they are merely early.
     copied, missing = 0, 0
     there = store.blobs.all()
-    for digest, size in sorted({(digest, size) for key, digest, size in files if key in wanted}):
+    for digest, size in sorted({(digest, size) for key, digest, size in files if key in wanted and with_blobs}):
         if source.blobs.fault(digest, size):
             missing += 1
         elif digest not in there or store.blobs.fault(digest, size):

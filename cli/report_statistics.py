@@ -1,12 +1,15 @@
 """The statistics commands of `sdc report`: break-even, gap, failed, compare, variance. Flags, and what they print."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from sdc.cli import options, reported
-from sdc.errors import DataError
+from sdc.errors import DataError, UsageError
+from sdc.pipelines.stage import Context
 from sdc.pipelines.text import commas
 
 ByOption = Annotated[str, typer.Option(help="Parts of a cell to keep apart: task,lang,group; '' for none.")]
@@ -77,7 +80,9 @@ def failed(
 
 
 def compare(
-    a: Annotated[str, typer.Argument(help="Results by fields, as method=lora,model=gemma-3-4b; or an experiment.")],
+    a: Annotated[
+        str, typer.Argument(help="Results by fields, as method=lora,model=gemma-3-4b; or an experiment, or a store.")
+    ],
     b: Annotated[str, typer.Argument(help="What is taken from it; what A and B do not say is the same on both sides.")],
     lang: options.LangOption = None,
     task: options.TaskOption = None,
@@ -86,25 +91,50 @@ def compare(
     everything: options.AllOption = False,
     store: options.StoreOption = None,
 ) -> None:
-    """Compare two methods, kinds of rows, generators or experiments on equal draws: difference, interval, tests."""
-    from sdc.pipelines import report
+    """Compare two methods, sources, generators, experiments or stores on equal draws: difference, interval, tests.
+
+    A store is the file of one, as DIR/store.duckdb; two of them are read and compared, whatever --store is.
+    """
     from sdc.pipelines.report import compare as stage
+    from sdc.pipelines.report import stores
 
     reported.check_format(output)
     context = options.context(store)
-    keys = [reported.of_experiment(context, name) if reported.is_experiment(name) else [] for name in (a, b)]
+    files = [Path(name) for name in (a, b) if name.endswith(".duckdb")]
+    if len(files) == 1:
+        raise UsageError("a store is compared with a store", str(files[0]), "name two, or fields and --store")
+    if files:
+        with stores.as_one(files, say=context.say) as (whole, keys):
+            made = _compared(replace(context, store=whole), (a, b), keys, (lang, task), commas.parts(by), everything)
+    else:
+        keys = [reported.of_experiment(context, name) if reported.is_experiment(name) else [] for name in (a, b)]
+        made = _compared(context, (a, b), keys, (lang, task), commas.parts(by), everything)
+    _show(made, stage.TITLE, output, lacks="no cell has results of both on equal draws")
+
+
+def _compared(
+    context: Context,
+    names: Sequence[str],
+    keys: Sequence[Sequence[str]],
+    cell: tuple[Sequence[str] | None, Sequence[str] | None],
+    by: Sequence[str],
+    everything: bool,
+) -> list[dict[str, Any]]:
+    """Returns the comparison of two names; those of evaluations have their keys, the others are fields."""
+    from sdc.pipelines import report
+    from sdc.pipelines.report import compare as stage
+
     first, second = (
         stage.Side(name=name, evals=frozenset(of_one)) if of_one else stage.side(name)
-        for name, of_one in zip((a, b), keys, strict=True)
+        for name, of_one in zip(names, keys, strict=True)
     )
     every = list(dict.fromkeys([*keys[0], *keys[1]])) if all(keys) else []
     evals = context.store.resolve_many(every, stages=("eval",)) if every else []
-    wanted = reported.cells_of(context, evals, lang, task)
+    wanted = reported.cells_of(context, evals, *cell)
     if wanted is not None:
         evals = [e for e in evals if (e.lang, e.task) in wanted]
     found = report.find(context, report.ReportConfig(everything=everything), evals=evals, wanted=wanted)
-    made = stage.run(context, found, first, second, commas.parts(by))
-    _show(made, stage.TITLE, output, lacks="no cell has results of both on equal draws")
+    return stage.run(context, found, first, second, by)
 
 
 def variance(
