@@ -4,6 +4,7 @@ Here: the order of the stages and sizes that a laptop manages. Not here: any sta
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
@@ -17,7 +18,6 @@ from sdc.pipelines.eval import EvalConfig
 from sdc.pipelines.records import lineage
 from sdc.pipelines.records.draws import draws_of
 from sdc.pipelines.run import until_accepted
-from sdc.pipelines.sample.config import SampleConfig
 from sdc.pipelines.stage import Context, Outcome
 
 _EXAMPLES = models.POCKET / "examples"
@@ -102,7 +102,8 @@ def _accepted(context: Context, config: DemoConfig, cell: Cell, train_data: Arti
 
 def _sample(context: Context, config: DemoConfig, cell: Cell, source: str, judgement: Artifact) -> Artifact:
     sizes = (*config.sizes, _ALL) if source == "synthetic" else (_ALL,)
-    settings = SampleConfig(source=source, sizes=sizes, repeats=config.repeats, seed=config.seed)
+    how: dict[str, Any] = {"source": source, "sizes": sizes, "repeats": config.repeats, "seed": config.seed}
+    settings = sample.configured(context, config.preset, task=cell.task.name, **how)
     return context.store.resolve(sample.run(context, settings, cell, examples=judgement).key)
 
 

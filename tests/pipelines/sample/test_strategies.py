@@ -121,10 +121,10 @@ def test_without_a_seed_draws_are_balanced_nested_and_the_same_in_any_row_order(
 
 
 def test_coverage_takes_what_adds_most_and_no_copy_of_what_is_there() -> None:
-    texts = ["the red fox", "the red fox", "a blue bird", "the blue bird", "zzq", "xj", "vw", "ky"]
+    texts = ["the red fox runs", "the red fox runs", "a blue bird", "the blue bird", "zzq", "xj", "vw", "ky"]
     pool = Candidates(labels=[0] * 4 + [1] * 4, num_labels=2, texts=texts)
     (four,) = coverage.choose(pool, [4], 0)
-    assert {texts[i] for i in four if pool.labels[i] == 0} == {"the red fox", "the blue bird"}
+    assert {texts[i] for i in four if pool.labels[i] == 0} == {"the red fox runs", "the blue bird"}
 
 
 def test_the_share_of_ngrams_grows_with_a_draw_and_is_larger_than_that_of_a_random_one() -> None:
