@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,6 +59,9 @@ Scores = dict[str, dict[Kind, list[float]]]
 def kinds(arguments: argparse.Namespace) -> Iterator[tuple[str, float]]:
     """Yields strategy and weight of everything that is drawn."""
     yield "human", 0.0
+    if arguments.recipe:
+        yield from (("balanced", 0.0), ("balanced", 1.0), ("coverage", 3.0))
+        return
     for strategy in arguments.strategies:
         for weight in arguments.weights:
             yield strategy, weight
@@ -240,24 +243,30 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, help="keep the scores of all cells here, as JSON")
     parser.add_argument("--selection", action="store_true")
+    parser.add_argument("--recipe", action="store_true", help="only plain rows, seeds added, and the recipe")
+    parser.add_argument("--again", action="store_true", help="of --out, cells that are there are not made again")
     arguments = parser.parse_args()
     if arguments.selection:
         selection()
         return 0
     names = [
         f"{path.name.partition('-')[0]}/{path.parent.name}"
-        for path in sorted(arguments.data.glob("*/*-train_full.csv"))
+        for path in sorted(arguments.data.glob("*/*-train_full.csv"), key=lambda path: path.name)
         if path.parent.name in ("topic", "intent", "sentiment")
     ]
     wanted = [name for name in names if not arguments.only or {name, *name.split("/")} & {*arguments.only}]
-    start, cpu, scores = time.perf_counter(), 0.0, dict[str, dict[Kind, list[float]]]()
+    start, cpu = time.perf_counter(), 0.0
+    scores: Scores = _kept(arguments.out) if arguments.out and arguments.again else {}
+    wanted = [name for name in wanted if name not in scores]
     with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        for name, found, seconds in pool.map(_one, [(arguments, name) for name in wanted]):
+        for done in as_completed([pool.submit(cell_scores, arguments, name) for name in wanted]):
+            name, found, seconds = done.result()
             scores[name], cpu = found, cpu + seconds
             print(f"{name}: {seconds:.0f} CPU s", file=sys.stderr, flush=True)
-    if arguments.out:
-        kept = {name: [[*kind, *values] for kind, values in found.items()] for name, found in scores.items()}
-        arguments.out.write_text(json.dumps(kept), "utf-8")
+            if arguments.out:
+                kept = {name: [[*kind, values] for kind, values in of_cell.items()] for name, of_cell in scores.items()}
+                arguments.out.write_text(json.dumps(kept), "utf-8")
+    scores = dict(sorted(scores.items()))
     rows = show("all tasks", scores, arguments)
     for task in sorted({name.partition("/")[2] for name in scores}):
         rows += show(task, {name: found for name, found in scores.items() if name.endswith(f"/{task}")}, arguments)
@@ -266,8 +275,9 @@ def main() -> int:
     return int(_missed(scores, arguments.at))
 
 
-def _one(what: tuple[argparse.Namespace, str]) -> tuple[str, dict[Kind, list[float]], float]:
-    return cell_scores(*what)
+def _kept(path: Path) -> Scores:
+    found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return {name: {Kind(*kind): values for *kind, values in rows} for name, rows in found.items()}
 
 
 def _missed(scores: Mapping[str, dict[Kind, list[float]]], at: str) -> bool:
