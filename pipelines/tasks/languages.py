@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from sdc.errors import UsageError, nearest
 
@@ -95,13 +96,23 @@ def load(tag: str) -> Language:
     return Language(tag=str(parsed), group=group_of(parsed.language or ""))
 
 
+def _by_name(name: str) -> Any:
+    """Returns the language (of langcodes) that is called so in some language, or None."""
+    import langcodes
+
+    try:
+        return langcodes.find(name)
+    except (LookupError, UnicodeError):  # names with characters of control end its search so
+        return None
+
+
 def _meant(name: str) -> str:
     """Returns what to do about a tag that is none: it may be the name of a language, or nearly that of the paper's."""
     import langcodes
 
-    try:
-        meant: str | None = str(langcodes.find(name))
-    except LookupError:
+    found = _by_name(name)
+    meant = None if found is None else str(found)
+    if meant is None:
         by_name = {langcodes.Language.get(tag).display_name().casefold(): tag for tag in paper_tags()}
         near = nearest(name, by_name)
         meant = by_name[near] if near is not None else None
@@ -127,10 +138,7 @@ def named(name: str) -> str | None:
     else:
         return None if words.casefold() in _NO_LANGUAGES else tag
     for part in (words.replace("-", " "), words.rpartition("-")[0].replace("-", " ")):
-        try:
-            found = langcodes.find(part) if len(part) > _LONGEST_CODE else None
-        except LookupError:
-            continue
+        found = _by_name(part) if len(part) > _LONGEST_CODE else None
         # Its English name: many a word is what some language calls itself.
         if found is not None and found.display_name().casefold() == part.casefold():
             return str(found)
