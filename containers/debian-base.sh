@@ -30,7 +30,7 @@ clean() {
     rm -rf "$folder"
 }
 trap clean EXIT
-debootstrap --variant=minbase --include=python3,python3-venv,python3-pip,ca-certificates "$suite" "$folder/root" "$MIRROR"
+debootstrap --variant=minbase --include=python3,python3-venv,python3-pip,libpython3-dev,ca-certificates "$suite" "$folder/root" "$MIRROR"
 # What differs from one making to the next, and what no image needs.
 rm -rf "$folder"/root/var/cache/apt/archives/*.deb "$folder"/root/var/lib/apt/lists/* "$folder"/root/var/log/* "$folder"/root/var/cache/ldconfig/*
 : >"$folder/root/etc/machine-id"

@@ -70,7 +70,7 @@ def test_sdc_asks_the_server_beside_it(compose: Compose) -> None:
     started = compose("up", "--detach", "vllm")
     assert started.returncode == 0, started.stderr
     probe = "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/health', timeout=3)"
-    until(lambda: compose("exec", "-T", "vllm", "python", "-c", probe).returncode == 0, within_s=600)
+    until(lambda: compose("exec", "-T", "vllm", "python", "-c", probe).returncode == 0, within_s=900)
     script = f"""
     sdc data add {Path(_TEACHER).parent}/examples/intent-te-train.jsonl --lang te --task intent --split train
     sdc gen --lang te --task intent --quota 1 --model {_TEACHER}
