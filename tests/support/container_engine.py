@@ -19,13 +19,14 @@ _WRAPPER = """\
 #!{python}
 import json, os, sys
 words = sys.argv[1:]
-if "create" in words and "--bundle" in words:
-    path = words[words.index("--bundle") + 1] + "/config.json"
-    with open(path) as file:
-        config = json.load(file)
-    config["process"].pop("rlimits", None)
-    with open(path, "w") as file:
-        json.dump(config, file)
+for word, option, rest in (("create", "--bundle", "/config.json"), ("exec", "--process", "")):
+    if word in words and option in words:
+        path = words[words.index(option) + 1] + rest
+        with open(path) as file:
+            config = json.load(file)
+        config.get("process", config).pop("rlimits", None)
+        with open(path, "w") as file:
+            json.dump(config, file)
 os.execv("{crun}", ["crun", *words])
 """
 _UNIFIED = Path("/sys/fs/cgroup/unified")
