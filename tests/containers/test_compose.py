@@ -73,7 +73,7 @@ def test_sdc_asks_the_server_beside_it(compose: Compose) -> None:
     until(lambda: compose("exec", "-T", "vllm", "python", "-c", probe).returncode == 0, within_s=900)
     script = f"""
     sdc data add {Path(_TEACHER).parent}/examples/intent-te-train.jsonl --lang te --task intent --split train
-    sdc gen --lang te --task intent --quota 1 --model {_TEACHER}
+    sdc gen --lang te --task intent --quota 1 --reply-tokens 200 --model {_TEACHER}
     """
     said = compose("run", "--rm", "-T", "sdc", "sh", "-euc", script)
     assert said.returncode == 0, said.stdout + said.stderr
