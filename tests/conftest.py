@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+import hypothesis
 import pytest
 
 from sdc.cache import file
@@ -30,7 +31,12 @@ class RunSdc(Protocol):
 
 
 def pytest_configure() -> None:
-    """Lets Ctrl-C reach the programs that tests start: what a shell runs with `&` ignores it, as do its children."""
+    """Lets Ctrl-C reach the programs that tests start: what a shell runs with `&` ignores it, as do its children.
+
+    No example of hypothesis has a deadline: the first one may import a library, on a machine that does much else.
+    """
+    hypothesis.settings.register_profile("sdc", deadline=None)
+    hypothesis.settings.load_profile("sdc")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

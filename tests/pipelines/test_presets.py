@@ -34,8 +34,11 @@ def test_their_settings_are_valid_configs(name: str) -> None:
     )
     for section, config in stages:
         settings = presets.load(name, section)
-        assert set(settings) <= {field.name for field in fields(config)}
-        config(**{key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()})
+        of_sources = settings.pop("sources", {}) if section == "sample" else {}
+        for own in ({}, *({"source": source, **more} for source, more in of_sources.items())):
+            both = {**settings, **own}
+            assert set(both) <= {field.name for field in fields(config)}
+            config(**{key: tuple(value) if isinstance(value, list) else value for key, value in both.items()})
 
 
 def test_given_flags_win_and_false_and_zero_are_given() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 from sdc.pipelines.sample.strategies.candidates import Candidates, num_balanced, taking_turns
 
+_DIGITS = 6
+
 
 def choose(candidates: Candidates, sizes: Sequence[int], seed: int) -> list[list[int]]:
     """Returns the positions of each size, as many of every label; there is no random choice, and row order is none.
@@ -54,11 +56,13 @@ def _farthest(vectors_NE: Any, centres_SE: Any, most: int) -> list[int]:
     if centres_SE is None:
         taken = [int((vectors_NE @ vectors_NE.mean(0)).argmax())]
         centres_SE = vectors_NE[taken]
-    nearest_N = (vectors_NE @ centres_SE.T).max(1)  # the larger a product, the nearer; vectors have length 1
+    # The larger a product, the nearer, for vectors have length 1. What differs in the last digits alone is equal: those
+    # are others on another machine.
+    nearest_N = np.round((vectors_NE @ centres_SE.T).max(1), _DIGITS)
     nearest_N[taken] = np.inf
     while len(taken) < min(most, len(vectors_NE)):
         row = int(nearest_N.argmin())
         taken.append(row)
-        nearest_N = np.maximum(nearest_N, vectors_NE @ vectors_NE[row])
+        nearest_N = np.maximum(nearest_N, np.round(vectors_NE @ vectors_NE[row], _DIGITS))
         nearest_N[row] = np.inf
     return taken

@@ -47,9 +47,9 @@ def test_rows_are_the_unknowns_where_they_are_few(monkeypatch: pytest.MonkeyPatc
     fitted: list[tuple[int, int]] = []
     fit = logistic._fit
 
-    def watched(features: Any, labels: Any, **settings: Any) -> Any:
+    def watched(features: Any, *others: Any, **settings: Any) -> Any:
         fitted.append(features.shape)
-        return fit(features, labels, **settings)
+        return fit(features, *others, **settings)
 
     monkeypatch.setattr(logistic, "_fit", watched)
     monkeypatch.setattr(logistic, "_MOST_ROWS", 100)
