@@ -11,6 +11,7 @@ from typing import Any
 
 from sdc.cache.key import SHORT
 from sdc.cache.store import Store
+from sdc.cli import options
 from sdc.errors import SdcError
 
 #: (value, what stands beside it) pairs of a parameter, given those that were typed before.
@@ -86,7 +87,7 @@ def _of(module: str, name: str) -> Completions:
 
 def _store(given: Mapping[str, Any]) -> Store | None:
     """Returns the store that is meant, if it is there: completing makes none."""
-    path = Path(given.get("store") or os.environ.get("SDC_STORE") or ".sdc/store.duckdb")
+    path = options.store(Path(given["store"]) if given.get("store") else None).path
     return Store(path, lock_timeout_s=0.2) if path.exists() else None
 
 
@@ -153,16 +154,16 @@ _VALUES: Mapping[str, Completions] = {
     "shot_strategy": _of("icl.shots", "STRATEGIES"),
     "decoding": _of("icl.config", "DECODINGS"),
     "experiment": _experiments,
-    "metric": _fixed("accuracy", "macro_f1"),
-    "hpo_scope": _fixed("draw", "all"),
+    "metric": _of("metrics", "HEADLINES"),
+    "hpo_scope": _of("train.tune", "SCOPES"),
     "stage": _fixed("data", "gen", "judge", "sample", "train", "icl", "eval"),
 }
 #: Where a parameter of the same name means something else.
 _OF_COMMAND: Mapping[tuple[str, str], Completions] = {
     ("run", "file"): _experiments,
-    ("predict", "output"): _fixed("jsonl", "csv", "lines"),
+    ("predict", "output"): _of("predict.formats", "FORMATS"),
     ("report data", "output"): _of("report.data", "FORMATS"),
     ("report figures", "output"): _fixed("svg", "png", "pdf", "html"),
     ("data add", "source"): _of("data.config", "SOURCES"),
-    ("data add", "split"): _fixed("train", "test", "dev"),
+    ("data add", "split"): _of("data.config", "SPLITS"),
 }

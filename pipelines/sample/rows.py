@@ -118,9 +118,9 @@ def encoder_of(context: Context, name: str) -> ProbeStudent:
         context: Knows the models.
         name: Alias, hub id or folder.
     """
-    config = ProbeConfig(model=name)
-    config = ProbeConfig(model=name, **config.wanted_by(context.model(name)))
-    return ProbeStudent(config, context.model(name), kept=context.store.place.home / "embeddings.db")
+    model = context.model(name)
+    config = ProbeConfig(model=name, **ProbeConfig(model=name).wanted_by(model))
+    return ProbeStudent(config, model, kept=context.store.place.home / "embeddings.db")
 
 
 def _refuse_nothing(config: SampleConfig, cell: Cell, examples: Artifact, found: SamplePool) -> None:
