@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from sdc.cache.counted import counted
+from sdc.cache.key import SHORT
 from sdc.cli import data_show, options, render
 from sdc.cli.groups import grouped
 from sdc.cli.plain import PlainGroup
@@ -17,6 +18,7 @@ from sdc.pipelines import data as stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.data import tables
 from sdc.pipelines.data.files import FileFormat
+from sdc.pipelines.data.rows import NO_EXAMPLE
 from sdc.pipelines.records import lineage
 from sdc.pipelines.stage import Context, Outcome
 
@@ -120,7 +122,7 @@ def _cell(
     if not lang or not task or (split is None and source != "synthetic"):
         missing = [flag for flag, value in (("--lang", lang), ("--task", task), ("--split", split)) if not value]
         raise UsageError(f"{' and '.join(missing)} missing", "sdc data add", "say what the file holds: --split test")
-    found = cells.expand(context.store, lang, task)
+    found = cells.expand(context.store, lang, task, of_paper=True)
     if len(found) != 1:
         raise UsageError("a file holds one language and one task", "--lang/--task", "give one of each")
     return found[0]
@@ -130,6 +132,7 @@ def _say(cell: Cell, outcomes: Sequence[Outcome], name: str) -> None:
     """Says what was in the files."""
     for outcome in outcomes:
         render.summary(f"data {cell}", outcome, _counts(outcome.summary))
+        _say_unusable(outcome)
         if outcome.hit and outcome is outcomes[0] and outcome.summary.get("file") not in (None, name):
             render.note(f"the same rows were taken in before, as {outcome.summary['file']}")
         for file in outcome.summary.get("no_header", ()):
@@ -141,6 +144,16 @@ def _say(cell: Cell, outcomes: Sequence[Outcome], name: str) -> None:
                 f"{counted(odd['rows'], 'row has', 'rows have')} a quoted cell with a delimiter and a line break in it"
                 f" (lines {lines}): look at that; if quotes swallowed rows there, use --quoting none"
             )
+
+
+def _say_unusable(outcome: Outcome) -> None:
+    """Names the first rows that are no labelled text, by line and why."""
+    named = outcome.summary.get("unusable", ())
+    for line in named:
+        render.note(f"  {line}")
+    more = sum(outcome.summary["statuses"].get(status, 0) for status in NO_EXAMPLE) - len(named)
+    if named and more > 0:
+        render.note(f"  and {more} more: `sdc show {outcome.key[:SHORT]} --status {','.join(NO_EXAMPLE)}`")
 
 
 #: What of a summary says how many rows are no part of the data.
@@ -178,6 +191,7 @@ def _paper_table(outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
         if outcome.summary["ok"] != outcome.summary["rows"]:
             render.note(f"{outcome.summary['file']}: {_counts(outcome.summary)}")
+            _say_unusable(outcome)
 
 
 def _incomplete(context: Context, outcomes: Sequence[Outcome]) -> None:
@@ -204,7 +218,7 @@ def fetch(
 ) -> None:
     """Get the paper's public train and test sets from the Hugging Face hub."""
     context = options.context(store, force=force)
-    found = cells.expand(context.store, lang or [], task or [])
+    found = cells.expand(context.store, lang or [], task or [], of_paper=True)
     outcomes = stage.fetch(context, found, folder=folder, drop_leaks=drop_leaks)
     for outcome in outcomes:
         render.summary(f"data {outcome.summary['file']}", outcome, _counts(outcome.summary))

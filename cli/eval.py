@@ -29,12 +29,13 @@ def evaluate(
 ) -> None:
     """Read the answers of runs and compute accuracy, macro-F1, intervals, unparsed and majority rates.
 
-    KEYs are runs (of train or icl). Without keys: the runs on the newest samples of --lang and --task, and zero-shot.
+    KEYs are runs (of train or icl). Without keys: the runs on the newest samples, and zero-shot; of all cells, or of
+    --lang and --task.
     """
     context = common.context()
     config = stage.EvalConfig(reader=reader)
     runs: dict[str, tuple[Cell, list[Artifact]]] = {}  # those of a cell together: it may be hundreds
-    for cell, artifact in options.inputs(context, keys, lang, task, stages=("train", "icl")):
+    for cell, artifact in options.inputs(context, keys, lang, task, stages=("train", "icl"), otherwise_all=True):
         runs.setdefault(str(cell), (cell, []))[1].extend([artifact] if artifact else [])
     outcomes: list[Outcome] = []
     with incomplete.Cells("eval", total=len(runs), as_json=common.as_json) as doing:

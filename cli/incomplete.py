@@ -1,7 +1,8 @@
 """A command over many cells: one that cannot be done does not stop the others, and is named in the end.
 
 Here: that one way, for every command over cells. Keys are printed as they are made. The rule for the exit code: 0 if
-all were done, else the highest of those of the errors. Not here: errors that end any command (`boundary.py`).
+all were done, else that of the first error. A cell that is one of `all` and lacks what the command works on is passed
+over, and named: it is no error unless all of them are. Not here: errors that end any command (`boundary.py`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,11 +12,10 @@ from types import TracebackType
 import typer
 
 from sdc.cli import render
-from sdc.errors import BudgetError, EngineError, SdcError, StoreError
+from sdc.errors import BudgetError, EngineError, MissingInput, SdcError, StoreError
+from sdc.pipelines.cells import Cell
 from sdc.pipelines.stage import Outcome
-
-#: Cells that are named in one line.
-_MOST_NAMED = 12
+from sdc.pipelines.text import commas
 
 
 class Cells:
@@ -34,6 +34,7 @@ class Cells:
         self._command, self._total, self._as_json = command, total, as_json
         self._begun = 0
         self._errors: dict[str, list[str]] = {}
+        self._passed_over: dict[str, MissingInput] = {}
         self._exit_code = 0
         self._before = ""
 
@@ -43,6 +44,7 @@ class Cells:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._say_passed_over()
         for message, cells in self._errors.items():
             if message != str(error):  # which the error boundary says
                 render.fail(_line(message, cells))
@@ -56,25 +58,42 @@ class Cells:
                 render.note(f"{self._command}: {incomplete} of {self._total} are incomplete, see above")
             raise typer.Exit(self._exit_code)
 
+    def _say_passed_over(self) -> None:
+        if not self._passed_over:
+            return
+        if len(self._passed_over) == self._begun:
+            for cell, error in self._passed_over.items():
+                self.lacks(cell, error)
+            return
+        for lacks in dict.fromkeys(error.lacks for error in self._passed_over.values()):
+            names = [cell for cell, error in self._passed_over.items() if error.lacks == lacks]
+            render.note(f"{self._command}: passes over {commas.listed(names)}: {lacks}")
+
     @contextmanager
-    def one(self, cell: object) -> Iterator[None]:
-        """Does the work of one cell; an error of sdc is kept for the end."""
+    def one(self, cell: Cell, part: str = "") -> Iterator[None]:
+        """Does the work of one cell, or a named part of it; an error of sdc is kept for the end."""
         self._begun += 1
+        name = f"{cell} {part}" if part else str(cell)
         try:
             yield
         except BudgetError:
             raise
+        except MissingInput as error:
+            if cell.of_all:
+                self._passed_over[name] = error
+            else:
+                self.lacks(name, error)
         except SdcError as error:
             if isinstance(error, EngineError | StoreError) and str(error) == self._before:
                 raise
             self._before = str(error)
-            self.lacks(cell, error)
+            self.lacks(name, error)
         else:
             self._before = ""
 
     @contextmanager
-    def part(self, cell: object) -> Iterator[None]:
-        """Does a part of the work of a cell that was begun with `one`."""
+    def again(self, cell: Cell) -> Iterator[None]:
+        """Goes on with the work of a cell that was begun with `one`."""
         self._begun -= 1
         with self.one(cell):
             yield
@@ -84,7 +103,7 @@ class Cells:
         named = self._errors.setdefault(str(error), [])
         if str(cell) not in named:
             named.append(str(cell))
-        self._exit_code = max(self._exit_code, error.exit_code)
+        self._exit_code = self._exit_code or error.exit_code
 
     def done(self, outcomes: Sequence[Outcome]) -> None:
         """Prints the keys of what was made, at once: they are known whatever happens next."""
@@ -94,5 +113,4 @@ class Cells:
 def _line(message: str, cells: Sequence[str]) -> str:
     if len(cells) == 1:
         return message if cells[0] in message else f"{cells[0]}: {message}"
-    more = f" and {len(cells) - _MOST_NAMED} more" if len(cells) > _MOST_NAMED else ""
-    return f"{', '.join(cells[:_MOST_NAMED])}{more}: {message}"
+    return f"{commas.listed(cells)}: {message}"

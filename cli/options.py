@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from sdc.cache.counted import counted
 from sdc.cache.key import check_prefix
 from sdc.cache.store import Artifact, Store
 from sdc.cli.render import note, progress
@@ -22,12 +23,14 @@ from sdc.pipelines.engines.budget import Budget, load_prices
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.records import lineage
 from sdc.pipelines.stage import Context
+from sdc.pipelines.text import commas
 
 #: Headings of the help.
 _MODELS, _LIMITS, _ALL = "How models are run", "Limits on what is asked", "Common to all stages"
 
 LangOption = Annotated[
-    list[str] | None, typer.Option("--lang", "-l", help="BCP-47 tag; repeat it, separate by commas, or `all`.")
+    list[str] | None,
+    typer.Option("--lang", "-l", help="BCP-47 tag; repeat it, separate by commas, or `all` that the store has."),
 ]
 TaskOption = Annotated[
     list[str] | None, typer.Option("--task", "-t", help="topic, intent, sentiment, sarcasm, or a TOML file; as --lang.")
@@ -191,10 +194,19 @@ def inputs(
     tasks: Sequence[str] | None,
     *,
     stages: Sequence[str],
+    otherwise_all: bool = False,
 ) -> list[tuple[Cell, Artifact | None]]:
     """Returns what a command works on: the artifacts of the given keys, or cells whose input the stage finds itself.
 
     With keys, `--lang` and `--task` keep only the artifacts that match.
+
+    Args:
+        context: Where the store is.
+        arguments: Keys as they were typed.
+        langs: What `--lang` says.
+        tasks: What `--task` says.
+        stages: What the keys may be of.
+        otherwise_all: A flag that is not given means `all`: where nothing is asked of a model.
     """
     if arguments:
         known: dict[tuple[str | None, str | None], Cell] = {}
@@ -221,4 +233,8 @@ def inputs(
                     "none of the keys fits --lang and --task", fix="drop those flags, or see `sdc store ls`"
                 )
         return list(pairs)
-    return [(cell, None) for cell in cells.expand(context.store, langs or [], tasks or [])]
+    default = [cells.ALL] if otherwise_all else []
+    asked = cells.expand(context.store, langs or default, tasks or default)
+    if lacking := cells.absent(asked):
+        note(f"all: {counted(len(asked), 'cell')} of the store; it has nothing of {commas.listed(lacking)}")
+    return [(cell, None) for cell in asked]

@@ -1,5 +1,6 @@
 """`sdc report`: its flags, and the commands beside it (`sdc report data`)."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
@@ -21,10 +22,12 @@ from sdc.cli import (
     reported,
 )
 from sdc.cli.plain import PlainGroup
-from sdc.pipelines import readers
+from sdc.errors import DataError
+from sdc.pipelines import cells, readers
 from sdc.pipelines import report as stage
 from sdc.pipelines.report import audit as report_audit
 from sdc.pipelines.report import formats, pivot
+from sdc.pipelines.stage import Context
 from sdc.pipelines.text import commas
 
 
@@ -120,8 +123,16 @@ def report(
             else:
                 table = formats.for_people(rows, aggregated=bool(parts))
                 reported.show(_by_size(table, output) if wide else table, output, csv_safe=csv_safe)
-        for cell, error in [] if evals else stage.lacking(context, wanted or [], langs=bool(lang), tasks=bool(task)):
+        for cell, error in [] if evals else _lacking(context, wanted or [], lang, task):
             doing.lacks(cell, error)
+
+
+def _lacking(
+    context: Context, wanted: Sequence[tuple[str, str]], lang: Sequence[str] | None, task: Sequence[str] | None
+) -> list[tuple[str, DataError]]:
+    """Returns what was named and nothing is reported of; `all` names nothing."""
+    langs, tasks = (bool(flag) and cells.ALL not in commas.parts(flag) for flag in (lang, task))
+    return stage.lacking(context, wanted, langs=langs, tasks=tasks)
 
 
 def _by_size(table: formats.Table, output: str) -> formats.Table:

@@ -124,6 +124,7 @@ def cells_of(
         tasks or sorted({task for _, task in there}),
     )
     found = [(cell.lang, cell.task.name) for cell in asked]
+    found = [pair for pair, cell in zip(found, asked, strict=True) if not cell.of_all or pair in there]
     if evals and not {(e.lang, e.task) for e in evals} & set(found):
         raise UsageError("none of the keys is of that language and task", fix="leave out --lang and --task")
     return found

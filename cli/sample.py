@@ -86,7 +86,7 @@ def sample(
     drawn = False
     with incomplete.Cells("sample", total=len(work), as_json=common.as_json) as doing:
         for cell, artifact, name in work:
-            with doing.one(f"{cell} {name}"):
+            with doing.one(cell, name):
                 own = flags if has_seeds(name) or not weighted else {**flags, "seed_weight": None}
                 config = stage.configured(context, preset, task=cell.task.name, source=name, **own)
                 examples, human = inputs.of(context, config, cell, artifact)

@@ -11,7 +11,7 @@ from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
 from sdc.cli.groups import Common, grouped
 from sdc.cli.train_settings import Settings
-from sdc.errors import DataError
+from sdc.errors import DataError, MissingInput
 from sdc.pipelines import presets
 from sdc.pipelines import train as stage
 from sdc.pipelines.cells import Cell
@@ -111,7 +111,7 @@ def train(
             tuning = tune.configured(config.student, flags=flags, trials=hpo, scope=hpo_scope, seed=config.seed)
             parts = _searched(context, config, tuning, wanted, common)
         for each, cell, draws in parts:
-            with doing.part(cell):
+            with doing.again(cell):
                 made = _fit(context, each, cell, draws, lineage.test_data(context, cell, chosen.test), common)
                 if made:
                     doing.done(made)
@@ -216,7 +216,8 @@ def _draws(
     """Returns the draws of the samples that were named, or of the newest of every kind.
 
     Raises:
-        DataError: There is no sample, or none with such draws; or one that was named, or its source, has no such draws.
+        MissingInput: There is no sample, or none of a source.
+        DataError: None has such draws; or one that was named, or its source, has no such draws.
     """
     if named:
         return [draw for drawn in named for draw in draws_of(context, drawn, sizes=sizes, repeats=repeats)]
@@ -226,7 +227,7 @@ def _draws(
     if lacking or not newest:
         fix = f"run `sdc sample --lang {cell.lang} --task {cell.task.name}` first"
         fix = lineage.other_tag(context, cell, "sample") or fix
-        raise DataError(f"no {' or '.join(lacking) or 'sample'} draws of {cell}", str(context.store.path), fix)
+        raise MissingInput(f"no {' or '.join(lacking) or 'sample'} draws", cell, str(context.store.path), fix)
     samples = [drawn for drawn in newest if not sources or lineage.source_of(drawn) in sources]
     names = ", ".join(f"{lineage.named(drawn)} {drawn.short}" for drawn in samples)
     render.note(f"train {cell}: samples {names}")

@@ -27,7 +27,8 @@ mean the same everywhere. stdout carries artifact keys, one a line, so that comm
 goes to stderr.
 
 A command over many languages and tasks does those that it can, prints their keys as they are made, and names the
-incomplete ones; its exit code is then the highest of theirs.
+incomplete ones; its exit code is then that of the first. `all` is what the store has something of: a cell of `all` that
+lacks what the command works on is passed over and named, which is no error.
 
 Exit codes: 0 done; 1 a bug; 2 usage or config; 3 store; 4 engine; 5 data; 6 an experiment that is not done; 7 a
 claim that does not hold; 130 stopped with Ctrl-C; 141 the reader of a pipe went away.

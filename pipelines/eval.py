@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from sdc.cache.counted import counted
 from sdc.cache.key import digest
 from sdc.cache.store import Artifact
-from sdc.errors import DataError, UsageError, one_of
+from sdc.errors import DataError, MissingInput, UsageError, one_of
 from sdc.pipelines import metrics, readers, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.metrics.interval import Estimate
@@ -69,14 +69,14 @@ def find_runs(context: Context, cell: Cell, *, everything: bool = False) -> list
     """Returns the runs of a cell on its newest samples and its zero-shot runs; with `everything`, all of the cell.
 
     Raises:
-        DataError: There are none.
+        MissingInput: There are none.
     """
     found = runs.find(context.store, [(cell.lang, cell.task.name)], everything=everything)
     found.say(context, f"eval {cell}")
     if not found.keys:
         fix = f"run `sdc train --lang {cell.lang} --task {cell.task.name}` or `sdc icl` first"
         fix = lineage.other_tag(context, cell, "train", "icl") or fix
-        raise DataError(f"no runs of {cell} to evaluate", str(context.store.path), fix)
+        raise MissingInput("no runs", cell, str(context.store.path), fix)
     return context.store.resolve_many(found.keys)
 
 

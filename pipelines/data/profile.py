@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from sdc.cache.store import Artifact, Store
-from sdc.errors import DataError
+from sdc.errors import MissingInput
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.records import leaks, lineage
 from sdc.pipelines.records.examples import texts_and_statuses
@@ -92,7 +92,7 @@ def newest(context: Context, cell: Cell) -> dict[str, Artifact]:
     """Returns the artifacts of a cell that were made or used last, by kind.
 
     Raises:
-        DataError: There is none.
+        MissingInput: There is none.
     """
     found: dict[str, Artifact] = {}
     for stage in ("data", "gen"):
@@ -100,7 +100,7 @@ def newest(context: Context, cell: Cell) -> dict[str, Artifact]:
             found.setdefault(kind_of(artifact), artifact)
     if not found:
         fix = lineage.other_tag(context, cell, "data", "gen") or "take some in with `sdc data add` or `sdc data fetch`"
-        raise DataError(f"no data for {cell}", str(context.store.path), fix)
+        raise MissingInput("no data", cell, str(context.store.path), fix)
     return {kind: found[kind] for kind in KINDS if kind in found}
 
 

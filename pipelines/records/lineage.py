@@ -10,7 +10,7 @@ from typing import Any
 from sdc.cache import again, freshness
 from sdc.cache.key import canonical_json
 from sdc.cache.store import Artifact
-from sdc.errors import DataError, StoreError, UsageError
+from sdc.errors import MissingInput, StoreError, UsageError
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.stage import Context
 from sdc.pipelines.tasks import languages
@@ -20,13 +20,13 @@ def newest_data(context: Context, cell: Cell, *, split: str) -> Artifact:
     """Returns the human examples of a split (`train` or `test`) that were added or used last.
 
     Raises:
-        DataError: There are none.
+        MissingInput: There are none.
     """
     for artifact in context.store.find("data", lang=cell.lang, task=cell.task.name):
         if artifact.summary.get("split") == split:
             return artifact
     fix = f"add some: sdc data add FILE --lang {cell.lang} --task {cell.task.name} --split {split}"
-    raise DataError(f"no human {split} examples of {cell}", str(context.store.path), other_tag(context, cell) or fix)
+    raise MissingInput(f"no human {split} examples", cell, str(context.store.path), other_tag(context, cell) or fix)
 
 
 def all_test_data(context: Context, cell: Cell) -> list[Artifact]:
@@ -59,7 +59,7 @@ def newest_generation(context: Context, cell: Cell) -> Artifact:
     """Returns the generation that was made, imported or used last.
 
     Raises:
-        DataError: There is none.
+        MissingInput: There is none.
         StoreError: It is stale.
     """
     return _newest(context, cell, "gen", fix=f"sdc gen --lang {cell.lang} --task {cell.task.name}")
@@ -105,7 +105,7 @@ def newest_sample(context: Context, cell: Cell, *, source: str) -> Artifact:
     sample = next((found for found in newest_samples(context, cell) if source_of(found) == source), None)
     if sample is None:
         fix = f"sdc sample --lang {cell.lang} --task {cell.task.name} --source {source}"
-        raise DataError(f"no {source} sample of {cell}", str(context.store.path), f"run `{fix}`")
+        raise MissingInput(f"no {source} sample", cell, str(context.store.path), f"run `{fix}`")
     return sample
 
 
@@ -173,7 +173,7 @@ def test_data(context: Context, cell: Cell, key: str | None = None) -> Artifact:
 
     Raises:
         UsageError: The key is of a train split, of another cell, or its labels have changed.
-        DataError: There is none.
+        MissingInput: There is none.
     """
     if key is None:
         found = newest_data(context, cell, split="test")
@@ -217,6 +217,6 @@ def _newest(context: Context, cell: Cell, stage: str, *, fix: str) -> Artifact:
     found = context.store.find(stage, lang=cell.lang, task=cell.task.name, limit=1)
     if not found:
         fix = other_tag(context, cell, stage) or f"run `{fix}` first"
-        raise DataError(f"no {stage} artifact of {cell}", str(context.store.path), fix)
+        raise MissingInput(f"no {stage} artifact", cell, str(context.store.path), fix)
     refuse_stale(context, found)
     return found[0]

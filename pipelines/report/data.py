@@ -50,7 +50,7 @@ def cells_of(context: Context, langs: Sequence[str] | None, tasks: Sequence[str]
         langs or list(dict.fromkeys(lang for lang, _ in there)),
         tasks or list(dict.fromkeys(task for _, task in there)),
     )
-    found = [cell for cell in asked if (langs and tasks) or (cell.lang, cell.task.name) in names]
+    found = [c for c in asked if (langs and tasks and not c.of_all) or (c.lang, c.task.name) in names]
     if not found:
         fix = f"sdc gen --lang {asked[0].lang} --task {asked[0].task.name}"
         raise DataError("no synthetic rows of these languages and tasks", str(context.store.path), f"run `{fix}` first")

@@ -109,7 +109,7 @@ class Experiment:
         Raises:
             UsageError: An unknown language or task, or none is left.
         """
-        found = cells.expand(store, self.langs, self.tasks) if self.tasks and self.langs else []
+        found = cells.expand(store, self.langs, self.tasks, of_paper=True) if self.tasks and self.langs else []
         for pair in self.also:
             found += cells.expand(store, [pair["lang"]], [pair["task"]])
         found = list({str(cell): cell for cell in found}.values())

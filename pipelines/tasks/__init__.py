@@ -73,7 +73,7 @@ class Task:
         quota: Synthetic rows per label that `gen` aims for, at least 1.
         sizes_up_to: The largest nominal size of the paper's grid for this task, in rows.
         labels: In the order of their ids, which are 0, 1, 2 ...
-        langs: The only languages that there is data in, as tags: what `--lang all` means for this task. Empty: any.
+        langs: The only languages that there is data in, as tags; empty: any.
     """
 
     name: str

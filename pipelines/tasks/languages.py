@@ -184,5 +184,5 @@ def group_of(tag: str) -> str:
 
 
 def paper_tags() -> list[str]:
-    """Returns the eleven languages of the paper, low-resource first; what `--lang all` means."""
+    """Returns the eleven languages of the paper, low-resource first."""
     return [tag for tags in GROUPS.values() for tag in tags]

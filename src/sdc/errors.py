@@ -6,6 +6,7 @@
     |-- EngineError          4   a model cannot be loaded, or did not answer
     |   `-- BudgetError      4   a limit on calls, tokens or money is reached; what was answered is kept
     |-- DataError            5   a data file, or the rows in it
+    |   `-- MissingInput     5   a language and task lack what a stage works on
     `-- ClaimError           7   a claim does not hold (6 is that of an experiment that is not done)
 
 Every error is one line on stderr: what is wrong, where, what to do next. Any other exception is a bug and exits with 1.
@@ -119,6 +120,22 @@ class DataError(SdcError):
     """A data file cannot be read, or its rows cannot be used."""
 
     exit_code = 5
+
+
+class MissingInput(DataError):
+    """A language and task lack what a stage works on: nobody has made it yet.
+
+    Args:
+        lacks: What is not there, as `no human test examples`.
+        cell: The language and task.
+        where: The store.
+        fix: The command that makes it.
+    """
+
+    def __init__(self, lacks: str, cell: object, where: str = "", fix: str = "") -> None:
+        super().__init__(f"{lacks} of {cell}", where, fix)
+        self.args = (lacks, str(cell), where, fix)
+        self.lacks = lacks
 
 
 class ClaimError(SdcError):

@@ -174,7 +174,7 @@ _MISSING = [
     _case("icl without test data", f"icl {_CELL} --model a/b", 5, "no human test examples of te/topic", "data add"),
     _case("icl without a sample", "icl --lang te --task topic --source human --model a/b", 5, "no human sample",
           chain=True),
-    _case("eval without runs", f"eval {_CELL}", 5, "no runs of te/topic to evaluate", _STORE, "sdc train"),
+    _case("eval without runs", f"eval {_CELL}", 5, "no runs of te/topic", _STORE, "sdc train"),
     _case("report without a store", "report", 5, "there are no runs to report", _STORE, "sdc train"),
     _case("report of an empty store", "report", 5, "there are no runs to report", _STORE,
           make=files.empty_store),

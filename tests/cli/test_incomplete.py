@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from scripted import add_data, add_import, unlike_any
 
 from sdc.cache.store import Store
 from sdc.cli.incomplete import Cells
-from sdc.errors import StoreError
+from sdc.errors import DataError, EngineError, StoreError
 from sdc.pipelines import cells
 from sdc.pipelines.cells import Cell
 
@@ -68,7 +69,7 @@ def test_every_command_does_the_other_cells_and_names_the_incomplete_ones(three:
         (("sample", "--repeats", "1", "--sizes", "all"), 3, ["no gen artifact of az/sentiment"]),
         (("train",), 2, ["no sample draws of az/sentiment", "no human test examples of sw/sentiment"]),
         (("icl", "--shots", "0"), 2, ["no human test examples of az/sentiment", "test examples of sw/sentiment"]),
-        (("eval",), 4, ["no runs of az/sentiment to evaluate", "no runs of sw/sentiment to evaluate"]),
+        (("eval",), 4, ["no runs of az/sentiment", "no runs of sw/sentiment"]),
     ]
     for command, made, named in steps:
         dry = chain(invoke, *command, "--dry-run") if command[0] != "eval" else None
@@ -103,7 +104,42 @@ def test_report_shows_the_others_and_names_what_is_missing(three: Store, invoke:
     shown = invoke("data", "show", "--lang", "te,az,sw", "--task", "sentiment", "--json")
     assert shown.exit_code == 5
     assert {json.loads(line)["lang"] for line in shown.stdout.splitlines()} == {"te", "sw"}
-    assert "no data for az/sentiment" in shown.stderr
+    assert "no data of az/sentiment" in shown.stderr
+
+
+ALL = ("--lang", "all", "--task", "all")
+
+
+def test_all_is_what_there_is_and_what_lacks_something_is_passed_over(three: Store, invoke: Invoke) -> None:
+    """No cell has to be named from data to report, and none that the store has nothing of is asked for."""
+    steps: list[tuple[tuple[str, ...], int, str]] = [
+        (("sample", *ALL, "--repeats", "1", "--sizes", "all"), 2, "sw/sentiment synthetic: no gen artifact"),
+        (("train", *ALL), 2, "sw/sentiment: no sample draws"),
+        (("icl", *ALL, "--shots", "0"), 2, "sw/sentiment: no human test examples"),
+        (("eval",), 4, "sw/sentiment: no runs"),
+    ]
+    for command, made, said in steps:
+        done = invoke(*command)
+        assert (done.exit_code, len(done.stdout.split())) == (0, made), done.stderr
+        assert f"{command[0]}: passes over {said}\n" in done.stderr and "az" not in done.stderr
+    for command in (("report", "--wide", *ALL), ("report", "--wide")):
+        shown = invoke(*command)
+        assert shown.exit_code == 0 and "linear" in shown.stdout and "sw" not in shown.stdout, shown.stderr
+
+
+def test_all_that_lack_something_are_an_error(three: Store, invoke: Invoke) -> None:
+    done = invoke("judge", "--lang", "sw", "--task", "all", "--gates-only")
+    assert (done.exit_code, done.stdout) == (5, "") and "no gen artifact of sw/sentiment" in done.stderr
+    nothing = invoke("judge", "--lang", "te-IN", "--task", "all")
+    assert nothing.exit_code == 5 and "nothing of --lang te-IN --task all is there; it has te" in nothing.stderr
+
+
+def test_the_exit_code_is_that_of_the_first_error() -> None:
+    for first, second in ((EngineError, DataError), (DataError, EngineError)):
+        with pytest.raises(typer.Exit) as ended, Cells("gen", total=2) as doing:
+            doing.lacks("te/topic", first("one"))
+            doing.lacks("sw/topic", second("two"))
+        assert ended.value.exit_code == first.exit_code
 
 
 def test_another_tag_of_the_language_is_named(three: Store, invoke: Invoke) -> None:
@@ -130,10 +166,10 @@ def test_an_error_of_the_engine_that_repeats_ends_the_command(three: Store, invo
     assert len([line for line in done.stderr.splitlines() if line.startswith("sdc: ")]) <= 2
 
 
-def test_an_error_that_ends_the_command_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_that_ends_the_command_is_said_once(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(StoreError, match="no store"), Cells("sample", total=3) as cells:
-        for cell in ("te/topic", "sw/topic", "en/topic"):
-            with cells.one(cell):
+        for where in (cell(store, lang) for lang in ("te", "sw", "en")):
+            with cells.one(where):
                 raise StoreError("no store", "x.duckdb", "make one")
     assert capsys.readouterr().err == "sample: 1 of 3 were not begun\n"
 

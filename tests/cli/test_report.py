@@ -74,10 +74,10 @@ def test_audit(filled: Path) -> None:
         (["report", "--by", "moon"], 2, "cannot group by 'moon'"),
         (["report", RUN[:12]], 2, "is of stage icl, wanted eval"),
         (["report", "--lang", "xx"], 2, "unknown language 'xx'"),
-        (["eval"], 2, "say what to work on"),
+        (["eval", "--lang", "te"], 5, "nothing of --lang te --task all is there"),
         (["eval", TEST[:12]], 2, "is of stage data, wanted train or icl"),
         (["eval", RUN[:12], "--reader", "scores"], 2, "none of these runs has scores"),
-        (["eval", "--lang", "te", "--task", "topic"], 5, "no runs of te/topic to evaluate"),
+        (["eval", "--lang", "te", "--task", "topic"], 5, "no runs of te/topic"),
     ],
 )
 def test_bad_input(filled: Path, arguments: list[str], code: int, message: str) -> None:

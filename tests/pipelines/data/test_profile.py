@@ -79,5 +79,5 @@ def test_the_listing(context: Context, tmp_path: Path) -> None:
 
 
 def test_no_data_for_a_cell(context: Context) -> None:
-    with pytest.raises(DataError, match="no data for te/sentiment"):
+    with pytest.raises(DataError, match="no data of te/sentiment"):
         data_profile.newest(context, _cell())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sdc.cache.store import Artifact, Store
-from sdc.errors import UsageError
+from sdc.errors import DataError, UsageError
 from sdc.pipelines import cells
 from sdc.pipelines.tasks import from_mapping, languages, load
 
@@ -66,17 +66,36 @@ def test_a_language_that_the_store_has_is_not_looked_up(
 
 
 def test_cells_are_expanded_from_lists_commas_and_all(store: Store) -> None:
-    def names(langs: list[str], tasks: list[str]) -> list[str]:
-        return [str(cell) for cell in cells.expand(store, langs, tasks)]
+    def names(langs: list[str], tasks: list[str], *, of_paper: bool = False) -> list[str]:
+        return [str(cell) for cell in cells.expand(store, langs, tasks, of_paper=of_paper)]
 
     assert names(["te,sw", "en"], ["topic"]) == ["te/topic", "sw/topic", "en/topic"]
     assert names(["te", "te"], ["topic,intent"]) == ["te/topic", "te/intent"]
-    assert len(names(["all"], ["topic"])) == 11
-    assert names(["all"], ["sarcasm"]) == ["en/sarcasm"]
+    assert len(names(["all"], ["topic"], of_paper=True)) == 11
+    assert names(["all"], ["sarcasm"], of_paper=True) == ["en/sarcasm"]
     assert names(["te"], ["sarcasm"]) == ["te/sarcasm"]  # asked for by name
     for langs, tasks in (([], ["topic"]), (["te"], []), ([" , "], ["topic"])):
         with pytest.raises(UsageError, match="say what to work on"):
             names(langs, tasks)
+
+
+def test_all_is_what_the_store_has(store: Store, make: Callable[..., Artifact]) -> None:
+    def names(*flags: str) -> list[str]:
+        return [str(cell) for cell in cells.expand(store, [flags[0]], [flags[1]])]
+
+    with pytest.raises(DataError, match="nothing of --lang all --task topic is there"):
+        names("all", "topic")
+    for lang, task in (("sw", "intent"), ("fr-CA", "topic"), ("te", "topic"), ("en", "sarcasm")):
+        store.put(replace(make("data", lang), task=task), {})
+    assert names("all", "all") == ["sw/intent", "en/sarcasm", "te/topic", "fr-CA/topic"]
+    assert names("all", "topic") == ["te/topic", "fr-CA/topic"]
+    assert names("sw,te", "all") == ["sw/intent", "te/topic"]
+    found = cells.expand(store, ["te,all"], ["topic"])
+    assert [(str(cell), cell.of_all) for cell in found] == [("te/topic", False), ("fr-CA/topic", True)]
+    assert cells.absent(cells.expand(store, ["te,sw,en"], ["all"])) == [
+        "en/intent", "te/intent", "sw/topic", "en/topic"
+    ]  # fmt: skip
+    assert cells.absent(cells.expand(store, ["te,sw"], ["topic"])) == []
 
 
 def test_a_task_says_in_which_languages_there_is_data(store: Store, tmp_path: Path) -> None:
@@ -89,8 +108,8 @@ def test_a_task_says_in_which_languages_there_is_data(store: Store, tmp_path: Pa
     )
     own = load(str(path))
     assert own.langs == ("te", "swh") and from_mapping(own.definition(), where="x") == own
-    assert [cell.lang for cell in cells.expand(store, ["all"], [str(path)])] == ["te"]
-    assert [cell.lang for cell in cells.expand(store, ["all,en"], [str(path)])] == ["te", "en"]
+    assert [cell.lang for cell in cells.expand(store, ["all"], [str(path)], of_paper=True)] == ["te"]
+    assert [cell.lang for cell in cells.expand(store, ["all,en"], [str(path)], of_paper=True)] == ["te", "en"]
     assert "sarcasm" not in Path(cells.__file__).read_text("utf-8")
 
 
