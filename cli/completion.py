@@ -23,7 +23,7 @@ _MOST_KEYS = 50
 _STAGES = {
     "gen": ("data", "judge"), "judge": ("gen",), "sample": ("judge", "gen", "data"), "train": ("sample",),
     "icl": ("sample",), "eval": ("train", "icl"), "report": ("eval",), "predict": ("train", "icl"),
-    "export": ("train",), "data show": ("data", "gen"), "report data": ("gen", "judge"), "store show": (),
+    "export": ("train",), "data show": ("data", "gen"), "report data": ("gen", "judge"), "store show": (), "show": (),
 }  # fmt: skip
 
 

@@ -132,6 +132,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         Rule(flags=("onnx",), without=("model",)),
         Rule(flags=("keep_weights", "engine", "server", "engine_arg"), without=("run",)),
     ),
+    "show": (Rule(flags=("seed",), without=("is_random",)),),
     "store sql": (_CSV,),
 }  # fmt: skip
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "train": ("train:train", "Fit a small model on every draw, and test it."),
     "icl": ("icl:icl", "Let an LLM classify, with examples in the prompt or none."),
     "eval": ("eval:evaluate", "Read the answers of runs, and compute metrics."),
+    "show": ("show:show", "Show what an artifact holds: texts, verdicts, draws, errors."),
     "report": ("report:app", "Show what the evaluated runs say; draw the data card."),
     "run": ("run:run", "Run a whole experiment from a TOML file, on one machine or many."),
     "predict": ("predict:predict", "Classify texts with a run."),

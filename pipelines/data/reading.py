@@ -86,7 +86,7 @@ def read(cell: Cell, frames: Sequence[Frame], config: DataConfig, *, only: bool 
     ]
     rows = data_rows.together(parts) if len(parts) > 1 else parts[0]
     data_rows.check_usable(rows, cell.task, where=where, most=config.most_unusable)
-    about = {**left, **_odd([frame for frame, _ in chosen])}
+    about = {**left, **_odd([frame for frame, _ in chosen]), **_unusable([frame for frame, _ in chosen], parts)}
     bare = [Path(frame.where).name for frame, whole in zip(frames, wholes, strict=True) if frame is not whole]
     ids = [name for frame, _ in chosen for name in data_columns.sentence_ids(frame)]
     return LoadedRows(rows=rows, ids=ids, about=about | ({"no_header": bare} if bare else {}))
@@ -126,3 +126,16 @@ def _odd(frames: Sequence[Frame]) -> dict[str, Any]:
         if row.odd
     ]
     return {"odd": {"rows": len(lines), "lines": lines[:_LINES_SHOWN]}} if lines else {}
+
+
+def _unusable(frames: Sequence[Frame], parts: Sequence[ExampleColumns]) -> dict[str, list[str]]:
+    """Returns the first rows that cannot be used, each as its line and why."""
+    lines: list[str] = []
+    for frame, rows in zip(frames, parts, strict=True):
+        if {*rows["status"]}.isdisjoint(data_rows.NO_EXAMPLE):
+            continue
+        file = f"{Path(frame.where).name}, " if len(frames) > 1 else ""
+        for line, status, reason in zip(frame.lines, rows["status"], rows["reason"], strict=True):
+            if status in data_rows.NO_EXAMPLE and len(lines) < _LINES_SHOWN:
+                lines.append(file + (reason if reason.startswith("line") else f"line {line}: {reason}"))
+    return {"unusable": lines} if lines else {}

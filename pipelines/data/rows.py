@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Rows of these statuses say that a file is not read as it is meant.
 UNUSABLE = ("unlabelled", "broken")
+#: Rows of these are no labelled text, whether that is meant or not.
+NO_EXAMPLE = ("empty", *UNUSABLE)
 _SAMPLES = 5
 #: Column of the table `examples`, but for the key -> the value of each row.
 ExampleColumns: TypeAlias = Mapping[str, list[Any]]

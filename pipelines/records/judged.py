@@ -22,6 +22,7 @@ class JudgedRow:
         accepted: The verdict.
         judged_by: Who said so: a gate, an LLM, a person.
         reason: Why it was rejected; None if it was not.
+        probability: What the LLM gave yes, or the label where that decided; None where it gave nothing.
     """
 
     example_key: str
@@ -31,13 +32,14 @@ class JudgedRow:
     accepted: bool
     judged_by: str | None
     reason: str | None
+    probability: float | None
 
 
 def judged_rows(store: Store, judgement: str) -> list[JudgedRow]:
     """Returns the rows that a judgement is about, accepted or not, by idx."""
-    names = ("example_key", "idx", "text", "label", "accepted", "judged_by", "reason")
+    names = ("example_key", "idx", "text", "label", "accepted", "judged_by", "reason", "probability")
     found = store.query(
-        f"""select e.key, e.idx, e.text, e.label, v.accepted, v.judged_by, v.reason from {_BOTH}
+        f"""select e.key, e.idx, e.text, e.label, v.accepted, v.judged_by, v.reason, v.probability from {_BOTH}
         where v.key = ? order by e.idx, e.key""",  # noqa: S608 (a constant)
         [judgement],
     )

@@ -101,6 +101,36 @@ def answered_rows(store: Store, run: str, *, test: str) -> list[AnsweredRow]:
     return [AnsweredRow(text=text, label=label, scores=scores, reply=reply) for text, label, scores, reply in found]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GoldRow:
+    """A labelled test row, and what a run said on it; see `AnsweredRow`. A run may have said nothing of a row."""
+
+    idx: int
+    text: str
+    gold: int
+    scores: Sequence[float] | None
+    reply: str | None
+
+
+def of_test(store: Store, run: str, *, test: str) -> list[GoldRow]:
+    """Returns the labelled test rows of a run that are in the store, with its answers where it gave some, by idx.
+
+    Args:
+        store: Where they are.
+        run: Its full key.
+        test: The full key of what it was tested on.
+    """
+    found = store.query(
+        """select e.idx, e.text, e.label, o.scores, o.reply
+        from examples e left join outputs o on o.key = ? and o.idx = e.idx
+        where e.key = ? and e.status = 'ok' and e.label is not null order by e.idx""",
+        [run, test],
+    )
+    return [
+        GoldRow(idx=idx, text=text, gold=gold, scores=scores, reply=reply) for idx, text, gold, scores, reply in found
+    ]
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunReplies:
     """All that a run wrote.

@@ -36,6 +36,23 @@ def test_add_prints_a_key_and_nothing_else_on_stdout() -> None:
     assert as_json["hit"] and as_json["key"].startswith(first.stdout.strip()) and as_json["rows"] == 12
 
 
+def test_rows_that_cannot_be_used_are_named_by_line_and_reason() -> None:
+    rows = "a,0\n" * 40 + "b,0,c,d\n ,1\nc,foo\nd,\n" + ",1\n" * 3
+    Path("b.csv").write_text("text,label\n" + rows, "utf-8")
+    done = _sdc("add", "b.csv", *FLAGS)
+    assert done.exit_code == 0, done.stderr
+    for line in (
+        "line 42: 4 cells where the header has 2", "line 43: empty text", "line 44: unknown label 'foo'",
+        "line 45: no label", "line 46: empty text", "and 2 more: `sdc show",
+    ):  # fmt: skip
+        assert f"  {line}" in done.stderr
+    assert "line 42: 4 cells" in _sdc("add", "b.csv", *FLAGS).stderr
+    whole = program.sdc(["show", done.stdout.strip(), "--status", "broken", "--json"])
+    assert [json.loads(line)["reason"] for line in whole.stdout.splitlines()] == [
+        "line 42: 4 cells where the header has 2"
+    ]
+
+
 def test_synthetic_needs_no_split() -> None:
     result = _sdc("add", "x.csv", "--lang", "te", "--task", "topic", "--source", "synthetic")
     assert result.exit_code == 0 and "12 synthetic rows" in result.stderr and "8 duplicates" in result.stderr
@@ -67,7 +84,7 @@ def test_synthetic_needs_no_split() -> None:
         (["ls", "--lang", "qqq"], 2, "unknown language"),
         (["show"], 2, "say what to work on"),
         (["show", "xyz"], 2, "is not a key"),
-        (["show", "--lang", "te", "--task", "topic"], 5, "no data for te/topic"),
+        (["show", "--lang", "te", "--task", "topic"], 5, "no data of te/topic"),
     ],
 )
 def test_what_is_wrong_is_one_line(arguments: list[str], code: int, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
