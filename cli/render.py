@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from rich.console import Console
     from rich.progress import Progress
-    from rich.table import Table
 
 
 def fail(message: str) -> None:
@@ -124,8 +123,10 @@ def table(
     to_stderr: bool = False,
 ) -> None:
     """Draws a table as wide as the terminal allows; columns that are `spare` are left out first where it is narrow."""
+    from sdc.cli.drawing import drawn
+
     out = console(to_stderr=to_stderr)
-    out.print(_drawn(columns, rows, title, width=out.width, spare=spare))
+    out.print(drawn(columns, rows, title, width=out.width, spare=spare))
 
 
 def is_wide_enough(columns: Sequence[str], rows: Sequence[Sequence[str]], *, spare: Sequence[str] = ()) -> bool:
@@ -157,42 +158,13 @@ def live(frames: Iterable[TableFrame]) -> None:
     from rich.live import Live
     from rich.text import Text
 
+    from sdc.cli.drawing import drawn
+
     out = console()
     with Live(console=out, auto_refresh=False) as view:
         for frame in frames:
-            drawn = _drawn(frame.columns, frame.rows, frame.title, width=out.width, spare=frame.spare)
-            view.update(Group(drawn, *(Text(visible(line)) for line in frame.lines)), refresh=True)
-
-
-def _drawn(
-    columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None, *, width: int, spare: Sequence[str]
-) -> "Table":
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
-    from rich.text import Text
-
-    from sdc.cli import tables
-
-    names = [visible(name) for name in columns]
-    cells = [["" if cell is None else visible(str(cell)) for cell in row] for row in rows]
-    fitted = tables.fit(names, cells, width=width, title=None if title is None else visible(title), spare=spare)
-    if fitted.is_stacked:
-        drawn = Table.grid(padding=(0, 2, 0, 0))
-        drawn.add_column(no_wrap=True, style="bold")
-        drawn.add_column(overflow="fold")
-        for row in fitted.rows:
-            for name, cell in zip(fitted.columns, row, strict=True):
-                drawn.add_row(Text(name), Text(cell))
-            drawn.add_row()
-    else:
-        drawn = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, fitted.gap - tables.GAPS[-1]))
-        for name, columns_width, right in zip(fitted.columns, fitted.widths, fitted.numeric, strict=True):
-            drawn.add_column(Text(name), justify="right" if right else "left", overflow="fold", width=columns_width)
-        for row in fitted.rows:
-            drawn.add_row(*map(Text, row))
-    drawn.title_justify = "left"
-    drawn.title = None if fitted.title is None else Text(fitted.title, style="italic")
-    return drawn
+            table = drawn(frame.columns, frame.rows, frame.title, width=out.width, spare=frame.spare)
+            view.update(Group(table, *(Text(visible(line)) for line in frame.lines)), refresh=True)
 
 
 def console(*, to_stderr: bool = False) -> "Console":

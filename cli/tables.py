@@ -172,3 +172,22 @@ def shortened(text: str, width: int) -> str:
     while cell_len(text[:start] + text[len(text) - end :]) > width - 1:  # letters that take two places
         start, end = start - (start > 0), end - (end > 0)
     return text[:start] + _ELLIPSIS + text[len(text) - end :]
+
+
+def lines(table: TableLayout) -> list[str] | None:
+    """Returns the rows of a table, each as a line; None where a cell is to be broken between words.
+
+    >>> lines(TableLayout(columns=["a", "b"], rows=[["x", "1"]], title=None, widths=[2, 3], numeric=[False, True]))
+    [' x      1 ']
+    """
+    columns = []
+    for i, (width, right) in enumerate(zip(table.widths, table.numeric, strict=True)):
+        cells = [row[i] for row in table.rows]
+        spaces = [width - cell_len(cell) for cell in cells]
+        if min(spaces, default=0) < 0:
+            return None
+        columns.append(
+            [" " * num + cell if right else cell + " " * num for cell, num in zip(cells, spaces, strict=True)]
+        )
+    between = " " * table.gap
+    return [f" {between.join(cells)} " for cells in zip(*columns, strict=True)]
