@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
 
@@ -11,6 +11,7 @@ from sdc.cache.counted import counted
 from sdc.cache.key import SHORT
 from sdc.cli import data_show, options, render
 from sdc.cli.groups import grouped
+from sdc.cli.help import INPUT
 from sdc.cli.plain import PlainGroup
 from sdc.errors import UsageError
 from sdc.pipelines import cells
@@ -33,17 +34,22 @@ app = typer.Typer(cls=PlainGroup, help="Take in labelled examples, and see what 
 class Layout:
     """How a file is laid out."""
 
+    heading: ClassVar[str] = "Layout of the files"
+
     delimiter: Annotated[
-        str | None, typer.Option(help="What separates cells: tab, comma, semicolon, pipe, or any character.")
+        str | None, typer.Option(metavar="SIGN", help="Between cells: tab, comma, semicolon, pipe, or any character.")
     ] = None
     header: Annotated[
         bool | None,
         typer.Option("--header/--no-header", help="Whether the first row has names; without, columns are 1, 2 ..."),
     ] = None
     quoting: Annotated[
-        str, typer.Option(help="minimal: cells may stand in quotes; none: quotes are part of the text.")
+        str,
+        typer.Option(metavar="HOW", help="minimal: cells may stand in quotes; none: quotes are part of the text."),
     ] = "minimal"
-    encoding: Annotated[str, typer.Option(help="Of text files: utf-8, utf-16, latin-1, cp1252 ...")] = "utf-8"
+    encoding: Annotated[str, typer.Option(metavar="NAME", help="Of text files: utf-8, utf-16, latin-1, cp1252 ...")] = (
+        "utf-8"
+    )
     records: Annotated[
         str | None, typer.Option(metavar="PATH", help="Where a JSON object has the list of rows: data.items")
     ] = None
@@ -54,18 +60,27 @@ class Layout:
 def add(
     files: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FILE]...", help=".csv, .tsv, .txt, .json, .jsonl or .parquet; several are one set."),
+        typer.Argument(metavar="FILE", help=".csv, .tsv, .txt, .json, .jsonl or .parquet; several are one set."),
     ] = None,
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     split: Annotated[
-        str | None, typer.Option(help="What the rows are for: train, test, or dev, which is only taken by its key.")
+        str | None,
+        typer.Option(
+            metavar="SPLIT",
+            help="What the rows are for: train, test, or dev, which is only taken by its key.",
+            rich_help_panel=INPUT,
+        ),
     ] = None,
-    text_column: Annotated[str | None, typer.Option(help="Column with the texts. Default: found by name.")] = None,
-    label_column: Annotated[str | None, typer.Option(help="Column with names, aliases or ids. Default: found.")] = None,
+    text_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Column with the texts. Default: found by name.")
+    ] = None,
+    label_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Column with names, aliases or ids. Default: found.")
+    ] = None,
     label_map: Annotated[
         list[str] | None,
-        typer.Option(metavar="VALUE=LABEL,...", help='What values mean: "1=positive,-1=negative,0=skip". Repeatable.'),
+        typer.Option(metavar="VALUE=LABEL", help='What values mean: "1=positive,-1=negative,0=skip". Repeatable.'),
     ] = None,
     first_label: Annotated[
         bool, typer.Option("--first-label", help="Of several labels of a text the first counts.")
@@ -75,19 +90,33 @@ def add(
         typer.Option(metavar="COLUMN=VALUE", help="Only rows with this value: partition=train. Repeatable."),
     ] = None,
     subset: Annotated[bool, typer.Option("--subset", help="Leave out rows with labels that the task lacks.")] = False,
-    source: Annotated[str, typer.Option(help="Who wrote the texts: human or synthetic.")] = "human",
+    source: Annotated[
+        str, typer.Option(metavar="SOURCE", help="Who wrote the texts: human or synthetic.", rich_help_panel=INPUT)
+    ] = "human",
     append: Annotated[
-        str | None, typer.Option(metavar="KEY", help="Add the rows to this data of the split; or: newest.")
+        str | None,
+        typer.Option(metavar="KEY", help="Add the rows to this data of the split; or: newest.", rich_help_panel=INPUT),
     ] = None,
     drop_leaks: DropLeaksOption = False,
-    paper: Annotated[Path | None, typer.Option(help="Take a whole folder in the layout of the paper's data.")] = None,
+    paper: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Take a whole folder in the layout of the paper's data.", rich_help_panel=INPUT
+        ),
+    ] = None,
     *,
     layout: Layout,
     store: options.StoreOption = None,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Take in files of labelled examples, or the paper's whole data folder."""
+    """Take in files of labelled examples, or the paper's whole data folder.
+
+    Examples:
+        sdc data add train.csv --lang te --task topic --split train
+        sdc data add all.jsonl --lang te --task topic --split test --where split=test
+        sdc data add --paper data
+    """
     context = options.context(store, force=force)
     delimiter = None if layout.delimiter is None else tables.named(layout.delimiter)
     form = FileFormat(**{**vars(layout), "delimiter": delimiter})
@@ -210,13 +239,20 @@ def _label_counts(summary: Mapping[str, Any]) -> list[int]:
 def fetch(
     lang: options.LangOption = None,
     task: options.TaskOption = None,
-    folder: Annotated[Path | None, typer.Option("--from", help="Read a local copy, not the hub.")] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="FOLDER", help="Read a local copy, not the hub.", rich_help_panel=INPUT),
+    ] = None,
     drop_leaks: DropLeaksOption = False,
     store: options.StoreOption = None,
     force: options.ForceOption = False,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Get the paper's public train and test sets from the Hugging Face hub."""
+    """Get the paper's public train and test sets from the Hugging Face hub.
+
+    Examples:
+        sdc data fetch --lang te,sw --task topic,intent
+    """
     context = options.context(store, force=force)
     found = cells.expand(context.store, lang or [], task or [], of_paper=True)
     outcomes = stage.fetch(context, found, folder=folder, drop_leaks=drop_leaks)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from sdc.cli import options, render
+from sdc.cli.help import INPUT, MODEL, OUTPUT
 from sdc.cli.report import report as show_report
 from sdc.pipelines import cells, presets, report
 from sdc.pipelines.cells import Cell
@@ -23,21 +24,50 @@ _STORE = Path(".sdc-demo/store.duckdb")
 
 
 def demo(
-    lang: Annotated[str, typer.Option("--lang", "-l", help="te, sw or en; others need data in the store.")] = "te",
+    lang: Annotated[
+        str,
+        typer.Option(
+            "--lang", "-l", metavar="TAG", help="te, sw or en; others need data in the store.", rich_help_panel=INPUT
+        ),
+    ] = "te",
     task: Annotated[
-        str, typer.Option("--task", "-t", help="intent or topic; others need data in the store.")
+        str,
+        typer.Option(
+            "--task",
+            "-t",
+            metavar="TASK",
+            help="intent or topic; others need data in the store.",
+            rich_help_panel=INPUT,
+        ),
     ] = "intent",
-    model: Annotated[str, typer.Option(help="Generator: an alias, a hub id or a folder.")] = models.TEACHER,
-    student: Annotated[str, typer.Option(help="Small model to fine-tune and prompt.")] = models.STUDENT,
+    model: Annotated[
+        str, typer.Option(metavar="MODEL", help="Generator: an alias, a hub id or a folder.", rich_help_panel=MODEL)
+    ] = models.TEACHER,
+    student: Annotated[
+        str, typer.Option(metavar="MODEL", help="Small model to fine-tune and prompt.", rich_help_panel=MODEL)
+    ] = models.STUDENT,
     quota: Annotated[int, typer.Option(min=1, max=1_000_000, help="Synthetic texts per label.")] = DemoConfig.quota,
     store: Annotated[
-        Path | None, typer.Option("--store", help=f"The store file. Default: {_STORE}, apart from your own work.")
+        Path | None,
+        typer.Option(
+            "--store", help=f"The store file. Default: {_STORE}, apart from your own work.", rich_help_panel=OUTPUT
+        ),
     ] = None,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
-    output: Annotated[str, typer.Option("--format", help="Of the report: table, md, csv, json or latex.")] = "table",
+    output: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="FORM", help="Of the report: table, md, csv, json or latex.", rich_help_panel=OUTPUT
+        ),
+    ] = "table",
 ) -> None:
-    """Run the whole chain on a small example, from human examples to a report; run again, it goes on."""
+    """Run the whole chain on a small example, from human examples to a report; run again, it goes on.
+
+    Examples:
+        sdc demo
+        sdc demo --lang te --task topic --model llama-3.1-8b
+    """
     path = store or _STORE
     context = options.context(path)
     cell = cells.expand(context.store, [lang], [task])[0]

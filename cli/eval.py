@@ -21,7 +21,10 @@ def evaluate(
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     reader: Annotated[
-        str, typer.Option(help=f"How answers are read, auto being scores, else strict: {', '.join(readers.NAMES)}.")
+        str,
+        typer.Option(
+            metavar="READER", help=f"How answers are read; auto is scores, else strict: {', '.join(readers.NAMES)}."
+        ),
     ] = "auto",
     everything: options.AllOption = False,
     *,
@@ -31,6 +34,10 @@ def evaluate(
 
     KEYs are runs (of train or icl). Without keys: the runs on the newest samples, and zero-shot; of all cells, or of
     --lang and --task.
+
+    Examples:
+        sdc eval --lang te --task topic
+        sdc train --lang te --task topic | sdc eval -
     """
     context = common.context()
     config = stage.EvalConfig(reader=reader)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from sdc.cli import options, render
+from sdc.cli.help import INPUT, OUTPUT
 from sdc.pipelines import export as stage
 from sdc.pipelines.export import ExportConfig
 from sdc.pipelines.records import run_record
@@ -13,27 +14,38 @@ from sdc.pipelines.text.visible import as_json as json_text
 
 
 def export(
-    run: Annotated[str, typer.Option("--run", help="Key of the run of `sdc train`, or of its evaluation.")],
-    out: Annotated[Path, typer.Option("--out", help="The folder to make.")],
+    run: Annotated[
+        str,
+        typer.Option("--run", metavar="KEY", help="A run of `sdc train`, or its evaluation.", rich_help_panel=INPUT),
+    ],
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="The folder to make.", rich_help_panel=OUTPUT)],
     onnx: Annotated[
-        bool, typer.Option("--onnx", help="Also write ONNX in fp32 and int8 (finetune; needs sdc[onnx]).")
+        bool,
+        typer.Option(
+            "--onnx",
+            help="Also write ONNX in fp32 and int8 (finetune; needs the extra onnx).",
+            rich_help_panel=OUTPUT,
+        ),
     ] = False,
     licence: Annotated[
-        str | None, typer.Option("--license", help="Licence of the classifier, for its card. Default: unknown.")
+        str | None,
+        typer.Option("--license", metavar="NAME", help="Of the classifier, for its card. Default: unknown."),
     ] = None,
-    base: Annotated[
-        str | None, typer.Option("--base", help="Model that the run started from, where it is not found by itself.")
-    ] = None,
-    keep_weights: Annotated[
-        bool, typer.Option("--keep-weights", help="Keep weights that had to be made again, for the next time.")
-    ] = False,
+    base: options.BaseOption = None,
+    keep_weights: options.KeepMadeWeightsOption = False,
     store: options.StoreOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an earlier export in that folder.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object on stdout, not just the folder.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace an earlier export in that folder.", rich_help_panel=OUTPUT)
+    ] = False,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Write a trained run as a folder for Hugging Face libraries, vLLM and `sdc predict --model`.
 
     It holds the weights, a model card with lineage, metrics and costs, and with --onnx measured ONNX forms.
+
+    Examples:
+        sdc export --run 1a2b3c4d5e6f --out classifier --license cc-by-4.0
+        sdc predict new.csv --model classifier
     """
     context = options.context(store)
     config = ExportConfig(

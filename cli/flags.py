@@ -10,7 +10,8 @@ from typing import Any
 
 from typer.core import TyperCommand
 
-from sdc.cli import plain
+from sdc.cli import plain, render
+from sdc.cli.help import Helped
 from sdc.errors import UsageError
 
 Values = Mapping[str, Any]
@@ -60,6 +61,8 @@ _SERVER = Rule(
 )
 _INSTEAD = ("init", "check", "dry_run", "status", "render", "collect", "cancel", "shard")
 _REVIEW = ("review_sheet", "review_import")
+#: What names artifacts or files, and with them languages and tasks.
+_NAMING = ("keys", "paper", "review_import", "experiment")
 
 #: Command -> what it refuses.
 RULES: Mapping[str, tuple[Rule, ...]] = {
@@ -137,21 +140,8 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
 }  # fmt: skip
 
 
-class Command(TyperCommand):
-    """A command that runs only with flags that can all be used, and whose help has them in groups."""
-
-    def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Writes arguments and options, those of a group below its heading; the command's own come first."""
-        found: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": []}
-        for parameter in self.get_params(ctx):
-            record = parameter.get_help_record(ctx)
-            if record is not None:
-                own = "Arguments" if parameter.param_type_name == "argument" else "Options"
-                found.setdefault(getattr(parameter, "rich_help_panel", None) or own, []).append(record)
-        for heading, records in found.items():
-            if records:
-                with formatter.section(heading):
-                    formatter.write_dl(records)
+class Command(Helped, TyperCommand):
+    """A command that runs only with flags that can all be used."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parses the command line."""
@@ -165,17 +155,28 @@ class Command(TyperCommand):
 
 
 def check(context: Any) -> None:
-    """Refuses flags of a command line that contradict each other, or would say nothing.
+    """Refuses flags of a command line that contradict each other, or would say nothing; takes those of the environment.
 
     Raises:
         UsageError: There are such flags.
     """
-    path = " ".join(context.command_path.split()[1:]).removesuffix(" [KEY]...")
+    _take_environment(context)
+    path = " ".join(context.command_path.split()[1:])
     given = [p.name for p in context.command.params if _is_given(context, p.name)]
     for rule in RULES.get(path, ()):
         for name in rule.flags:
             if name in given:
                 _refuse(context, rule, name, given)
+
+
+def _take_environment(context: Any) -> None:
+    """Says which flags the environment gives; those of the cell give way where the command line names work itself."""
+    given = [p for p in context.command.params if _source(context, p.name) == "ENVIRONMENT"]
+    if any(_is_given(context, name) for name in _NAMING):
+        context.params |= {p.name: None for p in given if p.name in ("lang", "task")}
+    used = [f"{_flag(context, p.name)} from ${p.envvar}" for p in given if context.params[p.name] is not None]
+    if used:
+        render.note(f"{context.command_path}: {', '.join(used)}")
 
 
 def _refuse(context: Any, rule: Rule, name: str, given: list[str]) -> None:
@@ -194,8 +195,12 @@ def _refuse(context: Any, rule: Rule, name: str, given: list[str]) -> None:
 
 
 def _is_given(context: Any, name: str) -> bool:
+    return _source(context, name) == "COMMANDLINE"
+
+
+def _source(context: Any, name: str) -> str | None:
     source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
+    return None if source is None else str(source.name)
 
 
 def _flag(context: Any, name: str) -> str:

@@ -1,7 +1,7 @@
 """`sdc gen`: its flags."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -9,6 +9,7 @@ from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
 from sdc.cli.groups import Asking, Common, grouped
+from sdc.cli.help import SAMPLING
 from sdc.errors import UsageError
 from sdc.pipelines import gen as stage
 from sdc.pipelines import judge, presets
@@ -25,23 +26,51 @@ from sdc.pipelines.stage import Context, Outcome
 class Writing:
     """How texts are written."""
 
-    model: Annotated[str | None, typer.Option(help="Alias, hub id or folder of the generator.")] = None
+    heading: ClassVar[str] = "Texts"
+
+    model: options.AskedModelOption = None
     quota: Annotated[
         int | None, typer.Option(min=1, max=1_000_000, help="New texts per label. Default: the task's.")
     ] = None
     num_texts: Annotated[int | None, typer.Option(min=1, help="Texts asked for in one call.")] = None
     num_seeds: Annotated[int | None, typer.Option(min=0, help="Human examples per label that it is shown.")] = None
-    temperature: Annotated[float | None, typer.Option(min=0, help="Sampling temperature; 0 is greedy.")] = None
-    top_p: Annotated[float | None, typer.Option(help="Nucleus of sampling, in (0, 1].")] = None
-    repetition_penalty: Annotated[float | None, typer.Option(help="1 is none.")] = None
-    reply_tokens: Annotated[int | None, typer.Option(min=1, help="The most tokens of one reply.")] = None
-    label_style: Annotated[str | None, typer.Option(help="Name labels by: name, explanation or both.")] = None
-    near_duplicate: Annotated[float | None, typer.Option(help="5-gram Jaccard of a copy; above 1: equal only.")] = None
-    gates: Annotated[
-        bool | None, typer.Option("--gates/--no-gates", help="Only texts that pass the gates count for the quota.")
+    label_style: Annotated[
+        str | None, typer.Option(metavar="STYLE", help="Name labels by: name, explanation or both.")
     ] = None
+    near_duplicate: Annotated[float | None, typer.Option(help="5-gram Jaccard of a copy; above 1: equal.")] = None
+    gates: Annotated[bool | None, typer.Option("--gates/--no-gates", help="Only texts that pass the gates count.")] = (
+        None
+    )
     incentive: Annotated[
-        str | None, typer.Option(help="Diversity: none, taboo, hints, chain, or auto (the next when novelty falls).")
+        str | None,
+        typer.Option(metavar="NAME", help="For diversity: none, taboo, hints, chain or auto."),
+    ] = None
+    temperature: Annotated[float | None, typer.Option(min=0, help="0 is greedy.", rich_help_panel=SAMPLING)] = None
+    top_p: Annotated[float | None, typer.Option(help="Nucleus, in (0, 1].", rich_help_panel=SAMPLING)] = None
+    repetition_penalty: Annotated[float | None, typer.Option(help="1 is none.", rich_help_panel=SAMPLING)] = None
+    reply_tokens: Annotated[
+        int | None, typer.Option(min=1, help="The most tokens of one reply.", rich_help_panel=SAMPLING)
+    ] = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turns:
+    """Whether texts are written again for what was rejected."""
+
+    heading: ClassVar[str] = "Texts"
+
+    top_up: Annotated[
+        bool, typer.Option("--top-up", help="Keep what the newest judgement accepted; write what is short.")
+    ] = False
+    until_accepted: Annotated[
+        bool, typer.Option("--until-accepted", help="Judge and top up in turns; prints the last judgement's key.")
+    ] = False
+    rounds: Annotated[
+        int | None,
+        typer.Option(min=1, help=f"The most rounds of --until-accepted. Default: {turns.MOST_ROUNDS}."),
+    ] = None
+    judge_model: Annotated[
+        str | None, typer.Option(metavar="MODEL", help="The judge of --until-accepted. Default: the generator.")
     ] = None
 
 
@@ -52,19 +81,7 @@ def gen(
     task: options.TaskOption = None,
     *,
     writing: Writing,
-    top_up: Annotated[
-        bool, typer.Option("--top-up", help="Keep what the newest judgement accepted; write what is short.")
-    ] = False,
-    until_accepted: Annotated[
-        bool, typer.Option("--until-accepted", help="Judge and top up in turns; prints the last judgement's key.")
-    ] = False,
-    rounds: Annotated[
-        int | None,
-        typer.Option(min=1, help=f"The most rounds of --until-accepted. Default: {turns.MOST_ROUNDS}."),
-    ] = None,
-    judge_model: Annotated[
-        str | None, typer.Option(help="The judge of --until-accepted. Default: the generator.")
-    ] = None,
+    again: Turns,
     asking: Asking,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
@@ -72,26 +89,32 @@ def gen(
 ) -> None:
     """Write synthetic examples with an LLM, from a few human examples per label.
 
-    KEYs are human train data, or judgements to top up. Without keys: the newest train data of --lang and --task.
+    KEYs are human train data, or judgements to top up. Without keys: the newest train data of --lang and --task. A
+    model may have sampling settings of its own, which stand above a preset's (docs/models.md).
+
+    Examples:
+        sdc gen --lang te --task topic --model llama-3.1-8b
+        sdc gen --lang te,sw --task all --quota 100 --dry-run
+        sdc gen --lang te --task topic --until-accepted --max-calls 500
     """
     context = common.context(asking)
     flags = {**vars(writing), "seed": seed}
     flags["max_tokens"] = flags.pop("reply_tokens")
-    judging = judge.configured(context, preset, model=judge_model, seed=seed)
+    judging = judge.configured(context, preset, model=again.judge_model, seed=seed)
     pairs = options.inputs(context, keys, lang, task, stages=("data", "judge"))
     with incomplete.Cells("gen", total=len(pairs), as_json=common.as_json) as doing:
         for cell, artifact in pairs:
             with doing.one(cell):
                 config = stage.configured(context, preset, no_think=asking.no_think, **flags)
-                data, judgement = _inputs(context, cell, artifact, top_up=top_up)
+                data, judgement = _inputs(context, cell, artifact, top_up=again.top_up)
                 if writing.num_seeds is not None:
                     stage.check_seeds(context, config, cell, data=data)
                 if common.dry_run:
                     planned = stage.plan(context, config, cell, data=data, judgement=judgement)
                     asked = stage.expected(context, config, cell, data=data, judgement=judgement)
                     render.plan_line(planned, cell, asked, as_json=common.as_json)
-                elif until_accepted:
-                    most = rounds or turns.MOST_ROUNDS
+                elif again.until_accepted:
+                    most = again.rounds or turns.MOST_ROUNDS
                     doing.done([_until_accepted(context, config, judging, cell, data, judgement, most=most)])
                 else:
                     outcome = stage.run(context, config, cell, data=data, judgement=judgement)

@@ -1,13 +1,14 @@
 """`sdc icl`: its flags."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
 from sdc.cache.counted import counted
 from sdc.cli import incomplete, options, render
 from sdc.cli.groups import Asking, Common, grouped
+from sdc.cli.help import INPUT
 from sdc.errors import UsageError
 from sdc.pipelines import icl as stage
 from sdc.pipelines import presets
@@ -21,23 +22,27 @@ from sdc.pipelines.text import commas
 class Prompting:
     """What the model is asked."""
 
-    model: Annotated[str | None, typer.Option(help="Alias, hub id or folder of the LLM.")] = None
+    heading: ClassVar[str] = "Prompts"
+
+    model: options.AskedModelOption = None
     shots: Annotated[
         int | None, typer.Option(min=0, max=100, help="Examples per label in the prompt; 0 needs none.")
     ] = None
     shot_strategy: Annotated[
         str | None,
-        typer.Option(help="balanced, random (labels ignored), or nearest: those most like each test row."),
+        typer.Option(metavar="NAME", help="balanced, random, or nearest to each test row."),
     ] = None
     option_order: Annotated[
-        str | None, typer.Option(help="How the prompt lists the labels: task, or shuffled by the seed of the shots.")
+        str | None, typer.Option(metavar="ORDER", help="Labels as in the task, or shuffled by the seed of the shots.")
     ] = None
     select: Annotated[
         str | None,
-        typer.Option(help="Choose --shots among these on rows of the draw that are held out: 0,2,5,10."),
+        typer.Option(metavar="SHOTS", help="Choose --shots among these on held-out rows of the draw: 0,2,5,10."),
     ] = None
     dev_rows: Annotated[int | None, typer.Option(min=1, help="The most rows that --select holds out.")] = None
-    decoding: Annotated[str | None, typer.Option(help="scores (likelihood of each label) or generate.")] = None
+    decoding: Annotated[
+        str | None, typer.Option(metavar="HOW", help="scores (likelihood of each label) or generate.")
+    ] = None
     reply_tokens: Annotated[int | None, typer.Option(min=1, help="The most tokens of a generated answer.")] = None
 
 
@@ -49,10 +54,15 @@ def icl(
     *,
     prompting: Prompting,
     source: Annotated[
-        str, typer.Option(help="Where shots come from: synthetic, human, seeds, seeds+synthetic.")
+        str,
+        typer.Option(
+            metavar="SOURCE",
+            help="Of shots: synthetic, human, seeds, seeds+synthetic.",
+            rich_help_panel=INPUT,
+        ),
     ] = "synthetic",
-    sizes: Annotated[str | None, typer.Option(help="Only draws of these nominal sizes: 10,100,all.")] = None,
-    test: Annotated[str | None, typer.Option(help="Key of the test data. Default: the newest of the cell.")] = None,
+    sizes: options.SizesOption = None,
+    test: options.TestOption = None,
     asking: Asking,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
@@ -61,6 +71,10 @@ def icl(
     """Let an LLM classify the test rows with examples in the prompt, or zero-shot.
 
     KEYs are samples; one run per draw. Without keys: the newest sample of --source for --lang and --task.
+
+    Examples:
+        sdc icl --lang te --task topic --model llama-3.1-8b --shots 2 --sizes all
+        sdc icl --lang te --task topic --model api:my-model --server http://localhost:8000/v1 --shots 0
     """
     context = common.context(asking)
     check_source(source)

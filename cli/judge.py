@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
 
 from sdc.cache.counted import counted
 from sdc.cli import incomplete, options, render, review
 from sdc.cli.groups import Asking, Common, grouped
+from sdc.cli.help import MODEL, SAMPLING
 from sdc.pipelines import judge as stage
 from sdc.pipelines import presets
 from sdc.pipelines.cells import Cell
@@ -24,20 +25,48 @@ _SIDES = {"gates_llm": "gates and LLM", "label_yes": "label check and yes or no"
 class Judging:
     """How texts are judged."""
 
-    model: Annotated[str | None, typer.Option(help="The judge. Default: the model that wrote the texts.")] = None
+    heading: ClassVar[str] = "Verdicts"
+
+    model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL", help="The judge. Default: the model that wrote the texts.", rich_help_panel=MODEL
+        ),
+    ] = None
     gates: Annotated[bool | None, typer.Option("--gates/--no-gates", help="Deterministic gates before the LLM.")] = None
     gates_only: Annotated[bool, typer.Option("--gates-only", help="Only the gates; needs no model.")] = False
     threshold: Annotated[float | None, typer.Option(help="The least probability of yes that accepts.")] = None
     label_threshold: Annotated[
-        float | None, typer.Option(help="The least probability of its label when the LLM classifies it; 0: not asked.")
+        float | None, typer.Option(help="The least probability of its label by the LLM; 0: not asked.")
     ] = None
     votes: Annotated[
-        int | None, typer.Option(min=1, help="How often the LLM is asked each question; odd. 1 asks greedily, once.")
+        int | None,
+        typer.Option(min=1, help="How often it is asked each question; odd, 1 is greedy.", rich_help_panel=SAMPLING),
     ] = None
-    temperature: Annotated[float | None, typer.Option(help="Sampling of several votes.")] = None
+    temperature: Annotated[float | None, typer.Option(help="Of several votes.", rich_help_panel=SAMPLING)] = None
     judge_all: Annotated[
-        bool, typer.Option("--judge-all", help="Ask the LLM about every text, to see how far it and the gates agree.")
+        bool, typer.Option("--judge-all", help="Ask it about every text, to see how far it and the gates agree.")
     ] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reviewing:
+    """What people judge, in place of a model."""
+
+    heading: ClassVar[str] = "People as judges"
+
+    review_sheet: Annotated[
+        Path | None,
+        typer.Option(metavar="OUT.html", help="Ask no model: write a page on which people review a sample of texts."),
+    ] = None
+    review_import: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FILE...", help="Ask no model: make what people saved on such pages a judgement."),
+    ] = None
+    reviewer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The name on the page; or in place of the one in the file.")
+    ] = None
+    sample_size: Annotated[int | None, typer.Option(min=1, help="Texts per label on the page. Default: 20.")] = None
 
 
 @grouped
@@ -47,18 +76,7 @@ def judge(
     task: options.TaskOption = None,
     *,
     judging: Judging,
-    review_sheet: Annotated[
-        Path | None,
-        typer.Option(metavar="OUT.html", help="Ask no model: write a page on which people review a sample of texts."),
-    ] = None,
-    review_import: Annotated[
-        list[Path] | None,
-        typer.Option(metavar="FILE...", help="Ask no model: make what people saved on such pages a judgement."),
-    ] = None,
-    reviewer: Annotated[
-        str | None, typer.Option(help="The name on the page; or in place of the one in the file.")
-    ] = None,
-    sample_size: Annotated[int | None, typer.Option(min=1, help="Texts per label on the page. Default: 20.")] = None,
+    reviewing: Reviewing,
     asking: Asking,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
@@ -68,10 +86,17 @@ def judge(
 
     KEYs are generations. Without keys: the newest generation of --lang and --task. People judge with --review-sheet,
     whose KEY may also be a judgement, and --review-import, after which more FILEs may follow.
+
+    Examples:
+        sdc judge --lang te --task topic
+        sdc judge --lang te --task topic --gates-only
+        sdc judge --lang te --task topic --review-sheet page.html
+        sdc judge --review-import anna.json ravi.json
     """
-    if review_sheet is not None or review_import:
+    if reviewing.review_sheet is not None or reviewing.review_import:
         review.command(
-            keys, lang, task, sheet=review_sheet, files=review_import, reviewer=reviewer, sample_size=sample_size,
+            keys, lang, task, sheet=reviewing.review_sheet, files=reviewing.review_import,
+            reviewer=reviewing.reviewer, sample_size=reviewing.sample_size,
             store=common.store, seed=seed, force=common.force, dry_run=common.dry_run, as_json=common.as_json,
         )  # fmt: skip
         return

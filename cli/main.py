@@ -15,6 +15,7 @@ import typer
 
 from sdc.cli.boundary import ErrorBoundary, on_ctrl_c
 from sdc.cli.flags import Command
+from sdc.cli.help import WIDTH
 from sdc.cli.render import bug
 
 #: command -> module and attribute (a function, or the app of a group), and what `sdc --help` says of it. Only the one
@@ -49,7 +50,7 @@ def application(words: Sequence[str] | None = None) -> typer.Typer:
         no_args_is_help=True,
         rich_markup_mode=None,  # drawing help with rich would cost a third of the 0.2 s that `sdc --help` may take
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": WIDTH},
     )
     app.callback()(_main)
     for name in words[:1] if words and words[0] in COMMANDS else COMMANDS:
@@ -79,7 +80,7 @@ def _version(wanted: bool) -> None:
 
 def _main(
     version: bool = typer.Option(
-        False, "--version", help="Show the version and exit.", callback=_version, is_eager=True
+        False, "--version", "-V", help="Show the version and exit.", callback=_version, is_eager=True
     ),
 ) -> None:
     pass

@@ -15,6 +15,7 @@ import typer
 from sdc.cache.counted import counted
 from sdc.cache.key import check_prefix
 from sdc.cache.store import Artifact, Store
+from sdc.cli.help import INPUT, LIMITS, MODEL, OUTPUT, SETTINGS
 from sdc.cli.render import note, progress
 from sdc.errors import UsageError
 from sdc.pipelines import cells
@@ -25,50 +26,112 @@ from sdc.pipelines.records import lineage
 from sdc.pipelines.stage import Context
 from sdc.pipelines.text import commas
 
-#: Headings of the help.
-_MODELS, _LIMITS, _ALL = "How models are run", "Limits on what is asked", "Common to all stages"
-
 LangOption = Annotated[
     list[str] | None,
-    typer.Option("--lang", "-l", help="BCP-47 tag; repeat it, separate by commas, or `all` that the store has."),
+    typer.Option(
+        "--lang",
+        "-l",
+        envvar="SDC_LANG",
+        metavar="TAG",
+        help="BCP-47 tags, by commas or repeated; `all` in the store.",
+        rich_help_panel=INPUT,
+    ),
 ]
 TaskOption = Annotated[
-    list[str] | None, typer.Option("--task", "-t", help="topic, intent, sentiment, sarcasm, or a TOML file; as --lang.")
+    list[str] | None,
+    typer.Option(
+        "--task",
+        "-t",
+        envvar="SDC_TASK",
+        metavar="TASK",
+        help="topic, intent, sentiment, sarcasm or a TOML file.",
+        rich_help_panel=INPUT,
+    ),
 ]
 StoreOption = Annotated[
     Path | None,
-    typer.Option("--store", help="The store file. Default: $SDC_STORE, else .sdc/store.duckdb.", rich_help_panel=_ALL),
+    typer.Option(
+        "--store", help="The store file. Default: $SDC_STORE, else .sdc/store.duckdb.", rich_help_panel=OUTPUT
+    ),
 ]
 PresetOption = Annotated[
-    str, typer.Option("--preset", help="Defaults to use: paper, code or sdc.", rich_help_panel=_ALL)
+    str,
+    typer.Option(
+        "--preset",
+        is_eager=True,  # so that --help knows whose values are the defaults
+        metavar="PRESET",
+        help="Where other defaults come from: paper, code or sdc.",
+        rich_help_panel=SETTINGS,
+    ),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Root of all random choices.", min=0, rich_help_panel=_ALL)]
+SeedOption = Annotated[int, typer.Option("--seed", help="Root of all random choices.", min=0, rich_help_panel=SETTINGS)]
 ForceOption = Annotated[
-    bool, typer.Option("--force", help="Compute again, even if the artifact is there.", rich_help_panel=_ALL)
+    bool, typer.Option("--force", help="Compute again, even if the artifact is there.", rich_help_panel=OUTPUT)
 ]
 DryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="Show what would run and what is cached; run nothing.", rich_help_panel=_ALL)
+    bool, typer.Option("--dry-run", help="Show what would run and what is cached; run nothing.", rich_help_panel=OUTPUT)
 ]
-JsonOption = Annotated[
-    bool, typer.Option("--json", help="One JSON object per artifact on stdout, not just its key.", rich_help_panel=_ALL)
-]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON on stdout, one object a line.", rich_help_panel=OUTPUT)]
 AllOption = Annotated[
-    bool, typer.Option("--all", help="Also runs on older samples, on other tests and of older versions of sdc.")
+    bool,
+    typer.Option(
+        "--all", help="Also runs on older samples, on other tests and of older versions of sdc.", rich_help_panel=INPUT
+    ),
 ]
 CsvSafeOption = Annotated[
-    bool, typer.Option("--csv-safe", help="csv: an apostrophe before texts that a spreadsheet would read as formulas.")
+    bool,
+    typer.Option(
+        "--csv-safe",
+        help="csv: an apostrophe before texts that a spreadsheet would read as formulas.",
+        rich_help_panel=OUTPUT,
+    ),
 ]
 KeysArgument = Annotated[
-    list[str] | None, typer.Argument(metavar="[KEY]...", help="Artifact keys to work on; `-` reads them from stdin.")
+    list[str] | None, typer.Argument(metavar="KEY", help="Keys of artifacts, see above; `-` reads them from stdin.")
+]
+BaseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--base",
+        metavar="MODEL",
+        help="What the run started from, where it is not found by itself.",
+        rich_help_panel=MODEL,
+    ),
+]
+KeepMadeWeightsOption = Annotated[
+    bool,
+    typer.Option(
+        "--keep-weights", help="Keep weights that had to be made again, for the next time.", rich_help_panel=OUTPUT
+    ),
+]
+SizesOption = Annotated[
+    str | None,
+    typer.Option(
+        "--sizes", metavar="SIZES", help="Only draws of these nominal sizes: 10,100,all.", rich_help_panel=INPUT
+    ),
+]
+TestOption = Annotated[
+    str | None,
+    typer.Option(
+        "--test", metavar="KEY", help="The test data. Default: the newest of the cell.", rich_help_panel=INPUT
+    ),
 ]
 EngineOption = Annotated[
     str,
-    typer.Option("--engine", help="How models are run: auto, transformers, vllm or openai.", rich_help_panel=_MODELS),
+    typer.Option(
+        "--engine",
+        metavar="NAME",
+        help="How models are run: auto, transformers, vllm or openai.",
+        rich_help_panel=MODEL,
+    ),
 ]
 ServerOption = Annotated[
     str | None,
     typer.Option(
-        "--server", help="URL of an OpenAI-compatible server, with /v1. Default: $SDC_SERVER.", rich_help_panel=_MODELS
+        "--server",
+        metavar="URL",
+        help="An OpenAI-compatible server, with /v1. Default: $SDC_SERVER.",
+        rich_help_panel=MODEL,
     ),
 ]
 EngineArgOption = Annotated[
@@ -77,41 +140,47 @@ EngineArgOption = Annotated[
         "--engine-arg",
         metavar="NAME=VALUE",
         help="A setting of the engine, as concurrency=32.",
-        rich_help_panel=_MODELS,
+        rich_help_panel=MODEL,
+    ),
+]
+AskedModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        envvar="SDC_MODEL",
+        metavar="MODEL",
+        help="Alias, hub id, folder or api:NAME.",
+        rich_help_panel=MODEL,
     ),
 ]
 NoThinkOption = Annotated[
     bool,
     typer.Option(
         "--no-think",
-        help="Ask the model not to reason first, where its template or server can.",
-        rich_help_panel=_MODELS,
+        help="Ask it not to reason first, where its template or server can.",
+        rich_help_panel=MODEL,
     ),
 ]
 BatchSizeOption = Annotated[
-    int | None, typer.Option("--batch-size", min=1, help="Calls per batch. Default: by stage.", rich_help_panel=_MODELS)
+    int | None, typer.Option("--batch-size", min=1, help="Calls per batch. Default: by stage.", rich_help_panel=MODEL)
 ]
 MaxCallsOption = Annotated[
     int | None,
-    typer.Option("--max-calls", min=0, help="Stop after so many new LLM calls; all is kept.", rich_help_panel=_LIMITS),
+    typer.Option("--max-calls", min=0, help="Stop after so many new LLM calls; all is kept.", rich_help_panel=LIMITS),
 ]
 MaxTokensOption = Annotated[
     int | None,
     typer.Option(
-        "--max-tokens", min=0, help="Stop when new calls took so many tokens; all is kept.", rich_help_panel=_LIMITS
+        "--max-tokens", min=0, help="Stop when new calls took so many tokens; all is kept.", rich_help_panel=LIMITS
     ),
 ]
 MaxCostOption = Annotated[
     float | None,
-    typer.Option(
-        "--max-cost", min=0, help="Stop when new calls cost so much; needs --prices.", rich_help_panel=_LIMITS
-    ),
+    typer.Option("--max-cost", min=0, help="Stop when new calls cost so much; needs --prices.", rich_help_panel=LIMITS),
 ]
 PricesOption = Annotated[
     Path | None,
-    typer.Option(
-        "--prices", help="TOML file with the prices of models. Default: $SDC_PRICES.", rich_help_panel=_LIMITS
-    ),
+    typer.Option("--prices", help="TOML file with the prices of models. Default: $SDC_PRICES.", rich_help_panel=LIMITS),
 ]
 
 

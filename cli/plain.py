@@ -14,12 +14,14 @@ from typing import Any, get_args, get_origin
 
 from typer.core import TyperGroup
 
+from sdc.cli.help import Helped
+
 _INT, _FLOAT = (re.compile(pattern, re.ASCII) for pattern in (r"-?\d{1,15}", r"-?\d{1,15}(\.\d{1,15})?"))
 #: What stands for a value that typer has to look at.
 _OTHER = object()
 
 
-class PlainGroup(TyperGroup):
+class PlainGroup(Helped, TyperGroup):
     """A group of commands whose own flags are taken so."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

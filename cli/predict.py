@@ -13,6 +13,7 @@ import typer
 
 from sdc.cache.counted import counted
 from sdc.cli import options, render
+from sdc.cli.help import INPUT, MODEL, OUTPUT
 from sdc.errors import DataError, UsageError, system_reason
 from sdc.pipelines import files
 from sdc.pipelines import predict as stage
@@ -26,34 +27,61 @@ _LINE_NUMBER = re.compile(r"^line \d+: ")
 
 def predict(
     file: Annotated[
-        str | None, typer.Argument(metavar="[FILE]", help="Texts to classify; `-`, or nothing, reads them from stdin.")
+        str | None, typer.Argument(metavar="FILE", help="Texts to classify; `-`, or nothing, reads them from stdin.")
     ] = None,
-    run: Annotated[str | None, typer.Option("--run", help="Key of the run (train, icl) or of its evaluation.")] = None,
+    run: Annotated[
+        str | None,
+        typer.Option("--run", metavar="KEY", help="A run (train, icl) or its evaluation.", rich_help_panel=MODEL),
+    ] = None,
     model: Annotated[
-        Path | None, typer.Option("--model", help="A folder that `sdc export` wrote, instead of --run.")
+        Path | None,
+        typer.Option(
+            "--model",
+            metavar="FOLDER",
+            help="A folder that `sdc export` wrote, instead of --run.",
+            rich_help_panel=MODEL,
+        ),
     ] = None,
     onnx: Annotated[
-        str | None, typer.Option("--onnx", help="--model: run its ONNX form, fp32 or int8 (needs sdc[onnx]).")
+        str | None,
+        typer.Option(
+            "--onnx",
+            metavar="FORM",
+            help="--model: run its ONNX form, fp32 or int8 (needs the extra onnx).",
+            rich_help_panel=MODEL,
+        ),
     ] = None,
-    base: Annotated[
-        str | None, typer.Option("--base", help="Model that the run started from, where it is not found by itself.")
-    ] = None,
+    base: options.BaseOption = None,
     input_format: Annotated[
         str | None,
-        typer.Option("--input-format", help="csv, tsv, jsonl or lines. Default: by the suffix; stdin has lines."),
+        typer.Option(
+            "--input-format",
+            metavar="FORM",
+            help="csv, tsv, jsonl or lines. Default: by the suffix; stdin has lines.",
+            rich_help_panel=INPUT,
+        ),
     ] = None,
     text_column: Annotated[
-        str | None, typer.Option("--text-column", help="Column or field of the text. Default: by its usual names.")
+        str | None,
+        typer.Option(
+            "--text-column",
+            metavar="NAME",
+            help="Column or field of the text. Default: by its usual names.",
+            rich_help_panel=INPUT,
+        ),
     ] = None,
-    output: Annotated[str, typer.Option("--format", help="jsonl, csv, or lines (the label alone).")] = "jsonl",
+    output: Annotated[
+        str,
+        typer.Option(
+            "--format", metavar="FORM", help="jsonl, csv, or lines (the label alone).", rich_help_panel=OUTPUT
+        ),
+    ] = "jsonl",
     csv_safe: options.CsvSafeOption = False,
     batch_rows: Annotated[
         int,
         typer.Option("--batch-rows", min=1, max=100_000, help="Rows that are read, classified and written at once."),
     ] = stage.BATCH_ROWS,
-    keep_weights: Annotated[
-        bool, typer.Option("--keep-weights", help="Keep weights that had to be made again, for the next time.")
-    ] = False,
+    keep_weights: options.KeepMadeWeightsOption = False,
     engine: options.EngineOption = "auto",
     server: options.ServerOption = None,
     engine_arg: options.EngineArgOption = None,
@@ -62,6 +90,11 @@ def predict(
     """Classify texts with a run, one row out for every row in, written as soon as its batch is read.
 
     A pipe of any length takes no more memory. A row without a usable text has no label, and the reason.
+
+    Examples:
+        sdc predict new.csv --run 1a2b3c4d5e6f > labels.jsonl
+        sdc predict new.csv --model classifier/ --format csv
+        cat texts.txt | sdc predict --run 1a2b3c4d5e6f --format lines
     """
     formats.check(output)
     if (run is None) == (model is None):

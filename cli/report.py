@@ -21,6 +21,7 @@ from sdc.cli import (
     report_statistics,
     reported,
 )
+from sdc.cli.help import OUTPUT
 from sdc.cli.plain import PlainGroup
 from sdc.errors import DataError
 from sdc.pipelines import cells, readers
@@ -52,12 +53,12 @@ class _KeysOrCommand(PlainGroup):
             flags.check(ctx)
             return super().invoke(ctx)
         name, *args = ctx.args
-        # Not a child of this context: the path of a command in messages would have the group's [KEY]... in it.
+        # Not a child of this context: the path of a command would have the group's [KEY]... in it.
         with self.commands[name].make_context(f"{ctx.info_name} {name}", args, parent=ctx.parent) as inner:
             return inner.command.invoke(inner)
 
 
-app = typer.Typer(cls=_KeysOrCommand, invoke_without_command=True, subcommand_metavar="| COMMAND [ARGS]...")
+app = typer.Typer(cls=_KeysOrCommand, invoke_without_command=True, subcommand_metavar="| COMMAND ...")
 app.command("data")(report_data.data)
 app.command("claims")(report_claims.claims)
 app.command("break-even")(report_statistics.break_even)
@@ -81,27 +82,42 @@ def report(
     csv_safe: options.CsvSafeOption = False,
     by: Annotated[
         str | None,
-        typer.Option(help="Average over cells, keeping these apart: task,lang,group,method,source,size."),
+        typer.Option(
+            metavar="PARTS", help="Average over cells, keeping these apart: task,lang,group,method,source,size."
+        ),
     ] = None,
-    metric: Annotated[str | None, typer.Option(help="accuracy or macro_f1. Default: the task's own.")] = None,
-    generator: Annotated[
-        str | None, typer.Option(help="Model to compare with. Default: the one that wrote the synthetic rows.")
+    metric: Annotated[
+        str | None, typer.Option(metavar="METRIC", help="accuracy or macro_f1. Default: the task's own.")
     ] = None,
-    reader: Annotated[str, typer.Option(help=f"Whose readings: {', '.join(readers.NAMES)}.")] = "auto",
+    generator: reported.GeneratorOption = None,
+    reader: Annotated[
+        str, typer.Option(metavar="READER", help=f"Whose readings: {', '.join(readers.NAMES)}.")
+    ] = "auto",
     audit: Annotated[bool, typer.Option("--audit", help="Show what each reader makes of the same replies.")] = False,
     everything: options.AllOption = False,
     wide: Annotated[
-        bool, typer.Option("--wide", help="One line per language, source and method; sizes are columns.")
+        bool,
+        typer.Option(
+            "--wide", help="One line per language, source and method; sizes are columns.", rich_help_panel=OUTPUT
+        ),
     ] = False,
     experiment: reported.ExperimentOption = None,
     follow: Annotated[
-        bool, typer.Option("--follow", help="Draw the report of --experiment again while `sdc run` goes on.")
+        bool,
+        typer.Option(
+            "--follow", help="Draw the report of --experiment again while `sdc run` goes on.", rich_help_panel=OUTPUT
+        ),
     ] = False,
     store: options.StoreOption = None,
 ) -> None:
     """Show what the evaluated runs say, beside the generator, the majority rate and a linear student.
 
     KEYs are evals. Without keys: all evals of the newest samples, of --lang and --task if given.
+
+    Examples:
+        sdc report --lang te --task topic
+        sdc report --by group,method,source --wide
+        sdc report --format latex > table.tex
     """
     reported.check_format(output)
     context = options.context(store)

@@ -6,15 +6,19 @@ from typing import Annotated
 import typer
 
 from sdc.cli import options, render, reported
+from sdc.cli.help import INPUT
 from sdc.errors import ClaimError, DataError, UsageError
 
 
 def claims(
     named: Annotated[
-        list[str] | None, typer.Argument(metavar="[CLAIM]...", help="Only these, panel by panel: C4, or C4.icl.")
+        list[str] | None, typer.Argument(metavar="CLAIM", help="Only these, panel by panel: C4, or C4.icl.")
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("--claims", help="A TOML file with claims of your own. Default: the paper's.")
+        Path | None,
+        typer.Option(
+            "--claims", help="A TOML file with claims of your own. Default: the paper's.", rich_help_panel=INPUT
+        ),
     ] = None,
     lang: options.LangOption = None,
     task: options.TaskOption = None,

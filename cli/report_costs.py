@@ -11,9 +11,7 @@ from sdc.errors import DataError
 def costs(
     lang: options.LangOption = None,
     task: options.TaskOption = None,
-    on: Annotated[
-        str | None, typer.Option("--on", metavar="SITE", help="Whose price per hour and kg CO2e per kWh count.")
-    ] = None,
+    on: reported.SiteOption = None,
     kg_per_kwh: Annotated[
         float | None, typer.Option(min=0, help="kg CO2e per kWh, instead of the site's; the paper counts with 0.432.")
     ] = None,

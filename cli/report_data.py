@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sdc.cli import incomplete, options, render
+from sdc.cli.help import OUTPUT
 from sdc.errors import DataError, UsageError, one_of
 from sdc.pipelines import files
 
@@ -21,12 +22,21 @@ def data(
     task: options.TaskOption = None,
     all_rows: Annotated[bool, typer.Option("--all-rows", help="Count rows that the judge rejected too.")] = False,
     output: Annotated[
-        str | None, typer.Option("--format", help="table, md, json or html. Default: as --out ends, else table.")
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORM",
+            help="table, md, json or html. Default: as --out ends, else table.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="Write to this file instead of stdout, such as card.html.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Write to this file instead of stdout, such as card.html.", rich_help_panel=OUTPUT),
+    ] = None,
     fail_on: Annotated[
         list[str] | None,
-        typer.Option(help="Exit with 5 if one of these holds: 'auc>0.95,seed_copies>0.02'; docs/data-card.md has all."),
+        typer.Option(metavar="WHAT>X", help="Exit with 5 if that holds: 'auc>0.95,seed_copies>0.02'. Repeatable."),
     ] = None,
     seed: options.SeedOption = 1337,
     store: options.StoreOption = None,
@@ -34,6 +44,11 @@ def data(
     """Show how synthetic rows differ from human ones, and what is copied: the data card.
 
     KEYs are generations or judgements. Without keys: the newest of each cell, of --lang and --task if given.
+    docs/data-card.md has what --fail-on may name.
+
+    Examples:
+        sdc report data --lang te --task topic
+        sdc report data --out card.html --fail-on 'auc>0.95'
     """
     from sdc.pipelines.report import data as report_data
     from sdc.pipelines.report.card import conditions

@@ -1,6 +1,6 @@
 """`sdc report deviations`: its flags, and what it prints."""
 
-from sdc.cli import options, reported
+from sdc.cli import defaults, options, reported
 
 
 def deviations(
@@ -17,7 +17,7 @@ def deviations(
 
     reported.check_format(output)
     found = reported.find(store, lang, task, experiment, everything=everything)
-    records = stage.run(options.store(store), found, reported.defaults())
+    records = stage.run(options.store(store), found, defaults.of_all())
     if output in ("csv", "json"):
         reported.write(records, output)
     else:

@@ -7,33 +7,41 @@ from typing import Annotated
 import typer
 
 from sdc.cli import options, render, reported
+from sdc.cli.help import OUTPUT
 from sdc.pipelines.text import commas
 
 
 def figures(
     keys: options.KeysArgument = None,
-    out: Annotated[Path, typer.Option(help="Folder for the files; it is made if need be.")] = Path("figures"),
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="For the files; it is made if need be.", rich_help_panel=OUTPUT)
+    ] = Path("figures"),
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     output: Annotated[
-        str, typer.Option("--format", help="svg, png, pdf and html, separated by commas; numbers are always CSV.")
+        str,
+        typer.Option(
+            "--format",
+            metavar="FORMS",
+            help="svg, png, pdf and html, separated by commas; numbers are always CSV.",
+            rich_help_panel=OUTPUT,
+        ),
     ] = "svg,png",
     only: Annotated[
-        str | None, typer.Option(help="Only these, by name or number: figure-2,b1,table-2. Default: all.")
+        str | None, typer.Option(metavar="FIGURES", help="Only these: figure-2,b1,table-2. Default: all.")
     ] = None,
     band: Annotated[
         str,
         typer.Option(
-            help="What bands show: interval (95 %), runs (std over runs), means (std over repeats of the mean)."
+            metavar="NAME",
+            help="What bands show: interval (95 %), runs (std over runs), means (std over repeats of the mean).",
         ),
     ] = "interval",
     fewer_cells: Annotated[
         bool, typer.Option("--fewer-cells", help="Go on, dotted, at sizes that only some cells have.")
     ] = False,
-    generator: Annotated[
-        str | None, typer.Option(help="Model to compare with. Default: the one that wrote the synthetic rows.")
-    ] = None,
-    reader: Annotated[str, typer.Option(help="Whose readings, as in `sdc report`.")] = "auto",
+    generator: reported.GeneratorOption = None,
+    reader: Annotated[str, typer.Option(metavar="READER", help="Whose readings, as in `sdc report`.")] = "auto",
     csv_safe: options.CsvSafeOption = False,
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
@@ -43,6 +51,9 @@ def figures(
 
     KEYs are evals. Without keys: all evals of the newest samples, of --lang and --task if given.
     Prints the files that it has written, one a line, and says on stderr which figures cannot be drawn and why.
+
+    Examples:
+        sdc report figures --only figure-2,table-2 --out figures
     """
     from sdc.pipelines import report as stage
     from sdc.pipelines.report import figures as drawing

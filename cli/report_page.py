@@ -5,24 +5,22 @@ from typing import Annotated
 
 import typer
 
+from sdc.cli import defaults as settings
 from sdc.cli import options, render, reported
+from sdc.cli.help import OUTPUT
 from sdc.errors import UsageError
 
 
 def page(
     keys: options.KeysArgument = None,
-    out: Annotated[Path, typer.Option(help="The file to write.")] = Path("report.html"),
+    out: Annotated[Path, typer.Option(help="The file to write.", rich_help_panel=OUTPUT)] = Path("report.html"),
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "What the small students make of the texts",
-    generator: Annotated[
-        str | None, typer.Option(help="Model to compare with. Default: the one that wrote the synthetic rows.")
-    ] = None,
-    on: Annotated[
-        str | None, typer.Option("--on", metavar="SITE", help="Whose price per hour and kg CO2e per kWh count.")
-    ] = None,
+    generator: reported.GeneratorOption = None,
+    on: reported.SiteOption = None,
     card: Annotated[
-        list[Path] | None, typer.Option(help="A data or model card to link: card.html, FOLDER/README.md. Repeatable.")
+        list[Path] | None, typer.Option(help="A data or model card to link, as card.html. Repeatable.")
     ] = None,
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
@@ -31,6 +29,9 @@ def page(
     """Write the report as one HTML page, for a browser without a network: which student, and every number behind it.
 
     KEYs are evals. Without keys: all evals of the newest samples, of --lang and --task if given.
+
+    Examples:
+        sdc report page --lang te --task topic --out te-topic.html
     """
     from sdc.pipelines import report as stage
     from sdc.pipelines.report import page as report_page
@@ -49,7 +50,7 @@ def page(
         context, stage.ReportConfig(generator=generator, everything=everything), evals=evals, wanted=wanted
     )
     register = Register(
-        defaults=reported.defaults(),
+        defaults=settings.of_all(),
         kg_per_kwh=site.kg_co2e_per_kwh,
         price_per_hour=site.price_per_hour,
         cards=card or (),

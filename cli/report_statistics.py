@@ -12,7 +12,9 @@ from sdc.errors import DataError, UsageError
 from sdc.pipelines.stage import Context
 from sdc.pipelines.text import commas
 
-ByOption = Annotated[str, typer.Option(help="Parts of a cell to keep apart: task,lang,group; '' for none.")]
+ByOption = Annotated[
+    str, typer.Option(metavar="PARTS", help="Parts of a cell to keep apart: task,lang,group; '' for none.")
+]
 
 
 def break_even(
@@ -22,7 +24,7 @@ def break_even(
     fewer_cells: Annotated[
         bool, typer.Option("--fewer-cells", help="Go on over sizes that only some of the cells have.")
     ] = False,
-    on: Annotated[str | None, typer.Option("--on", metavar="SITE", help="Whose price per hour counts.")] = None,
+    on: reported.SiteOption = None,
     output: reported.FormatOption = "table",
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
@@ -94,6 +96,10 @@ def compare(
     """Compare two methods, sources, generators, experiments or stores on equal draws: difference, interval, tests.
 
     A store is the file of one, as DIR/store.duckdb; two of them are read and compared, whatever --store is.
+
+    Examples:
+        sdc report compare source=synthetic source=human
+        sdc report compare method=finetune method=linear --by lang
     """
     from sdc.pipelines.report import compare as stage
     from sdc.pipelines.report import stores

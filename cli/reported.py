@@ -1,7 +1,6 @@
 """What the commands of `sdc report` have in common: keys, cells or an experiment by the same flags, how they print."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +8,7 @@ import typer
 
 from sdc.cache.store import Artifact
 from sdc.cli import options, render
+from sdc.cli.help import INPUT, OUTPUT
 from sdc.errors import DataError, UsageError, one_of
 from sdc.pipelines import cells
 from sdc.pipelines import report as stage
@@ -18,10 +18,27 @@ from sdc.pipelines.stage import Context
 
 ExperimentOption = Annotated[
     str | None,
-    typer.Option("--experiment", metavar="FILE", help="Only the runs of an experiment, as `sdc run` plans them."),
+    typer.Option(
+        "--experiment",
+        metavar="FILE",
+        help="Only the runs of an experiment, as `sdc run` plans them.",
+        rich_help_panel=INPUT,
+    ),
 ]
 
-FormatOption = Annotated[str, typer.Option("--format", help="table, md, csv, json or latex.")]
+FormatOption = Annotated[
+    str,
+    typer.Option("--format", metavar="FORM", help="table, md, csv, json or latex.", rich_help_panel=OUTPUT),
+]
+GeneratorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--generator", metavar="MODEL", help="Whom to compare with. Default: the one that wrote the synthetic rows."
+    ),
+]
+SiteOption = Annotated[
+    str | None, typer.Option("--on", metavar="SITE", help="Whose price per hour and kg CO2e per kWh count.")
+]
 
 
 def check_format(output: str) -> None:
@@ -128,18 +145,3 @@ def cells_of(
     if evals and not {(e.lang, e.task) for e in evals} & set(found):
         raise UsageError("none of the keys is of that language and task", fix="leave out --lang and --task")
     return found
-
-
-def defaults() -> dict[str, dict[str, Any]]:
-    """Returns stage or method -> setting -> default."""
-    from sdc.pipelines.gen.config import GenConfig
-    from sdc.pipelines.icl.config import IclConfig
-    from sdc.pipelines.judge.config import JudgeConfig
-    from sdc.pipelines.sample.config import SampleConfig
-    from sdc.pipelines.students import STUDENTS
-
-    configs: dict[str, Any] = {"gen": GenConfig, "judge": JudgeConfig, "sample": SampleConfig, "icl": IclConfig}
-    return {
-        name: {field.name: field.default for field in fields(config) if field.default is not MISSING}
-        for name, config in {**configs, **STUDENTS}.items()
-    }

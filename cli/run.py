@@ -12,6 +12,7 @@ import typer
 from sdc.cache.counted import counted
 from sdc.cli import options, render, run_array, run_status, run_tables
 from sdc.cli.groups import Running, grouped
+from sdc.cli.help import INPUT
 from sdc.cli.run_array import AsArray
 from sdc.errors import UsageError
 from sdc.pipelines import run as experiments
@@ -23,7 +24,7 @@ from sdc.pipelines.stage import Context
 
 #: Not all of an experiment is there yet: scripts may call again.
 INCOMPLETE = 6
-_WHICH, _HOW_FAR = "Which experiment", "How far it is"
+_INSTEAD = "Instead of running"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,17 +33,17 @@ class Which:
 
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Another value, as sample.repeats=3.", rich_help_panel=_WHICH),
+        typer.Option("--set", metavar="PATH=VALUE", help="Another value, as sample.repeats=3.", rich_help_panel=INPUT),
     ] = None
     only: Annotated[
         list[str] | None,
         typer.Option(
-            "--only", metavar="PATH=VALUES", help="Leave the rest out, as students.method=lora.", rich_help_panel=_WHICH
+            "--only", metavar="PATH=VALUES", help="Leave the rest out, as students.method=lora.", rich_help_panel=INPUT
         ),
     ] = None
     site: Annotated[
         str | None,
-        typer.Option("--on", metavar="SITE", help="A site of sites.toml. Default: local.", rich_help_panel=_WHICH),
+        typer.Option("--on", metavar="SITE", help="A site of sites.toml. Default: local.", rich_help_panel=INPUT),
     ] = None
 
     def experiment(self, file: str) -> Experiment:
@@ -62,21 +63,21 @@ class Instead:
 
     init: Annotated[
         Path | None,
-        typer.Option("--init", metavar="PATH", help="Write a file to start from.", rich_help_panel=_HOW_FAR),
+        typer.Option("--init", metavar="PATH", help="Write a file to start from.", rich_help_panel=_INSTEAD),
     ] = None
-    check: Annotated[bool, typer.Option("--check", help="Only check the file.", rich_help_panel=_HOW_FAR)] = False
+    check: Annotated[bool, typer.Option("--check", help="Only check the file.", rich_help_panel=_INSTEAD)] = False
     dry_run: Annotated[
         bool,
         typer.Option(
-            "--dry-run", help="Show what it takes: runs, hours, money, bytes; run nothing.", rich_help_panel=_HOW_FAR
+            "--dry-run", help="Show what it takes: runs, hours, money, bytes; run nothing.", rich_help_panel=_INSTEAD
         ),
     ] = False
     status: Annotated[
         bool,
         typer.Option(
             "--status",
-            help="Show what is there and what is missing; on a terminal again and again, until all is there.",
-            rich_help_panel=_HOW_FAR,
+            help="Show what is there and what is missing; on a terminal until all is there.",
+            rich_help_panel=_INSTEAD,
         ),
     ] = False
 
@@ -84,7 +85,7 @@ class Instead:
 @grouped
 def run(
     file: Annotated[
-        str | None, typer.Argument(metavar="[FILE]", help="A TOML file, or laptop, paper-small or paper.")
+        str | None, typer.Argument(metavar="FILE", help="A TOML file, or laptop, paper-small or paper.")
     ] = None,
     *,
     which: Which,
@@ -98,6 +99,11 @@ def run(
     """Run a whole experiment: data, texts, draws, students, evaluations; again, what is missing.
 
     Exit code 6 says that not all of it is there yet.
+
+    Examples:
+        sdc run laptop --dry-run
+        sdc run --init my.toml
+        sdc run my.toml --only students.method=linear --set sample.repeats=3
     """
     if instead.init is not None:
         _init(instead.init, file)

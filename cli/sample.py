@@ -8,6 +8,7 @@ import typer
 from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
 from sdc.cli.groups import Common, grouped
+from sdc.cli.help import INPUT
 from sdc.errors import UsageError
 from sdc.pipelines import presets
 from sdc.pipelines import sample as stage
@@ -24,21 +25,29 @@ from sdc.pipelines.text import commas
 class RowChoice:
     """Which rows stand in a draw, and what they count."""
 
-    heading: ClassVar[str] = "Which rows, and what seeds count"
+    heading: ClassVar[str] = "Draws"
+
+    sizes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZES", help="Nominal sizes: 10,100,all; drawn or refused. Else those that fit are drawn."
+        ),
+    ] = None
+    repeats: Annotated[int | None, typer.Option(min=1, help="Draws per size.")] = None
 
     strategy: Annotated[
         str | None,
-        typer.Option(help=f"One of {', '.join(STRATEGIES)}. Default: the preset's; balanced without seeds."),
+        typer.Option(metavar="NAME", help=f"How rows are chosen: {', '.join(STRATEGIES)}."),
     ] = None
     seed_weight: Annotated[
-        float | None, typer.Option(help="seeds+synthetic: what a seed counts in the loss beside a synthetic row.")
+        float | None, typer.Option(help="What a seed counts in the loss beside a synthetic row.")
     ] = None
     encoder: Annotated[
-        str | None, typer.Option(help="kcentre: alias, hub id or folder of the encoder. Default: the probe's.")
+        str | None, typer.Option(metavar="MODEL", help="kcentre: the encoder. Default: the probe's.")
     ] = None
     seeds_from: Annotated[
         str | None,
-        typer.Option(help="Seeds are what the generator was shown: generation; or chosen now from: human."),
+        typer.Option(metavar="WHENCE", help="Seeds are what was shown: generation; or chosen now from: human."),
     ] = None
     per_label: Annotated[
         int | None, typer.Option(min=1, help="Seeds per label of --seeds-from human. Default: 10.")
@@ -52,13 +61,12 @@ def sample(
     task: options.TaskOption = None,
     source: Annotated[
         list[str] | None,
-        typer.Option(help="synthetic, human, seeds, seeds+synthetic or human+synthetic; as --lang."),
+        typer.Option(
+            metavar="SOURCE",
+            help="synthetic, human, seeds, seeds+synthetic or human+synthetic; as --lang.",
+            rich_help_panel=INPUT,
+        ),
     ] = None,
-    sizes: Annotated[
-        str | None,
-        typer.Option(help="Nominal sizes: 10,100,all; drawn or refused. Default: what fits of the preset's, and all."),
-    ] = None,
-    repeats: Annotated[int | None, typer.Option(min=1, help="Draws per size.")] = None,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
     *,
@@ -68,14 +76,18 @@ def sample(
     """Draw training sets of several sizes, balanced and nested, from accepted synthetic or from human examples.
 
     KEYs are judgements, generations or human train data. Without keys: the newest of --lang and --task.
+
+    Examples:
+        sdc sample --lang te --task topic
+        sdc sample --lang te --task topic --source synthetic,human --sizes 50,100,all
     """
     context = common.context()
     wanted = commas.parts(source)
     if choice.per_label is not None and choice.seeds_from != "human":
         raise UsageError("it says how many seeds are taken from human data", "--per-label", "add --seeds-from human")
     flags = {
-        **vars(choice), "sizes": commas.parts(sizes) if sizes is not None else None,
-        "exact": True if sizes is not None else None, "repeats": repeats, "seed": seed,
+        **vars(choice), "sizes": commas.parts(choice.sizes) if choice.sizes is not None else None,
+        "exact": True if choice.sizes is not None else None, "seed": seed,
     }  # fmt: skip
     work = [
         (cell, artifact, name)

@@ -14,6 +14,7 @@ from sdc.cache.counted import counted
 from sdc.cache.store import Artifact, Store
 from sdc.cache.verify import verify as check
 from sdc.cli import options, render
+from sdc.cli.help import INPUT, OUTPUT
 from sdc.cli.plain import PlainGroup
 from sdc.errors import DataError, StoreError
 from sdc.pipelines.engines.protocol import Reply
@@ -34,10 +35,19 @@ class SqlFormat(StrEnum):
 
 @app.command("ls")
 def ls(
-    stage: Annotated[str | None, typer.Option("--stage", help=f"Only this stage: {', '.join(_STAGES)}.")] = None,
-    lang: Annotated[str | None, typer.Option("--lang", "-l", help="Only this language (BCP-47 tag).")] = None,
-    task: Annotated[str | None, typer.Option("--task", "-t", help="Only this task.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", help="At most so many artifacts.", min=1, max=10**9)] = 50,
+    stage: Annotated[
+        str | None,
+        typer.Option("--stage", metavar="STAGE", help=f"Only this stage: {', '.join(_STAGES)}.", rich_help_panel=INPUT),
+    ] = None,
+    lang: Annotated[
+        str | None, typer.Option("--lang", "-l", metavar="TAG", help="Only this language.", rich_help_panel=INPUT)
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", "-t", metavar="TASK", help="Only this task.", rich_help_panel=INPUT)
+    ] = None,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", help="At most so many artifacts.", min=1, max=10**9, rich_help_panel=OUTPUT)
+    ] = 50,
     store: options.StoreOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -121,11 +131,18 @@ def show(
 @app.command("sql")
 def sql(
     statement: Annotated[str, typer.Argument(metavar="SELECT", help="One select; docs/store.md lists the tables.")],
-    form: Annotated[SqlFormat, typer.Option("--format", help="How the rows are written.")] = SqlFormat.table,
+    form: Annotated[
+        SqlFormat, typer.Option("--format", help="How the rows are written.", rich_help_panel=OUTPUT)
+    ] = SqlFormat.table,
     csv_safe: options.CsvSafeOption = False,
     store: options.StoreOption = None,
 ) -> None:
-    """Query the store; nothing can be written."""
+    """Query the store; nothing can be written.
+
+    Examples:
+        sdc store sql "select lang, task, count(*) from examples group by all"
+        sdc store sql "select * from metrics" --format csv > metrics.csv
+    """
     names, rows = options.store(store).query_with_names(statement)
     if form is SqlFormat.json:
         records = [{name: _plain(value) for name, value in zip(names, row, strict=True)} for row in rows]
@@ -163,9 +180,12 @@ def verify(store: options.StoreOption = None) -> None:
 
 @app.command("gc")
 def gc(
-    dry_run: options.DryRunOption = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be removed; remove nothing.", rich_help_panel=OUTPUT)
+    ] = False,
     older_than: Annotated[
-        float, typer.Option("--older-than", help="Spare blobs and temporary files younger than so many hours.", min=0)
+        float,
+        typer.Option("--older-than", metavar="HOURS", help="Spare blobs and temporary files that are younger.", min=0),
     ] = upkeep.GRACE_S / 3600,
     store: options.StoreOption = None,
 ) -> None:
@@ -182,14 +202,20 @@ def gc(
 
 @app.command("merge")
 def merge(
-    others: Annotated[list[Path], typer.Argument(metavar="OTHER...", help="Store files to take artifacts from.")],
+    others: Annotated[list[Path], typer.Argument(metavar="OTHER", help="Store files to take artifacts from.")],
     only: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Only the runs of an experiment, and what they were made from."),
+        typer.Option(
+            metavar="FILE", help="Only the runs of an experiment, and what they were made from.", rich_help_panel=INPUT
+        ),
     ] = None,
     store: options.StoreOption = None,
 ) -> None:
-    """Take over the artifacts, blobs and replies of other stores; doing it twice changes nothing."""
+    """Take over the artifacts, blobs and replies of other stores; doing it twice changes nothing.
+
+    Examples:
+        sdc store merge one.duckdb two.duckdb --store all.duckdb
+    """
     opened = options.store(store)
     for other in others:
         found = upkeep.merge(opened, other, only=None if only is None else _of_experiment(other, only))

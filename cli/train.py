@@ -8,8 +8,9 @@ import typer
 
 from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
-from sdc.cli import incomplete, options, render
+from sdc.cli import incomplete, options, render, train_settings
 from sdc.cli.groups import Common, grouped
+from sdc.cli.help import INPUT, OUTPUT
 from sdc.cli.train_settings import Settings
 from sdc.errors import DataError, MissingInput
 from sdc.pipelines import presets
@@ -30,29 +31,28 @@ _MOST_SEED = 2**31 - 1  # as of the seeds that are derived
 class Chosen:
     """Which draws a student is fitted on, and the rows that it is tested on."""
 
-    heading: ClassVar[str] = "Which draws, and which test"
+    heading: ClassVar[str] = INPUT
 
     source: Annotated[
         list[str] | None,
-        typer.Option(help="Only these: synthetic, human, seeds, seeds+synthetic, human+synthetic; as --lang."),
+        typer.Option(metavar="SOURCE", help="synthetic, human, seeds, seeds+synthetic or human+synthetic; as --lang."),
     ] = None
-    sizes: Annotated[str | None, typer.Option(help="Only draws of these nominal sizes: 10,100,all.")] = None
+    sizes: options.SizesOption = None
     repeats: Annotated[int | None, typer.Option(min=1, help="Only the first repeats of each size.")] = None
-    test: Annotated[str | None, typer.Option(help="Key of the test data. Default: the newest of the cell.")] = None
+    test: options.TestOption = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunSeeds:
     """The seeds of every run."""
 
-    heading: ClassVar[str] = "Seeds of every run"
-
     init_seed: Annotated[
         int | None,
-        typer.Option(min=0, max=_MOST_SEED, help="Seed of untrained weights in every run. Default: --seed and repeat."),
+        typer.Option(min=0, max=_MOST_SEED, help="Of untrained weights in every run. Default: by --seed and repeat."),
     ] = None
     order_seed: Annotated[
-        int | None, typer.Option(min=0, max=_MOST_SEED, help="Seed of row order and dropout in every run. As above.")
+        int | None,
+        typer.Option(min=0, max=_MOST_SEED, help="Of row order and dropout in every run. Default: as above."),
     ] = None
 
 
@@ -61,27 +61,35 @@ def train(
     keys: options.KeysArgument = None,
     lang: options.LangOption = None,
     task: options.TaskOption = None,
-    method: Annotated[str, typer.Option(help=f"One of {', '.join(STUDENTS)}.")] = "linear",
+    method: Annotated[
+        str,
+        typer.Option(
+            is_eager=True,  # so that --help knows whose settings are asked for
+            metavar="METHOD",
+            help=f"The kind of student: {', '.join(STUDENTS)}.",
+            rich_help_panel=train_settings.HEADING,
+        ),
+    ] = "linear",
     *,
     chosen: Chosen,
     settings: Settings,
     seeds: RunSeeds,
     hpo: Annotated[
         int | None,
-        typer.Option(min=1, help="finetune: first try so many sets of the settings not given, on held-out rows."),
+        typer.Option(min=1, help="finetune: first try so many sets of settings, on held-out rows."),
     ] = None,
     hpo_scope: Annotated[
-        str, typer.Option(help="draw: the best of each cell, source and size; all: the best mean over them.")
+        str, typer.Option(metavar="SCOPE", help="draw: the best of each cell, source and size; all: of their mean.")
     ] = "draw",
     calibrate: Annotated[
         str | None,
-        typer.Option(help="A bias per label from the draw's seeds: none, auto (two labels, quick students) or seeds."),
+        typer.Option(metavar="HOW", help="A bias per label from seeds: none, seeds, auto (two labels, quick student)."),
     ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Also fit runs that failed or are below chance with other seeds.")
     ] = False,
     keep_weights: Annotated[
-        bool, typer.Option("--keep-weights", help="Keep the fitted weights beside the store.")
+        bool, typer.Option("--keep-weights", help="Keep the fitted weights beside the store.", rich_help_panel=OUTPUT)
     ] = False,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
@@ -89,7 +97,13 @@ def train(
 ) -> None:
     """Fit a small model on every draw and keep what it says about the test rows.
 
-    KEYs are samples; one run per draw. Without keys: the newest sample of each source for --lang and --task.
+    KEYs are samples; one run per draw. Without keys: the newest sample of each source for --lang and --task. A
+    model may have settings of its own, which stand above a preset's (docs/models.md).
+
+    Examples:
+        sdc train --lang te --task topic
+        sdc train --lang te --task topic --method finetune --model xlm-r-large --sizes all
+        sdc train --method lora --help
     """
     context = common.context()
     sources, flags = commas.parts(chosen.source), vars(settings)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from typer.exceptions import TyperException
 
+from sdc.cli import help
 from sdc.pipelines import presets, tasks
 from sdc.pipelines.engines import models
 
@@ -72,7 +73,7 @@ def check(words: list[str]) -> None:
         TyperException: It does not parse.
     """
     path, rest = resolve(words)
-    if rest in (["--help"], ["-h"], ["--version"]):
+    if {"--help", "-h", "--version"} & {*rest}:
         return
     if hasattr(COMMANDS[path], "commands") and not COMMANDS[path].invoke_without_command:
         raise ValueError(f"{' '.join(words)} names no command")
@@ -102,6 +103,21 @@ def test_commands_that_do_not_exist_are_found(wrong: str, error: type[Exception]
         check(wrong.split())
     error_text = raised.value.format_message() if isinstance(raised.value, TyperException) else str(raised.value)
     assert says in error_text.lower()
+
+
+@pytest.mark.parametrize("line", [line for command in COMMANDS.values() for line in help.examples(command)])
+def test_examples_of_help_parse(line: str) -> None:
+    for words in shell_commands(line):
+        check(words)
+
+
+def test_help_fits_a_screen() -> None:
+    """What `--help` shows at 100 columns is what the page holds."""
+    for shown in re.findall(r"```text\n(.*?)```", GENERATE.cli_page(), re.DOTALL):
+        lines = shown.splitlines()
+        assert len(lines) <= 60, lines[0]
+        assert max(map(len, lines)) <= 100, lines[0]
+        assert "[[" not in shown, lines[0]
 
 
 def test_shell_code_is_cut_into_commands() -> None:

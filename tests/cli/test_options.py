@@ -5,7 +5,6 @@ import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -65,26 +64,6 @@ def test_lang_and_task_keep_the_matching_keys(
     assert found(None, ["topic"]) == ["te/topic", "sw/topic"]
     with pytest.raises(UsageError, match="none of the keys fits"):
         found(["en"], None)
-
-
-def test_help_has_the_flags_that_commands_share_below_headings(invoke: Callable[..., Any]) -> None:
-    """They stood between those of the command, 30 of them in one list."""
-    shown = invoke("icl", "--help").stdout
-    headings = [line for line in shown.splitlines() if line.endswith(":") and not line.startswith(" ")]
-    assert headings == [
-        "Arguments:", "Options:", "How models are run:", "Limits on what is asked:", "Common to all stages:",
-    ]  # fmt: skip
-    own, _, rest = shown.partition("How models are run:")
-    assert "--shots" in own and "--engine" not in own
-    assert all(flag in rest for flag in ("--engine", "--max-calls", "--store", "--json"))
-
-
-def test_help_has_the_flags_of_a_group_below_its_heading(invoke: Callable[..., Any]) -> None:
-    own, _, rest = invoke("train", "--help").stdout.partition("Which draws, and which test:")
-    draws, _, rest = rest.partition("Settings of the student:")
-    settings, _, rest = rest.partition("Common to all stages:")
-    for part, flag in ((own, "--method"), (draws, "--sizes"), (settings, "--epochs"), (rest, "--store")):
-        assert f"  {flag}" in part
 
 
 def test_a_group_of_flags_reaches_the_command_as_one_object() -> None:
