@@ -8,7 +8,7 @@ import pytest
 from report_store import Shelf, evaluate, put, put_run, put_sample, put_test
 
 from sdc.cache.store import Store
-from sdc.cli.reported import defaults
+from sdc.cli import defaults
 from sdc.pipelines import presets, report
 from sdc.pipelines.report import ReportConfig, deviations
 from sdc.pipelines.stage import Context
@@ -38,7 +38,7 @@ def _register(
     found = report.find(context, ReportConfig())
     return {
         (record["stage"], record["setting"]): (record["here"], record["paper"], record["code"])
-        for record in deviations.run(context.store, found, defaults())
+        for record in deviations.run(context.store, found, defaults.of_all())
         if record["kind"] == "setting"
     }
 

@@ -8,7 +8,7 @@ import pytest
 from report_store import evaluate, fill
 
 from sdc.cache.store import Store
-from sdc.cli.reported import defaults
+from sdc.cli import defaults
 from sdc.errors import DataError
 from sdc.pipelines import report
 from sdc.pipelines.report import Found, ReportConfig
@@ -136,7 +136,7 @@ def test_registers_of_costs_deviations_and_break_even_stand_on_it(page: Page) ->
 
 
 def test_deviations_are_told_by_the_defaults_of_stages(page: Page, store: Store) -> None:
-    (section, *_) = registers.registers(store, page.found, Register(defaults=defaults()))
+    (section, *_) = registers.registers(store, page.found, Register(defaults=defaults.of_all()))
     assert section.title == "Deviations from the paper" and section.tables[0].rows
 
 
