@@ -54,6 +54,36 @@ class Layout:
         str | None, typer.Option(metavar="PATH", help="Where a JSON object has the list of rows: data.items")
     ] = None
 
+    @property
+    def form(self) -> FileFormat:
+        """The layout, as readers of files take it."""
+        delimiter = None if self.delimiter is None else tables.named(self.delimiter)
+        return FileFormat(**{**vars(self), "delimiter": delimiter})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meaning:
+    """What stands in which column, and which rows count."""
+
+    text_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Column with the texts. Default: found by name.")
+    ] = None
+    label_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Column with names, aliases or ids. Default: found.")
+    ] = None
+    label_map: Annotated[
+        list[str] | None,
+        typer.Option(metavar="VALUE=LABEL", help='What values mean: "1=positive,-1=negative,0=skip". Repeatable.'),
+    ] = None
+    first_label: Annotated[
+        bool, typer.Option("--first-label", help="Of several labels of a text the first counts.")
+    ] = False
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=VALUE", help="Only rows with this value: partition=train. Repeatable."),
+    ] = None
+    subset: Annotated[bool, typer.Option("--subset", help="Leave out rows with labels that the task lacks.")] = False
+
 
 @app.command("add")
 @grouped
@@ -72,24 +102,6 @@ def add(
             rich_help_panel=INPUT,
         ),
     ] = None,
-    text_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column with the texts. Default: found by name.")
-    ] = None,
-    label_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column with names, aliases or ids. Default: found.")
-    ] = None,
-    label_map: Annotated[
-        list[str] | None,
-        typer.Option(metavar="VALUE=LABEL", help='What values mean: "1=positive,-1=negative,0=skip". Repeatable.'),
-    ] = None,
-    first_label: Annotated[
-        bool, typer.Option("--first-label", help="Of several labels of a text the first counts.")
-    ] = False,
-    where: Annotated[
-        list[str] | None,
-        typer.Option(metavar="COLUMN=VALUE", help="Only rows with this value: partition=train. Repeatable."),
-    ] = None,
-    subset: Annotated[bool, typer.Option("--subset", help="Leave out rows with labels that the task lacks.")] = False,
     source: Annotated[
         str, typer.Option(metavar="SOURCE", help="Who wrote the texts: human or synthetic.", rich_help_panel=INPUT)
     ] = "human",
@@ -105,6 +117,7 @@ def add(
         ),
     ] = None,
     *,
+    meaning: Meaning,
     layout: Layout,
     store: options.StoreOption = None,
     force: options.ForceOption = False,
@@ -118,11 +131,9 @@ def add(
         sdc data add --paper data
     """
     context = options.context(store, force=force)
-    delimiter = None if layout.delimiter is None else tables.named(layout.delimiter)
-    form = FileFormat(**{**vars(layout), "delimiter": delimiter})
     config = stage.DataConfig(
-        split=split or "train", source=source, text_column=text_column, label_column=label_column,
-        label_map=tuple(label_map or ()), first_label=first_label, where=tuple(where or ()), subset=subset, form=form,
+        **{**vars(meaning), "label_map": tuple(meaning.label_map or ()), "where": tuple(meaning.where or ())},
+        split=split or "train", source=source, form=layout.form,
     )  # fmt: skip
     if paper is not None:
         if files or lang or task or split or append or drop_leaks or config != stage.DataConfig():

@@ -9,7 +9,6 @@ from dataclasses import MISSING, fields
 from enum import Enum
 from typing import Any
 
-from sdc.cli.help import LIMITS
 from sdc.pipelines import presets
 
 #: Flags whose setting has another name.
@@ -50,7 +49,7 @@ def of(ctx: Any, parameter: Any) -> str:
     own = parameter.default
     if own is not None and not callable(own):
         return "" if own is False or getattr(parameter, "show_default", True) is False else _words(own)
-    if "Default" in (parameter.help or "") or parameter.rich_help_panel == LIMITS:  # no settings of a stage
+    if "Default" in (parameter.help or ""):
         return ""
     preset = ctx.params.get("preset") or presets.DEFAULT
     command = ctx.command_path.split()[-1]

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from sdc.cli import options, render
+from sdc.cli import options, render, reported
 from sdc.cli.help import INPUT, MODEL, OUTPUT
-from sdc.cli.report import report as show_report
 from sdc.pipelines import cells, presets, report
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models
@@ -68,6 +67,7 @@ def demo(
         sdc demo
         sdc demo --lang te --task topic --model llama-3.1-8b
     """
+    reported.check_format(output)
     path = store or _STORE
     context = options.context(path)
     cell = cells.expand(context.store, [lang], [task])[0]
@@ -75,11 +75,12 @@ def demo(
         render.note("The bundled pocket models are for trying and testing; real work names a real --model.")
     config = DemoConfig(model=model, student=student, quota=quota, preset=preset, seed=seed)
     outcomes = chain.run(context, config, cell)
-    keys = [outcome.key for outcome in outcomes]
+    evals = context.store.resolve_many([outcome.key for outcome in outcomes])
+    rows = report.run(context, ReportConfig(), evals=evals)
     if output == "table":
-        _show(cell, report.run(context, ReportConfig(), evals=context.store.resolve_many(keys)))
+        _show(cell, rows)
     else:
-        show_report(keys=keys, output=output, store=path)
+        reported.show_rows(rows, output)
     render.note(f"Everything is in {path}: sdc store ls --store {path}, sdc report --store {path}")
 
 

@@ -7,7 +7,7 @@ import typer
 
 from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
-from sdc.cli import incomplete, options, render
+from sdc.cli import incomplete, model_options, options, render
 from sdc.cli.groups import Asking, Common, grouped
 from sdc.cli.help import SAMPLING
 from sdc.errors import UsageError
@@ -28,7 +28,7 @@ class Writing:
 
     heading: ClassVar[str] = "Texts"
 
-    model: options.AskedModelOption = None
+    model: model_options.AskedModelOption = None
     quota: Annotated[
         int | None, typer.Option(min=1, max=1_000_000, help="New texts per label. Default: the task's.")
     ] = None

@@ -9,7 +9,7 @@ from copy import copy
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Annotated, Any, get_args, get_type_hints
 
-from sdc.cli import options
+from sdc.cli import model_options, options
 from sdc.pipelines.engines.budget import Budget
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.stage import Context
@@ -19,31 +19,31 @@ from sdc.pipelines.stage import Context
 class Running:
     """How models are run, and how much may be asked of them."""
 
-    engine: options.EngineOption = "auto"
-    server: options.ServerOption = None
-    engine_arg: options.EngineArgOption = None
-    batch_size: options.BatchSizeOption = None
-    max_calls: options.MaxCallsOption = None
-    max_tokens: options.MaxTokensOption = None
-    max_cost: options.MaxCostOption = None
-    prices: options.PricesOption = None
+    engine: model_options.EngineOption = "auto"
+    server: model_options.ServerOption = None
+    engine_arg: model_options.EngineArgOption = None
+    batch_size: model_options.BatchSizeOption = None
+    max_calls: model_options.MaxCallsOption = None
+    max_tokens: model_options.MaxTokensOption = None
+    max_cost: model_options.MaxCostOption = None
+    prices: model_options.PricesOption = None
 
     @property
     def how(self) -> EngineOptions:
         """How models are run."""
-        return options.how(self.engine, self.server, self.engine_arg, self.batch_size)
+        return model_options.how(self.engine, self.server, self.engine_arg, self.batch_size)
 
     @property
     def budget(self) -> Budget:
         """How much may be asked."""
-        return options.budget(self.max_calls, self.max_tokens, self.max_cost, self.prices)
+        return model_options.budget(self.max_calls, self.max_tokens, self.max_cost, self.prices)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Asking(Running):
     """How one model is asked."""
 
-    no_think: options.NoThinkOption = False
+    no_think: model_options.NoThinkOption = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -119,7 +119,8 @@ def record(ctx: Any, parameter: Any) -> tuple[str, str]:
     from sdc.cli import defaults
 
     about = [f"${parameter.envvar}"] if parameter.envvar else []
-    about += [words] if (words := defaults.of(ctx, parameter)) else []
+    if parameter.rich_help_panel != LIMITS:  # they are no settings of a stage
+        about += [words] if (words := defaults.of(ctx, parameter)) else []
     about += ["required"] if parameter.required and parameter.param_type_name == "option" else []
     brackets = f" [{', else '.join(about)}]" if about else ""
     return _name(parameter), f"{parameter.help or ''}{brackets}".strip()

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import typer
 
 from sdc.cache.counted import counted
-from sdc.cli import incomplete, options, render
+from sdc.cli import incomplete, model_options, options, render
 from sdc.cli.groups import Asking, Common, grouped
 from sdc.cli.help import INPUT
 from sdc.errors import UsageError
@@ -24,7 +24,7 @@ class Prompting:
 
     heading: ClassVar[str] = "Prompts"
 
-    model: options.AskedModelOption = None
+    model: model_options.AskedModelOption = None
     shots: Annotated[
         int | None, typer.Option(min=0, max=100, help="Examples per label in the prompt; 0 needs none.")
     ] = None
@@ -46,13 +46,10 @@ class Prompting:
     reply_tokens: Annotated[int | None, typer.Option(min=1, help="The most tokens of a generated answer.")] = None
 
 
-@grouped
-def icl(
-    keys: options.KeysArgument = None,
-    lang: options.LangOption = None,
-    task: options.TaskOption = None,
-    *,
-    prompting: Prompting,
+@dataclass(frozen=True, kw_only=True)
+class ShotRows:
+    """Where shots come from, and the rows that are classified."""
+
     source: Annotated[
         str,
         typer.Option(
@@ -60,9 +57,19 @@ def icl(
             help="Of shots: synthetic, human, seeds, seeds+synthetic.",
             rich_help_panel=INPUT,
         ),
-    ] = "synthetic",
-    sizes: options.SizesOption = None,
-    test: options.TestOption = None,
+    ] = "synthetic"
+    sizes: options.SizesOption = None
+    test: options.TestOption = None
+
+
+@grouped
+def icl(
+    keys: options.KeysArgument = None,
+    lang: options.LangOption = None,
+    task: options.TaskOption = None,
+    *,
+    prompting: Prompting,
+    shots: ShotRows,
     asking: Asking,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
@@ -77,21 +84,21 @@ def icl(
         sdc icl --lang te --task topic --model api:my-model --server http://localhost:8000/v1 --shots 0
     """
     context = common.context(asking)
-    check_source(source)
+    check_source(shots.source)
     flags = {**vars(prompting), "seed": seed, "exact_dev_rows": prompting.dev_rows is not None}
     flags["max_tokens"] = flags.pop("reply_tokens")
     flags["exact"] = prompting.shots is not None or bool(prompting.select)
     flags["select"] = _numbers(prompting.select) if prompting.select else None
     config = stage.configured(context, preset, no_think=asking.no_think, **flags)
-    wanted = commas.parts(sizes)
+    wanted = commas.parts(shots.sizes)
     pairs = options.inputs(context, keys, lang, task, stages=("sample",))
     with incomplete.Cells("icl", total=len(pairs), as_json=common.as_json) as doing:
         for cell, artifact in pairs:
             with doing.one(cell):
-                test_data = lineage.test_data(context, cell, test)
+                test_data = lineage.test_data(context, cell, shots.test)
                 draws: list[Draw] = []
                 if config.uses_draws:
-                    drawn = artifact or lineage.newest_sample(context, cell, source=source)
+                    drawn = artifact or lineage.newest_sample(context, cell, source=shots.source)
                     draws, too_small = room.fitting(context, config, cell, draws_of(context, drawn, sizes=wanted))
                     for error in too_small:
                         doing.lacks(cell, error)

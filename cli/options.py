@@ -15,12 +15,12 @@ import typer
 from sdc.cache.counted import counted
 from sdc.cache.key import check_prefix
 from sdc.cache.store import Artifact, Store
-from sdc.cli.help import INPUT, LIMITS, MODEL, OUTPUT, SETTINGS
+from sdc.cli.help import INPUT, MODEL, OUTPUT, SETTINGS
 from sdc.cli.render import note, progress
 from sdc.errors import UsageError
 from sdc.pipelines import cells
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.engines.budget import Budget, load_prices
+from sdc.pipelines.engines.budget import Budget
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.records import lineage
 from sdc.pipelines.stage import Context
@@ -116,72 +116,6 @@ TestOption = Annotated[
         "--test", metavar="KEY", help="The test data. Default: the newest of the cell.", rich_help_panel=INPUT
     ),
 ]
-EngineOption = Annotated[
-    str,
-    typer.Option(
-        "--engine",
-        metavar="NAME",
-        help="How models are run: auto, transformers, vllm or openai.",
-        rich_help_panel=MODEL,
-    ),
-]
-ServerOption = Annotated[
-    str | None,
-    typer.Option(
-        "--server",
-        metavar="URL",
-        help="An OpenAI-compatible server, with /v1. Default: $SDC_SERVER.",
-        rich_help_panel=MODEL,
-    ),
-]
-EngineArgOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--engine-arg",
-        metavar="NAME=VALUE",
-        help="A setting of the engine, as concurrency=32.",
-        rich_help_panel=MODEL,
-    ),
-]
-AskedModelOption = Annotated[
-    str | None,
-    typer.Option(
-        "--model",
-        envvar="SDC_MODEL",
-        metavar="MODEL",
-        help="Alias, hub id, folder or api:NAME.",
-        rich_help_panel=MODEL,
-    ),
-]
-NoThinkOption = Annotated[
-    bool,
-    typer.Option(
-        "--no-think",
-        help="Ask it not to reason first, where its template or server can.",
-        rich_help_panel=MODEL,
-    ),
-]
-BatchSizeOption = Annotated[
-    int | None, typer.Option("--batch-size", min=1, help="Calls per batch. Default: by stage.", rich_help_panel=MODEL)
-]
-MaxCallsOption = Annotated[
-    int | None,
-    typer.Option("--max-calls", min=0, help="Stop after so many new LLM calls; all is kept.", rich_help_panel=LIMITS),
-]
-MaxTokensOption = Annotated[
-    int | None,
-    typer.Option(
-        "--max-tokens", min=0, help="Stop when new calls took so many tokens; all is kept.", rich_help_panel=LIMITS
-    ),
-]
-MaxCostOption = Annotated[
-    float | None,
-    typer.Option("--max-cost", min=0, help="Stop when new calls cost so much; needs --prices.", rich_help_panel=LIMITS),
-]
-PricesOption = Annotated[
-    Path | None,
-    typer.Option("--prices", help="TOML file with the prices of models. Default: $SDC_PRICES.", rich_help_panel=LIMITS),
-]
 
 
 def store(path: Path | None) -> Store:
@@ -201,30 +135,6 @@ def context(
         engine=engine or EngineOptions(),
         budget=budget or Budget(),
     )
-
-
-def how(engine: str, server: str | None, arguments: Sequence[str] | None, batch_size: int | None) -> EngineOptions:
-    """Returns how models are run.
-
-    Raises:
-        UsageError: There is no such engine or setting, or a value does not fit.
-    """
-    settings: dict[str, str] = {}
-    for argument in arguments or []:
-        name, equals, value = argument.partition("=")
-        if not equals or not value:
-            raise UsageError(f"{argument[:80]!r} is not NAME=VALUE", "--engine-arg", "write it as concurrency=32")
-        settings[name.strip().replace("-", "_")] = value.strip()
-    return EngineOptions.parse(
-        settings, engine=engine, server=server or os.environ.get("SDC_SERVER") or None, batch_size=batch_size
-    )
-
-
-def budget(max_calls: int | None, max_tokens: int | None, max_cost: float | None, prices: Path | None) -> Budget:
-    """Returns the limits on what is newly asked, with the user's price table if there is one."""
-    file = prices or (Path(os.environ["SDC_PRICES"]) if os.environ.get("SDC_PRICES") else None)
-    table = load_prices(file) if file is not None else None
-    return Budget(max_calls=max_calls, max_tokens=max_tokens, max_cost=max_cost, prices=table)
 
 
 def keys(arguments: Sequence[str] | None) -> list[str]:

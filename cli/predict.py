@@ -5,6 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Annotated, BinaryIO
@@ -12,7 +13,8 @@ from typing import Annotated, BinaryIO
 import typer
 
 from sdc.cache.counted import counted
-from sdc.cli import options, render
+from sdc.cli import model_options, options, render
+from sdc.cli.groups import grouped
 from sdc.cli.help import INPUT, MODEL, OUTPUT
 from sdc.errors import DataError, UsageError, system_reason
 from sdc.pipelines import files
@@ -25,14 +27,14 @@ from sdc.pipelines.stage import Context
 _LINE_NUMBER = re.compile(r"^line \d+: ")
 
 
-def predict(
-    file: Annotated[
-        str | None, typer.Argument(metavar="FILE", help="Texts to classify; `-`, or nothing, reads them from stdin.")
-    ] = None,
+@dataclass(frozen=True, kw_only=True)
+class Who:
+    """What classifies, and how it is run."""
+
     run: Annotated[
         str | None,
         typer.Option("--run", metavar="KEY", help="A run (train, icl) or its evaluation.", rich_help_panel=MODEL),
-    ] = None,
+    ] = None
     model: Annotated[
         Path | None,
         typer.Option(
@@ -41,7 +43,7 @@ def predict(
             help="A folder that `sdc export` wrote, instead of --run.",
             rich_help_panel=MODEL,
         ),
-    ] = None,
+    ] = None
     onnx: Annotated[
         str | None,
         typer.Option(
@@ -50,8 +52,18 @@ def predict(
             help="--model: run its ONNX form, fp32 or int8 (needs the extra onnx).",
             rich_help_panel=MODEL,
         ),
-    ] = None,
-    base: options.BaseOption = None,
+    ] = None
+    base: options.BaseOption = None
+    keep_weights: options.KeepMadeWeightsOption = False
+    engine: model_options.EngineOption = "auto"
+    server: model_options.ServerOption = None
+    engine_arg: model_options.EngineArgOption = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowsIn:
+    """How texts are read."""
+
     input_format: Annotated[
         str | None,
         typer.Option(
@@ -60,7 +72,7 @@ def predict(
             help="csv, tsv, jsonl or lines. Default: by the suffix; stdin has lines.",
             rich_help_panel=INPUT,
         ),
-    ] = None,
+    ] = None
     text_column: Annotated[
         str | None,
         typer.Option(
@@ -69,7 +81,17 @@ def predict(
             help="Column or field of the text. Default: by its usual names.",
             rich_help_panel=INPUT,
         ),
+    ] = None
+
+
+@grouped
+def predict(
+    file: Annotated[
+        str | None, typer.Argument(metavar="FILE", help="Texts to classify; `-`, or nothing, reads them from stdin.")
     ] = None,
+    *,
+    who: Who,
+    rows_in: RowsIn,
     output: Annotated[
         str,
         typer.Option(
@@ -81,10 +103,6 @@ def predict(
         int,
         typer.Option("--batch-rows", min=1, max=100_000, help="Rows that are read, classified and written at once."),
     ] = stage.BATCH_ROWS,
-    keep_weights: options.KeepMadeWeightsOption = False,
-    engine: options.EngineOption = "auto",
-    server: options.ServerOption = None,
-    engine_arg: options.EngineArgOption = None,
     store: options.StoreOption = None,
 ) -> None:
     """Classify texts with a run, one row out for every row in, written as soon as its batch is read.
@@ -97,17 +115,16 @@ def predict(
         cat texts.txt | sdc predict --run 1a2b3c4d5e6f --format lines
     """
     formats.check(output)
-    if (run is None) == (model is None):
+    if (who.run is None) == (who.model is None):
         raise UsageError("say what classifies", fix="give --run KEY, or --model FOLDER that `sdc export` wrote")
-    context = options.context(store, engine=options.how(engine, server, engine_arg, None))
+    context = options.context(store, engine=model_options.how(who.engine, who.server, who.engine_arg, None))
     where = "stdin" if file in (None, "-") else str(file)
-    kind = input.kind(None if where == "stdin" else where, input_format)
+    kind = input.kind(None if where == "stdin" else where, rows_in.input_format)
     with ExitStack() as stack:
         stream = stack.enter_context(_opened(file))
-        rows = input.rows(stream, kind=kind, where=where, text_column=text_column)
+        rows = input.rows(stream, kind=kind, where=where, text_column=rows_in.text_column)
         first = list(islice(rows, 1))  # a wrong column or a binary file is told before weights are made
-        opened = _predictor(context, run, model, onnx=onnx, base=base, keep_weights=keep_weights)
-        predictor = stack.enter_context(opened)
+        predictor = stack.enter_context(_predictor(context, who))
         seen: Counter[str | None] = Counter()
         batches = _counted(stage.run(predictor, chain(first, rows), batch_rows=batch_rows), seen)
         for text in formats.write(batches, predictor.task, output, csv_safe=csv_safe):
@@ -119,14 +136,12 @@ def predict(
     render.note(f"predict {predictor.name}: {counted(seen.total(), 'row')}{without}")
 
 
-def _predictor(
-    context: Context, run: str | None, model: Path | None, *, onnx: str | None, base: str | None, keep_weights: bool
-) -> AbstractContextManager[Predictor]:
-    if run is not None:
-        record = run_record.find(context, run)
-        return predictors.of_run(context, record, base=base, keep_weights=keep_weights)
-    assert model is not None
-    return exported.of_folder(context, model, precision=onnx, base=base)
+def _predictor(context: Context, who: Who) -> AbstractContextManager[Predictor]:
+    if who.run is not None:
+        record = run_record.find(context, who.run)
+        return predictors.of_run(context, record, base=who.base, keep_weights=who.keep_weights)
+    assert who.model is not None
+    return exported.of_folder(context, who.model, precision=who.onnx, base=who.base)
 
 
 def _opened(file: str | None) -> AbstractContextManager[BinaryIO]:

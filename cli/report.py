@@ -1,6 +1,7 @@
 """`sdc report`: its flags, and the commands beside it (`sdc report data`)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +22,7 @@ from sdc.cli import (
     report_statistics,
     reported,
 )
+from sdc.cli.groups import grouped
 from sdc.cli.help import OUTPUT
 from sdc.cli.plain import PlainGroup
 from sdc.errors import DataError
@@ -73,27 +75,32 @@ app.command("generators")(report_generators.generators)
 app.command("page")(report_page.page)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What is shown of the results."""
+
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PARTS", help="Average over cells, keeping these apart: task,lang,group,method,source,size."
+        ),
+    ] = None
+    metric: Annotated[
+        str | None, typer.Option(metavar="METRIC", help="accuracy or macro_f1. Default: the task's own.")
+    ] = None
+    generator: reported.GeneratorOption = None
+    reader: Annotated[str, typer.Option(metavar="READER", help=f"Whose readings: {', '.join(readers.NAMES)}.")] = "auto"
+    audit: Annotated[bool, typer.Option("--audit", help="Show what each reader makes of the same replies.")] = False
+
+
 @app.callback()
+@grouped
 def report(
     keys: options.KeysArgument = None,
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     output: reported.FormatOption = "table",
     csv_safe: options.CsvSafeOption = False,
-    by: Annotated[
-        str | None,
-        typer.Option(
-            metavar="PARTS", help="Average over cells, keeping these apart: task,lang,group,method,source,size."
-        ),
-    ] = None,
-    metric: Annotated[
-        str | None, typer.Option(metavar="METRIC", help="accuracy or macro_f1. Default: the task's own.")
-    ] = None,
-    generator: reported.GeneratorOption = None,
-    reader: Annotated[
-        str, typer.Option(metavar="READER", help=f"Whose readings: {', '.join(readers.NAMES)}.")
-    ] = "auto",
-    audit: Annotated[bool, typer.Option("--audit", help="Show what each reader makes of the same replies.")] = False,
     everything: options.AllOption = False,
     wide: Annotated[
         bool,
@@ -109,6 +116,8 @@ def report(
         ),
     ] = False,
     store: options.StoreOption = None,
+    *,
+    asked: Asked,
 ) -> None:
     """Show what the evaluated runs say, beside the generator, the majority rate and a linear student.
 
@@ -121,24 +130,26 @@ def report(
     """
     reported.check_format(output)
     context = options.context(store)
-    parts = tuple(commas.parts(by))
-    config = stage.ReportConfig(by=parts, metric=metric, generator=generator, reader=reader, everything=everything)
+    parts = tuple(commas.parts(asked.by))
+    config = stage.ReportConfig(
+        by=parts, metric=asked.metric, generator=asked.generator, reader=asked.reader, everything=everything
+    )
     if follow:
         report_follow.show(context, config, experiment, lang, task)
         return
     evals, wanted = reported.asked(context, keys, lang, task, experiment)
     with incomplete.Cells("report", total=max(1, len(wanted or []))) as doing:
-        if audit:
+        if asked.audit:
             reported.show(
                 report_audit.run(context, evals=evals, wanted=wanted, everything=everything), output, csv_safe=csv_safe
             )
         else:
             rows = stage.run(context, config, evals=evals, wanted=wanted)
-            if output in ("csv", "json") and not wide:
-                reported.write(formats.records(rows), output, csv_safe=csv_safe)
+            if wide:
+                table = _by_size(formats.for_people(rows, aggregated=bool(parts)), output)
+                reported.show(table, output, csv_safe=csv_safe)
             else:
-                table = formats.for_people(rows, aggregated=bool(parts))
-                reported.show(_by_size(table, output) if wide else table, output, csv_safe=csv_safe)
+                reported.show_rows(rows, output, aggregated=bool(parts), csv_safe=csv_safe)
         for cell, error in [] if evals else _lacking(context, wanted or [], lang, task):
             doing.lacks(cell, error)
 

@@ -14,6 +14,7 @@ from sdc.pipelines import cells
 from sdc.pipelines import report as stage
 from sdc.pipelines.records import lineage, runs
 from sdc.pipelines.report import formats
+from sdc.pipelines.report.points import Point
 from sdc.pipelines.stage import Context
 
 ExperimentOption = Annotated[
@@ -74,6 +75,14 @@ def show(table: formats.Table, output: str, *, csv_safe: bool = False) -> None:
     else:
         text = formats.markdown(table) if output == "md" else formats.latex(table)
         render.data(text)
+
+
+def show_rows(rows: Sequence[Point], output: str, *, aggregated: bool = False, csv_safe: bool = False) -> None:
+    """Writes a report to stdout, as --format says: every column for programs, those that differ for people."""
+    if output in ("csv", "json"):
+        write(formats.records(rows), output, csv_safe=csv_safe)
+    else:
+        show(formats.for_people(rows, aggregated=aggregated), output, csv_safe=csv_safe)
 
 
 def write(records: Sequence[Mapping[str, Any]], output: str, *, csv_safe: bool = False) -> None:

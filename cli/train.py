@@ -56,6 +56,29 @@ class RunSeeds:
     ] = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fitting:
+    """What is done beside one fit on each draw."""
+
+    hpo: Annotated[
+        int | None,
+        typer.Option(min=1, help="finetune: first try so many sets of settings, on held-out rows."),
+    ] = None
+    hpo_scope: Annotated[
+        str, typer.Option(metavar="SCOPE", help="draw: the best of each cell, source and size; all: of their mean.")
+    ] = "draw"
+    calibrate: Annotated[
+        str | None,
+        typer.Option(metavar="HOW", help="A bias per label from seeds: none, seeds, auto (two labels, quick student)."),
+    ] = None
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Also fit runs that failed or are below chance with other seeds.")
+    ] = False
+    keep_weights: Annotated[
+        bool, typer.Option("--keep-weights", help="Keep the fitted weights beside the store.", rich_help_panel=OUTPUT)
+    ] = False
+
+
 @grouped
 def train(
     keys: options.KeysArgument = None,
@@ -74,23 +97,7 @@ def train(
     chosen: Chosen,
     settings: Settings,
     seeds: RunSeeds,
-    hpo: Annotated[
-        int | None,
-        typer.Option(min=1, help="finetune: first try so many sets of settings, on held-out rows."),
-    ] = None,
-    hpo_scope: Annotated[
-        str, typer.Option(metavar="SCOPE", help="draw: the best of each cell, source and size; all: of their mean.")
-    ] = "draw",
-    calibrate: Annotated[
-        str | None,
-        typer.Option(metavar="HOW", help="A bias per label from seeds: none, seeds, auto (two labels, quick student)."),
-    ] = None,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Also fit runs that failed or are below chance with other seeds.")
-    ] = False,
-    keep_weights: Annotated[
-        bool, typer.Option("--keep-weights", help="Keep the fitted weights beside the store.", rich_help_panel=OUTPUT)
-    ] = False,
+    fitting: Fitting,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
     common: Common,
@@ -111,7 +118,7 @@ def train(
         check_source(name)
     config = stage.configured(
         context, preset, method=method, settings=flags, seed=seed, **vars(seeds),
-        keep_weights=keep_weights, retry_failed=retry_failed, calibrate=calibrate,
+        keep_weights=fitting.keep_weights, retry_failed=fitting.retry_failed, calibrate=fitting.calibrate,
     )  # fmt: skip
     found = _samples(context, keys, lang, task, sources=sources)
     with incomplete.Cells("train", total=len(found), as_json=common.as_json) as doing:
@@ -121,8 +128,10 @@ def train(
                 sizes = commas.parts(chosen.sizes)
                 wanted.append((cell, _draws(context, cell, samples, sources, sizes=sizes, repeats=chosen.repeats)))
         parts: list[tuple[TrainConfig, Cell, list[Draw]]] = [(config, cell, draws) for cell, draws in wanted]
-        if hpo is not None:
-            tuning = tune.configured(config.student, flags=flags, trials=hpo, scope=hpo_scope, seed=config.seed)
+        if fitting.hpo is not None:
+            tuning = tune.configured(
+                config.student, flags=flags, trials=fitting.hpo, scope=fitting.hpo_scope, seed=config.seed
+            )
             parts = _searched(context, config, tuning, wanted, common)
         for each, cell, draws in parts:
             with doing.again(cell):
