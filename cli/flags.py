@@ -53,6 +53,7 @@ def _is_unseeded(method: str) -> bool:
 
 
 _DRY = Rule(flags=("force",), beside=("dry_run",))
+_PREVIEW = Rule(flags=("preview",), beside=("dry_run", "force"))
 _CSV = Rule(
     flags=("csv_safe",), when=lambda v: str(v.get("output", v.get("form"))) != "csv", why="only --format csv is CSV"
 )
@@ -68,17 +69,20 @@ _NAMING = ("keys", "paper", "review_import", "experiment")
 RULES: Mapping[str, tuple[Rule, ...]] = {
     "gen": (
         _DRY,
+        _PREVIEW,
         _SERVER,
+        Rule(flags=("preview",), beside=("until_accepted",)),
         Rule(flags=("rounds", "judge_model"), without=("until_accepted",)),
         Rule(flags=("top_p",), when=lambda v: v["temperature"] == 0, why="--temperature 0 is greedy"),
     ),
     "judge": (
         _DRY,
+        _PREVIEW,
         _SERVER,
         Rule(flags=("review_sheet",), beside=("review_import",)),
         Rule(flags=("sample_size",), without=("review_sheet",)),
         Rule(flags=("reviewer",), without=_REVIEW),
-        Rule(flags=("gates", "gates_only", "preset", *_JUDGING), beside=_REVIEW),
+        Rule(flags=("gates", "gates_only", "preset", "preview", *_JUDGING), beside=_REVIEW),
         Rule(flags=("seed",), beside=("review_import",)),
         Rule(flags=("gates_only", "judge_all"), when=lambda v: v["gates"] is False, why="--no-gates runs none"),
         Rule(flags=_JUDGING, beside=("gates_only",)),
@@ -102,6 +106,7 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
     ),
     "icl": (
         _DRY,
+        _PREVIEW,
         _SERVER,
         Rule(flags=("select",), beside=("shots",)),
         Rule(flags=("dev_rows",), without=("select",)),

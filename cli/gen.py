@@ -7,7 +7,7 @@ import typer
 
 from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
-from sdc.cli import incomplete, model_options, options, render
+from sdc.cli import incomplete, model_options, options, preview, render
 from sdc.cli.groups import Asking, Common, grouped
 from sdc.cli.help import SAMPLING
 from sdc.errors import UsageError
@@ -109,7 +109,10 @@ def gen(
                 data, judgement = _inputs(context, cell, artifact, top_up=again.top_up)
                 if writing.num_seeds is not None:
                     stage.check_seeds(context, config, cell, data=data)
-                if common.dry_run:
+                if asking.preview:
+                    found = stage.preview(context, config, cell, data=data, judgement=judgement, most=asking.preview)
+                    preview.show(cell, found, as_json=common.as_json)
+                elif common.dry_run:
                     planned = stage.plan(context, config, cell, data=data, judgement=judgement)
                     asked = stage.expected(context, config, cell, data=data, judgement=judgement)
                     render.plan_line(planned, cell, asked, as_json=common.as_json)

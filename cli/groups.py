@@ -44,6 +44,7 @@ class Asking(Running):
     """How one model is asked."""
 
     no_think: model_options.NoThinkOption = False
+    preview: options.PreviewOption = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import typer
 
 from sdc.cache.counted import counted
-from sdc.cli import incomplete, model_options, options, render
+from sdc.cli import incomplete, model_options, options, preview, render
 from sdc.cli.groups import Asking, Common, grouped
 from sdc.cli.help import INPUT
 from sdc.errors import UsageError
@@ -104,6 +104,10 @@ def icl(
                         doing.lacks(cell, error)
                     if not draws:
                         continue
+                if asking.preview:
+                    seen = stage.preview(context, config, cell, draws=draws, test=test_data, most=asking.preview)
+                    preview.show(cell, seen, as_json=common.as_json)
+                    continue
                 if common.dry_run:
                     for planned, expected in stage.estimates(context, config, cell, draws=draws, test=test_data):
                         render.plan_line(planned, cell, expected, as_json=common.as_json)

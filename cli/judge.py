@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 import typer
 
 from sdc.cache.counted import counted
-from sdc.cli import incomplete, options, render, review
+from sdc.cli import incomplete, options, preview, render, review
 from sdc.cli.groups import Asking, Common, grouped
 from sdc.cli.help import MODEL, SAMPLING
 from sdc.pipelines import judge as stage
@@ -112,6 +112,10 @@ def judge(
                 generation = artifact or lineage.newest_generation(context, cell)
                 if artifact is None:
                     render.note(f"{cell}: judges generation {generation.short}")
+                if asking.preview:
+                    found = stage.preview(context, config, cell, generation, most=asking.preview)
+                    preview.show(cell, found, as_json=common.as_json)
+                    continue
                 if common.dry_run:
                     planned = stage.plan(context, config, cell, generation)
                     render.plan_line(

@@ -65,6 +65,16 @@ PresetOption = Annotated[
     ),
 ]
 SeedOption = Annotated[int, typer.Option("--seed", help="Root of all random choices.", min=0, rich_help_panel=SETTINGS)]
+PreviewOption = Annotated[
+    int | None,
+    typer.Option(
+        "--preview",
+        metavar="N",
+        min=1,
+        help="Show the prompt and N live results; nothing is kept but the replies.",
+        rich_help_panel=OUTPUT,
+    ),
+]
 ForceOption = Annotated[
     bool, typer.Option("--force", help="Compute again, even if the artifact is there.", rich_help_panel=OUTPUT)
 ]

@@ -19,8 +19,10 @@ from sdc.cache.key import SHORT
 from sdc.cache.store import Artifact
 from sdc.pipelines.engines.estimate import CallEstimate
 from sdc.pipelines.stage import Outcome
+from sdc.pipelines.text.folding import one_line
 from sdc.pipelines.text.visible import as_json as json_text
 from sdc.pipelines.text.visible import visible
+from sdc.pipelines.view import ViewPart
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -127,6 +129,17 @@ def table(
 
     out = console(to_stderr=to_stderr)
     out.print(drawn(columns, rows, title, width=out.width, spare=spare))
+
+
+def part(found: ViewPart) -> None:
+    """Draws rows under their title: texts on one line, as a table has room for, and shares with three digits."""
+
+    def cell(value: object) -> str:
+        return "" if value is None else f"{value:.3f}" if isinstance(value, float) else one_line(str(value))
+
+    names = found.columns()
+    headings = [found.headings.get(name, name.replace("_", " ")) for name in names]
+    table(headings, [[cell(row[name]) for name in names] for row in found.rows], title=found.title)
 
 
 def is_wide_enough(columns: Sequence[str], rows: Sequence[Sequence[str]], *, spare: Sequence[str] = ()) -> bool:

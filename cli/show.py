@@ -7,20 +7,20 @@ import typer
 from sdc.cli import options, render
 from sdc.errors import UsageError
 from sdc.pipelines import show as stage
-from sdc.pipelines.show import ShowChoice, ViewPart
+from sdc.pipelines.show import ShowChoice
 from sdc.pipelines.text import commas
-from sdc.pipelines.text.folding import one_line
 from sdc.pipelines.text.visible import as_json as json_text
 
 
 def show(
     keys: options.KeysArgument = None,
     most: Annotated[int, typer.Option("--rows", "-n", min=1, help="Rows of each label.")] = 5,
-    label: Annotated[list[str] | None, typer.Option("--label", help="Only this label; as --lang.")] = None,
+    label: Annotated[list[str] | None, typer.Option("--label", metavar="LABEL", help="Only these labels.")] = None,
     status: Annotated[
         list[str] | None,
         typer.Option(
             "--status",
+            metavar="STATUS",
             help="Only rows of this status: ok, duplicate ...; accepted, rejected; right, wrong, unparsed; or all.",
         ),
     ] = None,
@@ -49,17 +49,4 @@ def show(
             continue
         render.shown(view.title)
         for part in view.parts:
-            _draw(part)
-
-
-def _draw(part: ViewPart) -> None:
-    columns = part.columns()
-    rows = [[_cell(row[name]) for name in columns] for row in part.rows]
-    render.table([name.replace("_", " ") for name in columns], rows, title=part.title)
-
-
-def _cell(value: object) -> str:
-    """Returns a value as a cell: a text on one line, for a table has no room for more; a share with three digits."""
-    if value is None:
-        return ""
-    return f"{value:.3f}" if isinstance(value, float) else one_line(str(value))
+            render.part(part)

@@ -23,6 +23,7 @@ from sdc.pipelines.records import lineage
 from sdc.pipelines.records.examples import ok_rows, surplus_rows
 from sdc.pipelines.records.judged import judged_rows
 from sdc.pipelines.stage import Computed, Context, Outcome
+from sdc.pipelines.view import Preview
 
 VERSION = 3
 
@@ -109,6 +110,21 @@ def _read(context: Context, planned: Artifact) -> GenInputs:
     (judgement,) = judgements
     judged, surplus = judged_rows(context.store, judgement), surplus_rows(context, judgement)
     return GenInputs(human=human, judged=judged, surplus=surplus)
+
+
+def preview(
+    context: Context, config: GenConfig, cell: Cell, *, data: Artifact | None, judgement: Artifact | None, most: int
+) -> Preview:
+    """Returns what `run` asks, and what comes of its first calls, at most so many; nothing is kept but the replies.
+
+    Raises:
+        DataError: The cell has no human train data.
+        EngineError: The model cannot be loaded.
+    """
+    planned = plan(context, config, cell, data=data, judgement=judgement)
+    generation = Generation(config, cell, planned, _read(context, planned), progress=context.progress, say=context.say)
+    with stage.making_of(planned), context.asker(context.model(config.model)) as asker:
+        return generation.preview(asker, most=most)
 
 
 def first_calls(

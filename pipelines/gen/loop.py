@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from sdc.cache.counted import counted
 from sdc.cache.key import derive_seed
 from sdc.cache.store import Artifact
 from sdc.errors import EngineError
@@ -31,6 +32,7 @@ from sdc.pipelines.gen.rows import GenRows, RejectedBy
 from sdc.pipelines.records.examples import ExampleRow, OriginRow
 from sdc.pipelines.records.judged import JudgedRow
 from sdc.pipelines.stage import Computed
+from sdc.pipelines.view import Preview, ViewPart, in_turn
 
 #: The emergency brake, times the calls that would do if all texts were new; the estimate of the unseen ends it before.
 _CALLS_PER_QUOTA = 40
@@ -122,6 +124,21 @@ class Generation:
                 "try another model or sampling",
             )
         return Computed(rows={"examples": self.rows.rows}, summary=self._summary(asker))
+
+    def preview(self, asker: Asker, *, most: int) -> Preview:
+        """Returns the prompts, and what comes of the first calls, of every label in turn."""
+        for item, explanation in zip(self.labels, self._explain(asker), strict=True):
+            item.explanation = explanation
+        planned = in_turn(self._plan_round(), most, of=lambda one: one[0].label.id)
+        questions = [] if self.config.label_style == "name" else self._explanation_calls()
+        asked = {"explain the labels": questions[0].prompt} if questions else {}
+        asked |= {f"write {item.label.name}": call.prompt for item, _, call in planned[:1]}
+        before = len(self.rows.rows)
+        self._round(asker, planned)
+        names = {"label": "label_name", **{name: name for name in ("status", "text", "reason")}}
+        rows = [{name: row[column] for name, column in names.items()} for row in self.rows.rows[before:]]
+        title = f"{self.cell}: what {counted(len(planned), 'call')} brought"
+        return Preview(prompts=asked, results=ViewPart(title=title, rows=rows))
 
     # -- before the loop --------------------------------------------------------------------------------------------
 

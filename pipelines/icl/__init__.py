@@ -17,12 +17,13 @@ from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models
 from sdc.pipelines.engines.estimate import CallEstimate, estimate
 from sdc.pipelines.icl import room
-from sdc.pipelines.icl.computing import IclInputs, IclRun, compute, expected_calls
+from sdc.pipelines.icl.computing import IclInputs, IclRun, compute, expected_calls, first_answers
 from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.records import leaks, lineage, runs
 from sdc.pipelines.records.draws import Draw
-from sdc.pipelines.records.examples import ExampleRow, label_counts, rows_of, test_rows
+from sdc.pipelines.records.examples import ExampleRow, gold_labels, label_counts, rows_of, test_rows
 from sdc.pipelines.stage import Context, Outcome, Together
+from sdc.pipelines.view import Preview
 
 VERSION = 2
 
@@ -122,6 +123,25 @@ def run(
         what=f"icl {cell}",
     )
     return runs.with_result(made, f"icl {cell}")
+
+
+def preview(
+    context: Context, config: IclConfig, cell: Cell, *, draws: Sequence[Draw], test: Artifact, most: int
+) -> Preview:
+    """Returns what the first run asks, and its answers on the first test rows; nothing is kept but the replies.
+
+    Raises:
+        DataError: The test data has no usable row, or the draw lacks a label.
+        EngineError: The model cannot be loaded, or a prompt does not fit its context.
+    """
+    item = runs_of(context, config, cell, draws, test)[0]
+    tests, pool = test_rows(context, test)[:most], _pools(context, [item])[item.planned.key]
+    gold = gold_labels(context, test.key)
+    with stage.making_of(item.planned), context.asker(context.model(config.model)) as asker:
+        return first_answers(
+            config, cell, item, pool, tests, asker,
+            gold=dict(zip(gold.idx_N.tolist(), gold.label_N.tolist(), strict=True)), progress=context.progress,
+        )  # fmt: skip
 
 
 def read(context: Context, cell: Cell, missing: Sequence[IclRun], test: Artifact) -> IclInputs:

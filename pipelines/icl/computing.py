@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sdc.cache.counted import counted
 from sdc.cache.key import digest
 from sdc.cache.store import Artifact
+from sdc.pipelines import readers
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import answers
 from sdc.pipelines.engines.ask import Asker
@@ -22,6 +24,7 @@ from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.records.examples import ExampleRow
 from sdc.pipelines.records.leaks import Leaks
 from sdc.pipelines.stage import Computed, Made, making_of
+from sdc.pipelines.view import Preview, ViewPart
 
 #: What differs between runs of one setting.
 _OF_ONE_RUN = ("draw", "shot_seed", "definition")
@@ -181,6 +184,41 @@ def expected_calls(
     return asking.calls(
         config, cell, [*tried, *_render(config, cell, texts, pool, item, num_shots=max(candidates)).texts]
     )
+
+
+def first_answers(
+    config: IclConfig,
+    cell: Cell,
+    item: IclRun,
+    pool: Sequence[ExampleRow],
+    tests: Sequence[tuple[int, str]],
+    asker: Asker,
+    *,
+    gold: Mapping[int, int],
+    progress: Progress,
+) -> Preview:
+    """Returns the prompt of a run, and how its answers on some test rows are read by default.
+
+    Where shots are chosen, the prompt has the most of them. `gold` is label ids of the test rows that have one, by idx.
+    """
+    num_shots = max(config.select) if config.select else item.shots
+    asked = _render(config, cell, [text for _, text in tests], pool, item, num_shots=num_shots)
+    replies = asker.ask(asking.calls(config, cell, asked.texts), what=f"ask {cell}", progress=progress)
+    answers.require_room(replies, asker.model.name)
+    read = readers.read(
+        readers.resolve("auto", has_scores=any(reply.scores for reply in replies)) or "",
+        cell.task,
+        replies=[asking.text(reply) for reply in replies],
+        all_scores=[reply.scores or None for reply in replies],
+    )
+    names = dict(enumerate(cell.task.label_names))
+    rows = [
+        {"gold": names.get(gold.get(idx, -1)), "answer": "unparsed" if label is None else names[label], "text": text,
+         "reply": asking.text(reply), "reason": reply.reason or None}
+        for (idx, text), label, reply in zip(tests, read, replies, strict=True)
+    ]  # fmt: skip
+    title = f"{cell}: answers on {counted(len(rows), 'test row')}"
+    return Preview(prompts={"classify": asked.texts[0]}, results=ViewPart(title=title, rows=rows))
 
 
 def _select(

@@ -23,6 +23,7 @@ from sdc.pipelines.judge.verdicts import NO_ANSWER, NOBODY, nobody_answered
 from sdc.pipelines.records import lineage
 from sdc.pipelines.records.examples import human_texts, ok_rows
 from sdc.pipelines.stage import Computed, Context, Outcome
+from sdc.pipelines.view import Preview, ViewPart, in_turn
 
 VERSION = 3
 #: Judge prompts are short.
@@ -108,6 +109,33 @@ def run(
         what = f"none of {texts} got an answer ({str(why).removeprefix(NO_ANSWER)}{more})"
         raise EngineError(what, f"judge {cell}", "see to the model, and run this again")
     return outcome
+
+
+def preview(context: Context, config: JudgeConfig, cell: Cell, generation: Artifact, *, most: int) -> Preview:
+    """Returns what `run` asks, and its verdicts on the first texts of each label; nothing is kept but the replies.
+
+    Raises:
+        DataError: The generation has no text to judge.
+        EngineError: The model cannot be loaded.
+    """
+    planned = plan(context, config, cell, generation)
+    inputs = _read(context, config, generation, planned)
+    rows = sorted(in_turn(inputs.rows, most, of=lambda row: row.label), key=lambda row: row.idx)
+    model = context.model(judge_name(config, generation)) if config.llm else None
+    with stage.making_of(planned), context.asker(model) if model else contextlib.nullcontext() as asker:
+        found = compute(config, cell, replace(inputs, rows=rows), asker, progress=context.progress).rows["verdicts"]
+    asked = {"which label": which_label} if config.llm and config.label_threshold else {}
+    asked |= {"will it do": will_do} if config.llm else {}
+    names = cell.task.label_names
+    verdicts = [
+        {"label": names[row.label], "verdict": "accepted" if said["accepted"] else "rejected", "text": row.text,
+         **{name: said[name] for name in ("judged_by", "probability", "reason")}}
+        for row, said in zip(rows, found, strict=True)
+    ]  # fmt: skip
+    return Preview(
+        prompts={what: ask(cell, rows[:1], votes=config.voting).calls[0].prompt for what, ask in asked.items()},
+        results=ViewPart(title=f"{cell}: verdicts on {counted(len(rows), 'text')}", rows=verdicts),
+    )
 
 
 def _read(context: Context, config: JudgeConfig, generation: Artifact, planned: Artifact) -> JudgeInputs:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 
 from sdc.cache.store import Artifact
 from sdc.pipelines.show import answers, draws, searches, texts
-from sdc.pipelines.show.view import ShowChoice, View, ViewPart
+from sdc.pipelines.show.choice import ShowChoice, View
 from sdc.pipelines.stage import Context
 
-__all__ = ["STAGES", "ShowChoice", "View", "ViewPart", "run"]
+__all__ = ["STAGES", "ShowChoice", "View", "run"]
 
 _OF_STAGE: Mapping[str, Callable[[Context, Artifact, ShowChoice], View]] = {
     "data": texts.examples,

@@ -17,9 +17,10 @@ from sdc.pipelines.readers.softmax import softmax
 from sdc.pipelines.records import outputs, runs
 from sdc.pipelines.records.outputs import GoldRow
 from sdc.pipelines.records.runs import RunFacts
-from sdc.pipelines.show.view import Row, ShowChoice, View, ViewPart, counts
+from sdc.pipelines.show.choice import ShowChoice, View, counts
 from sdc.pipelines.stage import Context
 from sdc.pipelines.tasks import Task
+from sdc.pipelines.view import Row, ViewPart
 
 RIGHT, WRONG, UNPARSED = "right", "wrong", "unparsed"
 #: Of tasks with more labels the confusions are a list: no terminal has so many columns.
@@ -100,7 +101,8 @@ def _title(
     about = [facts.method, *([facts.model] if facts.model != facts.method else [])]
     about += [f"{facts.source}, {facts.num_rows} rows"] if facts.source else []
     about += [f"{facts.num_shots} shots"] if facts.num_shots is not None else []
-    found = Counter(row["status"] for row in rows)
+    numbers = Counter(row["status"] for row in rows)
+    found = {status: numbers[status] for status in (RIGHT, WRONG, UNPARSED) if numbers[status]}
     metric = metrics.METRICS[cell.task.metric](gold, read, num_labels=len(cell.task.labels))
     scored = f"{cell.task.metric.replace('_', '-')} {100 * metric.value:.1f} %"
     return f"run {cell} {facts.key[:12]}: {', '.join(about)}; {scored} as read by {reader}; {counts(found)}"
@@ -121,10 +123,11 @@ def _confusions(task: Task, matrix: Sequence[Sequence[int]]) -> ViewPart:
     if len(task.labels) <= _MOST_COLUMNS:
         shown = [place for place in range(len(answers)) if place < len(task.labels) or any(row[-1] for row in matrix)]
         rows: list[Row] = [
-            {"gold": name, **{answers[place]: row[place] for place in shown}}
-            for name, row in zip(task.label_names, matrix, strict=True)
+            {"number": number + 1, "gold": name, **{answers[place]: row[place] for place in shown}}
+            for number, (name, row) in enumerate(zip(task.label_names, matrix, strict=True))
         ]
-        return ViewPart(title="confusions: gold labels in rows, answers in columns", rows=rows)
+        headings = {name: str(number + 1) for number, name in enumerate(task.label_names)} | {"number": ""}
+        return ViewPart(title="confusions: gold labels in rows, answers by number", rows=rows, headings=headings)
     pairs = [
         (number, name, answer)
         for name, row in zip(task.label_names, matrix, strict=True)

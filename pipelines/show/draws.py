@@ -9,8 +9,9 @@ from sdc.cache.store import Artifact
 from sdc.pipelines.cells import of_artifact
 from sdc.pipelines.records import draws, examples, lineage
 from sdc.pipelines.records.draws import Draw
-from sdc.pipelines.show.view import ShowChoice, View, ViewPart
+from sdc.pipelines.show.choice import ShowChoice, View
 from sdc.pipelines.stage import Context
+from sdc.pipelines.view import ViewPart
 
 
 def sample(context: Context, artifact: Artifact, choice: ShowChoice) -> View:

@@ -2,8 +2,9 @@
 
 from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
-from sdc.pipelines.show.view import ShowChoice, View, ViewPart
+from sdc.pipelines.show.choice import ShowChoice, View
 from sdc.pipelines.stage import Context
+from sdc.pipelines.view import ViewPart
 
 
 def search(_: Context, artifact: Artifact, choice: ShowChoice) -> View:

@@ -8,8 +8,9 @@ from sdc.cache.store import Artifact
 from sdc.pipelines.cells import of_artifact
 from sdc.pipelines.records.examples import whole_rows
 from sdc.pipelines.records.judged import judged_rows
-from sdc.pipelines.show.view import Row, ShowChoice, View, counts
+from sdc.pipelines.show.choice import ShowChoice, View, counts
 from sdc.pipelines.stage import Context
+from sdc.pipelines.view import Row
 
 #: What is shown of data and generations where no status is asked for.
 _USUAL = ("ok",)

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from scripted import add_data, add_import, unlike_any
+import pytest
+from scripted import ScriptedEngine, add_data, add_import, obliging, unlike_any, world
 
 from sdc.cache.store import Store
 from sdc.pipelines import cells
@@ -46,3 +48,27 @@ def test_flags_that_say_nothing_are_refused(store: Store, invoke: Invoke) -> Non
     ):
         refused = invoke("show", *arguments)
         assert refused.exit_code == 2 and words in refused.stderr, refused.stderr
+
+
+def test_a_preview_prints_the_prompt_and_no_key(
+    tmp_path: Path, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ScriptedEngine(obliging).install(monkeypatch)
+    small = world(tmp_path / "world")
+    monkeypatch.setenv("SDC_STORE", str(small.store.path))
+    for command in ("gen --quota 2 --num-texts 2 --label-style name", "icl --shots 0"):
+        words = [*command.split(), "--lang", "en", "--task", str(task_file(tmp_path)), "--model", small.model]
+        shown = invoke(*words, "--preview", "1")
+        assert shown.exit_code == 0 and "\n  | " in shown.stdout and "en/small: " in shown.stdout, shown.stderr
+        (line,) = invoke(*words, "--preview", "1", "--json").stdout.splitlines()
+        assert json.loads(line)["cell"] == "en/small" and len(json.loads(line)["prompts"]) == 1
+        refused = invoke(*words, "--preview", "1", "--dry-run")
+        assert refused.exit_code == 2 and "--preview and --dry-run exclude each other" in refused.stderr
+
+
+def task_file(folder: Path) -> Path:
+    path = folder / "small.toml"
+    path.write_text(
+        'name = "small"\ninstruction = "Choose: {options}."\n[[labels]]\nname = "first"\n[[labels]]\nname = "second"\n'
+    )
+    return path

@@ -11,8 +11,8 @@ from sdc.cache.store import Artifact, Store
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import cells, show
 from sdc.pipelines.show import ShowChoice, View
-from sdc.pipelines.show.view import ViewPart
 from sdc.pipelines.stage import Context
+from sdc.pipelines.view import ViewPart
 
 
 def view(store: Store, artifact: Artifact, **choice: Any) -> View:
@@ -97,7 +97,7 @@ def test_a_run_has_scores_of_labels_confusions_and_errors(store: Store) -> None:
     names = cells.load_task(store, "topic").label_names
     assert "linear, m, synthetic, 14 rows; accuracy 80.0 % as read by scores; 56 right, 14 wrong" in found.title
     parts = by_title(found)
-    matrix = parts["confusions: gold labels in rows, answers in columns"].rows
+    matrix = parts["confusions: gold labels in rows, answers by number"].rows
     assert matrix[0]["gold"] == names[0] and "unparsed" not in matrix[0]
     assert sum(int(row[name]) for row in matrix for name in names) == 70
     assert sum(int(matrix[i][names[i]]) for i in range(7)) == 56
@@ -125,6 +125,15 @@ def test_replies_that_say_nothing_are_shown_as_they_are(store: Store) -> None:
     assert matrix[0]["unparsed"] == 40 and matrix[0][names[0]] == 0
     (row,) = found.parts[2].rows
     assert (row["reply"], row["answer"], row["probability"]) == ("I cannot say", None, None)
+
+
+def test_a_row_without_an_answer_is_unparsed(store: Store) -> None:
+    run = run_of(store, right=1.0)
+    with store.open(write=True) as con:
+        con.execute("delete from run_outputs where idx < 3")
+    found = view(store, run)
+    assert "accuracy 95.7 % as read by scores; 67 right, 3 unparsed" in found.title
+    assert [row["idx"] for part in found.parts[2:] for row in part.rows] == [0, 1, 2]
 
 
 def test_an_evaluation_shows_its_run_as_it_was_read(store: Store, chain: Mapping[str, Artifact]) -> None:

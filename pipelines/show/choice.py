@@ -1,44 +1,22 @@
-"""What `show` gives: parts with rows for people and for programs, and which rows are wanted.
+"""Which rows of an artifact are shown, and the view that they make.
 
-Here: the parts, and the choice. Not here: what stands in them (one file for each kind of artifact), drawing (`cli/`).
+Here: the choice. Not here: what is shown of each kind of artifact (one file for each), drawing (`cli/`).
 """
 
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sdc.cache.counted import counted
 from sdc.cache.key import derive_seed
 from sdc.errors import UsageError, one_of
 from sdc.pipelines.tasks import Task
+from sdc.pipelines.view import Row, ViewPart
 
 #: The status that stands for every one.
 ALL = "all"
 #: Under which name rows without a label stand.
 NO_LABEL = "no label"
-
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ViewPart:
-    """Some rows of an artifact.
-
-    Args:
-        title: What they are, in one line; empty if the title of the view says it.
-        rows: The rows, all with the same fields.
-        said: Fields that the title says, so that people need not read them in every row.
-    """
-
-    title: str
-    rows: Sequence[Row]
-    said: Sequence[str] = ()
-
-    def columns(self) -> list[str]:
-        """Returns the fields that people see: those that say something in some row."""
-        names = self.rows[0] if self.rows else ()
-        return [name for name in names if name not in self.said and any(row[name] is not None for row in self.rows)]
 
 
 @dataclass(frozen=True, kw_only=True)
