@@ -18,7 +18,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
@@ -32,7 +32,7 @@ from sdc.pipelines import eval as evaluation
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.eval import EvalConfig
 from sdc.pipelines.judge.config import JudgeConfig
-from sdc.pipelines.records.draws import draws_of
+from sdc.pipelines.records.draws import Draw, draws_of
 from sdc.pipelines.sample import inputs
 from sdc.pipelines.sample.strategies import STRATEGIES, Candidates
 from sdc.pipelines.stage import Context
@@ -71,40 +71,42 @@ def cell_scores(arguments: argparse.Namespace, name: str) -> tuple[str, dict[Kin
     """Returns the cell, its scores and the CPU seconds they took, in a store of its own."""
     start = time.process_time()
     lang, _, task = name.partition("/")
-    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as part:
+    with tempfile.TemporaryDirectory() as part:
+        folder = arguments.stores / f"{task}-{lang}" if arguments.stores else Path(part) / "store"
+        folder.mkdir(parents=True, exist_ok=True)
         place = Path(part) / task
         place.mkdir()
         for path in sorted((arguments.data / task).glob(f"{lang}-*.csv")):
             (place / path.name).symlink_to(path.resolve())
-        context = Context(store=Store(Path(folder) / "store.duckdb"))
-        added = [context.store.resolve(one.key) for one in data.add_paper(context, Path(part))]
+        context = Context(store=Store(folder / "store.duckdb"))
+        added = [context.store.resolve(one.key) for one in data.add_paper(context, place.parent)]
         (cell,) = cells.expand(context.store, [lang], [task])
         texts = next(one for one in added if one.stage == "gen")
         people = {one.summary["split"]: one for one in added if one.stage == "data"}
         judged = context.store.resolve(judge.run(context, JudgeConfig(llm=False), cell, generation=texts).key)
+        drawn = [
+            _Drawn(strategy, weight, one)
+            for number in range(arguments.draws)
+            for strategy, weight in kinds(arguments)
+            for one in _draws(context, cell, strategy, weight, judged, people["train"], arguments, number)
+        ]
         found: dict[Kind, list[float]] = {}
-        for draw in range(arguments.draws):
-            for strategy, weight in kinds(arguments):
-                drawn = _drawn(
-                    context,
-                    cell,
-                    strategy,
-                    weight,
-                    judged=judged,
-                    human=people["train"],
-                    arguments=arguments,
-                    draw=draw,
-                )
-                for kind, score in _scores(context, cell, drawn, people["test"], strategy, weight, arguments):
-                    found.setdefault(kind, []).append(score)
+        for kind, score in _scores(context, cell, drawn, people["test"], arguments):
+            found.setdefault(kind, []).append(score)
     return name, found, time.process_time() - start
 
 
-def _drawn(
-    context: Context, cell: Cell, strategy: str, weight: float, *, judged: Artifact, human: Artifact,
-    arguments: argparse.Namespace, draw: int,
-) -> Artifact:  # fmt: skip
-    settings: dict[str, Any] = {"sizes": tuple(arguments.sizes), "repeats": 1, "seed": 1337 + draw}
+class _Drawn(NamedTuple):
+    strategy: str
+    weight: float
+    draw: Draw
+
+
+def _draws(
+    context: Context, cell: Cell, strategy: str, weight: float, judged: Artifact, human: Artifact,
+    arguments: argparse.Namespace, number: int,
+) -> list[Draw]:  # fmt: skip
+    settings: dict[str, Any] = {"sizes": tuple(arguments.sizes), "repeats": 1, "seed": 1337 + number}
     if strategy == "human":
         settings |= {"source": "human", "sizes": tuple(size for size in arguments.sizes if size != ALL)}
     elif weight:
@@ -114,29 +116,28 @@ def _drawn(
         settings |= {"source": "synthetic", "strategy": strategy}
     config = sample.configured(context, PRESET, task=cell.task.name, **settings)
     examples, beside = inputs.of(context, config, cell, human if strategy == "human" else judged)
-    return context.store.resolve(sample.run(context, config, cell, examples=examples, human=beside).key)
+    made = sample.run(context, config, cell, examples=examples, human=beside)
+    return draws_of(context, context.store.resolve(made.key))
 
 
 def _scores(
-    context: Context, cell: Cell, drawn: Artifact, test: Artifact, strategy: str, weight: float,
-    arguments: argparse.Namespace,
-) -> Iterator[tuple[Kind, float]]:  # fmt: skip
-    draws = draws_of(context, drawn)
+    context: Context, cell: Cell, drawn: Sequence[_Drawn], test: Artifact, arguments: argparse.Namespace
+) -> Iterator[tuple[Kind, float]]:
+    """Yields the score of every draw; texts are read once for all fits of a method, and equal draws are one run."""
     for method in arguments.methods:
-        for calibrate in ("none", "auto") if weight else ("none",):
+        for calibrate in ("none", "auto"):
+            wanted = [one for one in drawn if one.weight or calibrate == "none"]
             config = train.configured(context, PRESET, method=method, settings={}, calibrate=calibrate)
-            made = train.run(context, config, cell, draws=draws, test=test)
-            by_draw = {one.summary["size"]: one for one in made}
-            # Draws of the same rows are one run, whose size is the first one's.
-            hashes = {draw.size: draw.draw for draw in draws}
-            runs = {draw.draw: by_draw[draw.size] for draw in draws if draw.size in by_draw}
-            evals = evaluation.run(
-                context, EvalConfig(), [(cell, context.store.resolve(one.key)) for one in runs.values()]
-            )
-            scored = dict(zip(runs, evals, strict=True))
-            for size, draw in hashes.items():
-                value = scored[draw].summary[arguments.metric or cell.task.metric]
-                yield Kind(method, strategy, weight, calibrate, size), 100 * float(value)
+            draws = [one.draw for one in wanted]
+            fits = train.plan(context, config, cell, draws=draws, test=test)
+            planned = {one.draw.draw: one.planned.key for one in fits}
+            train.run(context, config, cell, draws=draws, test=test)
+            runs = context.store.resolve_many(list(planned.values()))
+            evals = evaluation.run(context, EvalConfig(), [(cell, one) for one in runs])
+            scored = {one.key: outcome.summary for one, outcome in zip(runs, evals, strict=True)}
+            for one in wanted:
+                value = scored[planned[one.draw.draw]][arguments.metric or cell.task.metric]
+                yield Kind(method, one.strategy, one.weight, calibrate, one.draw.size), 100 * float(value)
 
 
 # -- what is made of the scores ------------------------------------------------------------------------------------
@@ -244,7 +245,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="keep the scores of all cells here, as JSON")
     parser.add_argument("--selection", action="store_true")
     parser.add_argument("--recipe", action="store_true", help="only plain rows, seeds added, and the recipe")
-    parser.add_argument("--again", action="store_true", help="of --out, cells that are there are not made again")
+    parser.add_argument("--stores", type=Path, help="keep the store of each cell here: what is there is not made again")
     arguments = parser.parse_args()
     if arguments.selection:
         selection()
@@ -256,8 +257,7 @@ def main() -> int:
     ]
     wanted = [name for name in names if not arguments.only or {name, *name.split("/")} & {*arguments.only}]
     start, cpu = time.perf_counter(), 0.0
-    scores: Scores = _kept(arguments.out) if arguments.out and arguments.again else {}
-    wanted = [name for name in wanted if name not in scores]
+    scores: Scores = {}
     with ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
         for done in as_completed([pool.submit(cell_scores, arguments, name) for name in wanted]):
             name, found, seconds = done.result()
@@ -273,11 +273,6 @@ def main() -> int:
     print(f"{time.perf_counter() - start:.0f} s, {cpu:.0f} CPU s")
     print(json.dumps({"rows": rows, "cpu_s": cpu}))
     return int(_missed(scores, arguments.at))
-
-
-def _kept(path: Path) -> Scores:
-    found = json.loads(path.read_text("utf-8")) if path.is_file() else {}
-    return {name: {Kind(*kind): values for *kind, values in rows} for name, rows in found.items()}
 
 
 def _missed(scores: Mapping[str, dict[Kind, list[float]]], at: str) -> bool:

@@ -19,9 +19,9 @@ from sdc.pipelines.cells import Cell
 from sdc.pipelines.records import lineage
 from sdc.pipelines.records.draws import Draw, check_source, draws_of
 from sdc.pipelines.stage import Context, Outcome
-from sdc.pipelines.students import STUDENTS
+from sdc.pipelines.students import STUDENTS, calibrated
 from sdc.pipelines.text import commas
-from sdc.pipelines.train import TrainConfig, calibration, tune
+from sdc.pipelines.train import TrainConfig, tune
 from sdc.pipelines.train.tune import DrawGroup, TuneConfig
 
 _MOST_SEED = 2**31 - 1  # as of the seeds that are derived
@@ -166,7 +166,7 @@ def _say_bias(made: Sequence[Outcome], cell: Cell) -> None:
     for seeds, found in by_seeds.items():
         mean = [sum(values) / len(found) for values in zip(*found, strict=True)]
         which = "" if len(found) == 1 else f" on average over {counted(len(found), 'run')}"
-        render.note(f"train {cell}: calibrated{which}: {calibration.words(mean, cell.task.label_names, seeds=seeds)}")
+        render.note(f"train {cell}: calibrated{which}: {calibrated.words(mean, cell.task.label_names, seeds=seeds)}")
 
 
 def _searched(

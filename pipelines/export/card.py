@@ -17,7 +17,7 @@ from sdc.pipelines.export.facts import Facts
 from sdc.pipelines.metrics.interval import Estimate
 from sdc.pipelines.report.formats import escape_markdown as md
 from sdc.pipelines.stage import Context
-from sdc.pipelines.students import StudentConfig
+from sdc.pipelines.students import StudentConfig, calibrated
 from sdc.pipelines.text.folding import one_line
 
 UNKNOWN = "unknown"
@@ -70,6 +70,7 @@ def render(
         command=command.train(facts, config),
         settings=json.dumps(_settings(record.artifact.config), ensure_ascii=False),
         measured=measured,
+        bias=_bias(facts),
     )  # fmt: skip
     return text
 
@@ -109,6 +110,14 @@ def _front_matter(facts: Facts, config: StudentConfig, name: str, licence: str |
         model_name=name if results else None,
     )
     return data.to_yaml()
+
+
+def _bias(facts: Facts) -> str | None:
+    """Returns the bias on the scores in words; None if the run has none."""
+    details = facts.record.details
+    if "bias" not in details:
+        return None
+    return calibrated.words(details["bias"], facts.record.cell.task.label_names, seeds=details["calibrated_on"])
 
 
 def _ancestor(artifact: Artifact) -> dict[str, str]:

@@ -25,6 +25,7 @@ def train(facts: Facts, config: StudentConfig) -> str | None:
     for name in ("init_seed", "order_seed"):
         if name in record.artifact.config:
             words += [f"--{name.replace('_', '-')}", str(record.artifact.config[name])]
+    words += ["--calibrate", "seeds" if "calibrate" in record.artifact.config else "none"]
     for field in fields(config):
         flag, value = field.name.replace("_", "-"), getattr(config, field.name)
         if field.name == "model" or not field.metadata.get("flag", True) or value is None:

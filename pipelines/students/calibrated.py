@@ -1,6 +1,6 @@
 """A fitted student with one bias per label on its scores, as `train --calibrate` fits it.
 
-Here: adding the bias to what a student says, and keeping it beside its weights. Not here: fitting it
+Here: adding the bias to what a student says, saying it, and keeping it beside its weights. Not here: fitting it
 (`train/calibration.py`).
 
 Shape letters: N texts, L labels.
@@ -52,6 +52,17 @@ def shifted(scores_L: Sequence[float], bias_L: Sequence[float]) -> list[float]:
     top = max(moved_L)
     total = top + math.log(math.fsum(math.exp(value - top) for value in moved_L))
     return [value - total for value in moved_L]
+
+
+def words(bias_L: Sequence[float], names: Sequence[str], *, seeds: int) -> str:
+    """Returns a bias as people read it: what it adds to the log-odds of the label that it favours most.
+
+    >>> words([0.155, -0.155], ["negative", "positive"], seeds=20)
+    '+0.31 towards negative, from 20 seed rows'
+    """
+    top = max(range(len(bias_L)), key=lambda i: bias_L[i])
+    others = [value for i, value in enumerate(bias_L) if i != top]
+    return f"{bias_L[top] - sum(others) / len(others):+.2f} towards {names[top]}, from {seeds} seed rows"
 
 
 def bias_of(folder: Path) -> list[float] | None:

@@ -135,14 +135,3 @@ def bias(scores_SL: Sequence[Sequence[float]], labels: Sequence[int], *, ridge: 
 
     found_L = minimize(loss, np.zeros(logits_SL.shape[1]), jac=True, method="L-BFGS-B", options={"ftol": 0}).x
     return [float(value) for value in found_L - found_L.mean()]
-
-
-def words(bias_L: Sequence[float], names: Sequence[str], *, seeds: int) -> str:
-    """Returns a bias as people read it: what it adds to the log-odds of the label that it favours most.
-
-    >>> words([0.155, -0.155], ["negative", "positive"], seeds=20)
-    '+0.31 towards negative, from 20 seed rows'
-    """
-    top = max(range(len(bias_L)), key=lambda i: bias_L[i])
-    others = [value for i, value in enumerate(bias_L) if i != top]
-    return f"{bias_L[top] - sum(others) / len(others):+.2f} towards {names[top]}, from {seeds} seed rows"

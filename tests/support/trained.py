@@ -68,18 +68,27 @@ def make(
     *,
     task: Task | None = None,
     repeats: int = 1,
+    seeds: int = 0,
     **config: Any,
 ) -> Trained:
-    """Returns a world in which a student was trained on 24 rows, `repeats` times; the run is the first."""
+    """Returns a world in which a student was trained on 24 rows, `repeats` times; the run is the first.
+
+    With `seeds`, as many rows of each label stand beside them that people wrote, and synthetic rows are mostly label 0.
+    """
     here = world(root, task=task or small_task(2))
     tested = add_data(here.store, here.cell, [*rows(start=24, num=34), *_OF_OTHER_LENGTHS], split="test")
-    generation = add_import(here.store, here.cell, rows(num=24))
+    generation = add_import(here.store, here.cell, rows(num=24) if not seeds else _uneven(rows(num=24)))
+    human = add_data(here.store, here.cell, rows(num=24)) if seeds else None
+    which: dict[str, Any] = {"source": "synthetic"}
+    if seeds:
+        which = {"source": "seeds+synthetic", "seeds_from": "human", "per_label": seeds}
     drawn = here.get(
         sample.run(
             here.context,
-            SampleConfig(source="synthetic", sizes=("all",), repeats=repeats),
+            SampleConfig(**which, sizes=("all",), repeats=repeats),
             here.cell,
             examples=generation,
+            human=human,
         )
     )
     settings = TrainConfig(student=student, **config)
@@ -88,6 +97,10 @@ def make(
     (evaluated,) = evaluation.run(here.context, EvalConfig(), pairs)
     record = run_record.find(here.context, outcomes[0].key)
     return Trained(world=here, run=record, sample=drawn, evaluation=here.get(evaluated))
+
+
+def _uneven(even: list[tuple[str, int]]) -> list[tuple[str, int]]:
+    return [(f"{text} {text}", label) for i, (text, label) in enumerate(even) if label == 0 or i % 3 == 0]
 
 
 def copy(made: Trained, root: Path) -> Trained:

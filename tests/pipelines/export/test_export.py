@@ -176,9 +176,12 @@ def test_an_icl_run_has_nothing_to_export(linear: Trained, tmp_path: Path) -> No
 def test_onnx_says_what_the_run_said(family: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     model = str(request.getfixturevalue(family))
     student = FinetuneConfig(model=model, epochs=12, learning_rate=1e-2, batch_size=8, precision="fp32")
-    run = trained.make(tmp_path / "w", student)
+    # A bias is in the head that both forms are made from; one of the two families has one.
+    of_seeds: dict[str, Any] = {"seeds": 2, "calibrate": "seeds"} if family == "bert" else {}
+    run = trained.make(tmp_path / "w", student, **of_seeds)
     out = tmp_path / "out"
     made = _export(run, out, onnx=True)
+    assert family != "bert" or abs(run.run.details["bias"][0]) > 0.01
     measured = json.loads((out / "onnx" / "measured.json").read_text("utf-8"))
     assert made["onnx"] == measured
     assert _export(run, out, onnx=True) == made | {"hit": True}
@@ -279,7 +282,9 @@ def test_the_card_has_lineage_metrics_costs_and_licences(tuned: Trained, tmp_pat
     summary = tuned.evaluation.summary
     assert values == pytest.approx({"accuracy": summary["accuracy"], "f1": summary["macro_f1"]}, abs=1e-4)
     text = (tmp_path / "out" / "README.md").read_text("utf-8")
+    assert "bias" not in text
     for part in (
+        " --calibrate none ",
         f"| accuracy | {100 * summary['accuracy']:.1f} % (", "| majority rate (always the commonest label) | 50.0 % |",
         "0 written by people, 24 synthetic", tuned.run.test_key[:12], tuned.sample.short, "| base model | bert",
         "This classifier: cc-by-4.0", "| unknown |", 'classify = pipeline("text-classification", "FOLDER")',
@@ -290,6 +295,17 @@ def test_the_card_has_lineage_metrics_costs_and_licences(tuned: Trained, tmp_pat
         key = item.pop("key")
         lang, task = item.pop("lang"), item.pop("task")
         assert key == recipe_key(item["stage"], item["version"], item["config"], item["inputs"], lang=lang, task=task)
+
+
+def test_the_card_names_the_bias_and_the_folder_has_it(tmp_path: Path) -> None:
+    run = trained.make(tmp_path / "w", LinearConfig(), seeds=4, calibrate="seeds", keep_weights=True)
+    _export(run, tmp_path / "out")
+    bias = run.run.details["bias"]
+    assert bias[1] > 0.1  # most synthetic rows have the other label
+    text = (tmp_path / "out" / "README.md").read_text("utf-8")
+    assert f"- Its scores have a bias ({bias[1] - bias[0]:+.2f} towards second, from 8 seed rows)" in text
+    assert " --calibrate seeds" in text
+    _check_same(run, tmp_path / "out", most=1e-6)
 
 
 def test_what_is_not_known_is_unknown(linear: Trained, tmp_path: Path) -> None:
