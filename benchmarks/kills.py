@@ -8,6 +8,7 @@ call is asked again, `store verify` finds no fault, and after `store gc` nothing
 with 1 if something differs; the folders of what differs are kept.
 
 `--signal INT` sends Ctrl-C instead: then a command that was stopped exits with 130 and says one line.
+`--signal KILL,INT` sends one and the other in turn.
 """
 
 import argparse
@@ -117,14 +118,16 @@ class Whole:
 class Campaign:
     """A folder with one undisturbed chain, and tries from every step of it."""
 
-    def __init__(self, folder: Path, rng: random.Random, *, number: int, cold_share: float) -> None:
-        self._folder, self._rng, self._signal, self._cold_share = folder, rng, number, cold_share
+    def __init__(
+        self, folder: Path, rng: random.Random, *, signals: Sequence[signal.Signals], cold_share: float
+    ) -> None:
+        self._folder, self._rng, self._signals, self._cold_share = folder, rng, signals, cold_share
         self._wholes: list[Whole] = []
         self.kills: Counter[str] = Counter()
         self.tries: Counter[str] = Counter()
         self.faults: list[str] = []
 
-    def prepare(self, steps: Sequence[Step] = STEPS) -> None:
+    def prepare(self, steps: Sequence[Step]) -> None:
         """Runs the chain once, and keeps the folder as it was before each step."""
         place = self._folder / "chain"
         _inputs(place)
@@ -151,11 +154,12 @@ class Campaign:
         for _ in range(self._rng.randint(1, _MOST_KILLS)):
             cold = self._rng.random() < self._cold_share
             after = self._rng.uniform(0.0, 1.05 * whole.ended.seconds + (2.5 if cold else 0.0))
-            broken = _sdc(place, whole.words, step, signal_after=(self._signal, after), cold=cold)
+            sent = self._signals[self.kills.total() % len(self._signals)]
+            broken = _sdc(place, whole.words, step, signal_after=(sent, after), cold=cold)
             if broken.code == 0:
                 break
             self.kills[step.stage] += 1
-            faults += self._stopped(broken)
+            faults += _stopped(broken, sent)
         ended = _sdc(place, whole.words, step)
         if ended.code != 0:
             faults.append(f"run again it ends with {ended.code}: {ended.stderr.strip()[-300:]}")
@@ -165,16 +169,17 @@ class Campaign:
         if not faults:
             shutil.rmtree(place)
 
-    def _stopped(self, broken: Ended) -> list[str]:
-        """Returns what is wrong with how a signal ended a command."""
-        lines = [line for line in broken.stderr.splitlines() if line.startswith("sdc: ")]
-        if self._signal == signal.SIGKILL:
-            return [] if broken.code == -signal.SIGKILL else [f"killed, it ends with {broken.code}: {broken.stderr}"]
-        if "Fatal Python error: init" in broken.stderr or (broken.code == -self._signal and "sdc" not in broken.stderr):
-            return []  # Python itself had not come to us yet
-        if broken.code != 130 or len(lines) != 1 or "Traceback" in broken.stderr:
-            return [f"stopped, it ends with {broken.code}: {broken.stderr.strip()[-1500:]}"]
-        return []
+
+def _stopped(broken: Ended, sent: signal.Signals) -> list[str]:
+    """Returns what is wrong with how a signal ended a command."""
+    lines = [line for line in broken.stderr.splitlines() if line.startswith("sdc: ")]
+    if sent == signal.SIGKILL:
+        return [] if broken.code == -sent else [f"killed, it ends with {broken.code}: {broken.stderr}"]
+    if "Fatal Python error: init" in broken.stderr or (broken.code == -sent and "sdc" not in broken.stderr):
+        return []  # Python itself had not come to us yet
+    if broken.code != 130 or len(lines) != 1 or "Traceback" in broken.stderr:
+        return [f"stopped, it ends with {broken.code}: {broken.stderr.strip()[-1500:]}"]
+    return []
 
 
 def _inputs(place: Path) -> None:
@@ -206,11 +211,13 @@ def _sdc(place: Path, words: Sequence[str], step: Step, **more: Any) -> Ended:
     return forked.sdc(*words, folder=place, env=env, stdin=stdin, timeout_s=300, **more)
 
 
-def campaign(folder: Path, *, seed: int, count: int, number: int, cold_share: float, stages: Sequence[str]) -> Campaign:
+def campaign(
+    folder: Path, *, seed: int, count: int, signals: Sequence[signal.Signals], cold_share: float, stages: Sequence[str]
+) -> Campaign:
     """Returns a campaign that has killed so often, step after step in turn."""
-    made = Campaign(folder, random.Random(seed), number=number, cold_share=cold_share)
-    made.prepare()
+    made = Campaign(folder, random.Random(seed), signals=signals, cold_share=cold_share)
     steps = [(i, step) for i, step in enumerate(STEPS) if not stages or step.stage in stages]
+    made.prepare(STEPS[: steps[-1][0] + 1])
     tries = 0
     while sum(made.kills.values()) < count and tries < 5 * count:
         made.attempt(*steps[tries % len(steps)], name=f"try-{tries}")
@@ -223,18 +230,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--count", type=int, default=300, help="kills")
-    parser.add_argument("--signal", choices=("KILL", "INT"), default="KILL")
+    parser.add_argument("--signal", choices=("KILL", "INT", "KILL,INT"), default="KILL")
     parser.add_argument("--cold", type=float, default=0.1, help="share of the kills that hit a Python of its own")
-    parser.add_argument("--stages", default="", help="only these, separated by commas: gen,train lora")
+    parser.add_argument("--stages", default="", help="only these, with those before them undisturbed: gen,train lora")
     parser.add_argument("--folder", type=Path, default=None, help="where to work; default: a temporary folder")
     options = parser.parse_args()
     start = time.perf_counter()
     forked.warm()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="sdc-kills-"))
     stages = [name.strip() for name in options.stages.split(",") if name.strip()]
-    number = getattr(signal, f"SIG{options.signal}")
+    signals = [signal.Signals[f"SIG{name}"] for name in options.signal.split(",")]
     made = campaign(
-        folder, seed=options.seed, count=options.count, number=number, cold_share=options.cold, stages=stages
+        folder, seed=options.seed, count=options.count, signals=signals, cold_share=options.cold, stages=stages
     )
     names = dict.fromkeys(step.stage for step in STEPS)
     rows = [(name, made.tries[name], made.kills[name]) for name in names]

@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.timeout(1200),
     pytest.mark.skipif(not (models.POCKET / "teacher").is_dir(), reason="the pocket models are not bundled"),
 ]
-_KILLS = 4
+_KILLS = 2
 _DEMO = [sys.executable, "-m", "sdc", "demo", "--quota", "8", "--format", "csv"]
 
 

@@ -1,4 +1,4 @@
-"""Experiments on a Ray cluster: one with another sdc, and one that loses workers, a node and its driver."""
+"""Experiments on Ray: one with a budget, and one that loses workers, a node and its driver, and meets strangers."""
 
 import json
 import os
@@ -55,6 +55,16 @@ model = "pocket-teacher"
 shots = 1
 """
 _NUM_RUNS, _NUM_TEST = 200, 20
+#: Two runs, one of which asks a model.
+_PROMPTED = (
+    small(lang='"te"', sizes='"10"', repeats=1)
+    + """
+[[students]]
+method = "icl"
+model = "pocket-student"
+shots = 1
+"""
+)
 
 
 @pytest.fixture
@@ -71,25 +81,30 @@ def _ray_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("_ray_environment")
-def test_workers_of_another_sdc_get_no_job(tmp_path: Path, run_sdc: Callable[..., Any]) -> None:
+def test_a_budget_holds_on_a_ray_of_this_machine(tmp_path: Path, run_sdc: Callable[..., Any]) -> None:
     pytest.importorskip("ray")
-    prompted = '[[students]]\nmethod = "icl"\nmodel = "pocket-student"\nshots = 1\n'
-    write_for_ray(tmp_path, small(lang='"te"', sizes='"10"', repeats=1) + prompted, None)
+    write_for_ray(tmp_path, _PROMPTED, None)
+    where = {"SDC_STORE": str(tmp_path / "store.duckdb"), "SDC_SITES": str(tmp_path / "sites.toml")}
+    ended = run_sdc("run", "mine.toml", "--on", "far", "--max-calls", "5", env=where, timeout_s=600)
+    assert ended.returncode == 4
+    assert "--max-calls: the budget is spent (5 of 5 calls)" in ended.stderr
+    assert len(ended.stdout.split()) == 1  # the linear run
+
+
+def _another_sdc_gets_no_worker(folder: Path, address: str) -> None:
+    folder.mkdir()
+    write_for_ray(folder, _PROMPTED, address)
     code = (
         "import sys; from sdc.pipelines.run.executors import ray; ray.__version__ = '0.0.1'\n"
         "from sdc.__main__ import main; sys.argv[0] = 'sdc'; main()"
     )
-    store = {"SDC_STORE": str(tmp_path / "store.duckdb"), "SDC_SITES": str(tmp_path / "sites.toml")}
+    where = {"SDC_STORE": str(folder / "store.duckdb"), "SDC_SITES": str(folder / "sites.toml")}
     ended = subprocess.run(
         [sys.executable, "-c", code, "run", "mine.toml", "--on", "far"], capture_output=True, text=True, check=False,
-        cwd=tmp_path, env={**os.environ, **store},
+        cwd=folder, env={**os.environ, **where},
     )  # fmt: skip
     assert ended.returncode == 4
     assert f"has sdc {_version()}, and this is sdc 0.0.1; use one sdc on every machine" in ended.stderr.splitlines()[-1]
-    right = run_sdc("run", "mine.toml", "--on", "far", "--max-calls", "5", env=store, timeout_s=600)
-    assert right.returncode == 4
-    assert "--max-calls: the budget is spent (5 of 5 calls)" in right.stderr
-    assert len(right.stdout.split()) == 1  # the linear run
 
 
 def _version() -> str:
@@ -122,6 +137,7 @@ def test_two_hundred_runs_survive_workers_a_node_and_the_driver(
         stranger = run_sdc("run", "mine.toml", "--on", "far", env=other_token, timeout_s=600)
         assert (stranger.returncode, stranger.stdout) == (4, "")
         assert "it asks for a token, and this one is not it" in stranger.stderr.splitlines()[-1]
+        _another_sdc_gets_no_worker(tmp_path / "other", cluster.address)
         with _driver(tmp_path) as driver:
             losses: list[tuple[int, Callable[[], None]]] = [
                 (20, _kill_a_worker),
