@@ -197,6 +197,8 @@ def _own_thread_setting() -> Iterator[None]:
 
 def _unloadable(model: Model, error: Exception, options: EngineOptions) -> EngineError:
     reason = _reason(error)
+    if isinstance(error, AttributeError) and "_OpNamespace" in reason:  # torch found no compiled operators of vLLM's
+        return EngineError(f"vllm's compiled part does not load here ({reason})", "--engine vllm", _MISSING)
     if not isinstance(error, MemoryError) and "memory" not in f"{type(error).__name__} {error}".lower():
         if any(
             word in reason.lower() for word in ("max_model_len", "quantization", "tensor_parallel", "tensor parallel")
