@@ -93,7 +93,7 @@ gpu-bench *OPTIONS:
         ;;
     esac
 
-# Build dist/sdc-*.whl.
+# Build dist/sdc_classifiers-*.whl.
 wheel:
     rm -rf build dist
     python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .

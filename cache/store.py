@@ -128,8 +128,10 @@ class Store(StoreFile):
 
         Raises:
             UsageError: As `resolve`.
+            StoreError: There is no store.
         """
         prefixes = [check_prefix(text) for text in texts]
+        self.must_exist()
         found: dict[str, list[Artifact]] = {}
         for length in sorted({len(prefix) for prefix in prefixes}):  # nearly always one: 12, or 64
             wanted = sorted({prefix for prefix in prefixes if len(prefix) == length})

@@ -23,6 +23,7 @@ def ls(
     context = options.context(store)
     tags = [languages.load(tag).tag for tag in _split(lang)]
     names = [cells.load_task(context.store, name).name for name in _split(task)]
+    context.store.must_exist()
     artifacts = data_profile.listing(context.store, lang=tags, task=names)
     if not artifacts:
         others = {a.lang for a in data_profile.listing(context.store, task=names) if a.lang is not None}

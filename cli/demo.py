@@ -60,6 +60,7 @@ def demo(
             "--format", metavar="FORM", help="Of the report: table, md, csv, json or latex.", rich_help_panel=OUTPUT
         ),
     ] = "table",
+    as_json: options.JsonOption = False,
 ) -> None:
     """Run the whole chain on a small example, from human examples to a report; run again, it goes on.
 
@@ -67,12 +68,10 @@ def demo(
         sdc demo
         sdc demo --lang te --task topic --model llama-3.1-8b
     """
-    reported.check_format(output)
+    output = reported.check_format(output, as_json=as_json)
     path = store or _STORE
     context = options.context(path)
     cell = cells.expand(context.store, [lang], [task])[0]
-    if model == models.TEACHER or student == models.STUDENT:
-        render.note("The bundled pocket models are for trying and testing; real work names a real --model.")
     config = DemoConfig(model=model, student=student, quota=quota, preset=preset, seed=seed)
     outcomes = chain.run(context, config, cell)
     evals = context.store.resolve_many([outcome.key for outcome in outcomes])

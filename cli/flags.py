@@ -60,6 +60,8 @@ _CSV = Rule(
 _SERVER = Rule(
     flags=("server",), when=lambda v: v["engine"] not in ("auto", "openai"), why="this engine runs models itself"
 )
+#: Of every command: --json is a format, too.
+_JSON = Rule(flags=("as_json",), beside=("output", "form"))
 _INSTEAD = ("init", "check", "dry_run", "status", "render", "collect", "cancel", "shard")
 _REVIEW = ("review_sheet", "review_import")
 #: What names artifacts or files, and with them languages and tasks.
@@ -168,7 +170,7 @@ def check(context: Any) -> None:
     _take_environment(context)
     path = " ".join(context.command_path.split()[1:])
     given = [p.name for p in context.command.params if _is_given(context, p.name)]
-    for rule in RULES.get(path, ()):
+    for rule in (*RULES.get(path, ()), _JSON):
         for name in rule.flags:
             if name in given:
                 _refuse(context, rule, name, given)

@@ -224,6 +224,7 @@ def inputs(
         return list(pairs)
     default = [cells.ALL] if otherwise_all else []
     asked = cells.expand(context.store, langs or default, tasks or default)
+    context.store.must_exist()
     if lacking := cells.absent(asked):
         note(f"all: {counted(len(asked), 'cell')} of the store; it has nothing of {commas.listed(lacking)}")
     return [(cell, None) for cell in asked]

@@ -104,6 +104,7 @@ def predict(
         typer.Option("--batch-rows", min=1, max=100_000, help="Rows that are read, classified and written at once."),
     ] = stage.BATCH_ROWS,
     store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Classify texts with a run, one row out for every row in, written as soon as its batch is read.
 
@@ -114,6 +115,7 @@ def predict(
         sdc predict new.csv --model classifier/ --format csv
         cat texts.txt | sdc predict --run 1a2b3c4d5e6f --format lines
     """
+    output = "jsonl" if as_json else output
     formats.check(output)
     if (who.run is None) == (who.model is None):
         raise UsageError("say what classifies", fix="give --run KEY, or --model FOLDER that `sdc export` wrote")

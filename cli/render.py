@@ -9,10 +9,11 @@ import codecs
 import os
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdc.cache.key import SHORT
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
     from rich.console import Console
     from rich.progress import Progress
+
+
+#: More keys than these are no help on a terminal.
+_FEW_KEYS = 3
 
 
 def fail(message: str) -> None:
@@ -58,6 +63,20 @@ def data(text: str) -> None:
     stream.write(visible(text, keep="\n\t") if stream.isatty() else text)
 
 
+def records(items: Iterable[Mapping[str, Any]], *, default: Callable[[Any], Any] | None = None) -> None:
+    """Writes records to stdout, a JSON object a line: what `--json` means in every command."""
+    for item in items:
+        data(json_text(dict(item), default=default) + "\n")
+
+
+def path(file: Path, *, as_json: bool) -> None:
+    """Writes to stdout which file was written."""
+    if as_json:
+        records([{"file": str(file)}])
+    else:
+        data(f"{file}\n")
+
+
 def shown(*lines: str) -> None:
     """Writes lines for people to stdout."""
     sys.stdout.write("".join(visible(line) + "\n" for line in lines))
@@ -70,14 +89,15 @@ def _line(text: str) -> None:
 
 
 def emit(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
-    """Writes the keys of artifacts to stdout, one a line, as other commands read them."""
+    """Writes the keys of artifacts to stdout, one a line, as other commands read them; of many, a person sees few."""
     _clear()
-    for outcome in outcomes:
-        if as_json:
-            text = json_text({"key": outcome.key, "hit": outcome.hit, **outcome.summary})
-        else:
-            text = outcome.key[:SHORT]
-        data(text + "\n")
+    if as_json:
+        records({"key": outcome.key, "hit": outcome.hit, **outcome.summary} for outcome in outcomes)
+    else:
+        keys = [outcome.key[:SHORT] for outcome in outcomes]
+        if sys.stdout.isatty() and len(keys) > _FEW_KEYS:
+            keys = [f"{keys[0]} ... {keys[-1]}: {len(keys)} keys; a pipe or a file gets them all"]
+        data("".join(f"{key}\n" for key in keys))
     sys.stdout.flush()
 
 
@@ -106,7 +126,7 @@ def plan_lines(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     """Writes what a dry run found to stdout: one line, or one JSON object, per artifact that would be made."""
     for row in rows:
         if as_json:
-            data(json_text(dict(row)) + "\n")
+            records([row])
         else:
             shown("  ".join(map(_pair, row.items())))
 

@@ -116,6 +116,7 @@ def report(
         ),
     ] = False,
     store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
     *,
     asked: Asked,
 ) -> None:
@@ -128,7 +129,7 @@ def report(
         sdc report --by group,method,source --wide
         sdc report --format latex > table.tex
     """
-    reported.check_format(output)
+    output = reported.check_format(output, as_json=as_json)
     context = options.context(store)
     parts = tuple(commas.parts(asked.by))
     config = stage.ReportConfig(

@@ -8,6 +8,7 @@ import typer
 from sdc.cli import options, render, reported
 from sdc.cli.help import INPUT
 from sdc.errors import ClaimError, DataError, UsageError
+from sdc.pipelines.report import FOR_PROGRAMS
 
 
 def claims(
@@ -27,6 +28,7 @@ def claims(
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
     store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Check what the paper claims, or a file of yours, against the store: holds, does not hold, cannot tell, not run.
 
@@ -35,7 +37,7 @@ def claims(
     from sdc.pipelines.report.claims import check, claim, formats
     from sdc.pipelines.text.tables import nearest
 
-    reported.check_format(output)
+    output = reported.check_format(output, as_json=as_json)
     every = claim.load(file)
     known = {name for one in every for name in (one.id, one.id.split(".")[0])}
     for name in named or []:
@@ -44,7 +46,7 @@ def claims(
     wanted = [one for one in every if not named or {one.id, one.id.split(".")[0]} & set(named)]
     found = reported.find(store, lang, task, experiment, everything=everything)
     checked = check.check(options.store(store), found, wanted)
-    if output in ("csv", "json"):
+    if output in FOR_PROGRAMS:
         reported.write(formats.records(checked), output, csv_safe=csv_safe)
     else:
         for table in [formats.panels(one) for one in checked] if named else [formats.table(checked)]:

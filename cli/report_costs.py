@@ -6,6 +6,7 @@ import typer
 
 from sdc.cli import options, reported
 from sdc.errors import DataError
+from sdc.pipelines.report import FOR_PROGRAMS
 
 
 def costs(
@@ -17,14 +18,16 @@ def costs(
     ] = None,
     output: reported.FormatOption = "table",
     store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Show what the store's artifacts took: calls, tokens, hours, energy, carbon and money, beside the paper's."""
     from sdc.pipelines.report import costs as stage
     from sdc.pipelines.report import panels
     from sdc.pipelines.run import sites
 
-    reported.check_format(output)
+    output = reported.check_format(output, as_json=as_json)
     context = options.context(store)
+    context.store.must_exist()
     site = sites.load(on)
     records = stage.run(
         context.store,
@@ -36,7 +39,7 @@ def costs(
         raise DataError(
             "nothing here took anything", str(context.store.path), "run `sdc gen`, `sdc train` or `sdc icl`"
         )
-    if output in ("csv", "json"):
+    if output in FOR_PROGRAMS:
         reported.write(records, output)
     else:
         reported.show(panels.table(records, title=stage.TITLE), output)

@@ -26,7 +26,7 @@ def data(
         typer.Option(
             "--format",
             metavar="FORM",
-            help="table, md, json or html. Default: as --out ends, else table.",
+            help="table, md, json, jsonl or html. Default: as --out ends, else table.",
             rich_help_panel=OUTPUT,
         ),
     ] = None,
@@ -40,6 +40,7 @@ def data(
     ] = None,
     seed: options.SeedOption = 1337,
     store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Show how synthetic rows differ from human ones, and what is copied: the data card.
 
@@ -53,7 +54,7 @@ def data(
     from sdc.pipelines.report import data as report_data
     from sdc.pipelines.report.card import conditions
 
-    asked, form = conditions.parse(fail_on or []), _format(output, out)
+    asked, form = conditions.parse(fail_on or []), _format("jsonl" if as_json else output, out)
     context = options.context(store)
     if keys:
         found = options.inputs(context, keys, lang, task, stages=("gen", "judge"))
@@ -111,7 +112,9 @@ def _tables(cards: "Sequence[Card]") -> None:
 def _as_text(cards: "Sequence[Card]", form: str) -> str:
     from sdc.pipelines.report.card import formats, page
 
-    return {"md": formats.as_markdown, "json": formats.as_json, "html": page.as_html}[form](cards)
+    return {"md": formats.as_markdown, "json": formats.as_json, "jsonl": formats.as_json_lines, "html": page.as_html}[
+        form
+    ](cards)
 
 
 def _write(text: str, out: Path | None) -> None:

@@ -1,6 +1,7 @@
 """`sdc report deviations`: its flags, and what it prints."""
 
 from sdc.cli import defaults, options, reported
+from sdc.pipelines.report import FOR_PROGRAMS
 
 
 def deviations(
@@ -10,15 +11,16 @@ def deviations(
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
     store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Show which settings of the results are not the paper's, and what its text leaves open: the deviation register."""
     from sdc.pipelines.report import deviations as stage
     from sdc.pipelines.report import panels
 
-    reported.check_format(output)
+    output = reported.check_format(output, as_json=as_json)
     found = reported.find(store, lang, task, experiment, everything=everything)
     records = stage.run(options.store(store), found, defaults.of_all())
-    if output in ("csv", "json"):
+    if output in FOR_PROGRAMS:
         reported.write(records, output)
     else:
         reported.show(panels.table(records, title=stage.TITLE), output)

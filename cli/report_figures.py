@@ -46,6 +46,7 @@ def figures(
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
     store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Draw the paper's figures 1 to 11 and tables 1 and 2, and six more, from the evaluated runs.
 
@@ -69,4 +70,4 @@ def figures(
     found = stage.find(context, about, evals=evals, wanted=wanted)
     titles = findings.titles(check.check(context.store, found, claim.load()))
     for file in drawing.run(context, replace(config, findings=titles), found, out=out):
-        render.data(f"{file}\n")
+        render.path(file, as_json=as_json)

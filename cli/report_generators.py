@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from sdc.cli import incomplete, options, reported
+from sdc.pipelines.report import FOR_PROGRAMS
 
 
 def generators(
@@ -14,6 +15,7 @@ def generators(
     seed: options.SeedOption = 1337,
     output: reported.FormatOption = "table",
     store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Rank the generations of a cell without a human test: students of each are tested on the rows of the others.
 
@@ -22,7 +24,7 @@ def generators(
     from sdc.pipelines.report import generators as stage
     from sdc.pipelines.report import panels
 
-    reported.check_format(output)
+    output = reported.check_format(output, as_json=as_json)
     context = options.context(store)
     cells = stage.cells(context, lang, task)
     records: list[dict[str, Any]] = []
@@ -30,7 +32,7 @@ def generators(
         for cell in cells:
             with doing.one(cell):
                 records += stage.run(context, cell, repeats=repeats, seed=seed)
-        if records and output in ("csv", "json"):
+        if records and output in FOR_PROGRAMS:
             reported.write(records, output)
         elif records:
             reported.show(panels.table(records, title=stage.TITLE), output)

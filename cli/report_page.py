@@ -25,6 +25,7 @@ def page(
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
     store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Write the report as one HTML page, for a browser without a network: which student, and every number behind it.
 
@@ -56,4 +57,5 @@ def page(
         cards=card or (),
     )
     made = parts.page(context, found, title=title, register=register, out=out)
-    render.data("".join(f"{path}\n" for path in report_page.write(made, out)))
+    for path in report_page.write(made, out):
+        render.path(path, as_json=as_json)

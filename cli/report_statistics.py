@@ -9,6 +9,7 @@ import typer
 
 from sdc.cli import options, reported
 from sdc.errors import DataError, UsageError
+from sdc.pipelines.report import FOR_PROGRAMS
 from sdc.pipelines.stage import Context
 from sdc.pipelines.text import commas
 
@@ -29,12 +30,13 @@ def break_even(
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
     store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Show from how many rows on a student is as good as its generator: rows, with an interval, or not reached."""
     from sdc.pipelines.report import break_even as stage
     from sdc.pipelines.run import sites
 
-    reported.check_format(output)
+    output = reported.check_format(output, as_json=as_json)
     found = reported.find(store, lang, task, experiment, everything=everything)
     made = stage.run(
         found,
@@ -54,11 +56,12 @@ def gap(
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
     store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Show how much better human rows are than synthetic ones, by size, and what those are worth in human rows."""
     from sdc.pipelines.report import gap as stage
 
-    reported.check_format(output)
+    output = reported.check_format(output, as_json=as_json)
     found = reported.find(store, lang, task, experiment, everything=everything)
     lacks = "no student has human and synthetic rows of one size"
     _show(stage.run(found, commas.parts(by)), stage.TITLE, output, lacks=lacks)
@@ -72,11 +75,12 @@ def failed(
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
     store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Show how many runs broke off, are below chance or collapsed, and whether synthetic rows make that more likely."""
     from sdc.pipelines.report import failed as stage
 
-    reported.check_format(output)
+    output = reported.check_format(output, as_json=as_json)
     found = reported.find(store, lang, task, experiment, everything=everything)
     _show(stage.run(found, commas.parts(by)), stage.TITLE, output, lacks="no run has rows")
 
@@ -92,6 +96,7 @@ def compare(
     output: reported.FormatOption = "table",
     everything: options.AllOption = False,
     store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Compare two methods, sources, generators, experiments or stores on equal draws: difference, interval, tests.
 
@@ -104,7 +109,7 @@ def compare(
     from sdc.pipelines.report import compare as stage
     from sdc.pipelines.report import stores
 
-    reported.check_format(output)
+    output = reported.check_format(output, as_json=as_json)
     context = options.context(store)
     files = [Path(name) for name in (a, b) if name.endswith(".duckdb")]
     if len(files) == 1:
@@ -150,11 +155,12 @@ def variance(
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
     store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Show how much of what runs differ by comes from the draw and how much from the initialisation."""
     from sdc.pipelines.report import variance as stage
 
-    reported.check_format(output)
+    output = reported.check_format(output, as_json=as_json)
     found = reported.find(store, lang, task, experiment, everything=everything)
     made = stage.run(options.store(store), found)
     lacks = "no result has runs in which several draws meet the same initialisations"
@@ -168,7 +174,7 @@ def _show(
 
     if not records:
         raise DataError(lacks, fix=fix)
-    if output in ("csv", "json"):
+    if output in FOR_PROGRAMS:
         reported.write(panels.for_programs(records), output)
     else:
         reported.show(panels.table(records, title=title), output)

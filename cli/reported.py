@@ -29,7 +29,7 @@ ExperimentOption = Annotated[
 
 FormatOption = Annotated[
     str,
-    typer.Option("--format", metavar="FORM", help="table, md, csv, json or latex.", rich_help_panel=OUTPUT),
+    typer.Option("--format", metavar="FORM", help="table, md, csv, json, jsonl or latex.", rich_help_panel=OUTPUT),
 ]
 GeneratorOption = Annotated[
     str | None,
@@ -42,10 +42,15 @@ SiteOption = Annotated[
 ]
 
 
-def check_format(output: str) -> None:
-    """Raises a UsageError if there is no such format."""
+def check_format(output: str, *, as_json: bool = False) -> str:
+    """Returns the format that --format, or --json in its place, means.
+
+    Raises:
+        UsageError: There is no such format.
+    """
     if output not in stage.FORMATS:
         raise UsageError(f"unknown format {output!r}", "--format", one_of(output, stage.FORMATS))
+    return "jsonl" if as_json else output
 
 
 def find(
@@ -70,7 +75,7 @@ def show(table: formats.Table, output: str, *, csv_safe: bool = False) -> None:
     """Writes a table to stdout, as --format says."""
     if output == "table":
         render.table(table.columns, table.rows, title=table.title, spare=table.spare)
-    elif output in ("csv", "json"):
+    elif output in stage.FOR_PROGRAMS:
         write([dict(zip(table.columns, row, strict=True)) for row in table.rows], output, csv_safe=csv_safe)
     else:
         text = formats.markdown(table) if output == "md" else formats.latex(table)
@@ -79,15 +84,18 @@ def show(table: formats.Table, output: str, *, csv_safe: bool = False) -> None:
 
 def show_rows(rows: Sequence[Point], output: str, *, aggregated: bool = False, csv_safe: bool = False) -> None:
     """Writes a report to stdout, as --format says: every column for programs, those that differ for people."""
-    if output in ("csv", "json"):
+    if output in stage.FOR_PROGRAMS:
         write(formats.records(rows), output, csv_safe=csv_safe)
     else:
         show(formats.for_people(rows, aggregated=aggregated), output, csv_safe=csv_safe)
 
 
 def write(records: Sequence[Mapping[str, Any]], output: str, *, csv_safe: bool = False) -> None:
-    """Writes records to stdout as CSV or JSON."""
-    render.data(formats.as_csv(records, safe=csv_safe) if output == "csv" else formats.as_json(records))
+    """Writes records to stdout: as CSV, as a JSON list, or as a JSON object a line."""
+    if output == "jsonl":
+        render.records(records)
+    else:
+        render.data(formats.as_csv(records, safe=csv_safe) if output == "csv" else formats.as_json(records))
 
 
 def asked(
@@ -102,8 +110,9 @@ def asked(
     Raises:
         UsageError: A key is no eval, or of no cell that is asked for.
         DataError: The experiment has no evaluated run.
-        StoreError: A key is stale.
+        StoreError: There is no store, or a key is stale.
     """
+    context.store.must_exist()
     given = options.keys(keys) if keys else of_experiment(context, experiment) if experiment else []
     evals = context.store.resolve_many(given, stages=("eval",)) if given else []
     lineage.refuse_stale(context, evals)
@@ -141,6 +150,7 @@ def cells_of(
     """Returns the (lang, task) pairs that --lang and --task mean; the flag that is missing means all in the store."""
     if not langs and not tasks:
         return None
+    context.store.must_exist()
     there = runs.cells_with_runs(context.store)
     if not there:
         return []

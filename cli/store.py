@@ -1,9 +1,7 @@
 """`sdc store`: flags and output. Everything it shows or does stands in `cache/` (browse, verify, upkeep)."""
 
-import math
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
-from enum import StrEnum
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,24 +11,16 @@ from sdc.cache import again, browse, freshness, upkeep
 from sdc.cache.counted import counted
 from sdc.cache.store import Artifact, Store
 from sdc.cache.verify import verify as check
-from sdc.cli import options, render
+from sdc.cli import options, render, store_sql
 from sdc.cli.help import INPUT, OUTPUT
 from sdc.cli.plain import PlainGroup
 from sdc.errors import DataError, StoreError
 from sdc.pipelines.engines.protocol import Reply
-from sdc.pipelines.text.visible import as_csv, as_json
+from sdc.pipelines.text.visible import as_json as json_text
 
 app = typer.Typer(cls=PlainGroup, help="Look into the store, check it, shrink it, join stores.", no_args_is_help=True)
 
 _STAGES = ("data", "gen", "judge", "sample", "tune", "train", "icl", "eval")
-
-
-class SqlFormat(StrEnum):
-    """How `sdc store sql` writes its rows."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
 
 
 @app.command("ls")
@@ -53,11 +43,12 @@ def ls(
 ) -> None:
     """List the artifacts, last used first."""
     opened = options.store(store)
+    opened.must_exist()
     found = browse.listing(opened, stage=stage, lang=lang, task=task, limit=limit + 1)
     if as_json:
         for item in found[:limit]:
-            _json_line({**_as_json(item.artifact), "rows": item.num_rows, "state": item.state,
-                        "used_at": item.used_at.isoformat()})  # fmt: skip
+            about = {"rows": item.num_rows, "state": item.state, "used_at": item.used_at.isoformat()}
+            _json_line({**_as_json(item.artifact), **about})
         return
     if not found:
         render.note(f"{opened.path}: no artifacts match; `sdc data add` and `sdc demo` make some")
@@ -128,31 +119,6 @@ def show(
     render.shown(*lines)
 
 
-@app.command("sql")
-def sql(
-    statement: Annotated[str, typer.Argument(metavar="SELECT", help="One select; docs/store.md lists the tables.")],
-    form: Annotated[
-        SqlFormat, typer.Option("--format", help="How the rows are written.", rich_help_panel=OUTPUT)
-    ] = SqlFormat.table,
-    csv_safe: options.CsvSafeOption = False,
-    store: options.StoreOption = None,
-) -> None:
-    """Query the store; nothing can be written.
-
-    Examples:
-        sdc store sql "select lang, task, count(*) from examples group by all"
-        sdc store sql "select * from metrics" --format csv > metrics.csv
-    """
-    names, rows = options.store(store).query_with_names(statement)
-    if form is SqlFormat.json:
-        records = [{name: _plain(value) for name, value in zip(names, row, strict=True)} for row in rows]
-        render.data(as_json(records) + "\n")
-    elif form is SqlFormat.csv:
-        render.data(as_csv([names, *([_cell(value) for value in row] for row in rows)], safe=csv_safe))
-    else:
-        render.table(names, [["NULL" if value is None else _cell(value) for value in row] for row in rows])
-
-
 def _why(opened: Store, artifact: Artifact, stale: Mapping[str, Sequence[str]]) -> list[str]:
     """Returns what was replaced under a stale artifact, and what to do about it."""
     if artifact.key not in stale:
@@ -162,20 +128,23 @@ def _why(opened: Store, artifact: Artifact, stale: Mapping[str, Sequence[str]]) 
 
 
 @app.command("verify")
-def verify(store: options.StoreOption = None) -> None:
+def verify(store: options.StoreOption = None, as_json: options.JsonOption = False) -> None:
     """Check keys, rows, references, blobs and replies; exit 3 if something is wrong."""
     opened = options.store(store)
     found = check(opened, check=Reply.fault)
-    for line in found.notes:
-        render.note(f"note: {line}")
-    for line in found.faults:
-        render.note(f"fault: {line}")
+    if as_json:
+        render.records([asdict(found)])
+    else:
+        for kind, lines in (("note", found.notes), ("fault", found.faults)):
+            for line in lines:
+                render.note(f"{kind}: {line}")
     if found.faults:
         raise StoreError(counted(len(found.faults), "fault"), str(opened.path), "each line above says how to repair it")
-    render.shown(
-        f"clean: {counted(found.num_artifacts, 'artifact')}, {counted(found.num_blobs, 'blob')},"
-        f" {counted(found.num_replies, 'reply', 'replies')}"
-    )
+    if not as_json:
+        render.shown(
+            f"clean: {counted(found.num_artifacts, 'artifact')}, {counted(found.num_blobs, 'blob')},"
+            f" {counted(found.num_replies, 'reply', 'replies')}"
+        )
 
 
 @app.command("gc")
@@ -188,10 +157,14 @@ def gc(
         typer.Option("--older-than", metavar="HOURS", help="Spare blobs and temporary files that are younger.", min=0),
     ] = upkeep.GRACE_S / 3600,
     store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Remove what belongs to no artifact and compact the file; artifacts stay."""
     opened = options.store(store)
     found = upkeep.gc(opened, dry_run=dry_run, grace_s=older_than * 3600, check=Reply.fault)
+    if as_json:
+        render.records([{"dry_run": dry_run, **asdict(found)}])
+        return
     render.note(
         f"{'would remove' if dry_run else 'removed'} {counted(found.orphan_rows, 'orphan row')}, "
         f"{counted(found.blobs, 'blob')}, {counted(found.temporary_files, 'temporary file')}, "
@@ -210,6 +183,7 @@ def merge(
         ),
     ] = None,
     store: options.StoreOption = None,
+    as_json: options.JsonOption = False,
 ) -> None:
     """Take over the artifacts, blobs and replies of other stores; doing it twice changes nothing.
 
@@ -219,6 +193,9 @@ def merge(
     opened = options.store(store)
     for other in others:
         found = upkeep.merge(opened, other, only=None if only is None else _of_experiment(other, only))
+        if as_json:
+            render.records([{"store": str(other), **asdict(found)}])
+            continue
         lost = f", {counted(found.missing_blobs, 'blob')} missing or damaged there" if found.missing_blobs else ""
         render.note(
             f"{other}: {counted(found.artifacts, 'artifact')} taken over, {found.shared} were here, "
@@ -260,30 +237,11 @@ def _as_json(artifact: Any) -> dict[str, Any]:
 
 
 def _json_line(record: dict[str, Any]) -> None:
-    render.data(as_json(record, default=str) + "\n")
+    render.records([record], default=str)
 
 
 def _block(name: str, values: Any) -> Sequence[str]:
-    return [name, *(f"  {key} = {as_json(value)}" for key, value in values.items())]
+    return [name, *(f"  {key} = {json_text(value)}" for key, value in values.items())]
 
 
-def _cell(value: Any) -> Any:
-    """Returns lists and structs as JSON, as a CSV cell or a terminal takes them, and bytes in hexadecimal digits."""
-    if isinstance(value, bytes):
-        return value.hex()
-    return as_json(_plain(value)) if isinstance(value, list | dict) else value
-
-
-def _plain(value: Any) -> Any:
-    """Returns what JSON can hold: decimals as numbers, no NaN (null), bytes as digits, times and the rest as text."""
-    if isinstance(value, Mapping):
-        return {str(name): _plain(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+app.command("sql")(store_sql.sql)

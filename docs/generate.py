@@ -28,7 +28,8 @@ mean the same everywhere. What stands in brackets is taken where the flag is not
 shows the values of another preset. `$SDC_LANG`, `$SDC_TASK` and `$SDC_MODEL` stand for flags that are not given.
 
 stdout carries artifact keys, one a line, so that commands can be piped; `report`, `store`, `data ls`, `data show` and
-`doctor` print their tables there, `predict` its labels, `export` its folder. Everything else goes to stderr.
+`doctor` print their tables there, `predict` its labels, `export` its folder. Everything else goes to stderr. `--json`
+writes JSON there, an object a line; a terminal shows a few keys and how many there are.
 
 A command over many languages and tasks does those that it can, prints their keys as they are made, and names the
 incomplete ones; its exit code is then that of the first. `all` is what the store has something of: a cell of `all` that

@@ -65,6 +65,7 @@ def expand(store: Store, langs: Sequence[str], task_names: Sequence[str], *, of_
     Raises:
         UsageError: Nothing given, or an unknown language or task.
         DataError: The store has nothing of what `all` stands for.
+        StoreError: There is no store.
     """
     tags, names = commas.parts(langs), commas.parts(task_names)
     if not tags or not names:
@@ -93,6 +94,7 @@ def expand(store: Store, langs: Sequence[str], task_names: Sequence[str], *, of_
             if is_named or is_one_of_all(lang, task):
                 found.append(Cell(language=lang, task=task, of_all=not is_named))
     if not found:
+        store.must_exist()
         other = [tag for asked in asked_tags for tag in languages.others(asked, all_tags)]
         fix = f"it has {' and '.join(other)}" if other else "`sdc data add` takes data in; see `sdc data ls`"
         raise DataError(f"nothing of --lang {','.join(tags)} --task {','.join(names)} is there", str(store.path), fix)

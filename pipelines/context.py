@@ -42,6 +42,8 @@ class Context:
     def model(self, name: str) -> "Model":
         """Returns the model that a name means, looked up once: it is the same to the end of the command.
 
+        The first bundled one is told of: who forgets --model should not take its figures for real ones.
+
         Raises:
             UsageError: It is no name of a model.
             EngineError: It cannot be had.
@@ -49,7 +51,10 @@ class Context:
         if name not in self._models:
             from sdc.pipelines.engines import models
 
-            self._models[name] = models.resolve(self.store, name)
+            found = models.resolve(self.store, name)
+            if found.is_pocket and not any(model.is_pocket for model in self._models.values()):
+                self.say(f"{found.name} is one of the bundled pocket models, which are for trying and testing only")
+            self._models[name] = found
         return self._models[name]
 
     def asker(self, model: "Model", *, batch_size: int = 32) -> "AbstractContextManager[Asker]":

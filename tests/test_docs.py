@@ -214,3 +214,11 @@ def test_every_preset_and_task_is_documented() -> None:
     text = (ROOT / "docs" / "presets.md").read_text("utf-8") + (ROOT / "docs" / "guide.md").read_text("utf-8")
     missing = [name for name in (*presets.names(), *tasks.builtin_names()) if f"`{name}`" not in text]
     assert not missing
+
+
+def test_nobody_is_told_to_install_the_foreign_sdc() -> None:
+    """The public index has another package of that name."""
+    parts = ("cli", "pipelines", "cache", "src", "docs", "containers", "benchmarks")
+    files = [path for part in parts for kind in ("*.py", "*.md", "*.toml") for path in (ROOT / part).rglob(kind)]
+    told = re.compile(r"pip install[^`\n]* ['\"]?sdc\b")
+    assert not [path.name for path in [*files, *PAGES] if told.search(path.read_text("utf-8"))]

@@ -36,7 +36,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     built = subprocess.run([*command, "--wheel-dir", str(folder), str(folder / "tree")], capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
-    (path,) = folder.glob("sdc-*.whl")
+    (path,) = folder.glob("sdc_classifiers-*.whl")
     return path
 
 

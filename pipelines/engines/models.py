@@ -14,7 +14,7 @@ from typing import Any
 
 from sdc.cache.key import SHORT, digest
 from sdc.cache.store import Store
-from sdc.errors import EngineError, UsageError, one_of
+from sdc.errors import EngineError, UsageError, extra, one_of
 from sdc.pipelines.engines import model_files, pinned, trained, turns
 
 TEACHER = "pocket-teacher"
@@ -65,8 +65,8 @@ class Model:
 
     @property
     def is_pocket(self) -> bool:
-        """Whether it is one of the bundled models, which are for trying and testing only."""
-        return self.name in (TEACHER, STUDENT)
+        """Whether it is one of the bundled models, by whatever name, or an adapter on one."""
+        return Path(self.source).resolve().parent == POCKET.resolve()
 
     @property
     def folder(self) -> str | None:
@@ -189,7 +189,7 @@ def package_file(alias: Mapping[str, Any]) -> Path | None:
 def _packaged(store: Store, name: str, alias: Mapping[str, Any]) -> Model:
     file = package_file(alias)
     if file is None:
-        fix = f"install it with `pip install 'sdc[{alias['extra']}]'`, or name another with --model"
+        fix = f"install it with {extra(alias['extra'])}, or name another with --model"
         raise EngineError(f"the package {alias['package']} is not installed", f"model {name}", fix)
     if _lacks(alias["cpu"]):
         what = f"the package {alias['package']} needs a processor with {alias['cpu'].upper()}"

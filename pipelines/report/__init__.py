@@ -23,7 +23,9 @@ from sdc.pipelines.tasks import languages
 
 #: Results with failed runs that are named one by one.
 _MOST_NAMED = 5
-FORMATS = ("table", "md", "csv", "json", "latex")
+FORMATS = ("table", "md", "csv", "json", "jsonl", "latex")
+#: Those in which every record is told whole.
+FOR_PROGRAMS = ("csv", "json", "jsonl")
 
 
 @dataclass(frozen=True, kw_only=True)

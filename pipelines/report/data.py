@@ -17,7 +17,7 @@ from sdc.pipelines.report.card import Card
 from sdc.pipelines.report.card.sides import Example, Sides
 from sdc.pipelines.stage import Context
 
-FORMATS = ("table", "md", "json", "html")
+FORMATS = ("table", "md", "json", "jsonl", "html")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,7 @@ def cells_of(context: Context, langs: Sequence[str] | None, tasks: Sequence[str]
         UsageError: An unknown language or task.
         DataError: None of the cells has synthetic rows.
     """
+    context.store.must_exist()
     sql = "select distinct lang, task from artifacts where stage = 'gen' order by task, lang"
     there = context.store.query(sql)
     names = {(lang, task) for lang, task in there}

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from sdc.cache.store import Artifact
-from sdc.errors import EngineError, UsageError, one_of
+from sdc.errors import EngineError, UsageError, extra, one_of
 from sdc.pipelines import stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.records.draws import Draw
@@ -162,7 +162,9 @@ def _search(context: Context, config: TuneConfig, search: Sequence[DrawGroup]) -
     try:
         import optuna
     except ImportError as error:
-        raise EngineError("--hpo needs Optuna, which is not installed", fix="pip install 'sdc[hpo]'") from error
+        raise EngineError(
+            "--hpo needs Optuna, which is not installed", fix=f"install it with {extra('hpo')}"
+        ) from error
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=config.seed))
     searched = list(space.choices(config.student, config.fixed))

@@ -12,7 +12,7 @@
 Every error is one line on stderr: what is wrong, where, what to do next. Any other exception is a bug and exits with 1.
 
 Here too: what an error of a library or of the system says, in few words, to stand in ours; and which known
-name an unknown one is near to.
+name an unknown one is near to; and how a missing part of sdc is installed.
 """
 
 from collections.abc import Collection
@@ -30,6 +30,15 @@ def first_line(error: BaseException | str, *, most: int | None = 160) -> str:
     """
     text = str(error).strip()
     return text.splitlines()[0][:most] if text else type(error).__name__
+
+
+def extra(name: str) -> str:
+    """Returns how a part of sdc that is not always installed is had: never by a name of a public index.
+
+    >>> extra("onnx")
+    "`pip install -e '.[onnx]'` in the folder of sdc"
+    """
+    return f"`pip install -e '.[{name}]'` in the folder of sdc"
 
 
 def nearest(name: str, known: Collection[str]) -> str | None:

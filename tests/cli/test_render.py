@@ -21,6 +21,20 @@ def test_keys_go_to_stdout_and_the_rest_to_stderr(capsys: pytest.CaptureFixture[
     assert seen.err.splitlines() == ["a b", "sdc: it broke", "gen te/topic: already there, abababababab  3 rows"]
 
 
+def test_a_terminal_shows_a_few_keys_and_how_many_there_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [Outcome(key=f"{n:02x}" * 32, hit=False, summary={}) for n in range(40)]
+    render.emit(many, as_json=False)
+    assert len(capsys.readouterr().out.splitlines()) == 40  # into a pipe
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    render.emit(many, as_json=False)
+    said = capsys.readouterr().out
+    assert said == "000000000000 ... 272727272727: 40 keys; a pipe or a file gets them all\n"
+    render.emit(many[:2], as_json=False)
+    assert capsys.readouterr().out == "000000000000\n010101010101\n"
+
+
 def test_json_has_the_whole_key_and_the_summary(capsys: pytest.CaptureFixture[str]) -> None:
     render.emit([OUTCOME], as_json=True)
     out = capsys.readouterr().out

@@ -127,7 +127,7 @@ def test_report_itself_is_as_it_was(invoke: Invoke) -> None:
     done = invoke("report", "--help")
     assert "Usage: sdc report [OPTIONS]" in done.stdout and "--audit" in done.stdout
     assert "data " in done.stdout.split("Commands:")[1]
-    assert "there are no runs to report" in invoke("report").stderr
+    assert "there is no store" in invoke("report").stderr
     assert "'dat' is not a key" in invoke("report", "dat").stderr
     assert "no artifact 0123456789ab" in invoke("report", "0123456789ab", "--format", "md").stderr
     assert "'data' is not a key" in invoke("report", "--format", "md", "data").stderr

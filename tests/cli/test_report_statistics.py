@@ -64,7 +64,7 @@ def test_costs(store: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     assert [record["stage"] for record in records][-1] == "all"
     assert records[-1]["energy_kwh"] is None
     assert program.sdc(["report", "costs", "--store", str(store), "--on", "there"]).exit_code == 2
-    assert program.sdc(["report", "costs", "--store", str(tmp_path / "none.duckdb")]).exit_code == 5
+    assert program.sdc(["report", "costs", "--store", str(tmp_path / "none.duckdb")]).exit_code == 3
 
 
 def test_deviations(store: Path) -> None:

@@ -41,8 +41,8 @@ def json_lines(result: Any) -> list[dict[str, Any]]:
 
 def test_ls_without_a_store_says_so_and_makes_none(invoke: Invoke, store: Store) -> None:
     result = invoke("store", "ls")
-    assert (result.exit_code, result.stdout) == (0, "")
-    assert "no artifacts" in result.stderr
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "there is no store" in result.stderr
     assert not store.path.exists()
 
 

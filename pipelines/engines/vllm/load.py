@@ -17,7 +17,7 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from sdc.errors import EngineError, first_line
+from sdc.errors import EngineError, extra, first_line
 from sdc.pipelines.engines import adapters, hub, networks, threads
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.options import EngineOptions
@@ -38,9 +38,7 @@ _QUIET = {
     "DO_NOT_TRACK": "1",
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",  # stdout is for keys
 }
-_MISSING = (
-    "install it in an environment of its own (`./run setup-vllm`, or pip install 'sdc[vllm]'), or use another --engine"
-)
+_MISSING = f"install it in an environment of its own (`./run setup-vllm`, or {extra('vllm')}), or use another --engine"
 
 
 def load(model: Model, options: EngineOptions) -> Any:

@@ -137,6 +137,11 @@ def as_json(cards: Sequence[Card]) -> str:
     return as_json_text(records(cards), indent=1) + "\n"
 
 
+def as_json_lines(cards: Sequence[Card]) -> str:
+    """Returns cards as JSON, an object a line."""
+    return "".join(as_json_text(record) + "\n" for record in records(cards))
+
+
 def _figure(figure: Figure) -> dict[str, Any]:
     return {
         "what": figure.what,

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
 from typing import IO, Any
 
-from sdc.errors import EngineError, UsageError, first_line, system_reason
+from sdc.errors import EngineError, UsageError, extra, first_line, system_reason
 from sdc.pipelines.run.sites import Site
 
 #: What listens at an address answers within this, in seconds; Ray itself would try for minutes.
@@ -83,7 +83,7 @@ class RayCluster:
         try:
             import ray
         except ImportError as error:
-            fix = "install it with `pip install 'sdc[ray]'`, here and on every machine of the cluster"
+            fix = f"install it with {extra('ray')}, here and on every machine of the cluster"
             raise EngineError("Ray is not installed", f"site {self._site.name}", fix) from error
         return ray
 

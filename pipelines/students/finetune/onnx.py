@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from sdc.errors import EngineError, UsageError, first_line
+from sdc.errors import EngineError, UsageError, extra, first_line
 from sdc.pipelines.engines import tokenizers
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.students.protocol import Answers
@@ -27,7 +27,7 @@ def require_libraries(flag: str, *names: str) -> None:
     missing = [name for name in names or _LIBRARIES if find_spec(name) is None]
     if missing:
         what = f"{flag} needs {', '.join(missing)}, which this environment lacks"
-        raise EngineError(what, fix="install the extra: `pip install 'sdc[onnx]'`")
+        raise EngineError(what, fix=f"install it with {extra('onnx')}")
 
 
 def check(precision: str) -> None:

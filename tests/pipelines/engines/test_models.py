@@ -94,6 +94,21 @@ def test_an_alias_is_its_hub_model(store: Store, cached: str) -> None:
     assert not alias.is_pocket and alias.folder is None
 
 
+def test_the_bundled_models_are_told_of_once(store: Store, tmp_path: Path) -> None:
+    def said(*names: str) -> list[str]:
+        lines: list[str] = []
+        context = Context(store=store, say=lines.append)
+        for name in names:
+            context.model(name)
+        return lines
+
+    (line,) = said(models.STUDENT, models.TEACHER, models.STUDENT)
+    assert line == "pocket-student is one of the bundled pocket models, which are for trying and testing only"
+    assert said(str(models.POCKET / "teacher")) and said(models.without_thinking(models.TEACHER))
+    copied = shutil.copytree(models.POCKET / "student", tmp_path / "pocket-student")
+    assert not said(str(copied))  # a user's own
+
+
 @pytest.mark.parametrize("name", ["", "nothing", "a/b/c", "/no/such/folder", "./x/y", "~/x", "a/", "n\0l", "x" * 5000,
                                   "x/" + "y" * 400])  # fmt: skip
 def test_what_is_no_model_is_a_usage_error_in_one_line(

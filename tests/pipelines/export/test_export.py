@@ -248,7 +248,7 @@ def test_without_the_extra_one_line_says_how_to_install_it(
         form, "find_spec", lambda name: None if name == "onnxscript" else importlib.util.find_spec(name)
     )
     with pytest.raises(
-        EngineError, match=r"--onnx needs onnxscript, .*; install the extra: `pip install 'sdc\[onnx\]'`"
+        EngineError, match=r"--onnx needs onnxscript, .*; install it with `pip install -e '.\[onnx\]'` in"
     ):
         _export(tuned, tmp_path / "out", onnx=True)
 

@@ -39,8 +39,8 @@ def test_ray_that_is_not_installed_is_one_line(store: Store, monkeypatch: pytest
     with pytest.raises(EngineError) as caught:
         _connect(store)
     assert str(caught.value) == (
-        "site far: Ray is not installed; install it with `pip install 'sdc[ray]'`, here and on every machine of the"
-        " cluster"
+        "site far: Ray is not installed; install it with `pip install -e '.[ray]'` in the folder of sdc, here and on"
+        " every machine of the cluster"
     )
 
 

@@ -232,7 +232,7 @@ def test_what_cannot_be_searched_is_one_line(context: Context, bert: Path, monke
         with pytest.raises(UsageError):
             _config(bert, **wrong)
     monkeypatch.setitem(sys.modules, "optuna", None)
-    with pytest.raises(EngineError, match=r"pip install 'sdc\[hpo\]'"):
+    with pytest.raises(EngineError, match=r"pip install -e '.\[hpo\]'"):
         tune.run(context, _config(bert), _groups(context, {"40": 40}))
 
 
