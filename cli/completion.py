@@ -144,7 +144,7 @@ _LISTS = ("lang", "task", "source", "formats")
 _VALUES: Mapping[str, Completions] = {
     "lang": _langs,
     "task": _tasks,
-    **dict.fromkeys(("model", "judge_model", "student", "generator", "base"), _models),
+    **dict.fromkeys(("model", "judge_model", "student", "generator", "reference", "base"), _models),
     "method": _of("students", "STUDENTS"),
     "preset": _of("presets", "names"),
     "reader": _of("readers", "NAMES"),

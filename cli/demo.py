@@ -68,7 +68,7 @@ def demo(
         sdc demo
         sdc demo --lang te --task topic --model llama-3.1-8b
     """
-    output = reported.check_format(output, as_json=as_json)
+    output = reported.format_of(output, None, as_json=as_json)
     path = store or _STORE
     context = options.context(path)
     cell = cells.expand(context.store, [lang], [task])[0]

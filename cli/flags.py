@@ -46,6 +46,12 @@ def _preset(values: Values, stage: str, name: str, default: Any) -> Any:
     return given if given is not None else presets.load(values["preset"], stage).get(name, default)
 
 
+def _is_csv(values: Values) -> bool:
+    """Returns whether CSV is written: --format says so, or the name of the file."""
+    form, out = values.get("output", values.get("form")), values.get("out")
+    return str(form) == "csv" or (form is None and out is not None and out.suffix.lower() == ".csv")
+
+
 def _is_unseeded(method: str) -> bool:
     from sdc.pipelines.students import STUDENTS
 
@@ -54,14 +60,13 @@ def _is_unseeded(method: str) -> bool:
 
 _DRY = Rule(flags=("force",), beside=("dry_run",))
 _PREVIEW = Rule(flags=("preview",), beside=("dry_run", "force"))
-_CSV = Rule(
-    flags=("csv_safe",), when=lambda v: str(v.get("output", v.get("form"))) != "csv", why="only --format csv is CSV"
-)
+_CSV = Rule(flags=("csv_safe",), when=lambda values: not _is_csv(values), why="only --format csv is CSV")
 _SERVER = Rule(
     flags=("server",), when=lambda v: v["engine"] not in ("auto", "openai"), why="this engine runs models itself"
 )
 #: Of every command: --json is a format, too.
 _JSON = Rule(flags=("as_json",), beside=("output", "form"))
+_FILTERS = ("method", "model", "source", "size", "strategy", "generator")
 _INSTEAD = ("init", "check", "dry_run", "status", "render", "collect", "cancel", "shard")
 _REVIEW = ("review_sheet", "review_import")
 #: What names artifacts or files, and with them languages and tasks.
@@ -126,7 +131,8 @@ RULES: Mapping[str, tuple[Rule, ...]] = {
         _CSV,
         Rule(flags=("everything", "experiment"), beside=("keys",)),
         Rule(flags=("everything",), beside=("experiment",)),
-        Rule(flags=("by", "metric", "generator", "reader"), beside=("audit",)),
+        Rule(flags=("by", "metric", "reference", "reader", *_FILTERS), beside=("audit",)),
+        Rule(flags=("out",), beside=("follow",)),
     ),
     "run": (
         _SERVER,

@@ -76,7 +76,7 @@ def groups(ctx: Any, parameters: Iterable[Any]) -> list[tuple[str, list[tuple[st
     for parameter in shown:
         heading = _heading(parameter) if is_grouped else "Options"
         found.setdefault(heading, []).append(record(ctx, parameter))
-        if parameter.name == "method" and not _is_chosen(ctx):
+        if parameter.name == "method" and _has_settings(ctx) and not _is_chosen(ctx):
             found[heading] += _methods(ctx)
     widest = min(max((len(name) for records in found.values() for name, _ in records), default=0), 32)
     return [
@@ -90,9 +90,19 @@ def _is_chosen(ctx: Any) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
+def _has_settings(ctx: Any) -> bool:
+    """Returns whether a command takes the settings of the method that it is given: some only ask for its results."""
+    names = {parameter.name for parameter in ctx.command.params}
+    if "method" not in names:
+        return False
+    from sdc.cli import train_settings
+
+    return all(names.issuperset(settings) for settings in train_settings.of_methods().values())
+
+
 def _of_method(ctx: Any, found: list[Any]) -> list[Any]:
     """Returns the parameters, those that are settings of students only as far as the method that is named has them."""
-    if not any(parameter.name == "method" for parameter in found):
+    if not _has_settings(ctx):
         return found
     from sdc.cli import train_settings
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import typer
 
@@ -30,6 +30,8 @@ from sdc.pipelines import cells, readers
 from sdc.pipelines import report as stage
 from sdc.pipelines.report import audit as report_audit
 from sdc.pipelines.report import formats, pivot
+from sdc.pipelines.report.points import Point
+from sdc.pipelines.report.selection import PointSelection
 from sdc.pipelines.stage import Context
 from sdc.pipelines.text import commas
 
@@ -88,9 +90,42 @@ class Asked:
     metric: Annotated[
         str | None, typer.Option(metavar="METRIC", help="accuracy or macro_f1. Default: the task's own.")
     ] = None
-    generator: reported.GeneratorOption = None
+    reference: reported.ReferenceOption = None
     reader: Annotated[str, typer.Option(metavar="READER", help=f"Whose readings: {', '.join(readers.NAMES)}.")] = "auto"
     audit: Annotated[bool, typer.Option("--audit", help="Show what each reader makes of the same replies.")] = False
+
+    def config(self, selection: PointSelection, *, everything: bool) -> stage.ReportConfig:
+        """Returns it as the settings of a report."""
+        return stage.ReportConfig(
+            by=tuple(commas.parts(self.by)),
+            metric=self.metric,
+            generator=self.reference,
+            reader=self.reader,
+            everything=everything,
+            selection=selection,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """Which results are shown; what they are held against stands beside them in any case."""
+
+    heading: ClassVar[str] = "Only results"
+
+    method: Annotated[
+        list[str] | None, typer.Option(metavar="METHOD", help="Of these methods, by commas or repeated.")
+    ] = None
+    model: Annotated[list[str] | None, typer.Option(metavar="MODEL", help="Of these students.")] = None
+    source: Annotated[list[str] | None, typer.Option(metavar="SOURCE", help="On rows of these sources.")] = None
+    size: Annotated[list[str] | None, typer.Option(metavar="SIZE", help="On draws of these nominal sizes.")] = None
+    strategy: Annotated[list[str] | None, typer.Option(metavar="STRATEGY", help="On rows drawn in this way.")] = None
+    generator: Annotated[list[str] | None, typer.Option(metavar="MODEL", help="On rows that these wrote.")] = None
+
+    @property
+    def selection(self) -> PointSelection:
+        """The points that are meant."""
+        given: dict[str, Any] = {name: tuple(commas.parts(values)) for name, values in vars(self).items()}
+        return PointSelection(**given)
 
 
 @app.callback()
@@ -99,7 +134,8 @@ def report(
     keys: options.KeysArgument = None,
     lang: options.LangOption = None,
     task: options.TaskOption = None,
-    output: reported.FormatOption = "table",
+    output: reported.FormatOption = None,
+    out: reported.OutOption = None,
     csv_safe: options.CsvSafeOption = False,
     everything: options.AllOption = False,
     wide: Annotated[
@@ -119,6 +155,7 @@ def report(
     as_json: options.JsonOption = False,
     *,
     asked: Asked,
+    filters: Filters,
 ) -> None:
     """Show what the evaluated runs say, beside the generator, the majority rate and a linear student.
 
@@ -127,32 +164,33 @@ def report(
     Examples:
         sdc report --lang te --task topic
         sdc report --by group,method,source --wide
-        sdc report --format latex > table.tex
+        sdc report --method linear --source synthetic,human --out table.tex
     """
-    output = reported.check_format(output, as_json=as_json)
+    form = reported.format_of(output, out, as_json=as_json)
     context = options.context(store)
-    parts = tuple(commas.parts(asked.by))
-    config = stage.ReportConfig(
-        by=parts, metric=asked.metric, generator=asked.generator, reader=asked.reader, everything=everything
-    )
+    config = asked.config(filters.selection, everything=everything)
     if follow:
         report_follow.show(context, config, experiment, lang, task)
         return
     evals, wanted = reported.asked(context, keys, lang, task, experiment)
     with incomplete.Cells("report", total=max(1, len(wanted or []))) as doing:
-        if asked.audit:
-            reported.show(
-                report_audit.run(context, evals=evals, wanted=wanted, everything=everything), output, csv_safe=csv_safe
-            )
-        else:
-            rows = stage.run(context, config, evals=evals, wanted=wanted)
-            if wide:
-                table = _by_size(formats.for_people(rows, aggregated=bool(parts)), output)
-                reported.show(table, output, csv_safe=csv_safe)
+        with reported.into(out):
+            if asked.audit:
+                found = report_audit.run(context, evals=evals, wanted=wanted, everything=everything)
+                reported.show(found, form, csv_safe=csv_safe)
             else:
-                reported.show_rows(rows, output, aggregated=bool(parts), csv_safe=csv_safe)
+                rows = stage.run(context, config, evals=evals, wanted=wanted)
+                _show(rows, form, aggregated=bool(config.by), wide=wide, csv_safe=csv_safe)
         for cell, error in [] if evals else _lacking(context, wanted or [], lang, task):
             doing.lacks(cell, error)
+
+
+def _show(rows: Sequence[Point], form: str, *, aggregated: bool, wide: bool, csv_safe: bool) -> None:
+    if wide:
+        table = _by_size(formats.for_people(rows, aggregated=aggregated), form)
+        reported.show(table, form, csv_safe=csv_safe)
+    else:
+        reported.show_rows(rows, form, aggregated=aggregated, csv_safe=csv_safe)
 
 
 def _lacking(

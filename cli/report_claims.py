@@ -23,7 +23,8 @@ def claims(
     ] = None,
     lang: options.LangOption = None,
     task: options.TaskOption = None,
-    output: reported.FormatOption = "table",
+    output: reported.FormatOption = None,
+    out: reported.OutOption = None,
     csv_safe: options.CsvSafeOption = False,
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
@@ -37,7 +38,7 @@ def claims(
     from sdc.pipelines.report.claims import check, claim, formats
     from sdc.pipelines.text.tables import nearest
 
-    output = reported.check_format(output, as_json=as_json)
+    output = reported.format_of(output, out, as_json=as_json)
     every = claim.load(file)
     known = {name for one in every for name in (one.id, one.id.split(".")[0])}
     for name in named or []:
@@ -46,11 +47,12 @@ def claims(
     wanted = [one for one in every if not named or {one.id, one.id.split(".")[0]} & set(named)]
     found = reported.find(store, lang, task, experiment, everything=everything)
     checked = check.check(options.store(store), found, wanted)
-    if output in FOR_PROGRAMS:
-        reported.write(formats.records(checked), output, csv_safe=csv_safe)
-    else:
-        for table in [formats.panels(one) for one in checked] if named else [formats.table(checked)]:
-            reported.show(table, output)
+    with reported.into(out):
+        if output in FOR_PROGRAMS:
+            reported.write(formats.records(checked), output, csv_safe=csv_safe)
+        else:
+            for table in [formats.panels(one) for one in checked] if named else [formats.table(checked)]:
+                reported.show(table, output)
     for one in checked if named else []:
         render.note(f"{one.claim.id}: {one.query}")
     if all(one.verdict == check.NOT_RUN for one in checked):

@@ -16,7 +16,8 @@ def costs(
     kg_per_kwh: Annotated[
         float | None, typer.Option(min=0, help="kg CO2e per kWh, instead of the site's; the paper counts with 0.432.")
     ] = None,
-    output: reported.FormatOption = "table",
+    output: reported.FormatOption = None,
+    out: reported.OutOption = None,
     store: options.StoreOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -25,7 +26,7 @@ def costs(
     from sdc.pipelines.report import panels
     from sdc.pipelines.run import sites
 
-    output = reported.check_format(output, as_json=as_json)
+    output = reported.format_of(output, out, as_json=as_json)
     context = options.context(store)
     context.store.must_exist()
     site = sites.load(on)
@@ -39,7 +40,8 @@ def costs(
         raise DataError(
             "nothing here took anything", str(context.store.path), "run `sdc gen`, `sdc train` or `sdc icl`"
         )
-    if output in FOR_PROGRAMS:
-        reported.write(records, output)
-    else:
-        reported.show(panels.table(records, title=stage.TITLE), output)
+    with reported.into(out):
+        if output in FOR_PROGRAMS:
+            reported.write(records, output)
+        else:
+            reported.show(panels.table(records, title=stage.TITLE), output)

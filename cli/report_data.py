@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sdc.cli import incomplete, options, render
+from sdc.cli import incomplete, options, render, reported
 from sdc.cli.help import OUTPUT
 from sdc.errors import DataError, UsageError, one_of
-from sdc.pipelines import files
 
 if TYPE_CHECKING:  # a dozen modules: `sdc --help` must not load them
     from sdc.pipelines.report.card import Card
@@ -120,14 +119,8 @@ def _as_text(cards: "Sequence[Card]", form: str) -> str:
 def _write(text: str, out: Path | None) -> None:
     if out is None:
         render.data(text)
-        return
-    if files.waits(out):
-        raise UsageError("it is a pipe, not a file", str(out), "name another file with --out")
-    try:
-        out.write_text(text, "utf-8")
-    except PermissionError as error:
-        raise UsageError("may not be written", str(out), "name another file with --out") from error
-    render.note(f"Written to {out}")
+    else:
+        reported.save(text, out)
 
 
 def _fail_on(asked: "Sequence[Condition]", cards: "Sequence[Card]", doing: incomplete.Cells) -> None:

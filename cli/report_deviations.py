@@ -7,7 +7,8 @@ from sdc.pipelines.report import FOR_PROGRAMS
 def deviations(
     lang: options.LangOption = None,
     task: options.TaskOption = None,
-    output: reported.FormatOption = "table",
+    output: reported.FormatOption = None,
+    out: reported.OutOption = None,
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
     store: options.StoreOption = None,
@@ -17,10 +18,11 @@ def deviations(
     from sdc.pipelines.report import deviations as stage
     from sdc.pipelines.report import panels
 
-    output = reported.check_format(output, as_json=as_json)
+    output = reported.format_of(output, out, as_json=as_json)
     found = reported.find(store, lang, task, experiment, everything=everything)
     records = stage.run(options.store(store), found, defaults.of_all())
-    if output in FOR_PROGRAMS:
-        reported.write(records, output)
-    else:
-        reported.show(panels.table(records, title=stage.TITLE), output)
+    with reported.into(out):
+        if output in FOR_PROGRAMS:
+            reported.write(records, output)
+        else:
+            reported.show(panels.table(records, title=stage.TITLE), output)

@@ -40,7 +40,7 @@ def figures(
     fewer_cells: Annotated[
         bool, typer.Option("--fewer-cells", help="Go on, dotted, at sizes that only some cells have.")
     ] = False,
-    generator: reported.GeneratorOption = None,
+    reference: reported.ReferenceOption = None,
     reader: Annotated[str, typer.Option(metavar="READER", help="Whose readings, as in `sdc report`.")] = "auto",
     csv_safe: options.CsvSafeOption = False,
     everything: options.AllOption = False,
@@ -66,7 +66,7 @@ def figures(
     )  # fmt: skip
     context = options.context(store)
     evals, wanted = reported.asked(context, keys, lang, task, experiment)
-    about = stage.ReportConfig(generator=generator, reader=reader, everything=everything)
+    about = stage.ReportConfig(generator=reference, reader=reader, everything=everything)
     found = stage.find(context, about, evals=evals, wanted=wanted)
     titles = findings.titles(check.check(context.store, found, claim.load()))
     for file in drawing.run(context, replace(config, findings=titles), found, out=out):

@@ -13,7 +13,8 @@ def generators(
     task: options.TaskOption = None,
     repeats: Annotated[int, typer.Option(min=1, help="Fits per generation, each on a choice of its rows.")] = 5,
     seed: options.SeedOption = 1337,
-    output: reported.FormatOption = "table",
+    output: reported.FormatOption = None,
+    out: reported.OutOption = None,
     store: options.StoreOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
@@ -24,7 +25,7 @@ def generators(
     from sdc.pipelines.report import generators as stage
     from sdc.pipelines.report import panels
 
-    output = reported.check_format(output, as_json=as_json)
+    output = reported.format_of(output, out, as_json=as_json)
     context = options.context(store)
     cells = stage.cells(context, lang, task)
     records: list[dict[str, Any]] = []
@@ -32,7 +33,8 @@ def generators(
         for cell in cells:
             with doing.one(cell):
                 records += stage.run(context, cell, repeats=repeats, seed=seed)
-        if records and output in FOR_PROGRAMS:
-            reported.write(records, output)
-        elif records:
-            reported.show(panels.table(records, title=stage.TITLE), output)
+        with reported.into(out if records else None):
+            if records and output in FOR_PROGRAMS:
+                reported.write(records, output)
+            elif records:
+                reported.show(panels.table(records, title=stage.TITLE), output)

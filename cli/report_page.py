@@ -17,7 +17,7 @@ def page(
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     title: Annotated[str, typer.Option(help="Heading of the page.")] = "What the small students make of the texts",
-    generator: reported.GeneratorOption = None,
+    reference: reported.ReferenceOption = None,
     on: reported.SiteOption = None,
     card: Annotated[
         list[Path] | None, typer.Option(help="A data or model card to link, as card.html. Repeatable.")
@@ -48,7 +48,7 @@ def page(
     context, site = options.context(store), sites.load(on)
     evals, wanted = reported.asked(context, keys, lang, task, experiment)
     found = stage.find(
-        context, stage.ReportConfig(generator=generator, everything=everything), evals=evals, wanted=wanted
+        context, stage.ReportConfig(generator=reference, everything=everything), evals=evals, wanted=wanted
     )
     register = Register(
         defaults=settings.of_all(),

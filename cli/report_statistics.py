@@ -26,7 +26,8 @@ def break_even(
         bool, typer.Option("--fewer-cells", help="Go on over sizes that only some of the cells have.")
     ] = False,
     on: reported.SiteOption = None,
-    output: reported.FormatOption = "table",
+    output: reported.FormatOption = None,
+    out: reported.OutOption = None,
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
     store: options.StoreOption = None,
@@ -36,7 +37,7 @@ def break_even(
     from sdc.pipelines.report import break_even as stage
     from sdc.pipelines.run import sites
 
-    output = reported.check_format(output, as_json=as_json)
+    output = reported.format_of(output, out, as_json=as_json)
     found = reported.find(store, lang, task, experiment, everything=everything)
     made = stage.run(
         found,
@@ -45,14 +46,16 @@ def break_even(
         store=options.store(store),
         price_per_hour=sites.load(on).price_per_hour,
     )
-    _show(made, stage.TITLE, output, lacks="no student has rows and a generator to reach")
+    with reported.into(out):
+        _show(made, stage.TITLE, output, lacks="no student has rows and a generator to reach")
 
 
 def gap(
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     by: ByOption = "group",
-    output: reported.FormatOption = "table",
+    output: reported.FormatOption = None,
+    out: reported.OutOption = None,
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
     store: options.StoreOption = None,
@@ -61,17 +64,19 @@ def gap(
     """Show how much better human rows are than synthetic ones, by size, and what those are worth in human rows."""
     from sdc.pipelines.report import gap as stage
 
-    output = reported.check_format(output, as_json=as_json)
+    output = reported.format_of(output, out, as_json=as_json)
     found = reported.find(store, lang, task, experiment, everything=everything)
     lacks = "no student has human and synthetic rows of one size"
-    _show(stage.run(found, commas.parts(by)), stage.TITLE, output, lacks=lacks)
+    with reported.into(out):
+        _show(stage.run(found, commas.parts(by)), stage.TITLE, output, lacks=lacks)
 
 
 def failed(
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     by: ByOption = "group",
-    output: reported.FormatOption = "table",
+    output: reported.FormatOption = None,
+    out: reported.OutOption = None,
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
     store: options.StoreOption = None,
@@ -80,9 +85,10 @@ def failed(
     """Show how many runs broke off, are below chance or collapsed, and whether synthetic rows make that more likely."""
     from sdc.pipelines.report import failed as stage
 
-    output = reported.check_format(output, as_json=as_json)
+    output = reported.format_of(output, out, as_json=as_json)
     found = reported.find(store, lang, task, experiment, everything=everything)
-    _show(stage.run(found, commas.parts(by)), stage.TITLE, output, lacks="no run has rows")
+    with reported.into(out):
+        _show(stage.run(found, commas.parts(by)), stage.TITLE, output, lacks="no run has rows")
 
 
 def compare(
@@ -93,7 +99,8 @@ def compare(
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     by: ByOption = "",
-    output: reported.FormatOption = "table",
+    output: reported.FormatOption = None,
+    out: reported.OutOption = None,
     everything: options.AllOption = False,
     store: options.StoreOption = None,
     as_json: options.JsonOption = False,
@@ -109,7 +116,7 @@ def compare(
     from sdc.pipelines.report import compare as stage
     from sdc.pipelines.report import stores
 
-    output = reported.check_format(output, as_json=as_json)
+    output = reported.format_of(output, out, as_json=as_json)
     context = options.context(store)
     files = [Path(name) for name in (a, b) if name.endswith(".duckdb")]
     if len(files) == 1:
@@ -120,7 +127,8 @@ def compare(
     else:
         keys = [reported.of_experiment(context, name) if reported.is_experiment(name) else [] for name in (a, b)]
         made = _compared(context, (a, b), keys, (lang, task), commas.parts(by), everything)
-    _show(made, stage.TITLE, output, lacks="no cell has results of both on equal draws")
+    with reported.into(out):
+        _show(made, stage.TITLE, output, lacks="no cell has results of both on equal draws")
 
 
 def _compared(
@@ -151,7 +159,8 @@ def _compared(
 def variance(
     lang: options.LangOption = None,
     task: options.TaskOption = None,
-    output: reported.FormatOption = "table",
+    output: reported.FormatOption = None,
+    out: reported.OutOption = None,
     everything: options.AllOption = False,
     experiment: reported.ExperimentOption = None,
     store: options.StoreOption = None,
@@ -160,11 +169,14 @@ def variance(
     """Show how much of what runs differ by comes from the draw and how much from the initialisation."""
     from sdc.pipelines.report import variance as stage
 
-    output = reported.check_format(output, as_json=as_json)
+    output = reported.format_of(output, out, as_json=as_json)
     found = reported.find(store, lang, task, experiment, everything=everything)
     made = stage.run(options.store(store), found)
     lacks = "no result has runs in which several draws meet the same initialisations"
-    _show(made, stage.TITLE, output, lacks=lacks, fix="run `sdc run variance`, or `sdc train --init-seed 1`, 2, 3 ...")
+    with reported.into(out):
+        _show(
+            made, stage.TITLE, output, lacks=lacks, fix="run `sdc run variance`, or `sdc train --init-seed 1`, 2, 3 ..."
+        )
 
 
 def _show(

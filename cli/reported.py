@@ -1,6 +1,8 @@
 """What the commands of `sdc report` have in common: keys, cells or an experiment by the same flags, how they print."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +12,7 @@ from sdc.cache.store import Artifact
 from sdc.cli import options, render
 from sdc.cli.help import INPUT, OUTPUT
 from sdc.errors import DataError, UsageError, one_of
-from sdc.pipelines import cells
+from sdc.pipelines import cells, files
 from sdc.pipelines import report as stage
 from sdc.pipelines.records import lineage, runs
 from sdc.pipelines.report import formats
@@ -28,29 +30,74 @@ ExperimentOption = Annotated[
 ]
 
 FormatOption = Annotated[
-    str,
-    typer.Option("--format", metavar="FORM", help="table, md, csv, json, jsonl or latex.", rich_help_panel=OUTPUT),
-]
-GeneratorOption = Annotated[
     str | None,
     typer.Option(
-        "--generator", metavar="MODEL", help="Whom to compare with. Default: the one that wrote the synthetic rows."
+        "--format",
+        metavar="FORM",
+        help="table, md, csv, json, jsonl or latex. Default: as --out ends, else table.",
+        rich_help_panel=OUTPUT,
     ),
+]
+ReferenceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--reference", metavar="MODEL", help="Whom to compare with. Default: the one that wrote the synthetic rows."
+    ),
+]
+OutOption = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="FILE", help="Write to this file instead of stdout.", rich_help_panel=OUTPUT),
 ]
 SiteOption = Annotated[
     str | None, typer.Option("--on", metavar="SITE", help="Whose price per hour and kg CO2e per kWh count.")
 ]
 
 
-def check_format(output: str, *, as_json: bool = False) -> str:
-    """Returns the format that --format, or --json in its place, means.
+#: How the name of a file ends -> the format that it gets.
+_SUFFIXES = {".md": "md", ".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".tex": "latex", ".txt": "table"}
+
+
+def format_of(output: str | None, out: Path | None, *, as_json: bool) -> str:
+    """Returns the format that --json or --format says, else the end of the name of --out; a table where none does.
 
     Raises:
-        UsageError: There is no such format.
+        UsageError: There is no such format, or nothing can be written there.
     """
-    if output not in stage.FORMATS:
-        raise UsageError(f"unknown format {output!r}", "--format", one_of(output, stage.FORMATS))
-    return "jsonl" if as_json else output
+    if out is not None and (out.is_dir() or not out.parent.is_dir()):
+        raise UsageError("there is no folder for this file, or it is one", str(out), "correct --out")
+    found = "jsonl" if as_json else output
+    if found is None and out is not None and (found := _SUFFIXES.get(out.suffix.lower())) is None:
+        fix = f"add --format, or let it end in {', '.join(_SUFFIXES)}"
+        raise UsageError(f"the name does not say a format: {out.name[:80]!r}", "--out", fix)
+    if found is not None and found not in stage.FORMATS:
+        raise UsageError(f"unknown format {found!r}", "--format", one_of(found, stage.FORMATS))
+    return found or "table"
+
+
+@contextmanager
+def into(out: Path | None) -> Iterator[None]:
+    """Writes what goes to stdout meanwhile to a file, when all of it is there; to stdout without one."""
+    if out is None:
+        yield
+        return
+    with redirect_stdout(StringIO()) as text:
+        yield
+    save(text.getvalue(), out)
+
+
+def save(text: str, out: Path) -> None:
+    """Writes a text to a file, and says so.
+
+    Raises:
+        UsageError: It cannot be written there.
+    """
+    if files.waits(out):
+        raise UsageError("it is a pipe, not a file", str(out), "name another file with --out")
+    try:
+        out.write_text(text, "utf-8")
+    except PermissionError as error:
+        raise UsageError("may not be written", str(out), "name another file with --out") from error
+    render.note(f"Written to {out}")
 
 
 def find(

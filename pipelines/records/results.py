@@ -85,7 +85,7 @@ def readings(store: Store, *, runs: Sequence[str], evals: Sequence[str]) -> list
 
 #: Field of a report -> column of the view `results`.
 _COLUMNS = {"lang": "lang", "task": "task", "method": "method", "model": "model", "source": "source",
-            "generator": "generator", "shots": "num_shots"}  # fmt: skip
+            "strategy": "strategy", "generator": "generator", "shots": "num_shots"}  # fmt: skip
 
 
 def question(

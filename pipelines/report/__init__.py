@@ -5,7 +5,7 @@ Here: which evals are reported. Not here: what the store knows of them (`run_res
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sdc.cache.counted import counted
@@ -18,6 +18,7 @@ from sdc.pipelines.report.by import CELL_PARTS, RESULT_PARTS, aggregate
 from sdc.pipelines.report.points import Point, build
 from sdc.pipelines.report.resampled import Resampled
 from sdc.pipelines.report.result import RunResult
+from sdc.pipelines.report.selection import PointSelection
 from sdc.pipelines.stage import Context
 from sdc.pipelines.tasks import languages
 
@@ -38,6 +39,7 @@ class ReportConfig:
         generator: The model that wrote the synthetic rows; None takes it from the generation behind the draws.
         reader: Whose readings are shown, as in eval.
         everything: Show runs on older samples and other tests and those of older versions too, each apart.
+        selection: Which results are shown, beside what they are held against.
     """
 
     by: tuple[str, ...] = ()
@@ -45,6 +47,7 @@ class ReportConfig:
     generator: str | None = None
     reader: str = "auto"
     everything: bool = False
+    selection: PointSelection = field(default_factory=PointSelection)
 
     def __post_init__(self) -> None:
         known = (*CELL_PARTS, *RESULT_PARTS)
@@ -113,7 +116,11 @@ def find(
     newest = not config.everything and not evals
     of_runs = run_results.run_results(context, list(kept.values()), metric=config.metric, newest=newest)
     resampled = Resampled(context, of_runs)
-    rows = build(of_runs, shown, generator=config.generator, resampled=resampled)
+    every = build(of_runs, shown, generator=config.generator, resampled=resampled)
+    rows = config.selection.with_references(every)
+    if len(rows) < len(every):
+        flags = ", ".join(f"--{name}" for name in config.selection.given())
+        context.say(f"report: {len(every) - len(rows)} of {counted(len(every), 'result')} not shown, by {flags}")
     _say_no_generator(context, config, rows, of_runs)
     _say_failed(context, rows)
     _say_leaks(context, rows)
@@ -207,7 +214,7 @@ def _say_no_generator(
         fix = f"run `sdc icl --model {models[0]} --shots 0`, then `sdc eval`"
         context.say(f"report: no zero-shot run of {models[0]} to compare with; {fix}")
     else:
-        context.say("report: the synthetic rows do not say which model wrote them; name it with --generator")
+        context.say("report: the synthetic rows do not say which model wrote them; name it with --reference")
 
 
 def _nothing(

@@ -39,8 +39,21 @@ def aggregate(rows: Sequence[Point], by: Sequence[str], *, resampled: Resampled 
         same = (*what[:-1], tuple(map(id, members)))
         merged.setdefault(same, []).extend([str(what[-1])] if what[-1] is not None else [])
         members_of[same] = members
+    panels: dict[tuple[object, ...], set[tuple[object, object]]] = {}
+    for row in rows:
+        panels.setdefault(_panel(row, cell_parts), set()).add((row.task, row.lang))
     found = [
-        _with_intervals(_mean_row(members, cell_parts, result_parts, sizes=merged[same]), members, resampled)
+        _with_intervals(
+            _mean_row(
+                members,
+                cell_parts,
+                result_parts,
+                sizes=merged[same],
+                of_cells=len(panels[_panel(members[0], cell_parts)]),
+            ),
+            members,
+            resampled,
+        )
         for same, members in members_of.items()
     ]
     return sorted(found, key=order)
@@ -58,7 +71,7 @@ def _with_intervals(point: Point, rows: Sequence[Point], resampled: Resampled | 
 
 
 def _mean_row(
-    members: Sequence[Point], cell_parts: Sequence[str], parts: Sequence[str], *, sizes: Sequence[str]
+    members: Sequence[Point], cell_parts: Sequence[str], parts: Sequence[str], *, sizes: Sequence[str], of_cells: int
 ) -> Point:
     first = members[0]
     scored = [row for row in members if row.mean is not None]
@@ -80,11 +93,13 @@ def _mean_row(
         metric=", ".join(sorted({row.metric for row in members})),
         n=sum(row.n for row in members),
         cells=len({(row.task, row.lang) for row in members}),
+        of_cells=of_cells,
         mixed=mixed(members),
         mean=statistics.fmean(means) if means else None,
         std=statistics.stdev(means) if len(means) > 1 else None,
         reference=_mean(_per_cell(scored, "reference")),
         difference=_mean(_per_cell(scored, "difference")),
+        human_minus=_mean(_per_cell(scored, "human_minus")),
         majority=_mean(_per_cell(members, "majority")),
         linear=_mean(_per_cell(scored, "linear")),
         failed=sum(row.failed for row in members),
@@ -92,6 +107,11 @@ def _mean_row(
         collapsed=sum(row.collapsed for row in members),
         leaked=max((row.leaked for row in members if row.leaked is not None), default=None),
     )
+
+
+def _panel(row: Point, cell_parts: Sequence[str]) -> tuple[object, ...]:
+    """Returns where a row stands among means: those of one panel are read beside each other."""
+    return tuple(getattr(row, part) for part in cell_parts)
 
 
 def _per_cell(rows: Sequence[Point], field: str) -> list[float]:

@@ -45,10 +45,15 @@ class Table:
 
 #: Columns for people that stand there if more than one thing occurs in them.
 _IF_SEVERAL = ("strategy", "seeds", "seed_weight", "generator", "judge", "decoding", "reader")
+#: Which chance an interval covers -> the column of such intervals: no column has two kinds.
+_INTERVALS = {"runs and test rows": "95 %", "test rows": "95 % of one run", "runs": "95 % over runs"}
+INTERVALS = tuple(_INTERVALS.values())
+DIFFERENCES = tuple(f"vs generator {name}" for name in INTERVALS)
+HUMAN_MINUS = "human minus synthetic"
 #: Columns that a narrow terminal leaves out, the first first: what other rows say, how many, what others beside say
 #: nearly, where each method of a task has one of them, what a line below says of all.
-_SPARE = ("linear", "majority", "n", "vs generator 95 %", "rows", "group", "metric", "reader", "model", "shots",
-          "failed", "below chance", "collapsed", "test leaked", "vs generator")  # fmt: skip
+_SPARE = ("linear", "majority", "n", *DIFFERENCES, "rows", "group", "metric", "reader", *INTERVALS[1:], HUMAN_MINUS,
+          "model", "shots", "failed", "below chance", "collapsed", "test leaked", "vs generator")  # fmt: skip
 _SPARE_IF_ONE = ("metric", "reader", "model", "shots")
 #: Digests and keys, which stand there only if two rows would look the same without; the first that help.
 _IF_NEEDED = ("test", "generation", "judgement", "data", "draw", "model_version", "generator_version", "setting",
@@ -72,17 +77,14 @@ def for_people(rows: Sequence[Point], *, aggregated: bool) -> Table:
         "shots": lambda r: _MINUS if r.shots is None else str(r.shots),
         **{name: _plain(name) for name in (*_IF_SEVERAL, *_IF_NEEDED)},
         "mixed": lambda r: r.mixed or _MINUS,
-        "cells": lambda r: str(r.cells),
+        "cells": _cells,
         "n": lambda r: str(r.n) if r.n else _MINUS,
         "metric": lambda r: r.metric,
         "mean ± std": lambda r: f"{_percent(r.mean)} ± {_percent(r.std)}" if r.std is not None else _percent(r.mean),
-        "95 %": lambda r: f"{_percent(r.low)}..{_percent(r.high)}" if r.low is not None else _MINUS,
+        **{name: _interval(covers) for covers, name in _INTERVALS.items()},
         "vs generator": lambda r: _MINUS if r.difference is None else f"{100 * r.difference:+.1f}",
-        "vs generator 95 %": lambda r: (
-            _MINUS
-            if r.difference_low is None or r.difference_high is None
-            else f"{100 * r.difference_low:+.1f}..{100 * r.difference_high:+.1f}"
-        ),
+        **{f"vs generator {name}": _difference_interval(covers) for covers, name in _INTERVALS.items()},
+        HUMAN_MINUS: lambda r: _MINUS if r.human_minus is None else f"{100 * r.human_minus:+.1f}",
         "majority": lambda r: _percent(r.majority),
         "linear": lambda r: _percent(r.linear),
         "failed": lambda r: str(r.failed),
@@ -113,6 +115,26 @@ def narrow(table: Table, columns: Sequence[str]) -> Table:
     at = [i for i, name in enumerate(table.columns) if name in columns]
     rows = tuple(tuple(row[i] for i in at) for row in table.rows)
     return replace(table, columns=tuple(table.columns[i] for i in at), rows=rows)
+
+
+def _cells(row: Point) -> str:
+    """Returns over how many cells a mean is, and of how many where rows beside it are over more."""
+    return str(row.cells) if row.cells == row.of_cells else f"{row.cells} of {row.of_cells}"
+
+
+def _interval(covers: str) -> Callable[[Point], str]:
+    return lambda row: (
+        f"{_percent(row.low)}..{_percent(row.high)}" if row.covers == covers and row.low is not None else _MINUS
+    )
+
+
+def _difference_interval(covers: str) -> Callable[[Point], str]:
+    def text(row: Point) -> str:
+        if row.covers != covers or row.difference_low is None or row.difference_high is None:
+            return _MINUS
+        return f"{100 * row.difference_low:+.1f}..{100 * row.difference_high:+.1f}"
+
+    return text
 
 
 def _plain(name: str) -> Callable[[Point], str]:
@@ -155,9 +177,11 @@ def _title(rows: Sequence[Point], *, aggregated: bool) -> str:
     metrics = {row.metric for row in rows}
     what = f"{next(iter(metrics))} in %" if len(metrics) == 1 else "scores in %"
     over = "mean and std over cells" if aggregated else "mean ± std over n runs"
-    covers = sorted({row.covers for row in rows if row.covers})
-    chance = f"; 95 % intervals cover {', or '.join(covers)}" if covers else ""
-    return f"{what}, {over}; vs generator in points{chance}"
+    covers = {row.covers for row in rows}
+    kinds = [f"{name} covers {chance}" for chance, name in _INTERVALS.items() if chance in covers]
+    chance = f"; {', '.join(kinds)}" if kinds else ""
+    fewer = "; N of M cells: other rows are over more" if any(row.cells < row.of_cells for row in rows) else ""
+    return f"{what}, {over}; vs generator in points{chance}{fewer}"
 
 
 def _percent(share: float | None) -> str:
@@ -181,10 +205,15 @@ def records(rows: Sequence[Point]) -> list[dict[str, object]]:
         first = {name: record.pop(name) for name in _FIRST}
         for end in ("", "_low", "_high"):
             points = record.pop(f"difference{end}")
-            first[f"difference_points{end}"] = None if points is None else round(100 * float(str(points)), 4)
+            first[f"difference_points{end}"] = _points(points)
+        first["human_minus_points"] = _points(record.pop("human_minus"))
         record["runs"] = " ".join(member.run[:SHORT] for member in row.members)
         found.append({n: round(v, 6) if isinstance(v, float) else v for n, v in (first | record).items()})
     return found
+
+
+def _points(share: object) -> float | None:
+    return None if share is None else round(100 * float(str(share)), 4)
 
 
 def markdown(table: Table) -> str:

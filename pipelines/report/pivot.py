@@ -3,12 +3,12 @@
 Here: the table for people, turned. Not here: what stands in it (`formats.for_people`).
 """
 
-from sdc.pipelines.report.formats import Table
+from sdc.pipelines.report.formats import DIFFERENCES, HUMAN_MINUS, INTERVALS, Table
 
 _SIZE, _VALUE = "size", "mean ± std"
 #: What a cell has of its own: none of these makes a line.
-_OF_A_CELL = (_SIZE, _VALUE, "rows", "n", "95 %", "vs generator", "vs generator 95 %", "majority", "linear", "failed",
-              "below chance", "collapsed", "test leaked", "draw", "cells")  # fmt: skip
+_OF_A_CELL = (_SIZE, _VALUE, "rows", "n", *INTERVALS, "vs generator", *DIFFERENCES, HUMAN_MINUS,
+              "majority", "linear", "failed", "below chance", "collapsed", "test leaked", "draw", "cells")  # fmt: skip
 #: Lines that would share a cell are told apart by these, in turn.
 _TELL_APART = ("rows", "draw", "n", "cells")
 #: The column of what learns from no rows.
@@ -39,6 +39,8 @@ def by_size(table: Table, *, spread: bool = True) -> Table:
             for size in row[at[_SIZE]].replace(_NOTHING, NO_SIZE).split(","):
                 is_shared |= size in cells
                 cells[size] = row[at[_VALUE]] if spread else row[at[_VALUE]].split(" ±")[0]
+                if " of " in (fewer := row[at["cells"]] if "cells" in at else ""):
+                    cells[size] += f" ({fewer})"
         if not is_shared:
             break
     sizes = sorted({size for cells in lines.values() for size in cells}, key=_order)

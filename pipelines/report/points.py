@@ -32,6 +32,7 @@ class Point(Result):
         size: The nominal sizes that all have these real `rows`, by commas.
         n: Runs in the mean; `failed` broke off and are not in it, `below_chance` are in it.
         cells: Cells (language and task) in the mean.
+        of_cells: Cells that there are where it stands: rows beside it that are of others cannot be compared with it.
         mixed: What different things are in the mean because `--by` does not keep them apart, in words.
         std: Sample standard deviation over repeats; over cells if there are several.
         low, high: 95 % interval of the mean.
@@ -40,6 +41,7 @@ class Point(Result):
         leaked: The largest share of the test texts that stand among the rows of a draw: such a result is too good.
         reference: The generator's score; `difference` is mean minus reference, paired by test rows.
         difference_low, difference_high: 95 % interval of the difference.
+        human_minus: The score of the same student on as many human rows, minus this one; None on human rows.
         failed: Runs that broke off; `below_chance` and `collapsed` ones (95 % of the answers are one label) are in `n`.
         members: The runs, those that broke off among them; `against` are those of the reference.
     """
@@ -49,6 +51,7 @@ class Point(Result):
     size: str | None = None
     n: int = 0
     cells: int = 1
+    of_cells: int = 1
     mixed: str | None = None
     mean: float | None = None
     std: float | None = None
@@ -59,6 +62,7 @@ class Point(Result):
     difference: float | None = None
     difference_low: float | None = None
     difference_high: float | None = None
+    human_minus: float | None = None
     majority: float | None = None
     linear: float | None = None
     failed: int = 0
@@ -200,11 +204,25 @@ def _with_references(kept: Sequence[Point], points: Sequence[Point], generator: 
                 reference=score,
                 difference=None if is_reference or score is None or point.mean is None else point.mean - score,
                 against=() if reference is None or is_reference else reference.members,
+                human_minus=_human_minus(point, points),
                 majority=majority,
                 linear=linear if point.rows is not None else None,
             )
         )
     return found
+
+
+def _human_minus(point: Point, points: Sequence[Point]) -> float | None:
+    """Returns how much better a student is on as many human rows of the same test; None where nobody tried."""
+    if point.source in (None, "human") or point.mean is None:
+        return None
+    human = [
+        other.mean
+        for other in points
+        if other.source == "human" and other.mean is not None
+        and all(getattr(other, name) == getattr(point, name) for name in _AT_EQUAL_ROWS)
+    ]  # fmt: skip
+    return max(human) - point.mean if human else None
 
 
 def _is_zero_shot(row: Point) -> bool:
@@ -219,6 +237,8 @@ def _is_by(result: RunResult, authors: Iterable[Author]) -> bool:
     )
 
 
+#: What two results have in common of which one learnt from human rows and the other from as many others.
+_AT_EQUAL_ROWS = ("rows", "method", "model", "model_version", "shots", "decoding", "reader", "metric")
 #: What two results have in common that were trained on the same rows, or on rows drawn in the same way.
 _OF_ROWS = ("source", "rows", "strategy", "seeds", "seed_weight", "generation", "judgement", "data")
 

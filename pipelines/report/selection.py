@@ -5,7 +5,9 @@ Here: the choice, and what `all` means as a size. Not here: points (`points.py`)
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, fields
+from typing import Any
 
+from sdc.errors import DataError, one_of
 from sdc.pipelines import tasks
 from sdc.pipelines.engines import models
 from sdc.pipelines.report.points import MAJORITY, Point, size_order
@@ -34,6 +36,7 @@ class PointSelection:
     method: tuple[str, ...] = ()
     model: tuple[str, ...] = ()
     source: tuple[str, ...] = ()
+    strategy: tuple[str, ...] = ()
     generator: tuple[str, ...] = ()
     size: tuple[str, ...] = ()
     shots: tuple[int, ...] = ()
@@ -52,6 +55,41 @@ class PointSelection:
             return found
         ends = _ends(found) if ALL in self.size else set()
         return [point for point in found if self._has_size(point, ends)]
+
+    def with_references(self, points: Sequence[Point]) -> list[Point]:
+        """Returns the points that are meant, and what they are held against: majority and generator of their tests.
+
+        Raises:
+            DataError: None is meant; it says what there is instead.
+        """
+        if not self.given():
+            return list(points)
+        meant = {id(point) for point in self.of(points)}
+        if not meant:
+            raise self._nothing(points)
+        tests = {(point.lang, point.task, point.test) for point in points if id(point) in meant}
+        return [
+            point
+            for point in points
+            if id(point) in meant
+            or (point.role and point.source is None and (point.lang, point.task, point.test) in tests)
+        ]
+
+    def _nothing(self, points: Sequence[Point]) -> DataError:
+        for name, values in self.given().items():
+            there = {
+                value
+                for point in points
+                if point.role != MAJORITY and getattr(point, name) is not None
+                for value in (str(getattr(point, name)).split(",") if name == "size" else [str(getattr(point, name))])
+            }
+            alone: dict[str, Any] = {name: values}
+            if not PointSelection(**alone).of(points):
+                what = f"no result has {name} {' or '.join(map(str, values))[:80]}"
+                return DataError(what, f"--{name}", one_of(str(values[0])[:80], sorted(there, key=size_order)))
+        return DataError(
+            f"no result has all of {', '.join(f'--{name}' for name in self.given())}", fix="drop one of them"
+        )
 
     def given(self) -> dict[str, tuple[str | int, ...]]:
         """Returns the fields that have values."""

@@ -48,7 +48,7 @@ _REFUSED = [
     ("eval abcdef --all", "--all", "KEY"),
     ("report abcdef --all", "--all", "KEY"),
     *((f"report --audit {flag}", flag, "--audit")
-      for flag in ("--by lang", "--metric accuracy", "--generator x", "--reader strict")),
+      for flag in ("--by lang", "--metric accuracy", "--reference x", "--generator x", "--reader strict")),
     ("report --csv-safe", "--csv-safe", "--format csv"),
     ("report --csv-safe --format json", "--csv-safe", "--format csv"),
     ("predict --run abcdef --csv-safe", "--csv-safe", "--format csv"),

@@ -51,6 +51,28 @@ def test_formats(filled: Path) -> None:
     assert "100.0 " in sdc("report", store=filled).stdout
 
 
+def test_a_file_gets_the_format_of_its_name(filled: Path, tmp_path: Path) -> None:
+    assert sdc("eval", RUN[:12], store=filled).exit_code == 0
+    for name, start in (
+        ("r.md", "accuracy in %"), ("r.csv", "task,lang"), ("r.json", "[\n"), ("r.tex", "% accuracy"),
+        ("r.txt", "accuracy"),
+    ):  # fmt: skip
+        done = sdc("report", "--out", str(tmp_path / name), store=filled)
+        assert (done.exit_code, done.stdout) == (0, ""), done.stderr
+        assert f"Written to {tmp_path / name}" in done.stderr
+        assert (tmp_path / name).read_text("utf-8").lstrip().startswith(start), name
+    sdc("report", "--out", str(tmp_path / "any.name"), "--format", "json", store=filled)
+    assert json.loads((tmp_path / "any.name").read_text("utf-8"))[0]["method"] == "majority"
+    for arguments, message in (
+        (("--out", str(tmp_path / "other.name")), "the name does not say a format: 'other.name'"),
+        (("--out", str(tmp_path / "none" / "r.md")), "there is no folder for this file"),
+        (("--csv-safe", "--out", str(tmp_path / "r.md")), "only --format csv is CSV"),
+    ):
+        refused = sdc("report", *arguments, store=filled)
+        assert refused.exit_code == 2 and message in refused.stderr
+    assert sdc("report", "--csv-safe", "--out", str(tmp_path / "r.csv"), store=filled).exit_code == 0
+
+
 def test_cells_and_keys(filled: Path) -> None:
     key = sdc("eval", "--lang", "en", "--task", "sentiment", store=filled).stdout.strip()
     assert "100.0" in sdc("report", key, store=filled).stdout

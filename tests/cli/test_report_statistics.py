@@ -39,6 +39,14 @@ def test_gap_and_failed(store: Path) -> None:
     assert sum(int(row["broke_off"]) for row in _csv(store, "failed", "--lang", "te")) == 1
 
 
+@pytest.mark.parametrize("command", ["gap --by task", "deviations", "costs", "claims C4", "break-even --by task"])
+def test_a_file_gets_what_stdout_would(store: Path, tmp_path: Path, command: str) -> None:
+    words = ["report", *command.split(), "--store", str(store)]
+    done = program.sdc([*words, "--out", str(tmp_path / "t.md")])
+    assert (done.stdout, "Written to" in done.stderr) == ("", True), done.stderr
+    assert (tmp_path / "t.md").read_text("utf-8") == program.sdc([*words, "--format", "md"]).stdout != ""
+
+
 def test_compare(store: Path) -> None:
     rows = _csv(
         store, "compare", "method=linear,source=synthetic", f"method=icl,model={TEACHER},shots=0", "--by", "task"

@@ -141,7 +141,7 @@ def test_a_generator_without_a_name_is_said(tmp_path: Path) -> None:
     context = Context(store=shelf.store, say=said.append)
     evaluate(context, ("te", "topic"))
     assert [row.reference for row in report.run(context, ReportConfig())] == [None, None]
-    assert said == ["report: the synthetic rows do not say which model wrote them; name it with --generator"]
+    assert said == ["report: the synthetic rows do not say which model wrote them; name it with --reference"]
 
 
 def test_references_stand_beside_every_result(filled: Context) -> None:
