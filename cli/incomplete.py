@@ -11,7 +11,7 @@ from types import TracebackType
 
 import typer
 
-from sdc.cli import render
+from sdc.cli import progress, render
 from sdc.errors import BudgetError, EngineError, MissingInput, SdcError, StoreError
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.stage import Outcome
@@ -72,6 +72,7 @@ class Cells:
     @contextmanager
     def one(self, cell: Cell, part: str = "") -> Iterator[None]:
         """Does the work of one cell, or a named part of it; an error of sdc is kept for the end."""
+        progress.cell(self._begun, self._total)
         self._begun += 1
         name = f"{cell} {part}" if part else str(cell)
         try:
@@ -92,10 +93,11 @@ class Cells:
             self._before = ""
 
     @contextmanager
-    def again(self, cell: Cell) -> Iterator[None]:
-        """Goes on with the work of a cell that was begun with `one`."""
+    def again(self, cell: Cell, number: int, of: int) -> Iterator[None]:
+        """Goes on with the work of a cell that was begun with `one`: part `number` (from 0) of all that is left."""
         self._begun -= 1
         with self.one(cell):
+            progress.cell(number, of)
             yield
 
     def lacks(self, cell: object, error: SdcError) -> None:

@@ -15,8 +15,9 @@ import typer
 from sdc.cache.counted import counted
 from sdc.cache.key import check_prefix
 from sdc.cache.store import Artifact, Store
+from sdc.cli import progress
 from sdc.cli.help import INPUT, MODEL, OUTPUT, SETTINGS
-from sdc.cli.render import note, progress
+from sdc.cli.render import note
 from sdc.errors import UsageError
 from sdc.pipelines import cells
 from sdc.pipelines.cells import Cell
@@ -137,13 +138,14 @@ def context(
     path: Path | None, *, force: bool = False, engine: EngineOptions | None = None, budget: Budget | None = None
 ) -> Context:
     """Returns the context that stages run in, with progress and notes on stderr."""
+    budget = budget or Budget()
     return Context(
         store=store(path),
         force=force,
-        progress=progress,
+        progress=progress.begin(budget),
         say=note,
         engine=engine or EngineOptions(),
-        budget=budget or Budget(),
+        budget=budget,
     )
 
 

@@ -1,14 +1,12 @@
 """What people see: keys and JSON on stdout; progress, notes, tables and errors on stderr.
 
-Here: all writing and drawing, with rich imported when it is needed; nothing else in `cli/` writes. What people read
-goes through `visible`, for texts, names and messages may come from anywhere; data goes out as UTF-8, whatever the
-terminal is. Not here: what is written.
+Here: writing and drawing, with rich imported when it is needed. What people read goes through `visible`, for texts,
+names and messages may come from anywhere; data goes out as UTF-8, whatever the terminal is. Not here: the bar
+(`progress.py`), what is written.
 """
 
 import codecs
-import os
 import sys
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from sdc.cache.key import SHORT
 from sdc.cache.store import Artifact
+from sdc.cli import progress, terminal
 from sdc.pipelines.engines.estimate import CallEstimate
+from sdc.pipelines.progress import NOTE, log
 from sdc.pipelines.stage import Outcome
 from sdc.pipelines.text.folding import one_line
 from sdc.pipelines.text.visible import as_json as json_text
@@ -28,9 +28,6 @@ from sdc.pipelines.view import ViewPart
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from rich.console import Console
-    from rich.progress import Progress
-
 
 #: More keys than these are no help on a terminal.
 _FEW_KEYS = 3
@@ -38,25 +35,29 @@ _FEW_KEYS = 3
 
 def fail(message: str) -> None:
     """Writes the one line of an error to stderr."""
-    _line(f"sdc: {message}")
+    progress.clear()
+    terminal.line(f"sdc: {message}")
 
 
 def bug(kind: type[BaseException], error: BaseException, trace: "TracebackType | None") -> None:
     """Writes the traceback of a bug to stderr; what its message holds may come from anywhere."""
     from traceback import format_exception
 
+    progress.clear()
     with suppress(OSError):
         sys.stderr.write(visible("".join(format_exception(kind, error, trace)), keep="\n"))
 
 
 def note(message: str) -> None:
-    """Writes one line for the user to stderr."""
-    _clear()
-    _line(message)
+    """Writes one line for the user to stderr, unless the user wants none."""
+    if log.isEnabledFor(NOTE):
+        progress.clear()
+        terminal.line(message)
 
 
 def data(text: str) -> None:
     """Writes JSON, CSV, keys or a document to stdout: UTF-8, and as it is, unless it goes to a terminal."""
+    progress.clear()
     stream = sys.stdout
     if isinstance(stream, TextIOWrapper) and codecs.lookup(stream.encoding).name != "utf-8":
         stream.reconfigure(encoding="utf-8", errors="backslashreplace")
@@ -79,18 +80,13 @@ def path(file: Path, *, as_json: bool) -> None:
 
 def shown(*lines: str) -> None:
     """Writes lines for people to stdout."""
+    progress.clear()
     sys.stdout.write("".join(visible(line) + "\n" for line in lines))
-
-
-def _line(text: str) -> None:
-    with suppress(OSError):  # nobody listens
-        sys.stderr.write(visible(" ".join(text.split("\n"))) + "\n")
-        sys.stderr.flush()
 
 
 def emit(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
     """Writes the keys of artifacts to stdout, one a line, as other commands read them; of many, a person sees few."""
-    _clear()
+    progress.clear()
     if as_json:
         records({"key": outcome.key, "hit": outcome.hit, **outcome.summary} for outcome in outcomes)
     else:
@@ -147,7 +143,8 @@ def table(
     """Draws a table as wide as the terminal allows; columns that are `spare` are left out first where it is narrow."""
     from sdc.cli.drawing import drawn
 
-    out = console(to_stderr=to_stderr)
+    progress.clear()
+    out = terminal.console(to_stderr=to_stderr)
     out.print(drawn(columns, rows, title, width=out.width, spare=spare))
 
 
@@ -166,7 +163,7 @@ def is_wide_enough(columns: Sequence[str], rows: Sequence[Sequence[str]], *, spa
     """Returns whether `table` has room for such a table without stacking its rows."""
     from sdc.cli import tables
 
-    return not tables.fit(columns, rows, width=console().width, spare=spare).is_stacked
+    return not tables.fit(columns, rows, width=terminal.console().width, spare=spare).is_stacked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,11 +177,6 @@ class TableFrame:
     spare: Sequence[str] = ()
 
 
-def can_redraw() -> bool:
-    """Returns whether stdout is a terminal on which something can be drawn over what was there."""
-    return sys.stdout.isatty() and os.environ.get("TERM") not in (None, "dumb", "unknown")
-
-
 def live(frames: Iterable[TableFrame]) -> None:
     """Draws frames over one another, until none comes; the last one stays."""
     from rich.console import Group
@@ -193,69 +185,9 @@ def live(frames: Iterable[TableFrame]) -> None:
 
     from sdc.cli.drawing import drawn
 
-    out = console()
+    progress.clear()
+    out = terminal.console()
     with Live(console=out, auto_refresh=False) as view:
         for frame in frames:
             table = drawn(frame.columns, frame.rows, frame.title, width=out.width, spare=frame.spare)
             view.update(Group(table, *(Text(visible(line)) for line in frame.lines)), refresh=True)
-
-
-def console(*, to_stderr: bool = False) -> "Console":
-    """Returns the console for stdout or stderr; wide when no terminal cuts it."""
-    from rich.console import Console
-
-    stream = sys.stderr if to_stderr else sys.stdout
-    columns = os.environ.get("COLUMNS", "")
-    width = int(columns) if columns.isdecimal() and 20 <= int(columns) <= 10_000 else 200
-    return Console(file=stream, width=None if stream.isatty() else width, highlight=False, markup=False, emoji=False)
-
-
-# -- progress ----------------------------------------------------------------------------------------------------
-
-_bar: "Progress | None" = None
-_tasks: dict[str, Any] = {}
-_last_line_s: dict[str, float] = {}
-_LOG_EVERY_S = 60.0
-
-
-def progress(what: str, done: int, total: int) -> None:
-    """Shows a bar with rate and time left on a terminal, else one line a minute."""
-    global _bar
-    if not sys.stderr.isatty():
-        _log_line(what, done, total)
-        return
-    if _bar is None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        _bar = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}", markup=False),
-            TimeRemainingColumn(),
-            console=console(to_stderr=True),
-            transient=True,
-        )
-        _bar.start()
-    if what not in _tasks:
-        _tasks[what] = (_bar.add_task(visible(what), total=total, rate=""), time.monotonic())
-    identifier, start = _tasks[what]
-    rate = done / max(time.monotonic() - start, 1e-3)
-    _bar.update(identifier, completed=done, total=total, rate=f"{rate:.1f}/s")
-    if done >= total:
-        _clear()
-
-
-def _log_line(what: str, done: int, total: int) -> None:
-    now = time.monotonic()
-    if now - _last_line_s.setdefault(what, now) >= _LOG_EVERY_S:
-        _last_line_s[what] = now
-        _line(f"{what}: {done} of {total}")
-
-
-def _clear() -> None:
-    global _bar
-    if _bar is not None:
-        _bar.stop()
-        _bar = None
-        _tasks.clear()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from sdc.cli import render, reported
+from sdc.cli import render, reported, terminal
 from sdc.cli.boundary import ended_by_ctrl_c
 from sdc.errors import UsageError
 from sdc.pipelines import report as stage
@@ -36,7 +36,7 @@ def show(
     """
     if experiment is None:
         raise UsageError("nothing to follow", "--follow", "name the experiment with --experiment FILE")
-    if not render.can_redraw():
+    if not terminal.can_redraw():
         raise UsageError("there is no terminal to draw on", "--follow", "without it the report is written once")
     quiet = replace(context, say=lambda line: None)  # the same lines would come with every frame
     with ended_by_ctrl_c():

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from itertools import count
 
-from sdc.cli import render
+from sdc.cli import render, terminal
 from sdc.cli.boundary import ended_by_ctrl_c
 from sdc.cli.run_tables import number
 from sdc.errors import EngineError
@@ -36,7 +36,7 @@ def show(context: Context, plan: ExperimentPlan, site: Site, *, as_json: bool) -
         render.data("".join(json_text(row.as_json()) + "\n" for row in rows))
         for line in _elements(context, plan):
             render.note(line)
-    elif not render.can_redraw():
+    elif not terminal.can_redraw():
         frame = _frame(context, plan, rows)
         render.table(frame.columns, frame.rows, title=frame.title)
         for line in (*frame.lines, *_elements(context, plan)):

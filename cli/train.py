@@ -133,8 +133,8 @@ def train(
                 config.student, flags=flags, trials=fitting.hpo, scope=fitting.hpo_scope, seed=config.seed
             )
             parts = _searched(context, config, tuning, wanted, common)
-        for each, cell, draws in parts:
-            with doing.again(cell):
+        for number, (each, cell, draws) in enumerate(parts):
+            with doing.again(cell, number, len(parts)):
                 made = _fit(context, each, cell, draws, lineage.test_data(context, cell, chosen.test), common)
                 if made:
                     doing.done(made)

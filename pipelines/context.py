@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sdc.cache.store import Store
 from sdc.pipelines.engines.budget import Budget
 from sdc.pipelines.engines.options import EngineOptions
-from sdc.pipelines.engines.protocol import Progress, silent
+from sdc.pipelines.progress import Progress, silent
 
 if TYPE_CHECKING:
     from sdc.pipelines.engines.ask import Asker
@@ -25,7 +25,7 @@ class Context:
     Args:
         store: Where artifacts live.
         force: Compute even if the artifact is there.
-        progress: Called as work is done.
+        progress: Hears of work as it is done.
         say: Takes one line for the user (stderr).
         engine: How models are run.
         budget: Limits on what they are asked, shared by all stages of a command.

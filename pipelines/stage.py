@@ -20,6 +20,7 @@ from sdc.cache.key import RecipeKeys, recipe_key
 from sdc.cache.store import Artifact, Rows
 from sdc.pipelines.context import Context as Context
 from sdc.pipelines.engines.protocol import making
+from sdc.pipelines.progress import Step, log
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +110,7 @@ def hits(context: Context, keys: Sequence[str]) -> dict[str, Outcome]:
     """
     found = {} if context.force else freshness.hits(context.store, keys)
     if found:
+        log.info("%d of %s in the store", len(found), counted(len(set(keys)), "artifact"))
         context.store.touch(list(found))
     return {key: Outcome(key=key, hit=True, summary=summary) for key, summary in found.items()}
 
@@ -179,7 +181,7 @@ def many(
                 keeper.take(together)
                 done += len(together)
                 if what:
-                    context.progress(what, done, len(missing))
+                    context.progress(Step(what=what, done=done, total=len(missing), unit="run"))
         outcomes |= {outcome.key: outcome for outcome in keeper.outcomes}
     return [outcomes[artifact.key] for artifact in planned]
 

@@ -29,6 +29,7 @@ from sdc.pipelines.data.config import DataConfig
 from sdc.pipelines.data.reading import LoadedRows
 from sdc.pipelines.data.rows import columns_of, table, together
 from sdc.pipelines.data.sets import Ready
+from sdc.pipelines.progress import Step
 from sdc.pipelines.records import sentences
 from sdc.pipelines.records.examples import whole_rows
 from sdc.pipelines.stage import Context, Outcome
@@ -143,7 +144,7 @@ def _take(
     items = []
     with _no_search_for_cycles():
         for done, (reading, digest) in enumerate(zip(readings, digests, strict=True)):
-            context.progress("reading", done, len(readings))
+            context.progress(Step(what="read", done=done, total=len(readings), unit="file"))
             if digest in known:
                 items.append(Ready(cell=reading.cell, artifact=known[digest]))
                 continue
@@ -151,7 +152,7 @@ def _take(
             found = compute(reading)
             about = {"file": reading.name, "reading": digest}
             items.append(_ready(context, reading.cell, found, reading.config, about, earlier=earlier, started=started))
-        context.progress("reading", len(readings), len(readings))
+        context.progress(Step(what="read", done=len(readings), total=len(readings), unit="file"))
         return _keep(context, items, drop_leaks=drop_leaks)
 
 

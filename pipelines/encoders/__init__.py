@@ -11,8 +11,9 @@ from typing import Any, Protocol
 from sdc.cache.embeddings import Embeddings
 from sdc.pipelines.engines.models import Model
 
-#: Texts that are encoded before they are kept: what a killed command loses at most.
-_STRIDE = 1024
+#: Texts that are encoded before they are kept, at first and at most: what a killed command loses. The next are twice as
+#: many where they took less than so many seconds.
+_FIRST_STRIDE, _STRIDE, _QUICK_S = 64, 1024, 1.0
 
 
 class Encoder(Protocol):
@@ -74,17 +75,27 @@ class Remembering:
             self._encoder = self._load()
         return self._encoder
 
-    def prepare(self, texts: Sequence[str]) -> None:
-        """Encodes the texts that nobody has encoded yet; what is encoded is kept as it comes."""
+    def prepare(self, texts: Sequence[str], *, progress: Callable[[int, int], None] = lambda done, total: None) -> None:
+        """Encodes the texts that nobody has encoded yet; what is encoded is kept as it comes.
+
+        Args:
+            texts: In any order.
+            progress: Hears how many of those that are to be encoded are done.
+        """
         new = [text for text in dict.fromkeys(texts) if text not in self._vectors]
         self._vectors |= self._kept.get(new)
         new = sorted((text for text in new if text not in self._vectors), key=len)
         start = time.perf_counter()
-        for first in range(0, len(new), _STRIDE):
-            part = new[first : first + _STRIDE]
+        first, stride = 0, _FIRST_STRIDE
+        while first < len(new):
+            begun, part = time.perf_counter(), new[first : first + stride]
             vectors_NE = self.encoder.encode(part)
             self._kept.put(part, vectors_NE)
             self._vectors.update(zip(part, vectors_NE, strict=True))
+            first += len(part)
+            progress(first, len(new))
+            if time.perf_counter() - begun < _QUICK_S:
+                stride = min(2 * stride, _STRIDE)
         self.num_encoded += len(new)
         self.seconds += time.perf_counter() - start
 

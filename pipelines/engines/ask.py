@@ -12,13 +12,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from sdc.cache.counted import counted
 from sdc.cache.replies import Replies
 from sdc.pipelines.engines import reasoning
 from sdc.pipelines.engines.budget import Budget
 from sdc.pipelines.engines.energy import Meter
 from sdc.pipelines.engines.models import Model
-from sdc.pipelines.engines.protocol import Call, Engine, Progress, Reply, making, silent
+from sdc.pipelines.engines.protocol import Call, Engine, Reply, making
 from sdc.pipelines.engines.usage import Usage, at_most, estimated
+from sdc.pipelines.progress import Progress, Step, log, silent
 
 
 class Asker:
@@ -74,14 +76,17 @@ class Asker:
         keys = [call.key(identity) for call in calls]
         known = self._known(dict(zip(keys, calls, strict=True)))
         order = sorted(dict(zip(keys, range(len(keys)), strict=True)).values(), key=lambda i: _sort_key(calls[i], i))
-        done = 0
+        found = len(known)
+        log.info("%s: %s of %s, %d of them in the cache", what, counted(len(order), "call"), self.model.name, found)
+
+        def tell() -> None:
+            progress(Step(what=what, done=len(known), total=len(order), unit="call", found=found))
+
         for start in range(0, len(order), self._batch_size):
-            batch = order[start : start + self._batch_size]
-            missing = [i for i in batch if keys[i] not in known]
+            missing = [i for i in order[start : start + self._batch_size] if keys[i] not in known]
             if missing:
-                known.update(self._answer(calls, keys, missing))
-            done += len(batch)
-            progress(what, done, len(order))
+                self._answer(calls, keys, missing, known, tell)
+        tell()
         return [known[key] for key in keys]
 
     def _known(self, calls: Mapping[str, Call]) -> dict[str, Reply]:
@@ -130,32 +135,45 @@ class Asker:
             return replace(reply, finish="failed", reason="the answer is empty")
         return reply
 
-    def _answer(self, calls: Sequence[Call], keys: Sequence[str], missing: Sequence[int]) -> dict[str, Reply]:
-        found: dict[str, Reply] = {}
-        while len(found) < len(missing):
-            left = missing[len(found) :]
-            part = left[: self._budget.room(self.model, [at_most(calls[i]) for i in left])]
-            found.update(self._answer_part([calls[i] for i in part], [keys[i] for i in part]))
-        return found
+    def _answer(
+        self,
+        calls: Sequence[Call],
+        keys: Sequence[str],
+        missing: Sequence[int],
+        known: dict[str, Reply],
+        tell: Callable[[], None],
+    ) -> None:
+        """Adds the replies to the missing calls to those that are known, and tells of each as it comes."""
+        while missing:
+            part = missing[: self._budget.room(self.model, [at_most(calls[i]) for i in missing])]
+            if self._engine is None:
+                self._engine = self._load()
+            tell()
+            self._answer_part(self._engine, [calls[i] for i in part], [keys[i] for i in part], known, tell)
+            missing = missing[len(part) :]
 
-    def _answer_part(self, calls: Sequence[Call], keys: Sequence[str]) -> dict[str, Reply]:
-        if self._engine is None:
-            self._engine = self._load()
-        found: dict[str, Reply] = {}
-        self.usage.engine = self._engine.name
+    def _answer_part(
+        self,
+        engine: Engine,
+        calls: Sequence[Call],
+        keys: Sequence[str],
+        known: dict[str, Reply],
+        tell: Callable[[], None],
+    ) -> None:
+        self.usage.engine = engine.name
         meter, start = Meter(), time.perf_counter()
         try:
-            with closing(self._engine.answer(calls)) as groups:
+            with closing(engine.answer(calls)) as groups:
                 for group in groups:
                     fresh = {keys[position]: self._read(reply) for position, reply in group.items()}
                     prompts = {keys[position]: calls[position].prompt for position in group}
                     self._keep(fresh, prompts)
-                    found.update(fresh)
+                    known.update(fresh)
+                    tell()
         finally:
             self.usage.seconds += time.perf_counter() - start
             kwh = meter.kwh()
             self.usage.energy_kwh = kwh if self.usage.energy_kwh is None else self.usage.energy_kwh + (kwh or 0.0)
-        return found
 
     def _keep(self, fresh: Mapping[str, Reply], prompts: Mapping[str, str]) -> None:
         """Keeps what was answered, and counts it. What was refused or failed may be answered another time."""

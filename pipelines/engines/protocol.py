@@ -18,17 +18,6 @@ NOT_FINITE, UNWRITTEN = "a score is not finite", "the model's numbers for the ne
 making: ContextVar[str] = ContextVar("making", default="")
 
 
-class Progress(Protocol):
-    """Shows how far something is; the command line draws it, tests ignore it."""
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Reports `done` of `total` steps of `what`."""
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """Shows nothing."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Call:
     """One question to an LLM.

@@ -14,6 +14,7 @@ from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines.ask import Asker
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.gen.split import unquoted
+from sdc.pipelines.progress import Progress, Rounds, silent
 from sdc.pipelines.tasks import Label, normalise
 from sdc.pipelines.text.folding import one_line
 
@@ -72,12 +73,14 @@ def ask(
     seed: int,
     temperature: float,
     top_p: float,
+    progress: Progress = silent,
 ) -> list[Explanation]:
     """Returns one explanation per label of the task.
 
     An answer that is empty, too long, or names another label is asked for again, three times in all; then the task's
     own description is taken.
     """
+    rounds = Rounds(progress)
     found: dict[int, Explanation] = {}
     problems: dict[int, list[str]] = {label.id: [] for label in cell.task.labels}
     for attempt in range(_TRIES):
@@ -85,7 +88,8 @@ def ask(
         asked = calls(
             cell, todo, seed_texts=seed_texts, seed=seed, temperature=temperature, top_p=top_p, attempt=attempt
         )
-        for label, reply in zip(todo, asker.ask(asked, what=f"explain {cell}"), strict=True):
+        rounds.begin()
+        for label, reply in zip(todo, asker.ask(asked, what=f"gen {cell}: explain", progress=rounds), strict=True):
             text = _phrase(reply.text)
             problem = _problem(cell, label, reply, text)
             if problem:

@@ -20,7 +20,7 @@ from sdc.errors import EngineError
 from sdc.pipelines import gates, prompts
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines.ask import Asker
-from sdc.pipelines.engines.protocol import Call, Progress, silent
+from sdc.pipelines.engines.protocol import Call
 from sdc.pipelines.gen import explanations
 from sdc.pipelines.gen.config import GenConfig
 from sdc.pipelines.gen.explanations import Explanation
@@ -29,6 +29,7 @@ from sdc.pipelines.gen.incentives.schedule import round_size
 from sdc.pipelines.gen.incentives.shown import Show, Shown, shuffled
 from sdc.pipelines.gen.label import LabelState
 from sdc.pipelines.gen.rows import GenRows, RejectedBy
+from sdc.pipelines.progress import Progress, Rounds, ahead, silent
 from sdc.pipelines.records.examples import ExampleRow, OriginRow
 from sdc.pipelines.records.judged import JudgedRow
 from sdc.pipelines.stage import Computed
@@ -63,7 +64,7 @@ class Generation:
         cell: Language and task.
         planned: The artifact that it becomes.
         inputs: From what; no store is needed beside it.
-        progress: Called with accepted and wanted texts.
+        progress: Hears of every answered call.
         say: Takes a line for the user.
     """
 
@@ -79,6 +80,7 @@ class Generation:
     ) -> None:
         self.config, self.cell, self.planned, self.inputs = config, cell, planned, inputs
         self.progress, self.say = progress, say
+        self._rounds = Rounds(progress)
         quota = config.quota or cell.task.quota
         self.salt = planned.inputs[1] if len(planned.inputs) > 1 else ""  # a top-up must not repeat the same calls
         self.most_calls = _CALLS_PER_QUOTA * math.ceil(quota / config.num_texts)
@@ -114,8 +116,6 @@ class Generation:
             item.explanation = explanation
         while planned := self._plan_round():
             self._round(asker, planned)
-            wanted = sum(item.quota for item in self.labels)
-            self.progress(f"gen {self.cell}", sum(item.accepted for item in self.labels), wanted)
         if not any(item.accepted for item in self.labels):
             first = self.labels[0]
             raise EngineError(
@@ -179,7 +179,8 @@ class Generation:
     def _explain(self, asker: Asker) -> list[Explanation]:
         if self.config.label_style == "name":
             return [Explanation()] * len(self.labels)
-        return explanations.ask(self.cell, asker, **self._explanation_settings)
+        self._rounds.begin()
+        return explanations.ask(self.cell, asker, progress=ahead(self._rounds), **self._explanation_settings)
 
     @property
     def _explanation_settings(self) -> dict[str, Any]:
@@ -229,7 +230,9 @@ class Generation:
 
     def _round(self, asker: Asker, planned: Sequence[tuple[LabelState, str, Call]]) -> None:
         calls = [call for _, _, call in planned]
-        answers = asker.ask(calls, what=f"write {self.cell}", progress=self.progress)
+        self._rounds.begin()
+        written = f"{sum(item.accepted for item in self.labels):,} of {sum(item.quota for item in self.labels):,} texts"
+        answers = asker.ask(calls, what=f"gen {self.cell}: {written}", progress=self._rounds)
         for (item, name, _), reply in zip(planned, answers, strict=True):
             origin = f"call {item.calls}" if name == NONE else f"call {item.calls}, {name}"
             before = item.accepted

@@ -120,7 +120,6 @@ def run(
         [item.planned for item in items],
         read=lambda missing: read(context, cell, [items[position] for position in missing], test),
         compute=answers,
-        what=f"icl {cell}",
     )
     return runs.with_result(made, f"icl {cell}")
 

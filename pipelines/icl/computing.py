@@ -17,9 +17,10 @@ from sdc.pipelines import readers
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import answers
 from sdc.pipelines.engines.ask import Asker
-from sdc.pipelines.engines.protocol import Call, Progress, Reply
+from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.icl import asking, select, shots
 from sdc.pipelines.icl.config import IclConfig
+from sdc.pipelines.progress import Progress, part
 from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.records.examples import ExampleRow
 from sdc.pipelines.records.leaks import Leaks
@@ -79,10 +80,11 @@ def compute(
         DataError: A draw lacks a label.
         EngineError: A prompt does not fit the context of the model, or the model cannot be loaded.
     """
-    for item in inputs.runs:
+    for number, item in enumerate(inputs.runs):
         start = time.perf_counter()
+        of_run = part(progress, number, len(inputs.runs), unit="run")
         with making_of(item.planned):
-            computed = _computed(config, cell, inputs, item, asker, progress=progress, say=say)
+            computed = _computed(config, cell, inputs, item, asker, progress=of_run, say=say)
         yield [computed.made(item.planned, seconds=time.perf_counter() - start)]
 
 
@@ -97,10 +99,11 @@ def _computed(
     say: Callable[[str], None],
 ) -> Computed:
     pool = inputs.pools[item.planned.key]
-    chosen = _select(config, cell, asker, item, pool, progress=progress)
+    chosen = _select(config, cell, asker, item, pool, progress=part(progress, 0, 2))
+    progress = part(progress, 1, 2) if chosen else progress
     num_shots = chosen.best if chosen else item.shots
     asked = _render(config, cell, [text for _, text in inputs.tests], pool, item, num_shots=num_shots)
-    replies = asker.ask(asking.calls(config, cell, asked.texts), what=f"ask {cell}", progress=progress)
+    replies = asker.ask(asking.calls(config, cell, asked.texts), what=f"icl {cell}", progress=progress)
     answers.require_room(replies, asker.model.name)
     outputs = [
         {"idx": idx, "scores": list(reply.scores) or None, "reply": asking.text(reply)}
@@ -232,9 +235,11 @@ def _select(
     )
 
     def ask(num_shots: int) -> list[Reply]:
+        several = sorted(set(candidates))
+        of_choice = part(progress, several.index(num_shots), len(several))
         asked = _render(config, cell, [text for _, text, _ in held], left, item, num_shots=num_shots)
-        what = f"choose shots {cell} ({num_shots})"
-        return asker.ask(asking.calls(config, cell, asked.texts), what=what, progress=progress)
+        what = f"icl {cell}: choose among {', '.join(map(str, several))} shots"
+        return asker.ask(asking.calls(config, cell, asked.texts), what=what, progress=of_choice)
 
     return select.select(cell, held, candidates, ask=ask)
 

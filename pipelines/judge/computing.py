@@ -11,10 +11,10 @@ from typing import Any
 from sdc.pipelines import gates
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines.ask import Asker
-from sdc.pipelines.engines.protocol import Progress
 from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.judge.llm import Candidate, which_label, will_do
 from sdc.pipelines.judge.verdicts import Evidence, agreement, label_holds, summary, verdict
+from sdc.pipelines.progress import Counter, Progress, ahead, part
 from sdc.pipelines.stage import Computed
 
 
@@ -52,11 +52,12 @@ def compute(
     if config.gates:
         check = gates.build(cell, inputs.train, inputs.test)
         check.read_ahead([row.text for row in rows])
+        passed = Counter(ahead(progress) if asker else progress, f"gates {cell}", unit="text")
         for number, row in enumerate(rows):
             evidence[row.idx].gate = check(row.text)
             if evidence[row.idx].gate is None:
                 check.accept(row.text)
-            progress(f"gates {cell}", number + 1, len(rows))
+            passed(number + 1, len(rows))
     usage = _ask(config, cell, asker, rows, evidence, progress=progress) if asker else {}
     of_rows = [verdict(config, cell.task, row, evidence[row.idx]) for row in rows]
     about = summary(of_rows, rows, cell.task) | {"usage": usage}
@@ -81,11 +82,12 @@ def _ask(
     if not rows:
         return {}
     if config.label_threshold:
-        labels = which_label(cell, rows, votes=config.voting).ask(asker, progress=progress)
+        labels = which_label(cell, rows, votes=config.voting).ask(asker, progress=part(progress, 0, 2))
         for row, opinion in zip(rows, labels, strict=True):
             evidence[row.idx].label = opinion
         if not config.judge_all:
             rows = [row for row in rows if label_holds(config, row, evidence[row.idx])]
+        progress = part(progress, 1, 2)
     answers = will_do(cell, rows, votes=config.voting).ask(asker, progress=progress)
     for row, opinion in zip(rows, answers, strict=True):
         evidence[row.idx].answer = opinion

@@ -13,7 +13,8 @@ from sdc.cache.key import derive_seed
 from sdc.pipelines import prompts
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines.ask import Asker
-from sdc.pipelines.engines.protocol import Call, Progress, Reply
+from sdc.pipelines.engines.protocol import Call, Reply
+from sdc.pipelines.progress import Progress
 from sdc.pipelines.readers import strict, yes_no
 from sdc.pipelines.readers.softmax import softmax
 from sdc.pipelines.tasks import Task

@@ -10,6 +10,7 @@ from sdc.cache.store import Artifact
 from sdc.errors import DataError
 from sdc.pipelines import cells
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.progress import Step
 from sdc.pipelines.records import examples, lineage
 from sdc.pipelines.records.examples import ExampleRow
 from sdc.pipelines.report import card
@@ -79,7 +80,11 @@ def run(context: Context, config: CardConfig, cell: Cell, *, artifact: Artifact 
     """
     sides, about = gather(context, config, cell, artifact=artifact or newest(context, cell))
     return card.build(
-        sides, about=about, done=lambda number: context.progress(f"card {cell}", number, len(card.MEASURES))
+        sides,
+        about=about,
+        done=lambda number: context.progress(
+            Step(what=f"card {cell}", done=number, total=len(card.MEASURES), unit="measure")
+        ),
     )
 
 

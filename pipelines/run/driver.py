@@ -18,6 +18,7 @@ from sdc.pipelines.eval import EvalConfig
 from sdc.pipelines.icl import computing as icl_computing
 from sdc.pipelines.icl.computing import IclRun
 from sdc.pipelines.icl.config import IclConfig
+from sdc.pipelines.progress import Step
 from sdc.pipelines.records import runs
 from sdc.pipelines.run import stops
 from sdc.pipelines.run.batches import Job, RunBatch, job
@@ -94,6 +95,8 @@ class Driver:
         self._unread = runs.unevaluated(context.store, list(there))  # runs without an evaluation
         self._losses: Counter[tuple[str, tuple[int, ...]]] = Counter()
         self._begun: dict[str, float] = {}
+        self._under_way: dict[str, float] = {}  # batch -> how much of its missing runs is done, in runs
+        self._made_of = Counter[str]()  # batch -> how many of them came back
         self._dying: set[str] = set()  # batches that ended badly since anything went well
         self._num_new = 0
         self._said: set[str] = set()
@@ -182,19 +185,24 @@ class Driver:
                 self.doing.seconds += made.artifact.seconds or 0
                 self.doing.failed += made.artifact.summary.get("status") == "failed"
                 self._is_made(made.artifact.key)
+            self._made_of[batch.id] += len(event.made)
             self._dying.clear()
             yield event.made
             self._show()
         elif isinstance(event, JobProgress):
-            self._context.progress(event.what, event.done, event.total)
+            self._under_way[batch.id] = event.step.position * len(batch.missing)
+            self._show()
         elif isinstance(event, JobEnded):
+            self._is_over(batch)
             self._note(event.job, event.worker, "ended")
         elif isinstance(event, JobFailed):
+            self._is_over(batch)
             self._dying.add(batch.id)
             self._note(event.job, event.worker, str(event.error))
             self.doing.errors.append((event.job.name, event.error))
             self._context.say(f"{event.job.name}: {event.error}")
         elif isinstance(event, JobLost):
+            self._is_over(batch)
             self._note(event.job, event.worker, event.how)
             yield from self._lost(event, batch)
 
@@ -253,6 +261,13 @@ class Driver:
             how=how,
         )
 
+    def _is_over(self, batch: RunBatch) -> None:
+        self._under_way.pop(batch.id, None)
+        del self._made_of[batch.id]
+
     def _show(self) -> None:
-        done = self.doing.runs - len(self._missing)
-        self._context.progress(f"run {self._plan.experiment.name}", done, self.doing.runs)
+        doing = self.doing
+        under_way = sum(max(0.0, done - self._made_of[batch]) for batch, done in self._under_way.items())
+        done = doing.runs - len(self._missing) + under_way
+        what = f"run {self._plan.experiment.name}"
+        self._context.progress(Step(what=what, done=done, total=doing.runs, unit="run", found=doing.there))

@@ -17,7 +17,7 @@ from sdc.cache.key import identity
 from sdc.errors import EngineError, UsageError
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import logistic
-from sdc.pipelines.students.protocol import Answers, FitFailed, Seeds, Student, StudentConfig
+from sdc.pipelines.students.protocol import Answers, Count, FitFailed, Seeds, Student, StudentConfig, uncounted
 from sdc.pipelines.tasks import Task
 
 #: 2: fitted to the optimum; before, fits of many rows stopped short of it.
@@ -85,7 +85,7 @@ class LinearStudent:
         """Returns the settings that are not at their default, and the version."""
         return {**identity(self.config), LinearConfig.method: VERSION}
 
-    def prepare(self, texts: Sequence[str]) -> None:
+    def prepare(self, texts: Sequence[str], *, progress: Count = uncounted) -> None:
         """Counts the n-grams of all texts that are not counted yet."""
         from sklearn.feature_extraction.text import CountVectorizer
 
@@ -111,6 +111,7 @@ class LinearStudent:
         num_labels: int,
         seeds: Seeds,
         weights: Sequence[float] | None = None,
+        progress: Count = uncounted,
     ) -> "FittedLinear":
         """Fits TF-IDF weights, in which all rows count alike, and a multinomial logistic regression.
 

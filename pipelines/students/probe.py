@@ -25,7 +25,16 @@ from sdc.pipelines.engines import models
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import logistic
-from sdc.pipelines.students.protocol import Answers, FitFailed, Seeds, Student, StudentConfig, check_length
+from sdc.pipelines.students.protocol import (
+    Answers,
+    Count,
+    FitFailed,
+    Seeds,
+    Student,
+    StudentConfig,
+    check_length,
+    uncounted,
+)
 from sdc.pipelines.tasks import Task
 
 POOLINGS = ("mean", "cls")
@@ -143,9 +152,9 @@ class ProbeStudent:
         """Returns the settings that are not at their default, the identity of the encoder, and what it is told."""
         return {**identity(self.config), "model": self._source.identity(), "prefix": self._encoding["prefix"]}
 
-    def prepare(self, texts: Sequence[str]) -> None:
+    def prepare(self, texts: Sequence[str], *, progress: Count = uncounted) -> None:
         """Encodes all texts that this store has no embedding of yet."""
-        self._remembering.prepare(texts)
+        self._remembering.prepare(texts, progress=progress)
 
     def vectors(self, texts: Sequence[str]) -> Any:
         """Returns vectors_NE of the texts, float64."""
@@ -159,6 +168,7 @@ class ProbeStudent:
         num_labels: int,
         seeds: Seeds,
         weights: Sequence[float] | None = None,
+        progress: Count = uncounted,
     ) -> "FittedProbe":
         """Fits a multinomial logistic regression on the embeddings.
 

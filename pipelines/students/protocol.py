@@ -18,6 +18,12 @@ from sdc.pipelines.tasks import Task
 
 #: Texts -> what is said of each: `scores` (one per label, in nats), `reply`, or the `reason` why there is neither.
 Answers = Callable[[Sequence[str]], list[dict[str, Any]]]
+#: Hears how many units of how many are done.
+Count = Callable[[int, int], None]
+
+
+def uncounted(done: int, total: int) -> None:
+    """Tells nobody."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,8 +185,13 @@ class Student(Protocol):
         """Returns what of the student decides a result, for keys: draw, seeds and test rows are not its business."""
         ...
 
-    def prepare(self, texts: Sequence[str]) -> None:
-        """Takes every text of the coming fits and tests, so that work on single texts is done once."""
+    def prepare(self, texts: Sequence[str], *, progress: Count = uncounted) -> None:
+        """Takes every text of the coming fits and tests, so that work on single texts is done once.
+
+        Args:
+            texts: All of them.
+            progress: Hears of texts, where the work on one takes long.
+        """
         ...
 
     def fit(
@@ -191,6 +202,7 @@ class Student(Protocol):
         num_labels: int,
         seeds: Seeds,
         weights: Sequence[float] | None = None,
+        progress: Count = uncounted,
     ) -> Fitted:
         """Fits a new model.
 
@@ -200,6 +212,7 @@ class Student(Protocol):
             num_labels: Labels of the task.
             seeds: Random choices.
             weights: What each row counts in the loss, above 0; None: all alike.
+            progress: Hears of steps, where a fit takes some.
 
         Raises:
             FitFailed: The rows do not allow a fit, or it diverged.
@@ -245,7 +258,7 @@ class FitsMany(Protocol):
         jobs: Sequence[FitJob],
         *,
         num_labels: int,
-        progress: Callable[[int, int], None],
+        progress: Count,
         wanted: Sequence[int] | None = None,
     ) -> Iterator[Finished]:
         """Yields every job that is wanted once, as they end; a fitted student may be used before the next is asked for.

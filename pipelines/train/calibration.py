@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sdc.errors import UsageError
+from sdc.pipelines.progress import Counter, Progress, part, silent
 from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.students.calibrated import Calibrated
 from sdc.pipelines.students.protocol import FitFailed, FitJob, Fitted, Student, StudentConfig
@@ -52,7 +53,16 @@ def num_seeds(mode: str, student: StudentConfig, draw: Draw, *, num_labels: int)
     return known
 
 
-def calibrated(student: Student, job: FitJob, fitted: Fitted, *, seeds: int, num_labels: int) -> Calibrated:
+def calibrated(
+    student: Student,
+    job: FitJob,
+    fitted: Fitted,
+    *,
+    seeds: int,
+    num_labels: int,
+    what: str = "calibrate",
+    progress: Progress = silent,
+) -> Calibrated:
     """Returns a fitted student with its bias.
 
     Args:
@@ -61,6 +71,8 @@ def calibrated(student: Student, job: FitJob, fitted: Fitted, *, seeds: int, num
         fitted: The student of all rows.
         seeds: Number of seeds.
         num_labels: Labels of the task.
+        what: What people call the run.
+        progress: Hears of the steps of students that count them.
 
     Raises:
         FitFailed: A fit of a fold failed, or a label has a single seed.
@@ -68,17 +80,19 @@ def calibrated(student: Student, job: FitJob, fitted: Fitted, *, seeds: int, num
     """
     labels_S = job.labels[:seeds]
     scores_SL: list[list[float]] = [[]] * seeds
-    for fold in folds(labels_S):
+    several = folds(labels_S)
+    for number, fold in enumerate(several):
         out = set(fold)
         kept = [i for i in range(len(job.texts)) if i not in out]
-        part = student.fit(
+        of_rest = student.fit(
             [job.texts[i] for i in kept],
             [job.labels[i] for i in kept],
             num_labels=num_labels,
             seeds=job.seeds,
             weights=None if job.weights is None else [job.weights[i] for i in kept],
+            progress=Counter(part(progress, number, len(several)), what),
         )
-        for i, scores_L in zip(fold, part.scores([job.texts[i] for i in fold]), strict=True):
+        for i, scores_L in zip(fold, of_rest.scores([job.texts[i] for i in fold]), strict=True):
             scores_SL[i] = scores_L
     return Calibrated(fitted, bias(scores_SL, labels_S), num_seeds=seeds)
 

@@ -17,7 +17,7 @@ from sdc.cache.key import digest
 from sdc.cache.store import Artifact
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines.energy import Meter
-from sdc.pipelines.engines.protocol import Progress
+from sdc.pipelines.progress import Counter, Progress, part
 from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.records.examples import ExampleRow
 from sdc.pipelines.records.leaks import Leaks
@@ -76,19 +76,20 @@ def compute(
         inputs: On what.
         keep_weights: Give the weights with each run, in a folder that is gone after the next step.
         tuned_by: Key of the search that chose the student's settings, for the details.
-        progress: Called with runs, and with the steps of students that fit several runs at once.
+        progress: Hears of texts that are encoded, and of runs, or of their steps from students that count them.
 
     Raises:
         EngineError: The model cannot be loaded, or memory ran out.
     """
     idxs, texts = zip(*inputs.tests, strict=True)
-    student.prepare([*(text for of_draw in inputs.rows.values() for _, text, _ in of_draw), *texts])
     what, meter, start = f"train {cell} {student.method}", Meter(), time.perf_counter()
+    encoding = Counter(part(progress, 0, 2), f"{what}: encode", unit="text")
+    student.prepare([*(text for of_draw in inputs.rows.values() for _, text, _ in of_draw), *texts], progress=encoding)
+    fitting = part(progress, 1, 2) if encoding.has_counted else progress
     together: list[tuple[Run, Tested]] = []
-    for done, finished in enumerate(_fits(cell, student, inputs, progress), start=1):
+    for finished in _fits(what, student, inputs, len(cell.task.labels), fitting):
         together.append((inputs.runs[finished.job], tested_on(finished, idxs, texts)))
         if finished.more:
-            progress(what, done, len(inputs.missing))
             continue
         with ExitStack() as folders:
             made = list[Made]()
@@ -104,7 +105,6 @@ def compute(
                 made.append(_made(cell, student, item, tested, about=about, details=details, folder=folder))
             yield made
         together = []
-        progress(what, done, len(inputs.missing))
 
 
 def given_up(cell: Cell, student: Student, item: Run, reason: str, *, num_test: int) -> Made:
@@ -161,7 +161,7 @@ def _energy_kwh(student: Student, meter: Meter, *, share: float) -> float | None
     return None if kwh is None else kwh * share
 
 
-def _fits(cell: Cell, student: Student, inputs: TrainInputs, progress: Progress) -> Iterator[Finished]:
+def _fits(what: str, student: Student, inputs: TrainInputs, num_labels: int, progress: Progress) -> Iterator[Finished]:
     """Yields the missing runs as they are fitted: one after another, or several at once where the student can do so."""
 
     def job(number: int) -> FitJob:
@@ -169,23 +169,32 @@ def _fits(cell: Cell, student: Student, inputs: TrainInputs, progress: Progress)
         _, texts, labels = zip(*inputs.rows[run.draw.draw], strict=True)
         return FitJob(texts=texts, labels=labels, seeds=run.seeds, weights=run.draw.weights)
 
-    num_labels = len(cell.task.labels)
     if isinstance(student, FitsMany):
-        what = f"train {cell} {student.method} steps"
         yield from student.fit_many(
             [job(number) for number in range(len(inputs.runs))],
             num_labels=num_labels,
-            progress=lambda done, total: progress(what, done, total),
+            progress=Counter(progress, what),
             wanted=inputs.missing,
         )
         return
-    for number in inputs.missing:
+    runs, num_runs = Counter(progress, what, unit="run"), len(inputs.missing)
+    for done, number in enumerate(inputs.missing):
         start, one = time.perf_counter(), job(number)
+        bias_seeds = inputs.runs[number].calibrated_on
+        of_run = part(progress, done, num_runs, unit="run")
+        steps = Counter(part(of_run, 0, 2) if bias_seeds else of_run, what)
         result: Fitted | FitFailed
         try:
-            result = student.fit(one.texts, one.labels, num_labels=num_labels, seeds=one.seeds, weights=one.weights)
-            if seeds := inputs.runs[number].calibrated_on:
-                result = calibration.calibrated(student, one, result, seeds=seeds, num_labels=num_labels)
+            result = student.fit(
+                one.texts, one.labels, num_labels=num_labels, seeds=one.seeds, weights=one.weights, progress=steps
+            )
+            if bias_seeds:
+                of_bias = part(of_run, 1, 2)
+                result = calibration.calibrated(
+                    student, one, result, seeds=bias_seeds, num_labels=num_labels, progress=of_bias, what=what
+                )
         except FitFailed as failure:
             result = failure
         yield Finished(job=number, result=result, seconds=time.perf_counter() - start)
+        if not steps.has_counted:
+            runs(done + 1, num_runs)

@@ -20,7 +20,7 @@ from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.records.examples import ExampleRow
 from sdc.pipelines.stage import Computed, Outcome
 from sdc.pipelines.students.finetune import FinetuneStudent
-from sdc.pipelines.students.protocol import FitFailed, Seeds
+from sdc.pipelines.students.protocol import Count, FitFailed, Seeds, uncounted
 from sdc.pipelines.students.schedule import held_out
 
 VERSION = 1
@@ -66,11 +66,12 @@ class TrialFit:
             stage="tune", version=VERSION, config=settings, inputs=[], lang=self.cell.lang, task=task.name
         )
 
-    def compute(self, rows: Sequence[ExampleRow]) -> Computed:
+    def compute(self, rows: Sequence[ExampleRow], *, progress: Count = uncounted) -> Computed:
         """Returns how well the settings do on the held-out part of the draw.
 
         Args:
             rows: Of the draw.
+            progress: Hears of the steps.
 
         Raises:
             DataError: The draw cannot spare a row of each label.
@@ -93,7 +94,7 @@ class TrialFit:
         try:
             fitted = self.student.fit(
                 [texts[i] for i in kept], [labels[i] for i in kept], num_labels=len(self.cell.task.labels),
-                seeds=Seeds(init=seeds["init"], order=seeds["order"]),
+                seeds=Seeds(init=seeds["init"], order=seeds["order"]), progress=progress,
             )  # fmt: skip
             scores = fitted.scores([texts[i] for i in dev])
         except FitFailed as failure:

@@ -16,6 +16,7 @@ from sdc.cache.store import Artifact
 from sdc.errors import EngineError, UsageError, extra, one_of
 from sdc.pipelines import stage
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.progress import Counter, part
 from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.records.examples import rows_of
 from sdc.pipelines.stage import Computed, Context, Outcome
@@ -177,14 +178,15 @@ def _search(context: Context, config: TuneConfig, search: Sequence[DrawGroup]) -
     for number in range(config.trials):
         asked = study.ask()
         tried = space.suggested(asked, config.student, config.fixed)
-        fits = []
+        fits: list[Outcome] = []
         for cell, draw in seen:
             fit = TrialFit(
                 cell=cell, draw=draw, student=student.like(tried), dev_fraction=config.dev_fraction, seed=config.seed
             )
             own = partial(rows.__getitem__, draw.draw)
-            fits.append(stage.produce(context, fit.planned, read=own, compute=fit.compute))
-            context.progress(f"tune {where}", number * len(seen) + len(fits), config.trials * len(seen))
+            of_fit = part(context.progress, number * len(seen) + len(fits), config.trials * len(seen), unit="fit")
+            compute_one = partial(fit.compute, progress=Counter(of_fit, f"tune {where}"))
+            fits.append(stage.produce(context, fit.planned, read=own, compute=compute_one))
         table.append(Trial(settings={name: getattr(tried, name) for name in searched}, fits=fits))
         study.tell(asked, table[-1].score)
     if all(trial.num_failed == len(seen) for trial in table):

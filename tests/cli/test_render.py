@@ -1,7 +1,6 @@
 """What goes to stdout, and what to stderr."""
 
 import json
-import time
 
 import pytest
 
@@ -49,16 +48,3 @@ def test_tables_show_markup_as_text_and_none_as_nothing(capsys: pytest.CaptureFi
     assert "None" not in out
     render.table(["name"], [["y"]], to_stderr=True)
     assert "y" in capsys.readouterr().err
-
-
-def test_progress_without_a_terminal_is_a_line_a_minute(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    clock = iter([0.0, 30.0, 61.0, 62.0, 200.0])
-    monkeypatch.setattr(render, "_last_line_s", {})
-    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
-    for done in range(5):
-        render.progress("gen", done, 5)
-    seen = capsys.readouterr()
-    assert seen.err.splitlines() == ["gen: 2 of 5", "gen: 4 of 5"]
-    assert seen.out == ""

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from sdc.errors import DataError, UsageError
+from sdc.pipelines.progress import Step
 from sdc.pipelines.report import Found
 from sdc.pipelines.report.figures import (
     bars,
@@ -123,9 +124,9 @@ def draw(context: Context, config: FiguresConfig, found: Found) -> Iterator[Plot
     )
     chosen = _chosen(config.only)
     for number, name in enumerate(chosen):
-        context.progress("figures", number, len(chosen))
+        context.progress(Step(what="figures", done=number, total=len(chosen), unit="figure"))
         yield from _make(context, material, name)
-    context.progress("figures", len(chosen), len(chosen))
+    context.progress(Step(what="figures", done=len(chosen), total=len(chosen), unit="figure"))
 
 
 def _make(context: Context, material: Material, name: str) -> Iterator[Plot | NotDrawn | tables.NamedTable]:

@@ -16,6 +16,7 @@ from sdc.cache.counted import counted
 from sdc.cache.excerpt import excerpt
 from sdc.cache.store import Store
 from sdc.errors import EngineError, SdcError, StoreError, UsageError, system_reason
+from sdc.pipelines.progress import Step
 from sdc.pipelines.run.folder import PlanFolder
 from sdc.pipelines.run.plan import ExperimentPlan
 from sdc.pipelines.stage import Context
@@ -112,7 +113,8 @@ def taken_over(context: Context, folder: PlanFolder, plan: ExperimentPlan) -> li
     problems, taken = list[SdcError](), 0
     there = all_of(folder)
     for number, (part, found) in enumerate(_merged(context.store, folder, plan.digest), start=1):
-        context.progress(f"collect {plan.experiment.name}", number, len(there))
+        what = f"collect {plan.experiment.name}"
+        context.progress(Step(what=what, done=number, total=len(there), unit="part"))
         if isinstance(found, SdcError):
             problems.append(found)
             context.say(f"element {part.element}: {found}")

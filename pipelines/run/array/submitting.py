@@ -15,6 +15,7 @@ from sdc.cache.counted import counted
 from sdc.errors import EngineError, UsageError
 from sdc.pipelines import run as experiments
 from sdc.pipelines.engines.openai.secrets import KEYS
+from sdc.pipelines.progress import Step
 from sdc.pipelines.run import file as files
 from sdc.pipelines.run import inputs, stops
 from sdc.pipelines.run.array import collecting, parts, slurm
@@ -211,7 +212,8 @@ def _wait(context: Context, folder: PlanFolder, plan: ExperimentPlan) -> None:
             if found != told:
                 context.say(f"run {plan.experiment.name}: {slurm.in_words(found)}")
                 told = found
-            context.progress(f"run {plan.experiment.name}", max(0, total - sum(found.values())), total)
+            done = max(0, total - sum(found.values()))
+            context.progress(Step(what=f"run {plan.experiment.name}", done=done, total=total, unit="element"))
         time.sleep(pace)
         pace = min(_ASK_LAST_S, pace * 1.5)
 

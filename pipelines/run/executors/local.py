@@ -19,6 +19,7 @@ from typing import Any
 from sdc.errors import SdcError
 from sdc.pipelines.engines.budget import Budget
 from sdc.pipelines.engines.options import EngineOptions
+from sdc.pipelines.progress import Step
 from sdc.pipelines.run.batches import Job, work
 from sdc.pipelines.run.executors.protocol import (
     Event,
@@ -138,7 +139,7 @@ class LocalExecutor:
         elif kind == "spent":
             self._context.budget.add(*content)
         elif kind == "progress":
-            yield JobProgress(job=job, what=content[0], done=content[1], total=content[2])
+            yield JobProgress(job=job, step=content)
         elif kind == "failed":
             worker.job = None
             yield JobFailed(job=job, worker=worker.name, error=content)
@@ -198,11 +199,11 @@ def _serve(
             spent = budget.spent
         pipe.send((kind, content))
 
-    def progress(what: str, done: int, total: int) -> None:
+    def progress(step: Step) -> None:
         nonlocal told
         if time.monotonic() - told >= _TELL_EVERY_S:
             told = time.monotonic()
-            tell("progress", (what, done, total))
+            tell("progress", step)
 
     context = Context(store=Store(store), progress=progress, engine=engine, budget=budget)
     while True:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sdc.errors import EngineError, SdcError, first_line
+from sdc.pipelines.progress import Step
 from sdc.pipelines.run.batches import Job
 from sdc.pipelines.stage import Made
 
@@ -60,9 +61,7 @@ class JobProgress:
     """What a worker says meanwhile."""
 
     job: Job
-    what: str
-    done: int
-    total: int
+    step: Step
 
 
 Event = RunsEnded | JobEnded | JobLost | JobFailed | JobProgress

@@ -15,7 +15,7 @@ from sdc.pipelines.engines.models import Model
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import calibrated, schedule
 from sdc.pipelines.students.finetune.settings import FinetuneSettings
-from sdc.pipelines.students.protocol import Answers, FitFailed, Seeds, Student, check_length
+from sdc.pipelines.students.protocol import Answers, Count, FitFailed, Seeds, Student, check_length, uncounted
 from sdc.pipelines.students.reproducible import reproducible
 from sdc.pipelines.tasks import Task
 
@@ -98,7 +98,7 @@ class FinetuneStudent:
             other._tokenizer, other._ids = self._tokenizer, self._ids
         return other
 
-    def prepare(self, texts: Sequence[str]) -> None:
+    def prepare(self, texts: Sequence[str], *, progress: Count = uncounted) -> None:
         """Tokenises all texts that are not tokenised yet."""
         if self._tokenizer is None:
             self._tokenizer = tokenizers.load(self._source)
@@ -120,6 +120,7 @@ class FinetuneStudent:
         num_labels: int,
         seeds: Seeds,
         weights: Sequence[float] | None = None,
+        progress: Count = uncounted,
     ) -> "FittedTransformer":
         """Fine-tunes the pre-trained model on these rows.
 
@@ -144,7 +145,9 @@ class FinetuneStudent:
                 self._source, self._tokenizer, num_labels, dropout=self.config.dropout, seed=seeds.init,
                 precision=self.config.precision, keep_head=self.config.keep_head,
             )  # fmt: skip
-            details = loop.train(model, rows, labels, dev=dev, config=self.config, seed=seeds.order, weights=weights)
+            details = loop.train(
+                model, rows, labels, dev=dev, config=self.config, seed=seeds.order, weights=weights, progress=progress
+            )
         return FittedTransformer(self, model, details)
 
     def save_tokenizer(self, folder: Path) -> None:

@@ -17,7 +17,7 @@ from sdc.cache.key import derive_seed
 from sdc.pipelines.students import schedule
 from sdc.pipelines.students.finetune.classifier import Classifier
 from sdc.pipelines.students.finetune.settings import FinetuneSettings
-from sdc.pipelines.students.protocol import FitFailed
+from sdc.pipelines.students.protocol import Count, FitFailed, uncounted
 
 _CLIP = 1.0
 
@@ -31,6 +31,7 @@ def train(
     config: "FinetuneSettings",
     seed: int,
     weights: Sequence[float] | None = None,
+    progress: Count = uncounted,
 ) -> dict[str, Any]:
     """Trains `model` in place and returns what happened.
 
@@ -42,6 +43,7 @@ def train(
         config: How to train.
         seed: Decides the order of rows and dropout.
         weights: What each row counts in the loss that is trained; None: all alike.
+        progress: Hears of the steps.
 
     Raises:
         FitFailed: A loss or gradient is not finite.
@@ -84,6 +86,7 @@ def train(
             seen.append((loss.detach(), torch.nn.utils.clip_grad_norm_(parameters, _CLIP)))
             optimiser.step()
             details["steps"] += 1
+            progress(details["steps"], total_steps)
             details["tokens"] += sum(len(rows[i]) for i in picked)
         # Once an epoch, since to look at a number is to wait for the GPU.
         losses_S, norms_S = (torch.stack(values).cpu() for values in zip(*seen, strict=True))

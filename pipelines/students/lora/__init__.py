@@ -15,7 +15,17 @@ from sdc.pipelines.engines.models import Model
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import schedule
 from sdc.pipelines.students.lora.settings import LoraSettings
-from sdc.pipelines.students.protocol import Answers, Finished, FitFailed, FitJob, Seeds, Student, check_length
+from sdc.pipelines.students.protocol import (
+    Answers,
+    Count,
+    Finished,
+    FitFailed,
+    FitJob,
+    Seeds,
+    Student,
+    check_length,
+    uncounted,
+)
 from sdc.pipelines.tasks import Task
 
 if TYPE_CHECKING:
@@ -85,7 +95,7 @@ class LoraStudent:
             "prompt": prompts.digest("classify"),
         }
 
-    def prepare(self, texts: Sequence[str]) -> None:
+    def prepare(self, texts: Sequence[str], *, progress: Count = uncounted) -> None:
         """Loads the base, and tokenises the prompts of all texts.
 
         Raises:
@@ -104,6 +114,7 @@ class LoraStudent:
         num_labels: int,
         seeds: Seeds,
         weights: Sequence[float] | None = None,
+        progress: Count = uncounted,
     ) -> "FittedAdapter":
         """Trains one adapter on these rows; the same as `fit_many` with one job."""
         job = FitJob(texts=texts, labels=labels, seeds=seeds, weights=weights)

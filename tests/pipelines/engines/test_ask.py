@@ -17,6 +17,7 @@ from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.engines.protocol import Call, Engine, Reply, making
 from sdc.pipelines.engines.usage import Usage
+from sdc.pipelines.progress import Step
 from sdc.pipelines.stage import Context
 
 MODEL = Model(name="tiny", source="x", digest="d")
@@ -122,12 +123,13 @@ def test_the_journal_has_one_line_per_answered_call(
     assert sorted(lines) == sorted(call.key(MODEL.identity()) for call in CALLS)
 
 
-def test_progress_counts_cached_calls_too(folder: Path) -> None:
-    seen: list[tuple[int, int]] = []
+def test_progress_tells_answers_as_they_come_from_those_that_were_there(folder: Path) -> None:
+    seen: list[Step] = []
     with replies(folder) as cache:
         asker(cache, ScriptedEngine(echo)).ask(CALLS[:4])
-        asker(cache, ScriptedEngine(echo)).ask(CALLS, progress=lambda what, done, total: seen.append((done, total)))
-    assert seen == [(3, 10), (6, 10), (9, 10), (10, 10)]
+        asker(cache, ScriptedEngine(echo)).ask(CALLS, progress=seen.append)
+    assert {(step.unit, step.total, step.found) for step in seen} == {("call", 10, 4)}
+    assert (seen[0].done, sorted({step.done for step in seen}), seen[-1].done) == (4, [4, 5, 7, 9, 10], 10)
 
 
 def test_an_unknown_engine_is_a_usage_error(store: Store) -> None:

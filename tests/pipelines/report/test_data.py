@@ -8,6 +8,7 @@ from scripted import World, add_data, add_import, unlike_any, world
 
 from sdc.cache.store import Artifact
 from sdc.errors import DataError, UsageError
+from sdc.pipelines.progress import Step
 from sdc.pipelines.report import card, data
 from sdc.pipelines.report.card import Card
 from sdc.pipelines.report.data import CardConfig
@@ -112,11 +113,11 @@ def test_the_newest_of_each_cell(small: World) -> None:
 
 
 def test_progress_is_told(small: World) -> None:
-    told: list[tuple[str, int, int]] = []
+    told: list[Step] = []
     generation = add_generation(small, [unlike_any(i) for i in range(4)])
-    context = type(small.context)(store=small.store, progress=lambda *step: told.append(step))
+    context = type(small.context)(store=small.store, progress=told.append)
     data.run(context, CardConfig(), small.cell, artifact=generation)
-    assert told[-1] == ("card en/small", len(card.MEASURES), len(card.MEASURES))
+    assert (told[-1].what, told[-1].position, told[-1].total) == ("card en/small", 1.0, len(card.MEASURES))
 
 
 def test_what_is_missing_is_said(small: World, tmp_path: Path) -> None:

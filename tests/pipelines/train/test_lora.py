@@ -15,6 +15,7 @@ from sdc.pipelines import eval as evaluation
 from sdc.pipelines import sample, train
 from sdc.pipelines.engines import models
 from sdc.pipelines.eval import EvalConfig
+from sdc.pipelines.progress import Step
 from sdc.pipelines.records.draws import draws_of
 from sdc.pipelines.sample.config import SampleConfig
 from sdc.pipelines.stage import Context, Outcome
@@ -216,10 +217,8 @@ def test_kept_weights_are_adapters_that_peft_loads(here: World, drawn: Artifact,
 
 
 def test_steps_are_reported_while_runs_train(here: World, drawn: Artifact) -> None:
-    seen: list[tuple[str, int, int]] = []
-    here.context = replace(here.context, progress=lambda *report: seen.append(report))
+    seen: list[Step] = []
+    here.context = replace(here.context, progress=seen.append)
     _run(here, drawn, replace(QUICK, steps=25, early_stopping=False, pack=4))
-    steps = [report for report in seen if report[0] == "train en/small lora steps"]
-    assert [done for _, done, _ in steps[:2]] == [40, 80]
-    assert steps[-1][1:] == (100, 100)
-    assert [done for what, done, _ in seen if what == "train en/small lora"] == [1, 2, 3, 4]
+    assert {(step.what, step.unit, step.total) for step in seen} == {("train en/small lora", "step", 100)}
+    assert [step.done for step in (*seen[:2], seen[-1])] == [40, 80, 100]

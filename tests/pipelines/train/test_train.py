@@ -12,6 +12,7 @@ from sdc.errors import DataError, EngineError, StoreError, UsageError
 from sdc.pipelines import students, tasks, train
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models
+from sdc.pipelines.progress import Step
 from sdc.pipelines.records.draws import draws_of
 from sdc.pipelines.stage import Context, Outcome, plan
 from sdc.pipelines.students import LinearConfig
@@ -291,8 +292,8 @@ def test_a_failed_run_is_a_row_with_a_reason_and_all_failed_is_an_error(context:
 
 
 def test_finished_runs_survive_what_stops_the_others(context: Context, test_data: Artifact) -> None:
-    def stop(what: str, done: int, total: int) -> None:
-        if done == 2:
+    def stop(step: Step) -> None:
+        if step.done == 2:
             raise KeyboardInterrupt
 
     sample = _sample(context.store, SMALL)

@@ -12,6 +12,7 @@ from sdc.cache.verify import verify
 from sdc.errors import DataError, EngineError, UsageError
 from sdc.pipelines import tasks, train
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.progress import Step
 from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.stage import Context, plan
 from sdc.pipelines.students.finetune import FinetuneConfig, FinetuneStudent
@@ -113,16 +114,16 @@ def test_a_second_search_is_a_hit_and_a_longer_one_goes_on(
 def test_a_killed_search_resumes_without_fitting_a_trial_twice(
     context: Context, bert: Path, fits: list[FinetuneConfig], tmp_path: Path
 ) -> None:
-    def stop(what: str, done: int, total: int) -> None:
-        if done == 2:
+    def stop(step: Step) -> None:
+        if step.position > 2 / 3:  # the first step of the third fit
             raise KeyboardInterrupt
 
     groups = _groups(context, {"40": 40})
     with pytest.raises(KeyboardInterrupt):
         tune.run(Context(store=context.store, progress=stop), _config(bert), groups)
-    assert len(fits) == 2
-    (resumed,) = tune.run(context, _config(bert), groups)
     assert len(fits) == 3
+    (resumed,) = tune.run(context, _config(bert), groups)
+    assert len(fits) == 4
     other = Context(store=Store(tmp_path / "other" / "store.duckdb"))
     (whole,) = tune.run(other, _config(bert), _groups(other, {"40": 40}))
     assert (whole.outcome.key, whole.student) == (resumed.outcome.key, resumed.student)
