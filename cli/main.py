@@ -17,6 +17,8 @@ from sdc.cli.boundary import ErrorBoundary, on_ctrl_c
 from sdc.cli.flags import Command
 from sdc.cli.help import WIDTH
 from sdc.cli.render import bug
+from sdc.cli.verbosity import with_flag
+from sdc.pipelines import cores
 
 #: command -> module and attribute (a function, or the app of a group), and what `sdc --help` says of it. Only the one
 #: that is called is imported, and none for `sdc --help`: all of them would take longer than the 0.2 s that it may take.
@@ -60,9 +62,11 @@ def application(words: Sequence[str] | None = None) -> typer.Typer:
         if isinstance(command, typer.Typer):
             for part in command.registered_commands:
                 part.cls = Command
+                if part.callback is not None:
+                    part.callback = with_flag(part.callback)
             app.add_typer(command, name=name, short_help=summary)
         else:
-            app.command(name, short_help=summary, cls=Command)(command)
+            app.command(name, short_help=summary, cls=Command)(with_flag(command))
     return app
 
 
@@ -96,6 +100,7 @@ def main() -> None:
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a terminal of another encoding than UTF-8
     sys.excepthook = bug
+    cores.settle()
     if "_SDC_COMPLETE" in os.environ:  # a shell asks what may come next
         from sdc.cli import completion
 

@@ -6,6 +6,7 @@ and not what was there already. Not here: who reports steps (`pipelines/progress
 
 import atexit
 import sys
+import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _WINDOW_S = 120.0
 _LOG_EVERY_S = 60.0
 _DRAWN_PER_S = 4
+#: A library may say something from another thread.
+_LOCK = threading.RLock()
 
 
 class Bar:
@@ -53,16 +56,18 @@ class Bar:
         if not log.isEnabledFor(NOTE):
             return
         if terminal.can_redraw(sys.stderr):
-            self._live = self._live or self._started()
+            with _LOCK:
+                self._live = self._live or self._started()
         elif now - self._logged_s >= _LOG_EVERY_S:
             self._logged_s = now
             terminal.line(f"{self._title(step)}: {', '.join(self._facts(step, now))}")
 
     def clear(self) -> None:
         """Takes the bar off the terminal, for a line; the next step draws it again."""
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        with _LOCK:
+            if self._live is not None:
+                self._live.stop()
+                self._live = None
 
     # -- counting ---------------------------------------------------------------------------------------------------
 
@@ -202,8 +207,15 @@ def cell(number: int, of: int) -> None:
 
 
 def clear() -> None:
-    """Takes the bar off the terminal, for a line."""
+    """Takes the bar off the terminal, for what is written next."""
     _bar.clear()
+
+
+def line(text: str) -> None:
+    """Writes one line to stderr, where the bar may be."""
+    with _LOCK:
+        clear()
+        terminal.line(text)
 
 
 atexit.register(clear)  # a bar that is left has hidden the cursor

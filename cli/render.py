@@ -35,8 +35,7 @@ _FEW_KEYS = 3
 
 def fail(message: str) -> None:
     """Writes the one line of an error to stderr."""
-    progress.clear()
-    terminal.line(f"sdc: {message}")
+    progress.line(f"sdc: {message}")
 
 
 def bug(kind: type[BaseException], error: BaseException, trace: "TracebackType | None") -> None:
@@ -51,8 +50,7 @@ def bug(kind: type[BaseException], error: BaseException, trace: "TracebackType |
 def note(message: str) -> None:
     """Writes one line for the user to stderr, unless the user wants none."""
     if log.isEnabledFor(NOTE):
-        progress.clear()
-        terminal.line(message)
+        progress.line(message)
 
 
 def data(text: str) -> None:

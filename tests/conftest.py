@@ -62,7 +62,7 @@ def _quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
     monkeypatch.setattr(tempfile, "tempdir", temporary)
     for name in (
         "SDC_STORE", "SDC_LOCK_TIMEOUT_S", "SDC_CALL_JOURNAL", "SDC_SERVER", "SDC_PRICES", "SDC_API_KEY",
-        "OPENAI_API_KEY", "COLUMNS", "SDC_LANG", "SDC_TASK", "SDC_MODEL",
+        "OPENAI_API_KEY", "COLUMNS", "SDC_LANG", "SDC_TASK", "SDC_MODEL", "SDC_LOG",
     ):  # fmt: skip
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict, replace
+from logging import DEBUG
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,10 @@ class Asker:
                     fresh = {keys[position]: self._read(reply) for position, reply in group.items()}
                     prompts = {keys[position]: calls[position].prompt for position in group}
                     self._keep(fresh, prompts)
+                    for key, reply in fresh.items() if log.isEnabledFor(DEBUG) else ():
+                        log.debug(
+                            "%s: %r -> %s %r", self.model.name, prompts[key][:200], reply.finish, reply.text[:200]
+                        )
                     known.update(fresh)
                     tell()
         finally:

@@ -6,16 +6,21 @@ Not here: names (`models.py`), loading weights (each engine and student).
 
 import json
 from contextlib import suppress
+from functools import cache
+from logging import INFO
 from pathlib import Path
 from typing import Any
 
 from sdc.errors import EngineError, first_line
 from sdc.pipelines.engines import model_files
 from sdc.pipelines.engines.models import Model
+from sdc.pipelines.progress import NOTE, log
 
 #: Copies of the weights in other layouts, and whatever lies in subfolders.
 _UNWANTED = ("consolidated*", "*/*.safetensors", "*/*.json", "*/*.model", "*/*.txt")
 _TIMEOUT_S = 10.0
+#: Weights that take a second or more to load, in bytes.
+SLOW_BYTES = 200_000_000
 
 
 def folder(model: Model) -> str:
@@ -34,6 +39,13 @@ def folder(model: Model) -> str:
     return there
 
 
+@cache
+def say_loading(model: str, folder: Path) -> None:
+    """Says once that a model is loaded, to everybody if that takes a while."""
+    size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+    log.log(NOTE if size >= SLOW_BYTES else INFO, "loading model %s (%.1f GB)", model, size / 1e9)
+
+
 def check_files(model: Model, *, package: bool = False) -> None:
     """Raises an EngineError for a model without files: a server has it, or a package (which may do)."""
     if model.served:
@@ -49,6 +61,7 @@ def _downloaded(model: Model) -> str:
     try:
         # A download without a network is tried again for 46 s; this question fails at once.
         huggingface_hub.HfApi().model_info(model.source, revision=model.revision, timeout=_TIMEOUT_S)
+        log.log(NOTE, "downloading model %s", model.name)
         return str(huggingface_hub.snapshot_download(**_request(model)))
     except Exception as error:  # the hub's, the network's and the disk's errors have no common class
         raise unloadable(model, error) from error

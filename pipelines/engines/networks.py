@@ -43,6 +43,7 @@ def load(model: Model, kind: str, *, head_seed: int | None = None, **options: An
     import transformers
 
     folder = hub.folder(model)
+    hub.say_loading(model.name, Path(folder))
     _check_kind(model, Path(folder), kind)
     if head_seed is not None:
         torch.manual_seed(head_seed)

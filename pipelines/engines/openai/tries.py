@@ -12,7 +12,9 @@ from typing import TypeVar
 from sdc.cache.counted import counted
 from sdc.errors import EngineError
 from sdc.pipelines.engines.openai.faults import Rejected, TryFailed
+from sdc.pipelines.engines.openai.secrets import scrub
 from sdc.pipelines.engines.protocol import Reply
+from sdc.pipelines.progress import log
 
 T = TypeVar("T")
 
@@ -97,6 +99,8 @@ class Tries:
                 if self._is_over or tried >= (most or self.most):
                     raise
                 wait_s = self._backoff.wait_s(tried, failure.wait_s)
+                log.info("%s: try %d of %d failed, again in %.1f s (%s)", self.where, tried, most or self.most, wait_s,
+                         scrub(failure.reason))  # fmt: skip
                 if failure.wait_s is not None:
                     self._open_from = max(self._open_from, time.monotonic() + min(failure.wait_s, self._backoff.most_s))
             except Rejected:

@@ -48,6 +48,7 @@ def load(model: Model, options: EngineOptions) -> Any:
         EngineError: vLLM is not installed, the model is not here, or it does not fit.
     """
     folder = Path(hub.folder(model))
+    hub.say_loading(model.name, folder)
     _check_files(model, folder, options)
     os.environ.update(_QUIET)
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "CRITICAL")  # what it logs as errors, we raise

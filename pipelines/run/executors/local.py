@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sdc.errors import SdcError
+from sdc.pipelines import cores
 from sdc.pipelines.engines.budget import Budget
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.progress import Step
@@ -62,9 +63,9 @@ class LocalExecutor:
         if share > 1:
             width = round(share)
             slots = [",".join(self._gpus[i : i + width]) for i in range(0, len(self._gpus) - width + 1, width)]
-        cores = _cores()
-        self.num_workers = site.workers or len(slots) or cores
-        self._threads = max(1, cores // self.num_workers)
+        usable = cores.usable()
+        self.num_workers = site.workers or len(slots) or usable
+        self._threads = max(1, usable // self.num_workers)
         self._slots = slots
         self._workers: list[_Worker] = []
 
@@ -155,13 +156,6 @@ class LocalExecutor:
         worker.pipe.close()
         self._workers.remove(worker)
         return JobLost(job=job, worker=worker.name, how=f"signal {-code}" if code < 0 else f"exit code {code}")
-
-
-def _cores() -> int:
-    """Returns how many cores a process here may use; SLURM says so, too, and does not always bind it to them."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    given = os.environ.get("SLURM_CPUS_ON_NODE", "")
-    return max(1, min(cores, int(given))) if given.isdecimal() else cores
 
 
 def _gpus() -> list[str]:
