@@ -1,7 +1,7 @@
 """`sdc eval`: its flags."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -54,7 +54,7 @@ def evaluate(
                     render.note(f"eval {cell}: {counted(len(found), 'run')} {which}")
                 pairs = [(cell, run) for run in found]
                 if common.dry_run:
-                    _show_plan(context, config, pairs, as_json=common.as_json)
+                    doing.planned.add(_plan(context, config, pairs))
                     continue
                 made = stage.run(context, config, pairs)
                 doing.done(made)
@@ -66,10 +66,7 @@ def evaluate(
             render.note(f"eval: {counted(len(outcomes), 'run')}, {hits} already there{lost}")
 
 
-def _show_plan(
-    context: Context, config: stage.EvalConfig, pairs: Sequence[tuple[Cell, Artifact]], *, as_json: bool
-) -> None:
+def _plan(context: Context, config: stage.EvalConfig, pairs: Sequence[tuple[Cell, Artifact]]) -> list[dict[str, Any]]:
     planned = stage.plan(context, config, pairs)
     there = stage.there(context, planned)
-    rows = [{"key": p.short, "stage": "eval", "cell": f"{p.lang}/{p.task}", "cached": p.key in there} for p in planned]
-    render.plan_lines(rows, as_json=as_json)
+    return [{"key": p.short, "stage": "eval", "cell": f"{p.lang}/{p.task}", "cached": p.key in there} for p in planned]

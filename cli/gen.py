@@ -115,7 +115,10 @@ def gen(
                 elif common.dry_run:
                     planned = stage.plan(context, config, cell, data=data, judgement=judgement)
                     asked = stage.expected(context, config, cell, data=data, judgement=judgement)
-                    render.plan_line(planned, cell, asked, as_json=common.as_json)
+                    doing.planned.asked(planned, asked, model=context.model(config.model).name)
+                    if again.until_accepted:
+                        most = again.rounds or turns.MOST_ROUNDS
+                        render.note(f"{cell}: this is the first of up to {most} rounds, each of which is judged")
                 elif again.until_accepted:
                     most = again.rounds or turns.MOST_ROUNDS
                     doing.done([_until_accepted(context, config, judging, cell, data, judgement, most=most)])

@@ -109,8 +109,10 @@ def icl(
                     preview.show(cell, seen, as_json=common.as_json)
                     continue
                 if common.dry_run:
+                    by_draw = {draw.draw: {"source": draw.source, "size": draw.size} for draw in draws}
                     for planned, expected in stage.estimates(context, config, cell, draws=draws, test=test_data):
-                        render.plan_line(planned, cell, expected, as_json=common.as_json)
+                        of_draw = by_draw.get(planned.config["draw"] or "", {})
+                        doing.planned.asked(planned, expected, model=context.model(config.model).name, **of_draw)
                     continue
                 found = stage.run(context, config, cell, draws=draws, test=test_data)
                 hits = sum(outcome.hit for outcome in found)

@@ -12,6 +12,7 @@ from types import TracebackType
 import typer
 
 from sdc.cli import progress, render
+from sdc.cli.planned import Planned
 from sdc.errors import BudgetError, EngineError, MissingInput, SdcError, StoreError
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.stage import Outcome
@@ -37,6 +38,8 @@ class Cells:
         self._passed_over: dict[str, MissingInput] = {}
         self._exit_code = 0
         self._before = ""
+        #: What a dry run finds; it is shown in the end.
+        self.planned = Planned()
 
     def __enter__(self) -> "Cells":
         return self
@@ -44,6 +47,7 @@ class Cells:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.planned.show(as_json=self._as_json)
         self._say_passed_over()
         for message, cells in self._errors.items():
             if message != str(error):  # which the error boundary says

@@ -118,9 +118,9 @@ def judge(
                     continue
                 if common.dry_run:
                     planned = stage.plan(context, config, cell, generation)
-                    render.plan_line(
-                        planned, cell, stage.expected(context, config, cell, generation), as_json=common.as_json
-                    )
+                    model = context.model(stage.judge_name(config, generation)).name if config.llm else "gates"
+                    expected = stage.expected(context, config, cell, generation)
+                    doing.planned.asked(planned, expected, model=model)
                     continue
                 outcome = stage.run(context, config, cell, generation=generation)
                 _report(cell, outcome)

@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdc.cache.key import SHORT
-from sdc.cache.store import Artifact
 from sdc.cli import progress, terminal
-from sdc.pipelines.engines.estimate import CallEstimate
 from sdc.pipelines.progress import NOTE, log
 from sdc.pipelines.stage import Outcome
 from sdc.pipelines.text.folding import one_line
@@ -101,33 +99,9 @@ def summary(what: str, outcome: Outcome, text: str = "") -> None:
     note(f"{what}: {state}, {outcome.key[:SHORT]}{'  ' + text if text else ''}")
 
 
-def plan_line(planned: Artifact, cell: object, expected: CallEstimate | None, *, as_json: bool) -> None:
-    """Writes one artifact that would be made to stdout, with what an LLM would be asked for it.
-
-    Args:
-        planned: The artifact.
-        cell: Its language and task.
-        expected: What would be asked; None says that the artifact is there already.
-        as_json: As a JSON object, with null for what is not known.
-    """
-    row: dict[str, Any] = {"key": planned.short, "stage": planned.stage, "cell": str(cell), "cached": expected is None}
-    asked = (expected or CallEstimate(calls=0, prompt_tokens=0, completion_tokens=0, seconds=0.0)).as_json()
-    row |= {"cached_calls" if name == "cached" else name: value for name, value in asked.items()}
-    plan_lines([row], as_json=as_json)
-
-
-def plan_lines(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
-    """Writes what a dry run found to stdout: one line, or one JSON object, per artifact that would be made."""
-    for row in rows:
-        if as_json:
-            records([row])
-        else:
-            shown("  ".join(map(_pair, row.items())))
-
-
-def _pair(item: tuple[str, Any]) -> str:
-    name, value = item
-    return f"{name}={'unknown' if value is None else value}"
+def result(message: str) -> None:
+    """Writes one line to stderr that belongs to what was asked for, whatever else is said."""
+    progress.line(message)
 
 
 def table(

@@ -10,6 +10,7 @@ from typing import Any
 
 from sdc.cache.counted import counted
 from sdc.cli import options, render
+from sdc.cli.planned import Planned
 from sdc.errors import UsageError
 from sdc.pipelines import cells, stage
 from sdc.pipelines.judge.review import form, judgement, page
@@ -85,7 +86,7 @@ def hand_out(
         counts[cell.task.label_names[row.label]] += 1
     about = {"sheet": str(out), "reviews": base.stage, "rows": len(made.rows), "labels": counts}
     if dry_run:
-        render.plan_lines([{"key": base.short, "cell": str(cell), **about}], as_json=as_json)
+        Planned([{"key": base.short, "cell": str(cell), **about}]).show(as_json=as_json)
         return
     text = page.render(made, reviewer=form.check_name(reviewer) if reviewer else "")
     page.write(out, text, force=context.force)
@@ -126,11 +127,13 @@ def take_back(
             if str(cell) not in wanted:
                 raise UsageError(f"a review is of {cell}", "--review-import", "leave out --lang and --task")
     if dry_run:
-        for planned in plans:
-            cached = bool(stage.are_there(context, [planned.judgement.key]))
-            row = {"key": planned.judgement.short, "stage": "judge", "cell": str(planned.reviewed.cell),
-                   "reviewers": planned.reviewed.people, "cached": cached}  # fmt: skip
-            render.plan_lines([row], as_json=as_json)
+        there = stage.are_there(context, [planned.judgement.key for planned in plans])
+        rows = [
+            {"key": planned.judgement.short, "stage": "judge", "cell": str(planned.reviewed.cell),
+             "reviewers": planned.reviewed.people, "cached": planned.judgement.key in there}
+            for planned in plans
+        ]  # fmt: skip
+        Planned(rows).show(as_json=as_json)
         return
     outcomes = judgement.keep(context, plans)
     for planned, outcome in zip(plans, outcomes, strict=True):

@@ -5,19 +5,17 @@ from typing import Annotated, ClassVar
 
 import typer
 
-from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
 from sdc.cli.groups import Common, grouped
 from sdc.cli.help import INPUT
 from sdc.errors import UsageError
 from sdc.pipelines import presets
 from sdc.pipelines import sample as stage
-from sdc.pipelines.cells import Cell
 from sdc.pipelines.records import lineage
 from sdc.pipelines.sample import inputs
 from sdc.pipelines.sample.config import has_seeds
 from sdc.pipelines.sample.strategies import STRATEGIES
-from sdc.pipelines.stage import Context, are_there
+from sdc.pipelines.stage import are_there
 from sdc.pipelines.text import commas
 
 
@@ -103,7 +101,10 @@ def sample(
                 config = stage.configured(context, preset, task=cell.task.name, source=name, **own)
                 examples, human = inputs.of(context, config, cell, artifact)
                 if common.dry_run:
-                    _show_plan(context, stage.plan(config, cell, examples, human=human), cell, name, common)
+                    planned = stage.plan(config, cell, examples, human=human)
+                    cached = bool(are_there(context, [planned.key]))
+                    row = {"key": planned.short, "stage": "sample", "cell": str(cell), "source": name, "cached": cached}
+                    doing.planned.add([row])
                     continue
                 outcome = stage.run(context, config, cell, examples=examples, human=human)
                 real = ", ".join(f"{size}={rows}" for size, rows in outcome.summary["real_sizes"].items())
@@ -112,9 +113,3 @@ def sample(
                 drawn = True
         if drawn and (untested := lineage.without_test(context, [cell for cell, _, _ in work])):
             render.note(untested)
-
-
-def _show_plan(context: Context, planned: Artifact, cell: Cell, source: str, common: Common) -> None:
-    row = {"key": planned.short, "stage": "sample", "cell": str(cell), "source": source,
-           "cached": bool(are_there(context, [planned.key]))}  # fmt: skip
-    render.plan_lines([row], as_json=common.as_json)

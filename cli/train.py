@@ -11,6 +11,7 @@ from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render, train_settings
 from sdc.cli.groups import Common, grouped
 from sdc.cli.help import INPUT, OUTPUT
+from sdc.cli.planned import Planned
 from sdc.cli.train_settings import Settings
 from sdc.errors import DataError, MissingInput
 from sdc.pipelines import presets
@@ -132,21 +133,18 @@ def train(
             tuning = tune.configured(
                 config.student, flags=flags, trials=fitting.hpo, scope=fitting.hpo_scope, seed=config.seed
             )
-            parts = _searched(context, config, tuning, wanted, common)
+            parts = _searched(context, config, tuning, wanted, doing.planned if common.dry_run else None)
         for number, (each, cell, draws) in enumerate(parts):
             with doing.again(cell, number, len(parts)):
-                made = _fit(context, each, cell, draws, lineage.test_data(context, cell, chosen.test), common)
-                if made:
-                    doing.done(made)
+                test = lineage.test_data(context, cell, chosen.test)
+                if common.dry_run:
+                    doing.planned.add(_plan(context, each, cell, draws, test))
+                else:
+                    doing.done(_fit(context, each, cell, draws, test))
 
 
-def _fit(
-    context: Context, config: TrainConfig, cell: Cell, draws: Sequence[Draw], test: Artifact, common: Common
-) -> list[Outcome]:
-    """Returns the runs on some draws; none in a dry run, which shows them instead."""
-    if common.dry_run:
-        _show_plan(context, config, cell, draws, test, as_json=common.as_json)
-        return []
+def _fit(context: Context, config: TrainConfig, cell: Cell, draws: Sequence[Draw], test: Artifact) -> list[Outcome]:
+    """Returns the runs on some draws."""
     made = stage.run(context, config, cell, draws=draws, test=test)
     hits = sum(outcome.hit for outcome in made)
     failed = sum(outcome.summary.get("status") == "failed" for outcome in made)
@@ -170,11 +168,15 @@ def _say_bias(made: Sequence[Outcome], cell: Cell) -> None:
 
 
 def _searched(
-    context: Context, config: TrainConfig, tuning: TuneConfig, wanted: Sequence[tuple[Cell, list[Draw]]], common: Common
+    context: Context,
+    config: TrainConfig,
+    tuning: TuneConfig,
+    wanted: Sequence[tuple[Cell, list[Draw]]],
+    planned: Planned | None,
 ) -> list[tuple[TrainConfig, Cell, list[Draw]]]:
-    """Returns what is fitted with which settings; nothing in a dry run of searches that are not there yet."""
+    """Returns what is fitted with which settings; nothing where a dry run plans searches that are still to do."""
     groups = [group for cell, draws in wanted for group in tune.groups(cell, draws)]
-    if common.dry_run and not _show_searches(context, tuning, groups, as_json=common.as_json):
+    if planned is not None and not _are_searched(context, tuning, groups, planned):
         return []
     return _tuned(context, config, tuning, groups)
 
@@ -193,18 +195,18 @@ def _tuned(
     return parts
 
 
-def _show_searches(context: Context, tuning: TuneConfig, groups: Sequence[DrawGroup], *, as_json: bool) -> bool:
-    """Shows the searches that are to do; returns whether all are there, so that the runs are known."""
-    planned = {artifact.key: artifact for artifact in tune.plan(context, tuning, groups)}
-    known = context.store.get_many(list(planned))
-    if len(known) == len(planned):
+def _are_searched(context: Context, tuning: TuneConfig, groups: Sequence[DrawGroup], planned: Planned) -> bool:
+    """Returns whether all searches are there, so that the runs are known; else plans them."""
+    searches = {artifact.key: artifact for artifact in tune.plan(context, tuning, groups)}
+    known = context.store.get_many(list(searches))
+    if len(known) == len(searches):
         return True
     rows: list[dict[str, Any]] = [
         {"key": item.short, "stage": "tune", "trials": tuning.trials, "draws": len(item.config["draws"]),
-         "cached": item.key in known}
-        for item in planned.values()
+         "model": context.model(tuning.student.model).name, "cached": item.key in known}
+        for item in searches.values()
     ]  # fmt: skip
-    render.plan_lines(rows, as_json=as_json)
+    planned.add(rows)
     fits = sum(row["trials"] * row["draws"] for row in rows if not row["cached"])
     runs = sum(len(group.draws) for group in groups)
     render.note(
@@ -271,18 +273,19 @@ def _draws(
     return draws
 
 
-def _show_plan(
-    context: Context, config: TrainConfig, cell: Cell, draws: Sequence[Draw], test: Artifact, *, as_json: bool
-) -> None:
+def _plan(
+    context: Context, config: TrainConfig, cell: Cell, draws: Sequence[Draw], test: Artifact
+) -> list[dict[str, Any]]:
+    """Returns the runs on some draws, for a dry run."""
     runs = stage.plan(context, config, cell, draws=draws, test=test)
     known = stage.there(context, config, runs)
     usual = stage.usual_seconds(context, config, cell)
-    rows = [
+    model = config.student.build(context, cell.task).model
+    return [
         {"key": run.planned.short, "stage": "train", "cell": str(cell), "source": run.draw.source,
+         "method": config.student.method, "model": model,
          "size": run.draw.size, "rows": run.draw.num_rows, "repeat": run.draw.repeat,
          "cached": run.planned.key in known,
          "seconds": 0.0 if run.planned.key in known else usual.get(run.draw.num_rows)}
         for run in runs
     ]  # fmt: skip
-    render.plan_lines(rows, as_json=as_json)
-    render.note(f"train {cell}: {counted(len(runs) - len(known), 'fit')} to do, {len(known)} already there")

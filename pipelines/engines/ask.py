@@ -73,6 +73,8 @@ class Asker:
         Raises:
             BudgetError: A limit is reached; what was answered is kept.
         """
+        if not calls:
+            return []
         identity = self.model.identity()
         keys = [call.key(identity) for call in calls]
         known = self._known(dict(zip(keys, calls, strict=True)))

@@ -37,17 +37,17 @@ class Prices:
         *,
         prompt_tokens: int,
         completion_tokens: int,
-        seconds: float,
+        seconds: float | None,
         cached_tokens: int = 0,
     ) -> float | None:
-        """Returns the price of so many tokens and seconds, or None where the model's price is unknown."""
+        """Returns the price of so many tokens and seconds, or None where it is unknown, or time that is paid is."""
         price = self.models.get(model.name) or self.models.get(model.thinking.name) or self.models.get(model.source)
-        if price is None:
+        if price is None or (seconds is None and "hour" in price):
             return None
         full = prompt_tokens - cached_tokens
         tokens = full * price.get("input", 0.0) + cached_tokens * price.get("cached_input", price.get("input", 0.0))
         tokens += completion_tokens * price.get("output", 0.0)
-        return tokens / _PER + seconds / 3600 * price.get("hour", 0.0)
+        return tokens / _PER + (seconds or 0.0) / 3600 * price.get("hour", 0.0)
 
 
 def load_prices(path: Path) -> Prices:

@@ -1,13 +1,15 @@
 """What a stage would ask, before it asks: calls, what is cached of them, tokens, time and money where they are known.
 
-Here: counting from the calls themselves, the reply cache, the model's tokenizer and the ledger of earlier
-artifacts. What none of them knows is None. Not here: which calls a stage makes (each stage), limits (`budget.py`).
+Here: counting from the calls themselves, the reply cache, the model's tokenizer and the ledger of earlier artifacts.
+Where neither of the last two knows, tokens go by characters, and `tokens_from` says so; of time and money that nothing
+is known of, the figure is None. Not here: which calls a stage makes (each stage), limits (`budget.py`).
 """
 
+import json
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from sdc.cache.store import Store
@@ -16,6 +18,7 @@ from sdc.pipelines.engines import hub
 from sdc.pipelines.engines.budget import Prices
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.protocol import Call, Reply
+from sdc.pipelines.engines.usage import at_most
 
 #: Prompts that are tokenised; the rest is taken to be alike.
 _SAMPLE = 200
@@ -23,32 +26,63 @@ _SAMPLE = 200
 
 @dataclass(frozen=True, kw_only=True)
 class CallEstimate:
-    """What asking would take. Tokens, seconds and money are of the new calls alone.
+    """What asking would take. Tokens, seconds and money are of the new ones of `calls` alone.
 
     Args:
-        calls: Calls in all.
+        model: Who would answer.
+        calls: Calls that are known.
         cached: Those of them that the reply cache answers.
-        prompt_tokens: By the model's tokenizer; None where it is not on this machine.
-        completion_tokens: As long as the answers of this model to earlier calls of the stage; None without any.
-        seconds: As fast as those; None without any.
-        cost: From the price table; None where the price or the tokens are unknown.
+        at_least: The fewest that it takes; None: all of `calls`.
+        at_most: The most that it takes; None: no more than `calls`.
+        likely: What it likely takes, from what was seen of earlier ones; None where that is not known.
+        prompt_tokens: As `tokens_from` says.
+        completion_tokens: As long as the answers of this model to earlier calls of the stage, else at their longest.
+        tokens_from: `tokenizer` (the model's own), `ledger` (as earlier calls with the same settings), `characters`
+            (the true number may be half or twice as many); None where nothing would be asked.
+        seconds: As fast as earlier calls of the stage; None without any.
+        cost: From the price table; None where the price is unknown, or the time of a model that is paid by the hour.
         currency: Of the price table; None without a cost.
     """
 
+    model: str
     calls: int
     cached: int = 0
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    seconds: float | None = None
+    at_least: int | None = None
+    at_most: int | None = None
+    likely: int | None = None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    tokens_from: str | None = None
+    seconds: float | None = 0.0
     cost: float | None = None
     currency: str | None = None
 
+    @classmethod
+    def nothing(cls, model: str) -> "CallEstimate":
+        """Returns that nothing is asked."""
+        return cls(model=model, calls=0)
+
     def as_json(self) -> dict[str, Any]:
         """Returns the figures for `--dry-run`; None is written as null."""
-        return asdict(self)
+        least = self.calls if self.at_least is None else self.at_least
+        most = self.calls if self.at_most is None else self.at_most
+        return {
+            "model": self.model, "calls": self.calls, "calls_at_least": least, "calls_at_most": most,
+            "calls_likely": least if least == most else self.likely, "cached": self.cached,
+            "prompt_tokens": self.prompt_tokens, "completion_tokens": self.completion_tokens,
+            "tokens_from": self.tokens_from, "seconds": self.seconds, "cost": self.cost, "currency": self.currency,
+        }  # fmt: skip
 
 
-def estimate(store: Store, model: Model, calls: Sequence[Call], *, stage: str, prices: Prices) -> CallEstimate:
+def estimate(
+    store: Store,
+    model: Model,
+    calls: Sequence[Call],
+    *,
+    stage: str,
+    prices: Prices,
+    like: Mapping[str, Any] | None = None,
+) -> CallEstimate:
     """Returns what `calls` would take.
 
     Args:
@@ -57,25 +91,27 @@ def estimate(store: Store, model: Model, calls: Sequence[Call], *, stage: str, p
         calls: What would be asked; equal ones count once.
         stage: Whose earlier artifacts tell how long answers are and how much time they take.
         prices: The user's price table.
+        like: Settings of the stage that decide how long a prompt is, as artifacts have them; None is their default.
     """
     identity = model.identity()
     unique = {call.key(identity): call for call in calls}
     known = _cached(store, list(unique))
     new = [call for key, call in unique.items() if key not in known]
     if not new:
-        return CallEstimate(calls=len(unique), cached=len(known), prompt_tokens=0, completion_tokens=0, seconds=0.0)
-    prompt_tokens = _prompt_tokens(model, new)
+        return CallEstimate(model=model.name, calls=len(unique), cached=len(known))
+    prompt_tokens, tokens_from = _prompt_tokens(store, model, new, stage, like or {})
     completion_rate, seconds_rate = _rates(store, model, stage)
-    completion = None if completion_rate is None else round(completion_rate * len(new))
+    longest = sum(at_most(call).completion_tokens or 0 for call in new)
+    completion = longest if completion_rate is None else round(completion_rate * len(new))
     seconds = None if seconds_rate is None else round(seconds_rate * len(new), 1)
-    cost = None
-    if prompt_tokens is not None and completion is not None and seconds is not None:
-        cost = prices.cost(model, prompt_tokens=prompt_tokens, completion_tokens=completion, seconds=seconds)
+    cost = prices.cost(model, prompt_tokens=prompt_tokens, completion_tokens=completion, seconds=seconds)
     return CallEstimate(
+        model=model.name,
         calls=len(unique),
         cached=len(known),
         prompt_tokens=prompt_tokens,
         completion_tokens=completion,
+        tokens_from=tokens_from,
         seconds=seconds,
         cost=cost,
         currency=None if cost is None else prices.currency,
@@ -89,17 +125,27 @@ def _cached(store: Store, keys: Sequence[str]) -> set[str]:
         return {key for key, raw in cache.get_many(list(keys)).items() if Reply.fault(raw) is None}
 
 
-def _prompt_tokens(model: Model, calls: Sequence[Call]) -> int | None:
-    if hub.local_folder(model) is None:
-        return None
-    chosen = random.Random(0).sample(list(calls), min(_SAMPLE, len(calls)))
-    with suppress(EngineError):
-        from sdc.pipelines.engines.prompt_tokens import load_tokenizer, prompt_ids
+def _prompt_tokens(
+    store: Store, model: Model, calls: Sequence[Call], stage: str, like: Mapping[str, Any]
+) -> tuple[int, str]:
+    """Returns the tokens of all prompts, and how they are known."""
+    if hub.local_folder(model) is not None:
+        chosen = random.Random(0).sample(list(calls), min(_SAMPLE, len(calls)))
+        with suppress(EngineError):
+            from sdc.pipelines.engines.prompt_tokens import load_tokenizer, prompt_ids
 
-        tokenizer = load_tokenizer(model)
-        counted = sum(len(prompt_ids(tokenizer, call.prompt)) for call in chosen)
-        return round(counted / len(chosen) * len(calls))
-    return None
+            tokenizer = load_tokenizer(model)
+            counted = sum(len(prompt_ids(tokenizer, call.prompt)) for call in chosen)
+            return round(counted / len(chosen) * len(calls)), "tokenizer"
+    alike = "".join(f" and (a.config -> '$.{name}')::varchar is not distinct from ?" for name in like)
+    ((rate,),) = store.query(
+        f"""select sum(l.prompt_tokens) / sum(l.calls) from ledger l join artifacts a using (key)
+        where l.stage = ? and l.model = ? and l.calls > 0 and l.prompt_tokens is not null{alike}""",  # noqa: S608 (names)
+        [stage, model.name, *(None if value is None else json.dumps(value) for value in like.values())],
+    )
+    if rate is not None:
+        return round(rate * len(calls)), "ledger"
+    return sum(at_most(call).prompt_tokens or 0 for call in calls), "characters"
 
 
 def _rates(store: Store, model: Model, stage: str) -> tuple[float | None, float | None]:

@@ -43,7 +43,7 @@ def folder(model: Model) -> str:
 def say_loading(model: str, folder: Path) -> None:
     """Says once that a model is loaded, to everybody if that takes a while."""
     size = sum(path.stat().st_size for path in folder.glob("*.safetensors"))
-    log.log(NOTE if size >= SLOW_BYTES else INFO, "loading model %s (%.1f GB)", model, size / 1e9)
+    log.log(NOTE if size >= SLOW_BYTES else INFO, "loading model %s (%s MB)", model, f"{size / 1e6:,.0f}")
 
 
 def check_files(model: Model, *, package: bool = False) -> None:

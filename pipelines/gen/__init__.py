@@ -6,6 +6,7 @@ a text (judge).
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sdc.cache.key import identity
@@ -22,6 +23,7 @@ from sdc.pipelines.gen.loop import Generation, GenInputs
 from sdc.pipelines.records import lineage
 from sdc.pipelines.records.examples import ok_rows, surplus_rows
 from sdc.pipelines.records.judged import judged_rows
+from sdc.pipelines.records.spent import texts_per_call
 from sdc.pipelines.stage import Computed, Context, Outcome
 from sdc.pipelines.view import Preview
 
@@ -141,13 +143,20 @@ def first_calls(
 def expected(
     context: Context, config: GenConfig, cell: Cell, *, data: Artifact | None, judgement: Artifact | None
 ) -> CallEstimate | None:
-    """Returns what `run` would ask at least, as if every text were new; None if the texts are there already."""
+    """Returns what `run` would ask at least, as if every text were new, with the most that it can take, and the likely.
+
+    None if the texts are there already.
+    """
     planned = plan(context, config, cell, data=data, judgement=judgement)
     if stage.are_there(context, [planned.key]):
         return None
-    calls = Generation(config, cell, planned, _read(context, planned)).first_calls()
-    model = context.model(config.model)
-    return estimate(context.store, model, calls, stage="gen", prices=context.budget.prices)
+    generation = Generation(config, cell, planned, _read(context, planned))
+    calls, model = generation.first_calls(), context.model(config.model)
+    like = {name: identity(config).get(name) for name in ("num_texts", "num_seeds")}
+    asked = estimate(context.store, model, calls, stage="gen", prices=context.budget.prices, like=like)
+    per_call = texts_per_call(context.store, cell, model=model.name, num_texts=like["num_texts"])
+    most, likely = generation.num_calls(asked.calls, per_call=per_call)
+    return replace(asked, at_most=max(most, asked.calls), likely=likely)
 
 
 def short_labels(summary: Mapping[str, Any]) -> list[str]:

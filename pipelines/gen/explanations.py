@@ -18,7 +18,7 @@ from sdc.pipelines.progress import Progress, Rounds, silent
 from sdc.pipelines.tasks import Label, normalise
 from sdc.pipelines.text.folding import one_line
 
-_TRIES = 3
+TRIES = 3
 _MAX_TOKENS = 60
 
 
@@ -83,7 +83,7 @@ def ask(
     rounds = Rounds(progress)
     found: dict[int, Explanation] = {}
     problems: dict[int, list[str]] = {label.id: [] for label in cell.task.labels}
-    for attempt in range(_TRIES):
+    for attempt in range(TRIES):
         todo = [label for label in cell.task.labels if label.id not in found]
         asked = calls(
             cell, todo, seed_texts=seed_texts, seed=seed, temperature=temperature, top_p=top_p, attempt=attempt

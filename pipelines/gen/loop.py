@@ -103,6 +103,21 @@ class Generation:
             calls += [self._call(item, k, None) for k in range(math.ceil(item.missing / self.config.num_texts))]
         return calls
 
+    def num_calls(self, first: int, *, per_call: float | None) -> tuple[int, int | None]:
+        """Returns the most calls that it can take, and what it likely takes.
+
+        Args:
+            first: How many `first_calls` are.
+            per_call: New, accepted texts that a call brings; None: nobody knows.
+        """
+        still_open = [item for item in self.labels if item.missing]
+        questions = len(self.labels) if self.config.label_style != "name" else 0
+        most = questions * explanations.TRIES + len(still_open) * self.most_calls
+        if per_call is None:
+            return most, None
+        wanted = sum(math.ceil(item.missing / max(per_call, 1e-9)) for item in still_open)
+        return most, min(most, max(first, questions + wanted))
+
     def compute(self, asker: Asker) -> Computed:
         """Returns the rows of the generation and what became of each label.
 

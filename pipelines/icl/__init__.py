@@ -52,7 +52,10 @@ def estimates(
         expected = None
         if item.planned.key not in there:
             calls = expected_calls(config, cell, item, pools[item.planned.key], tests)
-            expected = estimate(context.store, model, calls, stage="icl", prices=context.budget.prices)
+            shots = item.planned.config.get("shots")
+            expected = estimate(
+                context.store, model, calls, stage="icl", prices=context.budget.prices, like={"shots": shots}
+            )
         found.append((item.planned, expected))
     return found
 

@@ -152,13 +152,15 @@ def expected(context: Context, config: JudgeConfig, cell: Cell, generation: Arti
     if stage.are_there(context, [plan(context, config, cell, generation).key]):
         return None
     if not config.llm:
-        return CallEstimate(calls=0, prompt_tokens=0, completion_tokens=0, seconds=0.0)
+        return CallEstimate.nothing("")
     rows = _rows(context, generation)
     calls = [*will_do(cell, rows, votes=config.voting).calls]
     if config.label_threshold:
         calls += which_label(cell, rows, votes=config.voting).calls
     model = context.model(judge_name(config, generation))
-    return estimate(context.store, model, calls, stage="judge", prices=context.budget.prices)
+    asked = estimate(context.store, model, calls, stage="judge", prices=context.budget.prices)
+    rejects = (config.gates or config.label_threshold) and not config.judge_all
+    return replace(asked, at_least=0) if rejects else asked
 
 
 def _rows(context: Context, generation: Artifact) -> list[Candidate]:

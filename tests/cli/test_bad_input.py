@@ -20,7 +20,6 @@ from bad_input_files import Chain, Place, Prepare, file
 
 from sdc.cache import turn
 from sdc.cache.verify import verify
-from sdc.cli import render
 
 #: `sdc: WHAT; NEXT STEP`, with WHERE somewhere in front of the semicolon.
 _LINE = re.compile(r"sdc: [^\n]*[^;\s]; [^;\n]*\w[^\n]*")
@@ -385,7 +384,6 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.setenv("SDC_STORE", str(folder / "store" / "store.duckdb"))
-    monkeypatch.setattr(render, "_last_line_s", {})  # when this process last wrote of its progress
     return Place(folder=folder)
 
 

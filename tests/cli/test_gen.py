@@ -53,6 +53,20 @@ def test_a_dry_run_says_what_would_run_and_runs_nothing(
     assert small.store.find("gen") == []
 
 
+def test_a_dry_run_gives_a_range_and_what_is_likely_from_the_novelty_so_far(
+    small: World, invoke: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dry = ("gen", *CELL, *FEW, "--quota", "6", "--model", small.model, "--dry-run", "--json")
+    row = json.loads(invoke(*dry).stdout)
+    # Two questions, and two calls a label if all is new; three tries of each question, and 40 times the calls.
+    assert (row["calls_at_least"], row["calls_at_most"], row["calls_likely"]) == (2 + 4, 6 + 2 * 2 * 40, None)
+    half = ScriptedEngine(lambda call: str(obliging(call)).split("\n---\n")[0])  # one text of the three asked for
+    half.install(monkeypatch)
+    assert invoke("gen", *CELL, *FEW, "--model", small.model).exit_code == 0
+    row = json.loads(invoke(*dry).stdout)
+    assert (row["calls_likely"], row["model"]) == (2 + 2 * 6, "tiny")
+
+
 def test_a_dry_run_of_what_is_there_expects_no_call(small: World, invoke: Callable[..., Any]) -> None:
     made = invoke("gen", *CELL, *FEW, "--model", small.model).stdout.strip()
     for more in ((), ("--until-accepted",)):

@@ -25,10 +25,11 @@ def model(chat_model: Path) -> Model:
     return Model(name="tiny", source=str(chat_model), digest="d")
 
 
-def remember(store: Store, model: Model, *, of: str = "icl") -> None:
-    """Puts an artifact into the ledger: 10 calls, 30 completion tokens, 20 seconds."""
-    usage = {"model": model.name, "calls": 10, "completion_tokens": 30, "seconds": 20.0}
-    planned = stage.plan(stage=of, version=1, config={"of": of}, inputs=[], lang="en", task="topic")
+def remember(store: Store, model: Model, *, shots: int | None = None, prompt_tokens: int | None = None) -> None:
+    """Puts an artifact of icl into the ledger: 10 calls, 30 completion tokens, 20 seconds."""
+    usage = {"model": model.name, "calls": 10, "completion_tokens": 30, "seconds": 20.0, "prompt_tokens": prompt_tokens}
+    config = {} if shots is None else {"shots": shots}
+    planned = stage.plan(stage="icl", version=1, config=config, inputs=[], lang="en", task="topic")
     store.put(replace(planned, summary={"usage": usage}), {})
 
 
@@ -39,11 +40,27 @@ def test_tokens_are_those_of_the_models_tokenizer(store: Store, model: Model) ->
     assert (found.calls, found.cached) == (5, 0)
 
 
-def test_what_nobody_knows_is_null(store: Store, model: Model) -> None:
-    found = estimate(store, model, CALLS, stage="icl", prices=Prices())
-    assert (found.completion_tokens, found.seconds, found.cost, found.currency) == (None, None, None, None)
+def test_what_nobody_knows_is_null_and_answers_are_at_their_longest(store: Store, model: Model) -> None:
+    prices = Prices(currency="EUR", models={"tiny": {"output": 2.0, "hour": 36.0}})
+    found = estimate(store, model, CALLS, stage="icl", prices=prices)  # how long takes what is paid by the hour?
+    assert (found.completion_tokens, found.seconds, found.cost, found.currency) == (5 * 20, None, None, None)
     assert json.loads(json.dumps(found.as_json()))["cost"] is None
-    assert estimate(store, ELSEWHERE, CALLS, stage="icl", prices=Prices()).prompt_tokens is None
+    by_token = estimate(store, model, CALLS, stage="icl", prices=Prices(currency="EUR", models={"tiny": {"output": 2}}))
+    assert by_token.cost == pytest.approx(100 * 2 / 1e6)
+
+
+def test_without_a_tokenizer_prompts_are_as_in_earlier_calls_with_these_settings(store: Store) -> None:
+    remember(store, ELSEWHERE, shots=None, prompt_tokens=70)
+    remember(store, ELSEWHERE, shots=5, prompt_tokens=900)
+    for shots, tokens in ((None, 5 * 7), (5, 5 * 90)):
+        found = estimate(store, ELSEWHERE, CALLS, stage="icl", prices=Prices(), like={"shots": shots})
+        assert (found.prompt_tokens, found.tokens_from) == (tokens, "ledger")
+
+
+def test_else_prompts_go_by_their_characters_and_that_is_said(store: Store) -> None:
+    remember(store, ELSEWHERE, shots=5, prompt_tokens=900)
+    found = estimate(store, ELSEWHERE, CALLS, stage="icl", prices=Prices(), like={"shots": None})
+    assert (found.prompt_tokens, found.tokens_from) == (5 * 5, "characters")  # 15 bytes
 
 
 def test_answers_and_time_come_from_the_ledger_of_the_stage(store: Store, model: Model) -> None:
