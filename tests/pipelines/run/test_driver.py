@@ -13,11 +13,12 @@ from sdc.cache.store import Store
 from sdc.cache.verify import verify
 from sdc.errors import EngineError, UsageError
 from sdc.pipelines import run as experiments
+from sdc.pipelines.progress import Progress, Step, silent
 from sdc.pipelines.run import ExperimentEnded
 from sdc.pipelines.run.batches import Job, RunBatch, work
 from sdc.pipelines.run.driver import Driver
 from sdc.pipelines.run.executors.local import LocalExecutor, compact
-from sdc.pipelines.run.executors.protocol import Event, JobEnded, JobFailed, JobLost, RunsEnded
+from sdc.pipelines.run.executors.protocol import Event, JobEnded, JobFailed, JobLost, JobProgress, RunsEnded
 from sdc.pipelines.run.folder import PlanFolder
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
@@ -111,6 +112,25 @@ class _Processes(_Machine):
     is_place = False
 
 
+class _Telling(_Scripted):
+    """An executor whose workers are half through with each job before anything comes of it."""
+
+    def run(self, take: Callable[[], Job | None]) -> Iterator[Event]:
+        for event in super().run(take):
+            if isinstance(event, RunsEnded) and event.job.batch.id not in self.computed:
+                self.computed.append(event.job.batch.id)
+                yield JobProgress(job=event.job, step=Step(what="fit", done=5, total=10))
+            yield event
+
+
+def test_runs_under_way_count_for_the_part_that_is_done(tmp_path: Path) -> None:
+    seen: list[Step] = []
+    _driven(tmp_path, lambda job, number: False, scripted=_Telling, progress=seen.append)
+    done = [step.done for step in seen if step.what == "run small"]
+    # Four jobs of four runs: half of each is told of, then they come back, two of which are no news.
+    assert done == [before + of_job for before in (0, 4, 8, 12) for of_job in (2, 2, 2, 3, 4)]
+
+
 def _driven(
     tmp_path: Path,
     dies: Callable[[Job, int], bool],
@@ -118,8 +138,9 @@ def _driven(
     error: EngineError | None = None,
     text: str = SMALL,
     scripted: type[_Scripted] = _Scripted,
+    progress: Progress = silent,
 ) -> tuple[Driver, _Scripted, Store]:
-    context = Context(store=Store(tmp_path / "store.duckdb"))
+    context = Context(store=Store(tmp_path / "store.duckdb"), progress=progress)
     experiment = loaded(tmp_path, text)
     plan = experiments.planned(context, experiment)
     batches = experiments.batches_of(context, plan, set())

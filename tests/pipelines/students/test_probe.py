@@ -60,8 +60,9 @@ def test_a_text_is_encoded_once_for_all_commands_of_a_store(
     assert (asked, second.details["encoded"]) == ([], 0)
     assert second.scores([*TEXTS, "a new one"])[:-1] == first.scores(TEXTS)
     assert asked == ["a new one"]
-    _student(bert, tmp_path, prefix="the ").prepare(TEXTS[:3])
-    assert len(asked) == 4
+    counts: list[tuple[int, int]] = []
+    _student(bert, tmp_path, prefix="the ").prepare(TEXTS[:3], progress=lambda *count: counts.append(count))
+    assert (len(asked), counts) == (4, [(3, 3)])
 
 
 def test_what_a_fit_gives_hangs_on_its_rows_alone(bert: Path, tmp_path: Path) -> None:

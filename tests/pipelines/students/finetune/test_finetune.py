@@ -42,6 +42,16 @@ def test_encoders_and_decoders_learn_and_score_log_probabilities(folder: Path, t
     assert fitted.details["epochs"] == 25
 
 
+def test_every_step_is_counted(bert: Path, tmp_path: Path) -> None:
+    counts: list[tuple[int, int]] = []
+    student = _student(bert, tmp_path, epochs=2)
+    fitted = student.fit(
+        TEXTS, LABELS, num_labels=2, seeds=SEEDS, progress=lambda done, total: counts.append((done, total))
+    )
+    steps = fitted.details["steps"]
+    assert counts == [(number, steps) for number in range(1, steps + 1)]
+
+
 def test_the_same_seeds_give_the_same_numbers(folder: Path, tmp_path: Path) -> None:
 
     student = _student(folder, tmp_path, dropout=0.3)
