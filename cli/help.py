@@ -155,7 +155,9 @@ def _name(parameter: Any) -> str:
 
 def _flags(options: Sequence[str], off: Sequence[str]) -> str:
     short_first = ", ".join(sorted(options, key=lambda flag: flag.startswith("--")))
-    return short_first.replace("--", "--[no-]", 1) if off else short_first
+    if all(flag.startswith("--no-") for flag in off):
+        return short_first.replace("--", "--[no-]", 1) if off else short_first
+    return " / ".join([short_first, *off])
 
 
 def _value(parameter: Any) -> str:
