@@ -111,10 +111,10 @@ class Bar:
         speeds = self._speeds()
         if speeds is not None:
             moved, units = speeds
-            found.append(rate(units, step.unit))
             if moved > 0:
                 left = (1 - self._position(step)) / moved - (now - self._seen[-1][0])
                 found.append(f"{duration(max(0.0, left))} left")
+            found.append(rate(units, step.unit))
         if self._budget.cost:
             found.append(f"{self._budget.cost:.2f} {self._budget.prices.currency}")
         if self._budget.tokens:

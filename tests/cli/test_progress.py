@@ -42,8 +42,8 @@ def test_without_a_terminal_it_is_a_line_a_minute(capsys: pytest.CaptureFixture[
         clock.now_s = 1000 + now_s
         bar(Step(what="gen te/topic", done=done, total=5, unit="call"))
     assert capsys.readouterr().err.splitlines() == [
-        "gen te/topic: 2 of 5 calls, 30.5 s a call, 1:32 left",
-        "gen te/topic: 4 of 5 calls, 138 s a call, 2:18 left",
+        "gen te/topic: 2 of 5 calls, 1:32 left, 30.5 s a call",
+        "gen te/topic: 4 of 5 calls, 2:18 left, 138 s a call",
     ]
 
 
@@ -52,7 +52,7 @@ def test_what_was_there_is_no_part_of_a_rate(capsys: pytest.CaptureFixture[str],
     for done, now_s in ((900, 0), (900, 58), (901, 60), (902, 62)):  # 58 s of loading are none either
         clock.now_s = 1000.0 + now_s
         bar(Step(what="judge te/topic", done=done, total=1000, unit="call", found=900))
-    assert capsys.readouterr().err == "judge te/topic: 901 of 1,000 calls, 2.0 s a call, 3:18 left\n"
+    assert capsys.readouterr().err == "judge te/topic: 901 of 1,000 calls, 3:18 left, 2.0 s a call\n"
 
 
 def test_the_time_left_is_that_of_all_cells_and_parts(capsys: pytest.CaptureFixture[str], clock: Clock) -> None:
@@ -63,7 +63,7 @@ def test_the_time_left_is_that_of_all_cells_and_parts(capsys: pytest.CaptureFixt
         clock.now_s = 1000.0 + now_s
         of_run(Step(what="train te/topic finetune", done=done, total=10))
     said = capsys.readouterr().err  # a sixteenth of all in 65 s, and eleven are left
-    assert said == "train te/topic finetune, run 1 of 2 (2 of 4): 5 of 10 steps, 13.0 s a step, 11:55 left\n"
+    assert said == "train te/topic finetune, run 1 of 2 (2 of 4): 5 of 10 steps, 11:55 left, 13.0 s a step\n"
 
 
 def test_tokens_and_money_are_those_of_the_budget(capsys: pytest.CaptureFixture[str], clock: Clock) -> None:
