@@ -11,6 +11,7 @@ from scripted import ScriptedEngine, World, add_import, obliging, unlike_any, wo
 
 from sdc.cli.main import application
 from sdc.pipelines import tasks
+from sdc.pipelines.progress import NOTE, log
 
 CELL = ("--lang", "en", "--task", "sentiment")
 GEN = ("gen", *CELL, "--quota", "3", "--num-texts", "3", "--num-seeds", "2", "--no-gates", "--model")
@@ -39,6 +40,7 @@ def test_every_command_has_the_flags_once(again: bool) -> None:
 def test_quiet_leaves_keys_and_errors(small: World, invoke: Callable[..., Any]) -> None:
     made = invoke(*GEN, small.model, "--quiet")
     assert (made.stdout, made.stderr) == (small.store.find("gen")[0].short + "\n", "")
+    assert log.level == NOTE  # what comes next in this process is heard
     wrong = invoke("gen", "--lang", "en", "--task", "topic", "--model", small.model, "--quiet")
     assert (wrong.exit_code, len(wrong.stderr.splitlines())) == (5, 1)
     assert "already there" in invoke(*GEN, small.model).stderr

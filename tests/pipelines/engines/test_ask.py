@@ -132,6 +132,18 @@ def test_progress_tells_answers_as_they_come_from_those_that_were_there(folder: 
     assert (seen[0].done, sorted({step.done for step in seen}), seen[-1].done) == (4, [4, 5, 7, 9, 10], 10)
 
 
+def test_every_answer_of_a_batch_is_told_as_it_comes(folder: Path) -> None:
+    class OneByOne(ScriptedEngine):
+        def answer(self, calls: Sequence[Call]) -> Generator[Mapping[int, Reply]]:
+            for group in super().answer(calls):
+                yield from ({position: reply} for position, reply in group.items())
+
+    seen: list[Step] = []
+    with replies(folder) as cache:
+        asker(cache, OneByOne(echo), batch_size=10).ask(CALLS, progress=seen.append)
+    assert sorted({step.done for step in seen}) == list(range(11))
+
+
 def test_an_unknown_engine_is_a_usage_error(store: Store) -> None:
     with (
         pytest.raises(UsageError, match="unknown engine 'abacus'"),
