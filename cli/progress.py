@@ -29,7 +29,7 @@ _DRAWN_PER_S = 4
 _LOCK = threading.RLock()
 
 
-class Bar:
+class CommandBar:
     """The bar of one command.
 
     Args:
@@ -190,14 +190,14 @@ def short(number: int) -> str:
     return str(number)
 
 
-_bar = Bar()
+_bar = CommandBar()
 
 
-def begin(budget: Budget) -> Bar:
+def begin(budget: Budget) -> CommandBar:
     """Returns the bar of a command that begins."""
     global _bar
     _bar.clear()
-    _bar = Bar(budget)
+    _bar = CommandBar(budget)
     return _bar
 
 

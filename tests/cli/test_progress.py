@@ -37,7 +37,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_without_a_terminal_it_is_a_line_a_minute(capsys: pytest.CaptureFixture[str], clock: Clock) -> None:
-    bar = progress.Bar()
+    bar = progress.CommandBar()
     for done, now_s in enumerate([0.0, 30.0, 61.0, 62.0, 200.0]):
         clock.now_s = 1000 + now_s
         bar(Step(what="gen te/topic", done=done, total=5, unit="call"))
@@ -48,7 +48,7 @@ def test_without_a_terminal_it_is_a_line_a_minute(capsys: pytest.CaptureFixture[
 
 
 def test_what_was_there_is_no_part_of_a_rate(capsys: pytest.CaptureFixture[str], clock: Clock) -> None:
-    bar = progress.Bar()
+    bar = progress.CommandBar()
     for done, now_s in ((900, 0), (900, 58), (901, 60), (902, 62)):  # 58 s of loading are none either
         clock.now_s = 1000.0 + now_s
         bar(Step(what="judge te/topic", done=done, total=1000, unit="call", found=900))
@@ -56,7 +56,7 @@ def test_what_was_there_is_no_part_of_a_rate(capsys: pytest.CaptureFixture[str],
 
 
 def test_the_time_left_is_that_of_all_cells_and_parts(capsys: pytest.CaptureFixture[str], clock: Clock) -> None:
-    bar = progress.Bar()
+    bar = progress.CommandBar()
     bar.cell(1, 4)
     of_run = part(bar, 0, 2, unit="run")
     for done, now_s in ((0, 0), (5, 65)):
@@ -68,7 +68,7 @@ def test_the_time_left_is_that_of_all_cells_and_parts(capsys: pytest.CaptureFixt
 
 def test_tokens_and_money_are_those_of_the_budget(capsys: pytest.CaptureFixture[str], clock: Clock) -> None:
     budget = Budget(prices=Prices(currency="EUR"))
-    bar = progress.Bar(budget)
+    bar = progress.CommandBar(budget)
     bar(Step(what="icl te/topic", done=0, total=2, unit="call"))
     budget.add(1, 12_345, 0.5)
     clock.now_s += 61
@@ -81,7 +81,7 @@ def slow() -> Iterator[FaultServer]:
     """A server that takes half a second for an answer."""
 
     def say(prompt: str, seed: int) -> str:
-        time.sleep(0.5)
+        server.closing.wait(0.5)
         return f"1. one text {seed % 1000} of many\n2. another text {seed % 997} beside it\n"
 
     with FaultServer() as server:
