@@ -159,8 +159,10 @@ def asked(
         DataError: The experiment has no evaluated run.
         StoreError: There is no store, or a key is stale.
     """
+    given = options.keys(keys) if keys else []
     context.store.must_exist()
-    given = options.keys(keys) if keys else of_experiment(context, experiment) if experiment else []
+    if experiment and not given:
+        given = of_experiment(context, experiment)
     evals = context.store.resolve_many(given, stages=("eval",)) if given else []
     lineage.refuse_stale(context, evals)
     wanted = cells_of(context, evals, langs, tasks)

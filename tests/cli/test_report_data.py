@@ -129,7 +129,7 @@ def test_report_itself_is_as_it_was(invoke: Invoke) -> None:
     assert "data " in done.stdout.split("Commands:")[1]
     assert "there is no store" in invoke("report").stderr
     assert "'dat' is not a key" in invoke("report", "dat").stderr
-    assert "no artifact 0123456789ab" in invoke("report", "0123456789ab", "--format", "md").stderr
+    assert "there is no store" in invoke("report", "0123456789ab", "--format", "md").stderr
     assert "'data' is not a key" in invoke("report", "--format", "md", "data").stderr
     assert "sdc report: no such option: --nothing" in invoke("report", "--nothing").stderr
     assert "unknown format 'xml'" in invoke("report", "--format", "xml").stderr

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sdc.cache.store import Artifact, Store
-from sdc.errors import DataError, UsageError
+from sdc.errors import DataError, StoreError, UsageError
 from sdc.pipelines import cells
 from sdc.pipelines.tasks import from_mapping, languages, load
 
@@ -83,6 +83,9 @@ def test_all_is_what_the_store_has(store: Store, make: Callable[..., Artifact]) 
     def names(*flags: str) -> list[str]:
         return [str(cell) for cell in cells.expand(store, [flags[0]], [flags[1]])]
 
+    with pytest.raises(StoreError, match="there is no store"):
+        names("all", "topic")
+    store.put(replace(make("data", "de"), lang=None), {})
     with pytest.raises(DataError, match="nothing of --lang all --task topic is there"):
         names("all", "topic")
     for lang, task in (("sw", "intent"), ("fr-CA", "topic"), ("te", "topic"), ("en", "sarcasm")):
