@@ -24,7 +24,8 @@ def show_expected(context: Context, plan: ExperimentPlan, site: Site, *, as_json
         render.data("".join(json_text(row.as_json()) + "\n" for row in rows))
         return
     columns = ("students", "wave", "runs", "there", "draws", "outputs", "hours", "cost", "MB", "kg CO2e")
-    render.table(columns, [_cells(row) for row in rows], title=f"{plan.experiment.name}, {plan.digest[:12]}")
+    title = f"{plan.experiment.name}, {plan.digest[:12]}"
+    render.table(columns, [_cells(row) for row in rows], title=title, to_stderr=True)
     total = rows[-1]
     lacking: dict[str, list[str]] = {}
     for inputs in plan.cells:

@@ -29,6 +29,8 @@ def test_an_experiment_is_planned_run_and_reported(here: Path) -> None:
     assert before.exit_code == 0
     *_, total = map(json.loads, before.stdout.splitlines())
     assert (total["line"], total["runs"], total["there"], total["hours"]) == ("all", 2, 0, None)
+    for_people = _sdc("run", "small.toml", "--dry-run")  # stdout has keys only
+    assert (for_people.stdout, "linear" in for_people.stderr) == ("", True)
     assert _sdc("run", "small.toml", "--status").exit_code == 6
     done = _sdc("run", "small.toml")
     assert done.exit_code == 0

@@ -1,5 +1,6 @@
 """The folder of a hub model: taken from this machine where it is whole, asked for once where it is not."""
 
+import logging
 import shutil
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from sdc.errors import EngineError
 from sdc.pipelines.engines import hub
 from sdc.pipelines.engines.models import POCKET, Model
+from sdc.pipelines.progress import NOTE, log
 
 MODEL = Model(name="tiny", source="someone/tiny", revision="a" * 40)
 
@@ -29,6 +31,19 @@ def _no_network(self: object, repo_id: str, **options: object) -> None:
 @pytest.fixture(autouse=True)
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", _no_network)
+
+
+@pytest.mark.parametrize("least, level", [(10, NOTE), (11, logging.INFO)])
+def test_a_model_that_is_slow_to_load_is_named_once_to_everybody(
+    least: int, level: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[int] = []
+    monkeypatch.setattr(hub, "SLOW_BYTES", least)
+    monkeypatch.setattr(log, "log", lambda level, *words: said.append(level))
+    (tmp_path / "model.safetensors").write_bytes(b"0123456789")
+    for _ in range(2):
+        hub.say_loading("tiny", tmp_path)
+    assert said == [level]
 
 
 def test_a_model_in_the_cache_needs_no_network(snapshot: Path) -> None:
