@@ -1,5 +1,6 @@
 """`sdc demo`: its flags."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -14,11 +15,10 @@ from sdc.pipelines.engines import models
 from sdc.pipelines.report import ReportConfig, formats
 from sdc.pipelines.report.points import Point
 from sdc.pipelines.run import demo as chain
+from sdc.pipelines.run import demo_words
 from sdc.pipelines.run.demo import DemoConfig
 
 _COLUMNS = ("method", "source", "rows", "shots", "mean ± std", "vs generator")
-#: What the rows of a source are, for the line that says what they are good for.
-_SOURCES = {"seeds": "human seeds alone:", "synthetic": "synthetic rows alone:", "seeds+synthetic": "both:"}
 _STORE = Path(".sdc-demo/store.duckdb")
 
 
@@ -46,6 +46,9 @@ def demo(
         str, typer.Option(metavar="MODEL", help="Small model to fine-tune and prompt.", rich_help_panel=MODEL)
     ] = models.STUDENT,
     quota: Annotated[int, typer.Option(min=1, max=1_000_000, help="Synthetic texts per label.")] = DemoConfig.quota,
+    num_seeds: Annotated[
+        int, typer.Option(min=1, help="Human examples per label; students see no others.", rich_help_panel=INPUT)
+    ] = DemoConfig.num_seeds,
     store: Annotated[
         Path | None,
         typer.Option(
@@ -54,12 +57,7 @@ def demo(
     ] = None,
     preset: options.PresetOption = presets.DEFAULT,
     seed: options.SeedOption = 1337,
-    output: Annotated[
-        str,
-        typer.Option(
-            "--format", metavar="FORM", help="Of the report: table, md, csv, json or latex.", rich_help_panel=OUTPUT
-        ),
-    ] = "table",
+    output: reported.FormatOption = "table",
     as_json: options.JsonOption = False,
 ) -> None:
     """Run the whole chain on a small example, from human examples to a report; run again, it goes on.
@@ -72,7 +70,7 @@ def demo(
     path = store or _STORE
     context = options.context(path)
     cell = cells.expand(context.store, [lang], [task])[0]
-    config = DemoConfig(model=model, student=student, quota=quota, preset=preset, seed=seed)
+    config = DemoConfig(model=model, student=student, quota=quota, num_seeds=num_seeds, preset=preset, seed=seed)
     outcomes = chain.run(context, config, cell)
     evals = context.store.resolve_many([outcome.key for outcome in outcomes])
     rows = report.run(context, ReportConfig(), evals=evals)
@@ -80,21 +78,13 @@ def demo(
         _show(cell, rows)
     else:
         reported.show_rows(rows, output)
-    render.note(f"Everything is in {path}: sdc store ls --store {path}, sdc report --store {path}")
+    render.note(f"It is kept; all of it: sdc report --store {path}")
 
 
 def _show(cell: Cell, rows: Sequence[Point]) -> None:
-    """Draws what fits 80 columns, and says what the human rows do alone: more text is not always better."""
+    """Draws what fits 80 columns, and says what it means."""
     table = formats.narrow(formats.for_people(rows, aggregated=False), _COLUMNS)
     render.table(table.columns, table.rows, title=f"{cell}, {table.title}", spare=table.spare)
-    scored = sorted((row for row in rows if row.source and row.mean is not None), key=lambda row: row.mean or 0)
-    best = {row.source: row for row in scored}
-    render.note("The best, with 95 % intervals (the test is small; what overlaps may be chance):")
-    for source, words in _SOURCES.items():
-        if source in best:
-            render.note(f"  {words} {_figure(best[source])}")
-
-
-def _figure(row: Point) -> str:
-    spread = "" if row.low is None or row.high is None else f" ({100 * row.low:.1f}..{100 * row.high:.1f})"
-    return f"{100 * (row.mean or 0):.1f} %{spread} by {row.method}, {row.rows} rows"
+    for sentence in demo_words.sentences(rows):
+        for line in textwrap.wrap(sentence.replace(" %", "\u00a0%"), 80):  # which is no place to break a line at
+            render.note(line.replace("\u00a0", " "))

@@ -53,7 +53,7 @@ class Context:
 
             found = models.resolve(self.store, name)
             if found.is_pocket and not any(model.is_pocket for model in self._models.values()):
-                self.say(f"{found.name} is one of the bundled pocket models, which are for trying and testing only")
+                self.say(f"{found.name}: the bundled pocket models are for trying and testing only")
             self._models[name] = found
         return self._models[name]
 

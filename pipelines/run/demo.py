@@ -1,4 +1,4 @@
-"""demo: the whole chain on one cell, from ten human examples per label to evaluated students.
+"""demo: the whole chain on one cell, from a few human examples per label to evaluated students.
 
 Here: the order of the stages and sizes that a laptop manages. Not here: any stage, the drawing of the report.
 """
@@ -33,6 +33,8 @@ class DemoConfig:
         model: The generator, which is also the judge and the classifier that students are compared with.
         student: The small model that is fine-tuned and prompted.
         quota: Synthetic texts per label.
+        num_seeds: Human examples per label that the generator is shown; students have no others. Three: sdc is for
+            languages and tasks with almost no labelled data.
         sizes: Sizes of the synthetic draws beside all rows.
         repeats: Draws per size for the linear student and the probe; the costly students take the first.
         shots: Examples per label in a prompt.
@@ -43,6 +45,7 @@ class DemoConfig:
     model: str = models.TEACHER
     student: str = models.STUDENT
     quota: int = 30
+    num_seeds: int = 3
     sizes: tuple[str, ...] = ("50", "100")
     repeats: int = 3
     shots: int = 1
@@ -57,7 +60,7 @@ def run(context: Context, config: DemoConfig, cell: Cell) -> list[Outcome]:
         DataError: The cell has neither demo examples nor data in the store.
     """
     train_data, test = (_examples(context, cell, split) for split in ("train", "test"))
-    context.say(f"{cell}: {train_data.summary['ok']} human examples to start from, {test.summary['ok']} to test on")
+    context.say(f"{cell}: {config.num_seeds} human examples per label to start from, {test.summary['ok']} to test on")
     judgement = _accepted(context, config, cell, train_data)
     samples = {
         source: _sample(context, config, cell, source, judgement)
@@ -66,7 +69,7 @@ def run(context: Context, config: DemoConfig, cell: Cell) -> list[Outcome]:
     runs = [
         *_train(context, config, cell, "linear", list(samples.values()), test),
         *_probe(context, config, cell, list(samples.values()), test),
-        *_train(context, config, cell, "finetune", [samples["synthetic"], samples["seeds+synthetic"]], test),
+        *_train(context, config, cell, "finetune", list(samples.values()), test),
         *_icl(context, config, cell, config.student, config.shots, samples["synthetic"], test),
         *_icl(context, config, cell, config.model, 0, samples["synthetic"], test),
     ]
@@ -90,13 +93,17 @@ def _examples(context: Context, cell: Cell, split: str) -> Artifact:
 def _accepted(context: Context, config: DemoConfig, cell: Cell, train_data: Artifact) -> Artifact:
     """Returns the judgement after topping up what was rejected."""
     preset = config.preset
-    settings = gen.configured(context, preset, model=config.model, quota=config.quota, seed=config.seed)
+    settings = gen.configured(
+        context, preset, model=config.model, quota=config.quota, num_seeds=config.num_seeds, seed=config.seed
+    )
     judging = judge.configured(context, preset)
-    key = ""
+    key, before = "", 0
     for made in until_accepted.rounds(context, settings, judging, cell, data=train_data, most=1 + _TOP_UPS):
-        key = made.judgement.key
-        texts = f"{made.generation.summary['ok']} texts by {config.model}"
-        context.say(f"{cell}: {texts}, {made.judgement.summary['accepted']} accepted")
+        key, accepted = made.judgement.key, made.judgement.summary["accepted"]
+        new = made.generation.summary["ok"] - before  # those accepted before are carried over
+        texts = f"{new} texts by {config.model}" if made.number == 1 else f"{new} more in place of those rejected"
+        context.say(f"{cell}, round {made.number}: {texts}, {accepted} accepted{' in all' if before else ''}")
+        before = accepted
     return context.store.resolve(key)
 
 

@@ -20,6 +20,8 @@ _FONT = "system-ui, 'Noto Sans', sans-serif"
 _LEGEND = {"orient": "top", "symbolOpacity": 1, "symbolType": "square", "symbolStrokeWidth": 0}
 #: Longer names of labels are cut in the picture; the table beside it has them whole.
 _MOST_LABEL_PIXELS = 220
+#: About so many numbers stand at an axis: a browser's font may be wider than the one that is measured here.
+_NUM_TICKS = 6
 
 
 def draw(card: Card) -> dict[str, str]:
@@ -68,10 +70,10 @@ def _steps(series: Mapping[str, Sequence[float]], edges: Sequence[float], *, x: 
         points += [{"side": side, "at": at, "share": share} for at, share in steps]
     base = alt.Chart(alt.InlineData(values=points)).encode(
         x=alt.X(
-            "at:Q", title=x, axis=alt.Axis(grid=False, format=f".{digits}f"),
+            "at:Q", title=x, axis=alt.Axis(grid=False, format=f".{digits}f", tickCount=_NUM_TICKS),
             scale=alt.Scale(domain=[edges[0], edges[-1]], nice=False),
         ),
-        y=alt.Y("share:Q", title="share of rows", axis=alt.Axis(format="%"), stack=None),
+        y=alt.Y("share:Q", title="share of rows", axis=alt.Axis(format="%", tickCount=_NUM_TICKS), stack=None),
         color=alt.Color("side:N", title=None, sort=list(series), scale=_colours(series)),
     )  # fmt: skip
     fill = base.mark_area(interpolate="step-after", opacity=0.12)
@@ -102,7 +104,7 @@ def _labels(card: Card) -> Any:
 def _few_ticks() -> Any:
     import altair as alt
 
-    return alt.Axis(tickCount=4, tickMinStep=1)
+    return alt.Axis(tickCount=3, tickMinStep=1)
 
 
 def _colours(sides: Any) -> Any:

@@ -103,7 +103,7 @@ def test_the_bundled_models_are_told_of_once(store: Store, tmp_path: Path) -> No
         return lines
 
     (line,) = said(models.STUDENT, models.TEACHER, models.STUDENT)
-    assert line == "pocket-student is one of the bundled pocket models, which are for trying and testing only"
+    assert line == "pocket-student: the bundled pocket models are for trying and testing only"
     assert said(str(models.POCKET / "teacher")) and said(models.without_thinking(models.TEACHER))
     copied = shutil.copytree(models.POCKET / "student", tmp_path / "pocket-student")
     assert not said(str(copied))  # a user's own

@@ -3,6 +3,7 @@
 import json
 import re
 from html.parser import HTMLParser
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -113,6 +114,20 @@ def test_pictures_are_svg_with_the_labels_as_text() -> None:
     assert {"విజ్ఞానం/సాంకేతికత", "נסיעות ותחבורה", "科学 技术"} <= set(texts)
     assert any((text or "").startswith("<script>") for text in texts)
     assert "116 and more" not in drawn["lengths"] and re.search(r"the last bin: \d+ and more", drawn["lengths"])
+
+
+def test_numbers_of_an_axis_stand_apart() -> None:
+    """A browser's font may be half as wide again as the one that they were measured with: ten pixels a digit."""
+    rows = tuple(LabelRow(name=name, synthetic=1234, quota=1500, human=123456) for name in LABELS)
+    lengths = {side: [float(length) for length in range(1500)] for side in ("synthetic", "human")}
+    for svg in pictures.draw(made(labels=rows, series={"lengths": lengths})).values():
+        found = re.findall(
+            r'<text text-anchor="(?:start|middle|end)" transform="translate\(([\d.]+),15\)".*?>([\d,]+)<', svg
+        )
+        assert len(found) > 4
+        for (x, number), (next_x, other) in pairwise(found):
+            gap = float(next_x) - float(x)
+            assert gap <= 0 or gap > 5 * (len(number) + len(other)), (number, other)
 
 
 def test_what_cannot_be_told_is_not_drawn() -> None:
