@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from program import sdc
 
+from sdc.cache.store import Store
+
 _CELL = ["--lang", "te", "--task", "topic"]
 
 
@@ -28,7 +30,10 @@ _CELL = ["--lang", "te", "--task", "topic"]
     ],
 )
 def test_the_name_that_was_meant_is_named(command: list[str], meant: str, tmp_path: Path) -> None:
-    result = sdc([*command, "--store", str(tmp_path / "s.duckdb")])
+    store = Store(tmp_path / "s.duckdb")
+    with store.open(write=True):  # an empty one: that there is none would be said first
+        pass
+    result = sdc([*command, "--store", str(store.path)])
     assert result.exit_code == 2
     assert meant in result.stderr
     assert result.stderr.count("\n") == 1
