@@ -12,6 +12,7 @@ from sdc.cli.groups import Common, grouped
 from sdc.pipelines import eval as stage
 from sdc.pipelines import readers
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.records import inputs as records
 from sdc.pipelines.stage import Context, Outcome
 
 
@@ -41,12 +42,10 @@ def evaluate(
     """
     context = common.context()
     config = stage.EvalConfig(reader=reader)
-    runs: dict[str, tuple[Cell, list[Artifact]]] = {}  # those of a cell together: it may be hundreds
-    for cell, artifact in options.inputs(context, keys, lang, task, stages=("train", "icl"), otherwise_all=True):
-        runs.setdefault(str(cell), (cell, []))[1].extend([artifact] if artifact else [])
+    runs = records.by_cell(options.inputs(context, keys, lang, task, stages=("train", "icl"), otherwise_all=True))
     outcomes: list[Outcome] = []
     with incomplete.Cells("eval", total=len(runs), as_json=common.as_json) as doing:
-        for cell, given in runs.values():
+        for cell, given in runs:
             with doing.one(cell):
                 found = given or stage.find_runs(context, cell, everything=everything)
                 if not given:

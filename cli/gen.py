@@ -10,13 +10,12 @@ from sdc.cache.store import Artifact
 from sdc.cli import incomplete, model_options, options, preview, render
 from sdc.cli.groups import Asking, Common, grouped
 from sdc.cli.help import SAMPLING
-from sdc.errors import UsageError
 from sdc.pipelines import gen as stage
 from sdc.pipelines import judge, presets
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.gen import inputs
 from sdc.pipelines.gen.config import GenConfig
 from sdc.pipelines.judge.config import JudgeConfig
-from sdc.pipelines.records import lineage
 from sdc.pipelines.run import until_accepted as turns
 from sdc.pipelines.run.until_accepted import Round
 from sdc.pipelines.stage import Context, Outcome
@@ -106,7 +105,7 @@ def gen(
         for cell, artifact in pairs:
             with doing.one(cell):
                 config = stage.configured(context, preset, no_think=asking.no_think, **flags)
-                data, judgement = _inputs(context, cell, artifact, top_up=again.top_up)
+                data, judgement = inputs.of(context, cell, artifact, top_up=again.top_up)
                 if writing.num_seeds is not None:
                     stage.check_seeds(context, config, cell, data=data)
                 if asking.preview:
@@ -126,22 +125,6 @@ def gen(
                     outcome = stage.run(context, config, cell, data=data, judgement=judgement)
                     _report(cell, outcome)
                     doing.done([outcome])
-
-
-def _inputs(
-    context: Context, cell: Cell, artifact: Artifact | None, *, top_up: bool
-) -> tuple[Artifact | None, Artifact | None]:
-    """Returns the human data and the judgement to top up, where they were named or --top-up finds them."""
-    judgement = artifact if artifact is not None and artifact.stage == "judge" else None
-    data = artifact if artifact is not None and artifact.stage == "data" else None
-    if top_up and judgement is None:
-        judgement = lineage.newest_judgement(context, cell)
-        if judgement is None:
-            raise UsageError(f"no judgement of {cell} to top up", "--top-up", "run `sdc judge` first")
-        render.note(f"{cell}: tops up {judgement.short}")
-    if judgement is not None and data is None:
-        data = lineage.train_data_of(context, judgement)
-    return data, judgement
 
 
 def _until_accepted(

@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Annotated, Any, get_args, get_type_hints
 
 from sdc.cli import model_options, options
-from sdc.pipelines.engines.budget import Budget
+from sdc.pipelines.engines.budget import Budget, limits
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.stage import Context
 
@@ -36,7 +36,7 @@ class Running:
     @property
     def budget(self) -> Budget:
         """How much may be asked."""
-        return model_options.budget(self.max_calls, self.max_tokens, self.max_cost, self.prices)
+        return limits(self.max_calls, self.max_tokens, self.max_cost, self.prices)
 
 
 @dataclass(frozen=True, kw_only=True)

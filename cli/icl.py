@@ -12,9 +12,9 @@ from sdc.cli.help import INPUT
 from sdc.errors import UsageError
 from sdc.pipelines import icl as stage
 from sdc.pipelines import presets
-from sdc.pipelines.icl import room
+from sdc.pipelines.icl import inputs
 from sdc.pipelines.records import lineage
-from sdc.pipelines.records.draws import Draw, check_source, draws_of
+from sdc.pipelines.records.draws import check_source
 from sdc.pipelines.text import commas
 
 
@@ -85,9 +85,8 @@ def icl(
     """
     context = common.context(asking)
     check_source(shots.source)
-    flags = {**vars(prompting), "seed": seed, "exact_dev_rows": prompting.dev_rows is not None}
+    flags = inputs.ordered({**vars(prompting), "seed": seed})
     flags["max_tokens"] = flags.pop("reply_tokens")
-    flags["exact"] = prompting.shots is not None or bool(prompting.select)
     flags["select"] = _numbers(prompting.select) if prompting.select else None
     config = stage.configured(context, preset, no_think=asking.no_think, **flags)
     wanted = commas.parts(shots.sizes)
@@ -96,14 +95,11 @@ def icl(
         for cell, artifact in pairs:
             with doing.one(cell):
                 test_data = lineage.test_data(context, cell, shots.test)
-                draws: list[Draw] = []
-                if config.uses_draws:
-                    drawn = artifact or lineage.newest_sample(context, cell, source=shots.source)
-                    draws, too_small = room.fitting(context, config, cell, draws_of(context, drawn, sizes=wanted))
-                    for error in too_small:
-                        doing.lacks(cell, error)
-                    if not draws:
-                        continue
+                draws, too_small = inputs.of(context, config, cell, artifact, source=shots.source, sizes=wanted)
+                for error in too_small:
+                    doing.lacks(cell, error)
+                if config.uses_draws and not draws:
+                    continue
                 if asking.preview:
                     seen = stage.preview(context, config, cell, draws=draws, test=test_data, most=asking.preview)
                     preview.show(cell, seen, as_json=common.as_json)

@@ -3,7 +3,6 @@
 Here: option types, and what they become. Not here: which commands have them (`groups.py`).
 """
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -12,7 +11,6 @@ import typer
 
 from sdc.cli.help import LIMITS, MODEL
 from sdc.errors import UsageError
-from sdc.pipelines.engines.budget import Budget, load_prices
 from sdc.pipelines.engines.options import EngineOptions
 
 EngineOption = Annotated[
@@ -95,13 +93,4 @@ def how(engine: str, server: str | None, arguments: Sequence[str] | None, batch_
         if not equals or not value:
             raise UsageError(f"{argument[:80]!r} is not NAME=VALUE", "--engine-arg", "write it as concurrency=32")
         settings[name.strip().replace("-", "_")] = value.strip()
-    return EngineOptions.parse(
-        settings, engine=engine, server=server or os.environ.get("SDC_SERVER") or None, batch_size=batch_size
-    )
-
-
-def budget(max_calls: int | None, max_tokens: int | None, max_cost: float | None, prices: Path | None) -> Budget:
-    """Returns the limits on what is newly asked, with the user's price table if there is one."""
-    file = prices or (Path(os.environ["SDC_PRICES"]) if os.environ.get("SDC_PRICES") else None)
-    table = load_prices(file) if file is not None else None
-    return Budget(max_calls=max_calls, max_tokens=max_tokens, max_cost=max_cost, prices=table)
+    return EngineOptions.parse(settings, engine=engine, server=server, batch_size=batch_size)

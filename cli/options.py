@@ -4,7 +4,6 @@ Here: option types, keys from arguments and stdin, the stage context. Not here: 
 """
 
 import json
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,20 +11,18 @@ from typing import Annotated
 
 import typer
 
-from sdc.cache.counted import counted
 from sdc.cache.key import check_prefix
 from sdc.cache.store import Artifact, Store
 from sdc.cli import progress
 from sdc.cli.help import INPUT, MODEL, OUTPUT, SETTINGS
 from sdc.cli.render import note
 from sdc.errors import UsageError
-from sdc.pipelines import cells
+from sdc.pipelines import context as contexts
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines.budget import Budget
 from sdc.pipelines.engines.options import EngineOptions
-from sdc.pipelines.records import lineage
+from sdc.pipelines.records import inputs as records
 from sdc.pipelines.stage import Context
-from sdc.pipelines.text import commas
 
 LangOption = Annotated[
     list[str] | None,
@@ -131,7 +128,7 @@ TestOption = Annotated[
 
 def store(path: Path | None) -> Store:
     """Returns the store that `--store`, `$SDC_STORE` or the default names."""
-    return Store(path or Path(os.environ.get("SDC_STORE") or ".sdc/store.duckdb"))
+    return contexts.store(path)
 
 
 def context(
@@ -187,46 +184,6 @@ def inputs(
     stages: Sequence[str],
     otherwise_all: bool = False,
 ) -> list[tuple[Cell, Artifact | None]]:
-    """Returns what a command works on: the artifacts of the given keys, or cells whose input the stage finds itself.
-
-    With keys, `--lang` and `--task` keep only the artifacts that match.
-
-    Args:
-        context: Where the store is.
-        arguments: Keys as they were typed.
-        langs: What `--lang` says.
-        tasks: What `--task` says.
-        stages: What the keys may be of.
-        otherwise_all: A flag that is not given means `all`: where nothing is asked of a model.
-    """
-    if arguments:
-        known: dict[tuple[str | None, str | None], Cell] = {}
-        pairs = []
-        found = context.store.resolve_many(keys(arguments), stages=stages)
-        lineage.refuse_stale(context, found)
-        for artifact in found:
-            cell = (artifact.lang, artifact.task)
-            if cell not in known:  # hundreds of runs share a cell; a user's task is looked up in the store
-                known[cell] = cells.of_artifact(context.store, artifact)
-            pairs.append((known[cell], artifact))
-        if langs or tasks:
-            wanted = {
-                str(cell)
-                for cell in cells.expand(
-                    context.store,
-                    langs or [cell.lang for cell, _ in pairs],
-                    tasks or [cell.task.name for cell, _ in pairs],
-                )
-            }
-            pairs = [pair for pair in pairs if str(pair[0]) in wanted]
-            if not pairs:
-                raise UsageError(
-                    "none of the keys fits --lang and --task", fix="drop those flags, or see `sdc store ls`"
-                )
-        return list(pairs)
-    default = [cells.ALL] if otherwise_all else []
-    asked = cells.expand(context.store, langs or default, tasks or default)
-    context.store.must_exist()
-    if lacking := cells.absent(asked):
-        note(f"all: {counted(len(asked), 'cell')} of the store; it has nothing of {commas.listed(lacking)}")
-    return [(cell, None) for cell in asked]
+    """Returns what a command works on: the artifacts of keys as they were typed, or cells; see `records.inputs.of`."""
+    found = keys(arguments) if arguments else []
+    return records.of(context, found, langs or [], tasks or [], stages=stages, otherwise_all=otherwise_all)

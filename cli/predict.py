@@ -19,10 +19,7 @@ from sdc.cli.help import INPUT, MODEL, OUTPUT
 from sdc.errors import DataError, UsageError, system_reason
 from sdc.pipelines import files
 from sdc.pipelines import predict as stage
-from sdc.pipelines.predict import Prediction, exported, formats, input, predictors
-from sdc.pipelines.predict.predictors import Predictor
-from sdc.pipelines.records import run_record
-from sdc.pipelines.stage import Context
+from sdc.pipelines.predict import Prediction, chosen, formats, input
 
 _LINE_NUMBER = re.compile(r"^line \d+: ")
 
@@ -117,8 +114,7 @@ def predict(
     """
     output = "jsonl" if as_json else output
     formats.check(output)
-    if (who.run is None) == (who.model is None):
-        raise UsageError("say what classifies", fix="give --run KEY, or --model FOLDER that `sdc export` wrote")
+    chosen.check(who.run, who.model)
     context = options.context(store, engine=model_options.how(who.engine, who.server, who.engine_arg, None))
     where = "stdin" if file in (None, "-") else str(file)
     kind = input.kind(None if where == "stdin" else where, rows_in.input_format)
@@ -126,7 +122,11 @@ def predict(
         stream = stack.enter_context(_opened(file))
         rows = input.rows(stream, kind=kind, where=where, text_column=rows_in.text_column)
         first = list(islice(rows, 1))  # a wrong column or a binary file is told before weights are made
-        predictor = stack.enter_context(_predictor(context, who))
+        predictor = stack.enter_context(
+            chosen.predictor(
+                context, run=who.run, folder=who.model, precision=who.onnx, base=who.base, keep_weights=who.keep_weights
+            )
+        )
         seen: Counter[str | None] = Counter()
         batches = _counted(stage.run(predictor, chain(first, rows), batch_rows=batch_rows), seen)
         for text in formats.write(batches, predictor.task, output, csv_safe=csv_safe):
@@ -136,14 +136,6 @@ def predict(
     reasons = ", ".join(f"{reason} {count}" for reason, count in seen.most_common(4) if reason is not None)
     without = f", {lost} without a label ({reasons})" if lost else ""
     render.note(f"predict {predictor.name}: {counted(seen.total(), 'row')}{without}")
-
-
-def _predictor(context: Context, who: Who) -> AbstractContextManager[Predictor]:
-    if who.run is not None:
-        record = run_record.find(context, who.run)
-        return predictors.of_run(context, record, base=who.base, keep_weights=who.keep_weights)
-    assert who.model is not None
-    return exported.of_folder(context, who.model, precision=who.onnx, base=who.base)
 
 
 def _opened(file: str | None) -> AbstractContextManager[BinaryIO]:

@@ -23,7 +23,7 @@ def costs(
 ) -> None:
     """Show what the store's artifacts took: calls, tokens, hours, energy, carbon and money, beside the paper's."""
     from sdc.pipelines.report import costs as stage
-    from sdc.pipelines.report import panels
+    from sdc.pipelines.report import inputs, panels
     from sdc.pipelines.run import sites
 
     output = reported.format_of(output, out, as_json=as_json)
@@ -32,7 +32,7 @@ def costs(
     site = sites.load(on)
     records = stage.run(
         context.store,
-        cells=reported.cells_of(context, [], lang, task),
+        cells=inputs.cells_of(context, [], lang, task),
         kg_per_kwh=site.kg_co2e_per_kwh if kg_per_kwh is None else kg_per_kwh,
         price_per_hour=site.price_per_hour,
     )

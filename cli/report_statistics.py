@@ -142,6 +142,7 @@ def _compared(
     """Returns the comparison of two names; those of evaluations have their keys, the others are fields."""
     from sdc.pipelines import report
     from sdc.pipelines.report import compare as stage
+    from sdc.pipelines.report import inputs
 
     first, second = (
         stage.Side(name=name, evals=frozenset(of_one)) if of_one else stage.side(name)
@@ -149,7 +150,7 @@ def _compared(
     )
     every = list(dict.fromkeys([*keys[0], *keys[1]])) if all(keys) else []
     evals = context.store.resolve_many(every, stages=("eval",)) if every else []
-    wanted = reported.cells_of(context, evals, *cell)
+    wanted = inputs.cells_of(context, evals, *cell)
     if wanted is not None:
         evals = [e for e in evals if (e.lang, e.task) in wanted]
     found = report.find(context, report.ReportConfig(everything=everything), evals=evals, wanted=wanted)

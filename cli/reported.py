@@ -12,10 +12,9 @@ from sdc.cache.store import Artifact
 from sdc.cli import options, render
 from sdc.cli.help import INPUT, OUTPUT
 from sdc.errors import DataError, UsageError, one_of
-from sdc.pipelines import cells, files
+from sdc.pipelines import files
 from sdc.pipelines import report as stage
-from sdc.pipelines.records import lineage, runs
-from sdc.pipelines.report import formats
+from sdc.pipelines.report import formats, inputs
 from sdc.pipelines.report.points import Point
 from sdc.pipelines.stage import Context
 
@@ -163,12 +162,7 @@ def asked(
     context.store.must_exist()
     if experiment and not given:
         given = of_experiment(context, experiment)
-    evals = context.store.resolve_many(given, stages=("eval",)) if given else []
-    lineage.refuse_stale(context, evals)
-    wanted = cells_of(context, evals, langs, tasks)
-    if wanted is not None:
-        evals = [e for e in evals if (e.lang, e.task) in wanted]
-    return evals, wanted
+    return inputs.of(context, given, langs, tasks)
 
 
 def is_experiment(name: str) -> bool:
@@ -190,26 +184,4 @@ def of_experiment(context: Context, file: str) -> list[str]:
     found = experiments.evaluations(context, experiments.look(context, load(file)))
     if not found:
         raise DataError(f"no run of {file} is evaluated", str(context.store.path), f"run `sdc run {file}`")
-    return found
-
-
-def cells_of(
-    context: Context, evals: Sequence[Artifact], langs: Sequence[str] | None, tasks: Sequence[str] | None
-) -> list[tuple[str, str]] | None:
-    """Returns the (lang, task) pairs that --lang and --task mean; the flag that is missing means all in the store."""
-    if not langs and not tasks:
-        return None
-    context.store.must_exist()
-    there = runs.cells_with_runs(context.store)
-    if not there:
-        return []
-    asked = cells.expand(
-        context.store,
-        langs or sorted({lang for lang, _ in there}),
-        tasks or sorted({task for _, task in there}),
-    )
-    found = [(cell.lang, cell.task.name) for cell in asked]
-    found = [pair for pair, cell in zip(found, asked, strict=True) if not cell.of_all or pair in there]
-    if evals and not {(e.lang, e.task) for e in evals} & set(found):
-        raise UsageError("none of the keys is of that language and task", fix="leave out --lang and --task")
     return found

@@ -13,16 +13,15 @@ from sdc.cli.groups import Common, grouped
 from sdc.cli.help import INPUT, OUTPUT
 from sdc.cli.planned import Planned
 from sdc.cli.train_settings import Settings
-from sdc.errors import DataError, MissingInput
 from sdc.pipelines import presets
 from sdc.pipelines import train as stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.records import lineage
-from sdc.pipelines.records.draws import Draw, check_source, draws_of
+from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.students import STUDENTS, calibrated
 from sdc.pipelines.text import commas
-from sdc.pipelines.train import TrainConfig, tune
+from sdc.pipelines.train import TrainConfig, inputs, tune
 from sdc.pipelines.train.tune import DrawGroup, TuneConfig
 
 _MOST_SEED = 2**31 - 1  # as of the seeds that are derived
@@ -115,19 +114,18 @@ def train(
     """
     context = common.context()
     sources, flags = commas.parts(chosen.source), vars(settings)
-    for name in sources:
-        check_source(name)
     config = stage.configured(
         context, preset, method=method, settings=flags, seed=seed, **vars(seeds),
         keep_weights=fitting.keep_weights, retry_failed=fitting.retry_failed, calibrate=fitting.calibrate,
     )  # fmt: skip
-    found = _samples(context, keys, lang, task, sources=sources)
+    found = inputs.by_cell(options.inputs(context, keys, lang, task, stages=("sample",)), sources=sources)
     with incomplete.Cells("train", total=len(found), as_json=common.as_json) as doing:
         wanted: list[tuple[Cell, list[Draw]]] = []
         for cell, samples in found:
             with doing.one(cell):
-                sizes = commas.parts(chosen.sizes)
-                wanted.append((cell, _draws(context, cell, samples, sources, sizes=sizes, repeats=chosen.repeats)))
+                sizes, repeats = commas.parts(chosen.sizes), chosen.repeats
+                draws = inputs.of(context, cell, samples, sources=sources, sizes=sizes, repeats=repeats)
+                wanted.append((cell, draws))
         parts: list[tuple[TrainConfig, Cell, list[Draw]]] = [(config, cell, draws) for cell, draws in wanted]
         if fitting.hpo is not None:
             tuning = tune.configured(
@@ -214,63 +212,6 @@ def _are_searched(context: Context, tuning: TuneConfig, groups: Sequence[DrawGro
         f" then {counted(runs, 'run')} with what is chosen"
     )
     return False
-
-
-def _samples(
-    context: Context,
-    keys: Sequence[str] | None,
-    lang: Sequence[str] | None,
-    task: Sequence[str] | None,
-    *,
-    sources: Sequence[str],
-) -> list[tuple[Cell, list[Artifact]]]:
-    """Returns the samples that were named, by cell; none for a cell whose samples are to be looked up."""
-    found: dict[str, tuple[Cell, list[Artifact]]] = {}
-    for cell, artifact in options.inputs(context, keys, lang, task, stages=("sample",)):
-        if artifact is None or not sources or artifact.summary.get("source") in sources:
-            found.setdefault(str(cell), (cell, []))[1].extend([artifact] if artifact else [])
-    if not found:
-        raise DataError(f"none of these samples is of source {' or '.join(sources)}", "--source", "drop the flag")
-    return list(found.values())
-
-
-def _draws(
-    context: Context, cell: Cell, named: Sequence[Artifact], sources: Sequence[str], *, sizes: Sequence[str],
-    repeats: int | None,
-) -> list[Draw]:  # fmt: skip
-    """Returns the draws of the samples that were named, or of the newest of every kind.
-
-    Raises:
-        MissingInput: There is no sample, or none of a source.
-        DataError: None has such draws; or one that was named, or its source, has no such draws.
-    """
-    if named:
-        return [draw for drawn in named for draw in draws_of(context, drawn, sizes=sizes, repeats=repeats)]
-    newest = lineage.newest_samples(context, cell)
-    there = {lineage.source_of(drawn) for drawn in newest}
-    lacking = [source for source in sources if source not in there]
-    if lacking or not newest:
-        fix = f"run `sdc sample --lang {cell.lang} --task {cell.task.name}` first"
-        fix = lineage.other_tag(context, cell, "sample") or fix
-        raise MissingInput(f"no {' or '.join(lacking) or 'sample'} draws", cell, str(context.store.path), fix)
-    samples = [drawn for drawn in newest if not sources or lineage.source_of(drawn) in sources]
-    names = ", ".join(f"{lineage.named(drawn)} {drawn.short}" for drawn in samples)
-    render.note(f"train {cell}: samples {names}")
-    draws: list[Draw] = []
-    errors: list[DataError] = []
-    for drawn in samples:
-        try:
-            draws += draws_of(context, drawn, sizes=sizes, repeats=repeats)
-        except DataError as error:
-            if sources:
-                raise
-            errors.append(error)
-    missing = set(sizes) - {draw.size for draw in draws}
-    if errors and (missing or not draws):
-        raise errors[0]
-    for left_out in errors:
-        render.note(f"train {cell}: {left_out}")
-    return draws
 
 
 def _plan(

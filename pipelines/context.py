@@ -1,11 +1,13 @@
 """What a stage gets beside its settings: the store, how models are run, whom it tells.
 
-Here: the context of a command. Not here: what stages do with it (`stage.py`).
+Here: the context of a command, and which store is meant. Not here: what stages do with it (`stage.py`).
 """
 
+import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sdc.cache.store import Store
@@ -16,6 +18,11 @@ from sdc.pipelines.progress import Progress, silent
 if TYPE_CHECKING:
     from sdc.pipelines.engines.ask import Asker
     from sdc.pipelines.engines.models import Model
+
+
+def store(path: Path | None) -> Store:
+    """Returns the store at a path; None is the one that `$SDC_STORE` or the default names."""
+    return Store(path or Path(os.environ.get("SDC_STORE") or ".sdc/store.duckdb"))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ Here: prices, spending, the error that ends a command when a limit is reached. N
 artifact (`ask.py`), guesses before a run (`estimate.py`).
 """
 
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,6 +49,17 @@ class Prices:
         tokens = full * price.get("input", 0.0) + cached_tokens * price.get("cached_input", price.get("input", 0.0))
         tokens += completion_tokens * price.get("output", 0.0)
         return tokens / _PER + (seconds or 0.0) / 3600 * price.get("hour", 0.0)
+
+
+def limits(max_calls: int | None, max_tokens: int | None, max_cost: float | None, prices: Path | None) -> "Budget":
+    """Returns the limits on what is newly asked, with the user's price table: that of a file, else of `$SDC_PRICES`.
+
+    Raises:
+        UsageError: The price table cannot be read.
+    """
+    file = prices or (Path(os.environ["SDC_PRICES"]) if os.environ.get("SDC_PRICES") else None)
+    table = load_prices(file) if file is not None else None
+    return Budget(max_calls=max_calls, max_tokens=max_tokens, max_cost=max_cost, prices=table)
 
 
 def load_prices(path: Path) -> Prices:

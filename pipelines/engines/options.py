@@ -3,6 +3,7 @@
 Here: the settings and their checks. Not here: which engine is taken (`__init__.py`), flags (`cli/options.py`).
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
@@ -74,6 +75,8 @@ class EngineOptions:
     ) -> "EngineOptions":
         """Returns the options with `settings` read from text, as `--engine-arg NAME=VALUE` gives them.
 
+        Without a server it is that of `$SDC_SERVER`, where this is set.
+
         Raises:
             UsageError: There is no such setting, or the value is of another kind.
         """
@@ -86,6 +89,7 @@ class EngineOptions:
                 values[name] = _read(text, kinds[name], is_number=name == "max_model_len")
             except ValueError as error:
                 raise UsageError(f"{name} cannot be {text!r}", "--engine-arg", "see docs/models.md") from error
+        server = server or os.environ.get("SDC_SERVER") or None
         return cls(engine=engine, server=server, batch_size=batch_size, **values)  # type: ignore[arg-type]
 
 

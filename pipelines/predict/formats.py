@@ -1,6 +1,6 @@
 """How predictions are written: JSON lines, CSV, or nothing but labels.
 
-Here: predictions to text, batch by batch. Not here: what stands in them (`predict.py`).
+Here: predictions to columns, and to text, batch by batch. Not here: what stands in them (`predict.py`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,14 +30,13 @@ def write(batches: Iterable[Sequence[Prediction]], task: Task, name: str, *, csv
     there is none.
     """
     if name == "csv":
-        names = ["idx", "text", "label", "probability", "reason", *(f"p_{label}" for label in task.label_names)]
-        yield visible.as_csv([names], safe=csv_safe)
+        yield visible.as_csv([columns(task)], safe=csv_safe)
     start = 0
     for batch in batches:
         if name == "lines":
             yield "".join(one_line(_label(row, task) or "") + "\n" for row in batch)
         elif name == "csv":
-            yield visible.as_csv([_cells(start + i, row, task) for i, row in enumerate(batch)], safe=csv_safe)
+            yield visible.as_csv([cells(start + i, row, task) for i, row in enumerate(batch)], safe=csv_safe)
         else:
             yield "".join(_json(start + i, row, task) + "\n" for i, row in enumerate(batch))
         start += len(batch)
@@ -62,6 +61,12 @@ def _json(idx: int, row: Prediction, task: Task) -> str:
     return visible.as_json(record)
 
 
-def _cells(idx: int, row: Prediction, task: Task) -> list[object]:
+def columns(task: Task) -> list[str]:
+    """Returns the names of the columns of predictions: `p_LABEL` is the probability of a label."""
+    return ["idx", "text", "label", "probability", "reason", *(f"p_{label}" for label in task.label_names)]
+
+
+def cells(idx: int, row: Prediction, task: Task) -> list[object]:
+    """Returns what stands in those columns for a row; None where there is nothing."""
     shares = [round(p, _DIGITS) for p in row.probabilities] if row.probabilities else [None] * len(task.labels)
     return [idx, row.text, _label(row, task), _probability(row), row.reason, *shares]

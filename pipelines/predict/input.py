@@ -107,7 +107,7 @@ def _check(line: bytes, begin: bytes, where: str) -> None:
         raise DataError("the input is binary or UTF-16 (there is a NUL in it)", where, _TO_UTF8)
 
 
-def _row(value: object) -> InputRow:
+def text_row(value: object) -> InputRow:
     """Returns the row of a cell; a text that is empty or no text has a reason."""
     text, reason = printable(value)
     if reason is not None and isinstance(value, str) and any("\udc80" <= c <= "\udcff" for c in value):
@@ -122,7 +122,7 @@ _TOO_LONG = InputRow(text="", reason=f"the line is longer than {MAX_LINE_BYTES /
 
 def _plain(lines: Iterable[str | None], where: str, text_column: str | None) -> Iterator[InputRow]:
     for line in lines:
-        yield _TOO_LONG if line is None else _row(line.removesuffix("\n").removesuffix("\r"))
+        yield _TOO_LONG if line is None else text_row(line.removesuffix("\n").removesuffix("\r"))
 
 
 def _json_lines(lines: Iterable[str | None], where: str, text_column: str | None) -> Iterator[InputRow]:
@@ -143,14 +143,14 @@ def _json_lines(lines: Iterable[str | None], where: str, text_column: str | None
             yield InputRow(text=shown, reason=f"line {number}: not JSON ({error})")
             continue
         if isinstance(value, str):  # a list of texts, one a line
-            yield _row(value)
+            yield text_row(value)
         elif not isinstance(value, dict):
             yield InputRow(text=shown, reason=f"line {number}: {type(value).__name__} where an object belongs")
         else:
             if column is None:
                 column = _column(list(value), None, where)
             if column in value:
-                yield _row(value[column])
+                yield text_row(value[column])
             else:
                 yield InputRow(text=shown, reason=f"line {number}: no field {column!r}")
 
@@ -171,7 +171,7 @@ def _delimited(delimiter: str) -> Callable[[Iterable[str | None], str, str | Non
                 why = f"lines {row.line} to {last}: a quote swallowed whole rows"
                 yield InputRow(text=printable(row.raw[:1000])[0], reason=why)
             else:
-                yield _row(row.cells[position])
+                yield text_row(row.cells[position])
 
     return read
 
