@@ -1,4 +1,4 @@
-"""`sdc data add | fetch`: their flags, and what they print. `ls` and `show` are in `data_show.py`."""
+"""`sdc data add | fetch`: their flags, and what they print. The others are in `data_show.py` and `data_push.py`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import typer
 
 from sdc.cache.counted import counted
 from sdc.cache.key import SHORT
-from sdc.cli import data_show, options, render
+from sdc.cli import data_push, data_show, options, render
 from sdc.cli.groups import grouped
 from sdc.cli.help import INPUT
 from sdc.cli.plain import PlainGroup
@@ -275,3 +275,4 @@ def fetch(
 
 app.command("ls")(data_show.ls)
 app.command("show")(data_show.show)
+app.command("push")(data_push.push)

@@ -19,6 +19,8 @@ from sdc.pipelines.text.folding import one_line
 
 #: Variables that hold the key of a server.
 KEYS = ("SDC_API_KEY", "OPENAI_API_KEY")
+#: The variable that holds the token of the Hugging Face hub.
+TOKEN = "HF_TOKEN"  # noqa: S105 (its name)
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 #: Parameters of a URL whose values are secret, whatever they look like; others are if they are long.
 _SECRET_NAME = re.compile(r"key|token|secret|pass|sig|auth|code|cred", re.I)
@@ -93,7 +95,7 @@ def scrub(text: str, *, most: int = _REASON_CHARS) -> str:
 
 def _secrets() -> tuple[str, ...]:
     """Returns the secrets of this process; the environment is read each time."""
-    found = [os.environ.get(name, "").strip() for name in KEYS]
+    found = [os.environ.get(name, "").strip() for name in (*KEYS, TOKEN)]
     proxies = [os.environ.get(name, "") for base in _PROXIES for name in (base, base.upper())]
     for url in [*sorted(_urls), *filter(None, proxies)]:
         found += _in_url(url)
