@@ -55,7 +55,7 @@ def run(found: Found, by: Sequence[str] = ("group",)) -> list[dict[str, Any]]:
                         "low": points(rate.low),
                         "high": points(rate.high),
                         "synthetic_more": None if tested is None else points(tested.difference),
-                        "barnard_p": None if tested is None or tested.barnard is None else round(tested.barnard, 4),
+                        "barnard_p": None if tested is None else round(tested.barnard, 4),
                         "fisher_p": None if tested is None else round(tested.fisher, 4),
                     }
                 )
