@@ -16,6 +16,8 @@ from sdc.pipelines.stage import Context
 
 #: Where the rows of a draw come from.
 SOURCES = ("synthetic", "human", "seeds", "seeds+synthetic", "human+synthetic")
+#: Those of which people wrote every row: the train data, and the few examples that the generator was shown.
+HUMAN_SOURCES = ("human", "seeds")
 
 
 @dataclass(frozen=True, kw_only=True)

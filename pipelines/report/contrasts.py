@@ -70,6 +70,18 @@ def contrast(resampled: Resampled, pairs: Sequence[HeldAgainst]) -> "Replicates 
     return replicates(scores, seed=SEED, weights=weights) if scores else None
 
 
+def is_worse(resampled: Resampled, point: Point, best: Point) -> bool:
+    """Returns whether a point is below another of its test: its interval, or that of the difference, shows it.
+
+    The difference is the sharper of the two where runs pair well; of three or four pairs its interval can be so wide
+    that it would let pass what the point's own does not. Without readings the point's own decides.
+    """
+    if (point.high if point.high is not None else point.mean or 0) < (best.mean or 0):
+        return True
+    found = contrast(resampled, [(point, (best,))])
+    return found is not None and found.interval().high < 0
+
+
 def _on_same_draws(point: Point, other: Point, own: "Scores", others: "Scores") -> bool:
     return (
         point.source == other.source and point.rows == other.rows and bool(set(own.repeats_R) & set(others.repeats_R))

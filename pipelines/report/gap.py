@@ -9,7 +9,7 @@ from functools import cache, partial
 from math import isinf
 from typing import TYPE_CHECKING, Any
 
-from sdc.pipelines.records.draws import SOURCES
+from sdc.pipelines.records.draws import HUMAN_SOURCES, SOURCES
 from sdc.pipelines.report import Found
 from sdc.pipelines.report.contrasts import HeldAgainst, contrast, pairs
 from sdc.pipelines.report.panels import about, cell, panels, points
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     #: Cells -> rows that rise, and cell -> scores at each.
     _HumanCurve = Callable[[frozenset[str]], tuple[list[float], list[Mapping[str, Scores]]]]
 
-#: All that is not human.
-_OTHERS = PointSelection(source=tuple(source for source in SOURCES if source != "human"))
+#: All that has synthetic rows.
+_OTHERS = PointSelection(source=tuple(source for source in SOURCES if source not in HUMAN_SOURCES))
 #: What tells kinds of rows apart.
 _KIND = ("source", "strategy", "seed_weight")
 #: The kind that a student has without more: the gap to human rows that others close is counted from it.

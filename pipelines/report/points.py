@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sdc.pipelines.metrics.interval import mean_interval
+from sdc.pipelines.records.draws import HUMAN_SOURCES
 from sdc.pipelines.report.resampled import Resampled
 from sdc.pipelines.report.result import NAMES, Author, Result, RunResult, identity
 from sdc.pipelines.tasks.languages import group_of
@@ -214,7 +215,7 @@ def _with_references(kept: Sequence[Point], points: Sequence[Point], generator: 
 
 def _human_minus(point: Point, points: Sequence[Point]) -> float | None:
     """Returns how much better a student is on as many human rows of the same test; None where nobody tried."""
-    if point.source in (None, "human") or point.mean is None:
+    if point.source in (None, *HUMAN_SOURCES) or point.mean is None:
         return None
     human = [
         other.mean

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sdc.cache.counted import counted
 from sdc.pipelines.report.curves import SCORE, Curve, CurvePoint
 from sdc.pipelines.report.figures import marks, vega
 from sdc.pipelines.report.figures.lines import METHODS
@@ -43,7 +44,7 @@ def plot(material: Material) -> Plot | NotDrawn:
     if len(bars) < 2:
         return NotDrawn(name=NAME, why="fewer than two ways of classifying are evaluated")
     cells = sorted({number for bar in bars for number in bar.cells})
-    over = f"{cells[0]} to {cells[-1]} cells" if len(cells) > 1 else f"{cells[0]} cells"
+    over = f"{cells[0]} to {cells[-1]} cells" if len(cells) > 1 else counted(cells[0], "cell")
     tasks = sorted({str(p.task) for p in material.found.points if p.metric == "macro_f1"})
     score = f"Accuracy ({', '.join(tasks)}: macro-F1)" if tasks else "Accuracy"
     caption = [

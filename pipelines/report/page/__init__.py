@@ -51,7 +51,7 @@ BIBTEX = """@inproceedings{pecher-etal-2026-better,
            for Low-Resource Multilingual Classification},
   author = {Pecher, Branislav and Cegin, Jan and Belanec, Robert and Srba, Ivan and
             Simko, Jakub and Bielikova, Maria},
-  booktitle = {EACL},
+  booktitle = {Findings of the Association for Computational Linguistics: {EACL} 2026},
   year = {2026}
 }"""
 
@@ -183,7 +183,7 @@ def _choice_table(chosen: Sequence[Choice]) -> Table:
         pay_off = use.pay_off if use else None
         rows.append(
             (
-                f"{point.lang}/{point.task}", f"{point.method} {point.model}", str(point.rows), point.source or "-",
+                f"{point.lang}/{point.task}", _take(choice), str(point.rows), point.source or "-",
                 f"{_percent(point.mean)} ({_percent(point.low)}..{_percent(point.high)})",
                 _points(point), _seconds(choice.seconds), _seconds(use.fit_s if use else None),
                 _milliseconds(use.text_s if use else None), _megabytes(use.num_bytes if use else None),
@@ -197,6 +197,11 @@ def _choice_table(chosen: Sequence[Choice]) -> Table:
         columns=tuple(compress(_CHOICE, measured)), rows=tuple(tuple(compress(row, measured)) for row in rows),
         title=RULE,
     )  # fmt: skip
+
+
+def _take(choice: Choice) -> str:
+    student = f"{choice.point.method} {choice.point.model}"
+    return f"the generator, or {student}" if choice.beats is False else student
 
 
 def _unmeasured(shown: Table) -> str:

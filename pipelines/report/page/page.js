@@ -69,7 +69,7 @@
       });
       const cell = element("td", "", { className: "keys" });
       const runs = data.runs[i] ? data.runs[i].split(" ").length : 0;
-      const button = element("button", `${runs} runs`, { type: "button" });
+      const button = element("button", `${runs} ${runs === 1 ? "run" : "runs"}`, { type: "button" });
       button.setAttribute("aria-expanded", "false");
       button.addEventListener("click", () => show(button, i));
       cell.append(button);

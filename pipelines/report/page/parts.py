@@ -62,7 +62,7 @@ def page(
             choice,
             practice=practice.of_point(context.store, choice.point, price_per_hour=register.price_per_hour),
         )
-        for choice in choices([point for point in found.points if point.role != MAJORITY], seconds)
+        for choice in choices(found.points, seconds, found.resampled)
     ]
     sections = [
         *_sections(context, found),

@@ -1,9 +1,11 @@
 """The report's page: which student it names, what stands on it, how it is written."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from report_store import evaluate, fill
 
@@ -11,6 +13,7 @@ from sdc.cache.store import Store
 from sdc.cli import defaults
 from sdc.errors import DataError
 from sdc.pipelines import report
+from sdc.pipelines.records.draws import HUMAN_SOURCES, SOURCES
 from sdc.pipelines.report import Found, ReportConfig
 from sdc.pipelines.report import page as report_page
 from sdc.pipelines.report.formats import Table
@@ -20,7 +23,9 @@ from sdc.pipelines.report.page.practice import Practice
 from sdc.pipelines.report.page.registers import Register
 from sdc.pipelines.report.pay_off import PayOff
 from sdc.pipelines.report.points import Point
+from sdc.pipelines.report.resampled import Resampled
 from sdc.pipelines.report.result import RunResult
+from sdc.pipelines.report.statistics.resampling import Scores, accuracy, resample
 from sdc.pipelines.stage import Context
 
 
@@ -52,12 +57,67 @@ def _point(method: str, mean: float, *, half: float = 0.02, rows: int = 100, sou
     )  # fmt: skip
 
 
+class _Known(Resampled):
+    """Scores by method, of runs that a test makes up; without any there are no readings."""
+
+    def __init__(self, **right: list[list[int]]) -> None:
+        self.right = right
+
+    def scores(self, members: Sequence[RunResult]) -> Scores | None:
+        right = self.right.get(str(members[0].method))
+        if right is None:
+            return None
+        return accuracy(np.array(right), resample({"te": range(len(right[0]))}, test="t", seed=0)["te"])
+
+
+NOTHING = _Known()
+
+
+def test_who_is_worse_on_equal_draws_is_not_taken_for_being_cheap() -> None:
+    """Both are within each other's intervals, but of 100 rows 12 only the best got right, and none only the cheap."""
+    points = [_point("best", 0.80, half=0.14), _point("cheap", 0.68, half=0.14), _point("alike", 0.78, half=0.03)]
+    best, cheap = [1] * 80 + [0] * 20, [1] * 68 + [0] * 32
+    alike = [0] * 3 + [1] * 78 + [0] * 19
+    seconds = {"best synthetic 100": 50.0, "cheap synthetic 100": 0.1, "alike synthetic 100": 5.0}
+    known = _Known(best=[best, best], cheap=[cheap, cheap], alike=[alike, alike])
+    (choice,) = choices(points, seconds, known)
+    assert (choice.point.method, choice.best.method) == ("alike", "best")
+    (choice,) = choices(points, seconds, NOTHING)  # as an older sdc left it: intervals alone
+    assert choice.point.method == "cheap"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.01, 0.11, "te/t: take a m on"),
+        (-0.04, 0.11, "te/t: no student is shown to be better than the generator (74.0 %): stay with it, or take a m"),
+        (-0.11, -0.02, "te/t: even the best student is below the generator (74.0 %): stay with it, or take a m on"),
+    ],
+)
+def test_where_no_student_is_shown_to_be_better_than_the_generator_that_is_said(
+    page: Page, low: float, high: float, said: str
+) -> None:
+    held = {"reference": 0.74, "difference": (low + high) / 2, "difference_low": low, "difference_high": high}
+    (choice,) = choices([replace(_point("a", 0.80), **held)], {}, NOTHING)  # type: ignore[arg-type]
+    assert choice.sentence.startswith(said)
+    text = report_page.as_html(replace(page, chosen=[choice]), beside=None)
+    assert ("the generator, or a m</td>" in text) == (low < 0)
+
+
+def test_rows_that_people_wrote_are_no_choice_whatever_they_are_called() -> None:
+    points = [_point("a", 0.9, rows=30, source="seeds"), _point("a", 0.8), _point("b", 0.7, source="human+synthetic")]
+    (choice,) = choices(points, {}, NOTHING)
+    assert choice.point.source == "synthetic" and choice.best.source == "synthetic"
+    assert "; 30 human (seeds) rows give 10.0 points more" in choice.sentence
+    assert set(HUMAN_SOURCES) == {source for source in SOURCES if "synthetic" not in source}
+
+
 def test_the_cheapest_of_those_that_are_not_clearly_worse() -> None:
     points = [_point("a", 0.80), _point("b", 0.79), _point("c", 0.70), _point("a", 0.9, source="human")]
     seconds = {"a synthetic 100": 50.0, "b synthetic 100": 5.0, "c synthetic 100": 0.1}
-    (choice,) = choices(points, seconds)
+    (choice,) = choices(points, seconds, NOTHING)
     assert (choice.point.method, choice.best.method, choice.seconds, choice.human) == ("b", "a", 5.0, None)
-    (choice,) = choices([*points[:3:2], points[3]], seconds)
+    (choice,) = choices([*points[:3:2], points[3]], seconds, NOTHING)
     assert choice.point.method == "a"
     assert choice.sentence == (
         "te/t: take a m on 100 synthetic rows: accuracy 80.0 % (78.0 to 82.0); 100 human rows give 10.0 points more."
@@ -66,11 +126,11 @@ def test_the_cheapest_of_those_that_are_not_clearly_worse() -> None:
 
 def test_each_student_is_judged_with_all_its_rows() -> None:
     points = [_point("a", 0.9, rows=10), _point("a", 0.7, rows=100), _point("b", 0.8, rows=100)]
-    assert choices(points, {})[0].point.method == "b"
+    assert choices(points, {}, NOTHING)[0].point.method == "b"
 
 
 def test_only_people_wrote_the_rows() -> None:
-    assert choices([_point("a", 0.9, source="human")], {}) == []
+    assert choices([_point("a", 0.9, source="human")], {}, NOTHING) == []
 
 
 def test_what_stands_on_it(page: Page) -> None:
@@ -113,7 +173,7 @@ def test_what_cannot_be_written_is_one_line(page: Page, tmp_path: Path) -> None:
 
 def test_no_points(page: Page) -> None:
     text = report_page.as_html(Page(title="T", found=Found(points=[], resampled=page.found.resampled)), beside=None)
-    assert "No student was trained on rows that no person wrote." in text
+    assert "No student was trained on synthetic rows." in text
 
 
 def test_means_over_cells_stand_with_their_differences_and_break_even(page: Page) -> None:
