@@ -48,7 +48,9 @@ def test_every_kind_of_rows_that_are_not_human_has_its_share_of_the_gap(tmp_path
         for point in found.points
         if point.source == "synthetic"
     ]
-    records = gap.run(replace(found, points=[*found.points, *more]), ("task",))
+    seeds = [replace(point, source="seeds") for point in more]  # people wrote them: there is no gap to human rows
+    records = gap.run(replace(found, points=[*found.points, *more, *seeds]), ("task",))
+    assert {one["source"] for one in records} == {"synthetic", "seeds+synthetic"}
     by_kind = {(one["source"], one["strategy"], one["seed_weight"]): one for one in records if one["task"] == "topic"}
     plain = by_kind["synthetic", "balanced", None]
     recipe = by_kind["seeds+synthetic", "coverage", "3"]
