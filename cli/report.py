@@ -25,7 +25,7 @@ from sdc.cli import (
 from sdc.cli.groups import grouped
 from sdc.cli.help import OUTPUT
 from sdc.cli.plain import PlainGroup
-from sdc.errors import DataError
+from sdc.errors import DataError, UsageError
 from sdc.pipelines import cells, readers
 from sdc.pipelines import report as stage
 from sdc.pipelines.report import audit as report_audit
@@ -48,6 +48,10 @@ class _KeysOrCommand(PlainGroup):
             super().parse_args(ctx, [])
             ctx.args = list(args)
             return args
+        options = {option for param in self.get_params(ctx) for option in param.opts}
+        for flag in (arg.partition("=")[0] for arg in args):
+            if flag.startswith("--") and flag not in options and (name := flag.removeprefix("--")) in self.commands:
+                raise UsageError("it is a command, not a flag", flag, f"write `{ctx.command_path} {name} ...`")
         ctx.allow_interspersed_args = True  # flags may follow keys, as in any command that is no group
         return super().parse_args(ctx, args)
 

@@ -12,8 +12,8 @@ from sdc.errors import UsageError
 from sdc.pipelines.records import readings
 from sdc.pipelines.records.examples import gold_labels
 from sdc.pipelines.report import Found
-from sdc.pipelines.report.contrasts import contrast
-from sdc.pipelines.report.panels import cell, panels, points
+from sdc.pipelines.report.contrasts import OF_STUDENT, contrast, most_alike
+from sdc.pipelines.report.panels import cell, panels, points, students
 from sdc.pipelines.report.points import MAJORITY, Point, on_same_rows, size_order
 from sdc.pipelines.report.resampled import SEED, Resampled
 from sdc.pipelines.report.selection import PointSelection
@@ -27,7 +27,8 @@ TITLE = (
     "A minus B in points: the interval speaks about new texts; p: sign-flip over repeats, about this procedure on this"
     " test, McNemar where each is one run; Holm corrects for all rows here, the family"
 )
-_STUDENT = ("method", "model", "model_version", "shots", "decoding", "reader")
+#: What a record says of its two results.
+_SAID = ("method", "model", "shots", "source", "strategy", "seed_weight", "generator")
 _ROWS = ("source", "generator", "strategy", "seed_weight")
 _FIELDS = tuple(each.name for each in fields(PointSelection))
 
@@ -74,7 +75,7 @@ def side(text: str) -> Side:
 
 
 def run(context: Context, found: Found, first: Side, second: Side, by: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """Returns one record per size of each panel, over the cells in which both sides have a result of that size.
+    """Returns one record per result of A and size of each panel, over the cells in which both sides have that size.
 
     Args:
         context: Where readings are.
@@ -89,27 +90,50 @@ def run(context: Context, found: Found, first: Side, second: Side, by: Sequence[
     from sdc.pipelines.report.statistics.paired import holm
 
     first, second = _completed(first, second), _completed(second, first)
-    free = _free(first, second)
     records: list[dict[str, Any]] = []
     others = panels(second.of(found.points), by)
     for what, ones in panels(first.of(found.points), by).items():
-        held = [
-            (one, other) for one in ones if (other := _partner(one, others.get(what, []), free, second)) is not None
-        ]
-        sizes: dict[tuple[int, ...], list[str]] = {}  # those that are the same rows in every cell are one comparison
-        for size in sorted({size for one, _ in held for size in _sizes(one)}, key=size_order):
-            sizes.setdefault(tuple(i for i, (one, _) in enumerate(held) if size in _sizes(one)), []).append(size)
-        for places, names in sizes.items():
-            inside = [held[place] for place in places]
-            _refuse_several([one for one, _ in inside], first)
-            made = _compared(context, found.resampled, inside)
-            if made is not None:
-                about = dict(zip((*by, "metric"), what, strict=True))
-                records.append({**about, "size": ",".join(names) or None, **made})
+        about = dict(zip((*by, "metric"), what, strict=True))
+        for held in _by_result(_held(ones, others.get(what, []), first, second)):
+            sizes: dict[tuple[int, ...], list[str]] = {}  # those that are the same rows in every cell are one
+            for size in sorted({size for one, _ in held for size in _sizes(one)}, key=size_order):
+                sizes.setdefault(tuple(i for i, (one, _) in enumerate(held) if size in _sizes(one)), []).append(size)
+            for places, names in sizes.items():
+                inside = [held[place] for place in places]
+                _refuse_several([one for one, _ in inside], first)
+                made = _compared(context, found.resampled, inside)
+                if made is not None:
+                    records.append({**about, **_said(*inside[0]), "size": ",".join(names) or None, **made})
     tested = [record for record in records if record["p"] is not None]
     for record, p in zip(tested, holm([record["p"] for record in tested]), strict=True):
         record["p_holm"], record["p"] = float(f"{p:.2g}"), float(f"{record['p']:.2g}")
     return records
+
+
+def _held(ones: Sequence[Point], others: Sequence[Point], first: Side, second: Side) -> list[tuple[Point, Point]]:
+    """Returns which result of B each of A is compared with."""
+    free = _free(first, second)
+    cells: dict[str, tuple[list[Point], list[Point]]] = {}
+    for number, points_of_side in enumerate((ones, others)):
+        for point in points_of_side:
+            cells.setdefault(cell(point), ([], []))[number].append(point)
+    pairs = [(one, _partner(one, theirs, own, free, second)) for own, theirs in cells.values() for one in own]
+    return [(one, other) for one, other in pairs if other is not None]
+
+
+def _by_result(held: Sequence[tuple[Point, Point]]) -> list[list[tuple[Point, Point]]]:
+    """Returns the pairs of each result of A: several of them are never averaged."""
+    partner = {id(one): other for one, other in held}
+    return [[(one, partner[id(one)]) for one in of_one] for of_one in students([one for one, _ in held])]
+
+
+def _said(one: Point, other: Point) -> dict[str, Any]:
+    """Returns what a record says of its results: `A vs B` where the two are not the same."""
+    both = {name: (getattr(one, name), getattr(other, name)) for name in _SAID}
+    return {
+        name: a if a == b else " vs ".join("-" if v is None else str(v) for v in (a, b))
+        for name, (a, b) in both.items()
+    }
 
 
 def _completed(side: Side, other: Side) -> Side:
@@ -130,21 +154,31 @@ def _free(first: Side, second: Side) -> set[str]:
     one, other = first.about.given(), second.about.given()
     free = {name for name in {*one, *other} if one.get(name) != other.get(name)}
     if free & {"method", "model", "shots"}:
-        free |= set(_STUDENT)
+        free |= set(OF_STUDENT)
     if free & {"source", "generator"}:
         free |= {*_ROWS, "rows"}
     if first.evals or second.evals:
-        free |= {"decoding", "reader", *_ROWS, "rows"}
+        free |= {"evals", "decoding", "reader", *_ROWS, "rows"}
     return free
 
 
-def _partner(one: Point, others: Sequence[Point], free: set[str], second: Side) -> Point | None:
-    same = [name for name in ("lang", "task", "test", "metric", *_STUDENT, *_ROWS) if name not in free]
+def _partner(one: Point, others: Sequence[Point], ones: Sequence[Point], free: set[str], second: Side) -> Point | None:
+    same = [name for name in ("lang", "task", "test", "metric", *OF_STUDENT, *_ROWS) if name not in free]
+
+    def could(a: Point, b: Point) -> bool:
+        return all(getattr(a, name) == getattr(b, name) for name in same if name not in _ROWS or b.source)
+
+    found = [other for other in others if could(one, other)]
+    if "evals" in free:  # all kinds of results of an experiment or a store: each is compared with its like
+        found = [
+            other
+            for other in most_alike(one, found)
+            if any(like is one for like in most_alike(other, [each for each in ones if could(each, other)]))
+        ]
     found = [
         other
-        for other in others
-        if all(getattr(one, name) == getattr(other, name) for name in same if name not in _ROWS or other.source)
-        and ("size" in free or other.size is None or set(_sizes(one)) & set(_sizes(other)))
+        for other in found
+        if ("size" in free or other.size is None or set(_sizes(one)) & set(_sizes(other)))
         and ("rows" in free or other.rows is None or one.rows is None or on_same_rows(one, other))
     ]
     _refuse_several(found, second)
@@ -156,7 +190,10 @@ def _refuse_several(found: Sequence[Point], side: Side) -> None:
     for point in found:
         first = by_cell[cell(point)]
         if first is not point:
-            names = " and ".join(f"{each.method} {each.model} {each.source or ''}".strip() for each in (first, point))
+            names = " and ".join(
+                " ".join(str(getattr(each, name)) for name in _SAID if getattr(each, name) is not None)
+                for each in (first, point)
+            )
             raise UsageError(f"{side.name} means several results in {cell(point)}: {names}", fix="add a field")
 
 

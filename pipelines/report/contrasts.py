@@ -4,42 +4,61 @@ Here: which points belong together, and the mean of their differences over cells
 of each point, which points have (`points.py`); tests of two methods (`compare.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from sdc.pipelines.report.points import Point
 from sdc.pipelines.report.resampled import SEED, Resampled
+from sdc.pipelines.report.result import PARTS
 from sdc.pipelines.report.selection import PointSelection
 
 if TYPE_CHECKING:
     from sdc.pipelines.report.statistics.resampling import Replicates, Scores
 
 HeldAgainst = tuple[Point, tuple[Point, ...]]
+_OF_ROWS = PARTS["source"]
 #: What two points of a student have in common, whatever rows they have.
-_OF_STUDENT = ("method", "model", "model_version", "shots", "decoding", "reader")
+OF_STUDENT = ("method", "model", "model_version", "shots", "decoding", "reader")
+#: Fields that have other values by themselves where another value of a field is asked for.
+_HANG_ON = {
+    "method": PARTS["method"],
+    "model": ("model_version", "decoding", "reader"),
+    "shots": ("decoding", "reader"),
+    "source": _OF_ROWS,
+    "strategy": ("seeds", "seed_weight"),
+    "generator": ("generator_version", "generator_setting"),
+}
 
 
 def pairs(first: Sequence[Point], second: Sequence[Point], against: PointSelection) -> list[HeldAgainst]:
     """Returns each of the first points with those of the second that it is held against; none without any.
 
-    They are of one cell, test and metric. Student and size are the same, as far as `against` does not say which.
+    They are of one cell, test and metric. Student, rows and size are the same, as far as `against` does not say which;
+    what hangs on a field that it names is the same where it can be. What has no rows is held against any.
     """
     given = against.given()
-    same = [] if {"method", "model"} & given.keys() else [name for name in _OF_STUDENT if name not in given]
-    in_common = ("lang", "task", "test", "metric", *same)
+    free = {*given, *(name for field in given for name in _HANG_ON.get(field, ()))}
+    rows = _OF_ROWS if any(other.source is not None for other in second) else ()
+    in_common = ("lang", "task", "test", "metric", *(name for name in (*OF_STUDENT, *rows) if name not in free))
     alike: dict[tuple[object, ...], list[Point]] = {}
     for other in second:
         alike.setdefault(tuple(getattr(other, name) for name in in_common), []).append(other)
     found = []
     for point in first:
-        partners = tuple(
-            other
-            for other in alike.get(tuple(getattr(point, name) for name in in_common), ())
-            if (other.size is None or "size" in given or set(_sizes(point)) & set(_sizes(other)))
-        )
+        partners = most_alike(point, alike.get(tuple(getattr(point, name) for name in in_common), ()), but=given)
+        partners = [p for p in partners if p.size is None or "size" in given or set(_sizes(point)) & set(_sizes(p))]
         if partners:
-            found.append((point, partners))
+            found.append((point, tuple(partners)))
     return found
+
+
+def most_alike(point: Point, others: Sequence[Point], *, but: Collection[str] = ()) -> list[Point]:
+    """Returns those of some points that agree with one in its fields, of each as far as any does: rows come first."""
+    kept = list(others)
+    for name in (*_OF_ROWS, *PARTS["method"]):
+        if name not in but:
+            kept = [other for other in kept if getattr(other, name) == getattr(point, name)] or kept
+    return kept
 
 
 def contrast(resampled: Resampled, pairs: Sequence[HeldAgainst]) -> "Replicates | None":

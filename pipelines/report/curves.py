@@ -5,7 +5,7 @@ here: points (`points.py`), replicates (`resampled.py`), drawing (`figures/`).
 """
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -126,21 +126,29 @@ def pooled(points: Sequence[Point], resampled: Resampled, *, quantity: str) -> C
     return _curve(points, resampled, quantity, with_fewer_cells=False)
 
 
-def names(found: Sequence[Curve]) -> list[str]:
-    """Returns a name for each curve: the method, and whatever else tells it from the others."""
-    told = ["method"]
-    for name in _NAMED[1:]:
+def names(
+    found: Sequence[Curve], *, always: Sequence[str] = ("method",), but: Collection[str] = ()
+) -> list[tuple[str, ...]]:
+    """Returns the words that name each curve: what is `always` said, and whatever else tells it from the others.
+
+    Args:
+        found: All curves that are shown together; what is said of one is known to all.
+        always: Fields of a result that are said in any case.
+        but: Fields that are said of none.
+    """
+    told = [*always]
+    for name in _NAMED:
         groups: dict[tuple[object, ...], set[object]] = {}
         for curve in found:
             groups.setdefault(tuple(getattr(curve.first, other) for other in told), set()).add(
                 getattr(curve.first, name)
             )
-        if any(len(values) > 1 for values in groups.values()):
+        if name not in but and any(len(values) > 1 for values in groups.values()):
             told.append(name)
     made = []
     for curve in found:
         said = [str(getattr(curve.first, name)) for name in told if getattr(curve.first, name) is not None]
-        made.append(" ".join(said) + (f" ({GENERATOR})" if curve.first.role == GENERATOR else ""))
+        made.append((*said, f"({GENERATOR})") if curve.first.role == GENERATOR else tuple(said))
     return made
 
 

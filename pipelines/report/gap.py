@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdc.pipelines.records.draws import HUMAN_SOURCES, SOURCES
 from sdc.pipelines.report import Found
-from sdc.pipelines.report.contrasts import HeldAgainst, contrast, pairs
+from sdc.pipelines.report.contrasts import OF_STUDENT, HeldAgainst, contrast, pairs
 from sdc.pipelines.report.panels import about, cell, panels, points
 from sdc.pipelines.report.points import Point, size_order
 from sdc.pipelines.report.resampled import SEED, Resampled
@@ -31,7 +31,6 @@ _KIND = ("source", "strategy", "seed_weight")
 #: The kind that a student has without more: the gap to human rows that others close is counted from it.
 _PLAIN = ("synthetic", "balanced", None)
 _HUMAN = PointSelection(source=("human",))
-_STUDENT = ("method", "model", "model_version", "shots", "decoding", "reader")
 TITLE = (
     "human rows minus others in points; closed: share of the gap between generator and human rows, in %, without ends"
     " where there may be no gap; gap closed: the same of the gap between plain synthetic rows of that size and human"
@@ -49,7 +48,7 @@ def run(found: Found, by: Sequence[str] = ("group",)) -> list[dict[str, Any]]:
         human = _HUMAN.of(of_panel)
         groups: dict[tuple[object, ...], list[Point]] = {}
         for point in human:
-            groups.setdefault(tuple(getattr(point, name) for name in _STUDENT), []).append(point)
+            groups.setdefault(tuple(getattr(point, name) for name in OF_STUDENT), []).append(point)
         kinds: dict[tuple[object, ...], list[Point]] = {}
         for point in _OTHERS.of(of_panel):
             kinds.setdefault(_kind(point), []).append(point)

@@ -11,7 +11,7 @@ from sdc.cache.store import Store
 from sdc.pipelines.records import results
 from sdc.pipelines.report import Found
 from sdc.pipelines.report.claims.claim import Claim
-from sdc.pipelines.report.claims.measures import STATISTICS, Panel
+from sdc.pipelines.report.claims.measures import STATISTICS, Panel, held_against
 from sdc.pipelines.report.points import Point
 from sdc.pipelines.report.result import mixed
 
@@ -88,6 +88,7 @@ def _checked(store: Store, found: Found, claim: Claim) -> CheckedClaim:
     made: list[MeasuredPanel] = []
     numbers: list[Replicates] = []
     used: list[Point] = []
+    others: list[Point] = []
     for what, inside in sorted(groups.items(), key=lambda group: [str(part) for part in group[0]]):
         panel = Panel(points=inside, others=found.points, against=claim.against, resampled=found.resampled, store=store)
         number = STATISTICS[claim.statistic].measure(panel)
@@ -95,6 +96,7 @@ def _checked(store: Store, found: Found, claim: Claim) -> CheckedClaim:
             made.append(_measured(claim, what, *number))
             numbers.append(number[0])
             used += number[1]
+            others += held_against(panel)
     against = None if claim.against is None else claim.against.given()
     about = CheckedClaim(
         claim=claim,
@@ -106,6 +108,8 @@ def _checked(store: Store, found: Found, claim: Claim) -> CheckedClaim:
         return about
     interval, whole = _together(claim, made, numbers)
     rows = sorted({point.rows for point in used if isinstance(point.rows, int)})
+    of_others = mixed(others)
+    said = (mixed(used), of_others and f"against {of_others}")
     return replace(
         about,
         verdict=whole,
@@ -113,7 +117,7 @@ def _checked(store: Store, found: Found, claim: Claim) -> CheckedClaim:
         runs=sum(panel.runs for panel in made),
         cells=len({(point.lang, point.task) for point in used}),
         rows=None if not rows else str(rows[0]) if len(rows) == 1 else f"{rows[0]}-{rows[-1]}",
-        mixed=mixed(used),
+        mixed="; ".join(part for part in said if part) or None,
         panels=tuple(made),
     )
 

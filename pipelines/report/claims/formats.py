@@ -81,7 +81,12 @@ def _cells(checked: CheckedClaim) -> str:
 
 
 def _range(claim: Claim) -> str:
-    return _one(claim.low) if claim.low == claim.high else f"{_one(claim.low)}..{_one(claim.high)}"
+    """Returns the ends of what is claimed, of which one may be open: `at least 5.0`."""
+    if claim.low == claim.high:
+        return _one(claim.low)
+    if math.isinf(claim.low):
+        return "any" if math.isinf(claim.high) else f"at most {_one(claim.high)}"
+    return f"at least {_one(claim.low)}" if math.isinf(claim.high) else f"{_one(claim.low)}..{_one(claim.high)}"
 
 
 def _estimate(interval: "Interval | None") -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sdc.cache.store import Store
 from sdc.pipelines.records import ledger, runs
-from sdc.pipelines.report.contrasts import contrast, pairs
+from sdc.pipelines.report.contrasts import HeldAgainst, contrast, pairs
 from sdc.pipelines.report.curves import DIFFERENCE, pooled
 from sdc.pipelines.report.points import Point
 from sdc.pipelines.report.resampled import SEED, Resampled
@@ -72,10 +72,19 @@ def _score(panel: Panel) -> "Number | None":
 def _contrast(panel: Panel) -> "Number | None":
     from sdc.pipelines.report.statistics.panels import scaled
 
-    against = panel.against or PointSelection()
-    held = pairs(panel.points, against.of(panel.others), against)
+    held = _held(panel)
     found = contrast(panel.resampled, held)
     return None if found is None else (scaled(found, 100), [point for point, _ in held])
+
+
+def held_against(panel: Panel) -> list[Point]:
+    """Returns the points that those of a panel are held against, by the statistic `contrast`."""
+    return [] if panel.against is None else [partner for _, partners in _held(panel) for partner in partners]
+
+
+def _held(panel: Panel) -> list[HeldAgainst]:
+    against = panel.against or PointSelection()
+    return pairs(panel.points, against.of(panel.others), against)
 
 
 def _break_even(panel: Panel, *, strict: bool = False) -> "Number | None":

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sdc.cache.counted import counted
-from sdc.pipelines.report.curves import SCORE, Curve, CurvePoint
+from sdc.pipelines.report.curves import SCORE, Curve, CurvePoint, names
 from sdc.pipelines.report.figures import marks, vega
 from sdc.pipelines.report.figures.lines import METHODS
 from sdc.pipelines.report.figures.material import Material, is_small_llm
 from sdc.pipelines.report.figures.plot import NotDrawn, Plot
 from sdc.pipelines.report.figures.vega import Spec
 from sdc.pipelines.report.points import GENERATOR
+from sdc.pipelines.report.result import PARTS
 
 if TYPE_CHECKING:
     from sdc.pipelines.report.statistics.resampling import Interval
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 NAME = "figure-1"
 _GENERATOR, _PROMPTING = "generator", "prompting small LLMs"
 _WIDTH = 460
+#: What each model has of its own: a bar is a mean over models, and over nothing else that makes results different.
+_OF_MODEL = ("model", "model_version", "recipe")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +51,7 @@ def plot(material: Material) -> Plot | NotDrawn:
     tasks = sorted({str(p.task) for p in material.found.points if p.metric == "macro_f1"})
     score = f"Accuracy ({', '.join(tasks)}: macro-F1)" if tasks else "Accuracy"
     caption = [
-        f"{score}, mean over {over} (language and task) and over models; students with all synthetic rows.",
+        f"{score}, mean over {over} (language and task) and over models; students with all synthetic rows, no others.",
         "Bars: 95 % interval over runs and test rows. Dots: single models. Line: the generator.",
     ]
     return Plot(
@@ -73,12 +76,31 @@ def _bars(found: Sequence[Curve]) -> list[Bar]:
             what = (_PROMPTING, "icl") if is_small_llm(first) else None
         else:
             method = str(first.method)
-            what = (METHODS.get(method, method), method) if first.source and "synthetic" in first.source else None
+            what = (METHODS.get(method, method), method) if first.source == "synthetic" else None
         if what is not None:
             ways.setdefault(what, []).append(curve)
     order = [_GENERATOR, _PROMPTING, *METHODS.values()]
-    bars = [_bar(label, method, curves) for (label, method), curves in ways.items()]
-    return sorted(bars, key=lambda bar: order.index(bar.label) if bar.label in order else len(order))
+    ranked = sorted(ways.items(), key=lambda way: order.index(way[0][0]) if way[0][0] in order else len(order))
+    return [
+        _bar(" ".join((label, *more)), method, of_bar)
+        for (label, method), curves in ranked
+        for more, of_bar in _apart(curves)
+    ]
+
+
+def _apart(found: Sequence[Curve]) -> list[tuple[tuple[str, ...], list[Curve]]]:
+    """Returns the curves of each bar of one way, which differ in the model alone, with what tells the bar apart."""
+    models = {curve.first.model for curve in found}
+    own = _OF_MODEL if len(models) == len(found) else _OF_MODEL[:1]
+    fields = [name for name in (*PARTS["method"], *PARTS["source"]) if name not in own]
+    bars: dict[tuple[object, ...], list[Curve]] = {}
+    for curve in found:
+        bars.setdefault(tuple(getattr(curve.first, name) for name in fields), []).append(curve)
+    said = names([curves[0] for curves in bars.values()], always=(), but=("method", *own))
+    return [
+        (tuple(word for word in words if word != f"({GENERATOR})"), curves)
+        for words, curves in zip(said, bars.values(), strict=True)
+    ]
 
 
 def _bar(label: str, method: str, found: Sequence[Curve]) -> Bar:
@@ -131,7 +153,7 @@ def _chart(bars: Sequence[Bar]) -> Spec:
     if dots:
         models = {"y": y, "x": vega.number("mean")}
         layers.insert(2, vega.unit(dots, "point", models, size=22, color=marks.INK, fill="white", opacity=1))
-    if bars[0].label == _GENERATOR:
+    if bars[0].method == _GENERATOR:
         line = [{"mean": 100 * bars[0].mean}]
         layers.append(vega.unit(line, "rule", {"x": vega.number("mean")}, color=marks.INK, strokeDash=[4, 3]))
     return {"layer": layers, "width": _WIDTH, "height": {"step": 30}}

@@ -1,6 +1,7 @@
 """What human rows give over synthetic ones, against their number.
 
-Here: the gap of each student that was trained on both. Not here: the two curves themselves (`of_paper.py`, figure 4).
+Here: the gap of each student that was trained on both, for each kind of synthetic rows. Not here: the two curves
+themselves (`of_paper.py`, figure 4).
 """
 
 from sdc.pipelines.report.curves import SCORE, Curve
@@ -11,6 +12,7 @@ from sdc.pipelines.report.figures.material import Material
 from sdc.pipelines.report.figures.plot import NotDrawn, Plot
 
 NAME = "b4-human-gap"
+_STUDENT = ("method", "model", "shots", "decoding", "recipe", "reader")
 
 
 def plot(material: Material) -> Plot | NotDrawn:
@@ -35,20 +37,18 @@ def plot(material: Material) -> Plot | NotDrawn:
 
 
 def _gaps(found: list[Curve]) -> list[StudentLine]:
-    pairs: dict[tuple[object, ...], dict[str, Curve]] = {}
-    for curve in found:
-        first = curve.first
-        if first.source in ("human", "synthetic"):
-            what = (first.method, first.model, first.shots, first.decoding, first.recipe, first.reader)
-            pairs.setdefault(what, {}).setdefault(first.source, curve)
-    whole = {what: pair for what, pair in pairs.items() if len(pair) == 2}
-    models: dict[object, int] = {}
-    for method, *_ in whole:
-        models[method] = models.get(method, 0) + 1
+    pairs = [
+        (human, synthetic)
+        for human in found
+        for synthetic in found
+        if (human.first.source, synthetic.first.source) == ("human", "synthetic")
+        and all(getattr(human.first, name) == getattr(synthetic.first, name) for name in _STUDENT)
+    ]
+    names = [lines.in_words([pair[side] for pair in pairs]) for side in (0, 1)]
     made = []
-    for (method, model, *_), pair in whole.items():
-        name = lines.METHODS.get(str(method), str(method))
-        label = f"{name} {model}" if models[method] > 1 else name
-        line = lines.gap(pair["human"], pair["synthetic"], label=label)
+    for (human, synthetic), of_human, of_synthetic in zip(pairs, *names, strict=True):
+        # What tells human rows apart, such as how they were chosen, is said of them where they are several.
+        words = [*of_synthetic, *(f"{word} human rows" for word in of_human if word not in of_synthetic)]
+        line = lines.gap(human, synthetic, label=" ".join(words))
         made += [line] if line else []
     return made

@@ -4,7 +4,7 @@ Here: from curves to points with a band, in points of 100. Not here: which curve
 `further.py`), drawing (`panel.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -87,13 +87,17 @@ def of_curves(found: Sequence[Curve], *, band: str) -> list[StudentLine]:
     """Returns the lines of some curves, each with a name that tells it from the others."""
     levels = [curve for curve in found if curve.points[0].rows is None]
     rising = [curve for curve in found if curve.points[0].rows is not None]
-    made = [
-        _line(curve, METHODS.get(str(curve.first.method), "") + name.removeprefix(str(curve.first.method)), band)
-        for curve, name in zip(rising, names(rising), strict=True)
-    ]
+    made = [_line(curve, " ".join(words), band) for curve, words in zip(rising, in_words(rising), strict=True)]
     return made + [
         _line(curve, f"{curve.first.model} zero-shot" if len(levels) > 1 else "zero-shot", band) for curve in levels
     ]
+
+
+def in_words(
+    found: Sequence[Curve], *, always: Sequence[str] = ("method",), but: Collection[str] = ()
+) -> list[tuple[str, ...]]:
+    """Returns `names` with the method as figures call it, which is the first word."""
+    return [(METHODS.get(method, method), *rest) for method, *rest in names(found, always=always, but=but)]
 
 
 def gap(human: Curve, synthetic: Curve, *, label: str) -> StudentLine | None:

@@ -68,16 +68,19 @@ def _crossed(found: Sequence[Mapping[str, Any]]) -> list[dict[str, object]]:
 
 def _by_rows(material: Material) -> list[dict[str, object]]:
     records: list[dict[str, object]] = []
-    for curve in material.curves(quantity=SCORE):
-        first = curve.first
-        if first.source not in BOTH or first.role == GENERATOR:
-            continue
+    shown = [
+        curve
+        for curve in material.curves(quantity=SCORE)
+        if curve.first.source in BOTH and curve.first.role != GENERATOR
+    ]
+    names = lines.in_words(shown, always=("method", "model", "source"))
+    for curve, (method, model, source, *more) in zip(shown, names, strict=True):
         places = sorted({0, len(curve.points) // 2, len(curve.points) - 1})
         for point in (curve.points[place] for place in places):
             parts = _parts(material, point)
             if parts is not None:
                 records += [
-                    {"student": _name(first.method, first.model, first.source), "rows": round(point.rows or 0),
+                    {"student": " ".join((f"{method} {model}, {source}", *more)), "rows": round(point.rows or 0),
                      "part": part, "cells": len(point.cells), "variance": round(1e4 * value, 4)}
                     for part, value in zip(_PARTS, parts, strict=True)
                 ]  # fmt: skip

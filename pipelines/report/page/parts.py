@@ -130,7 +130,7 @@ def _means(found: Found) -> Iterator[Table]:
         differences = curves(points, found.resampled, quantity=DIFFERENCE)
         rows = [
             row
-            for label, curve in zip(names(scores), scores, strict=True)
+            for label, curve in zip(map(" ".join, names(scores)), scores, strict=True)
             for row in _rows(label, curve, _same(curve, differences))
         ]
         columns = ("student", "rows", "cells", "runs", "score %", "95 %", "vs generator", "95 %", "break-even, rows")

@@ -20,7 +20,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
 def _curves(found: Found, quantity: str, task: str = "topic", *, with_fewer_cells: bool = False) -> dict[str, Curve]:
     points = [point for point in found.points if point.task == task]
     made = curves(points, found.resampled, quantity=quantity, with_fewer_cells=with_fewer_cells)
-    return dict(zip(names(made), made, strict=True))
+    return dict(zip(map(" ".join, names(made)), made, strict=True))
 
 
 def test_a_curve_is_one_student_on_one_kind_of_rows(found: Found) -> None:
