@@ -96,8 +96,9 @@ class Remembering:
             progress(first, len(new))
             if time.perf_counter() - begun < _QUICK_S:
                 stride = min(2 * stride, _STRIDE)
-        self.num_encoded += len(new)
-        self.seconds += time.perf_counter() - start
+        if new:  # not the time to see that there is nothing to do: runs of a command say the same
+            self.num_encoded += len(new)
+            self.seconds += time.perf_counter() - start
 
     def vectors(self, texts: Sequence[str]) -> Any:
         """Returns vectors_NE, float32, of the texts in their order; at least one."""

@@ -13,6 +13,7 @@ from sdc.cache import again, freshness
 from sdc.cache.counted import counted
 from sdc.cache.store import Store
 from sdc.errors import EngineError
+from sdc.pipelines.records import encoding
 from sdc.pipelines.stage import Context, Outcome
 
 #: Why a run never counts: its test has other rows now.
@@ -172,9 +173,20 @@ def usual_seconds(store: Store, method: str, model: str) -> dict[int, float]:
 
 
 def seconds_of(store: Store, keys: Sequence[str]) -> dict[str, float]:
-    """Returns how long runs took, fit and test, in seconds; none of those that nobody measured."""
-    sql = "select key, seconds from runs where key in (select unnest(?::varchar[])) and seconds is not null"
-    return dict(store.query(sql, [list(keys)]))
+    """Returns how long runs took, encoding, fit and test, in seconds; none of those that nobody measured."""
+    found = store.query(
+        """select r.key, r.seconds, r.method, r.model, cast(a.config -> '$.model' as varchar),
+            r.num_rows + (a.summary ->> '$.test_rows')::bigint
+        from runs r join artifacts a using (key)
+        where key in (select unnest(?::varchar[])) and r.seconds is not null""",
+        [list(keys)],
+    )
+    per_text, seconds_of = encoding.seconds_per_text(store), {}
+    for key, seconds, method, model, identity, num_texts in found:
+        encode_s = per_text.get((model, identity)) if method in encoding.METHODS else 0.0
+        if encode_s is not None and (num_texts is not None or not encode_s):
+            seconds_of[key] = seconds + encode_s * (num_texts or 0)
+    return seconds_of
 
 
 def bytes_of(store: Store, keys: Sequence[str]) -> dict[str, int]:

@@ -7,7 +7,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
-from sdc.cache.key import SHORT
 from sdc.cache.store import Store
 from sdc.pipelines.cells import Cell
 
@@ -20,8 +19,6 @@ class StudentTime:
         lang, task, method, model, source, shots, rows: Which runs.
         num_runs: How many.
         seconds: Fitting and answering the whole test.
-        seconds_per_text: Of an LLM's engine, by its calls.
-        num_test: Texts of the test.
     """
 
     lang: str
@@ -33,43 +30,19 @@ class StudentTime:
     rows: int
     num_runs: int
     seconds: float | None
-    seconds_per_text: float | None
-    num_test: int
 
 
 def of_students(store: Store, runs: Sequence[str]) -> list[StudentTime]:
     """Returns what some runs, given by full key, took; those that broke off are left out."""
     names = [field.name for field in fields(StudentTime)]
     found = store.query(
-        """with tests as (
-            select key, count(*) as num from examples where status = 'ok' and label is not null group by key
-        )
-        select r.lang, r.task, r.method, r.model, r.source, r.num_shots, r.num_rows, count(*), avg(r.seconds),
-            sum(case when l.calls > 0 then l.engine_seconds end)
-                / sum(case when l.engine_seconds is not null then nullif(l.calls, 0) end),
-            any_value(t.num)
-        from runs r join tests t on t.key = r.test_key left join ledger l on l.key = r.key
+        """select r.lang, r.task, r.method, r.model, r.source, r.num_shots, r.num_rows, count(*), avg(r.seconds)
+        from runs r
         where r.status = 'ok' and r.key in (select unnest(?::varchar[]))
         group by all order by all""",
         [list(runs)],
     )
     return [StudentTime(**dict(zip(names, row, strict=True))) for row in found]
-
-
-def of_rows(store: Store, keys: Sequence[str]) -> dict[tuple[str, str], float]:
-    """Returns (lang, task) -> the seconds of the engines that wrote and judged rows, where all of them are known.
-
-    Args:
-        store: Where they are.
-        keys: Of generations and judgements, full or as people see them.
-    """
-    found = store.query(
-        f"""select lang, task, sum(coalesce(engine_seconds, seconds)) from ledger
-        where left(key, {SHORT}) in (select left(unnest(?::varchar[]), {SHORT})) and stage in ('gen', 'judge')
-        group by lang, task having count(coalesce(engine_seconds, seconds)) = count(*)""",  # noqa: S608 (a constant)
-        [list(keys)],
-    )
-    return {(lang, task): seconds for lang, task, seconds in found}
 
 
 def texts_per_call(store: Store, cell: Cell, *, model: str, num_texts: int | None) -> float | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sdc.cache.store import Store
 from sdc.pipelines.records import ledger
-from sdc.pipelines.records.ledger import RunCost
+from sdc.pipelines.records.ledger import RunCost, Written
 from sdc.pipelines.report.points import Point
 from sdc.pipelines.report.result import RunResult
 
@@ -25,62 +25,104 @@ class PayOff:
     by_money: float | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Costs:
+    """What a student takes, beside its generator, in the mean over its cells, all in seconds or all in money.
+
+    Args:
+        fixed: Before the first text: its share of writing and judging the rows, and a fit.
+        student, generator: Of a text.
+    """
+
+    fixed: float
+    student: float
+    generator: float
+
+    @property
+    def texts(self) -> float:
+        """Texts after which the student has taken less than its generator; infinity is never."""
+        from sdc.pipelines.report.statistics.break_even import texts_to_pay_off
+
+        return float(texts_to_pay_off(self.fixed, generator=self.generator, student=self.student))
+
+
+#: Seconds and money of something, in one of them; None is unknown.
+_Unit = Callable[[float | None, float | None], float | None]
+
+
 def pay_off(store: Store, points: Sequence[Point], *, price_per_hour: float | None = None) -> PayOff:
     """Returns when a student of one size has paid off, in the mean over its cells.
-
-    Fixed are writing and judging all rows of the cell and fitting once; a text costs what the runs took on their tests,
-    the generator's prompting and the student's alike.
 
     Args:
         store: Where the ledger is.
         points: Of the cells, each with its generator's runs.
         price_per_hour: Of the machine, for what no price table has.
     """
-    if not points or not all(point.against and point.generation for point in points):
-        return PayOff(by_time=None, by_money=None)
-    keys = [member.run for point in points for member in (*point.members, *point.against)]
-    runs = ledger.of_runs(store, keys)
-    writing = ledger.of_writing(store, [key for point in points for key in _written(point)])
 
     def money(seconds: float | None, cost: float | None) -> float | None:
         if cost is not None:
             return cost
         return None if seconds is None or price_per_hour is None else seconds / _HOUR_S * price_per_hour
 
-    by_time = _texts(points, runs, writing, unit=lambda seconds, _: seconds)
-    return PayOff(by_time=by_time, by_money=_texts(points, runs, writing, unit=money))
+    time, paid = (_costs(store, points, unit=unit) for unit in (_seconds, money))
+    return PayOff(by_time=time and time.texts, by_money=paid and paid.texts)
 
 
-def _texts(
-    points: Sequence[Point],
-    runs: Mapping[str, RunCost],
-    writing: Mapping[str, tuple[float | None, float | None]],
-    *,
-    unit: Callable[[float | None, float | None], float | None],
-) -> float | None:
-    from sdc.pipelines.report.statistics.break_even import texts_to_pay_off
+def in_seconds(store: Store, points: Sequence[Point]) -> Costs | None:
+    """Returns what a student of one size takes in time; None where a part was not measured.
 
+    A text costs what the runs took on their tests, the generator's prompting and the student's alike, with encoding
+    where an encoder's vectors are kept. Of writing and judging it is the share of the accepted rows that the draw has.
+    Rows of people are unknown, but for the seeds: the generator needs those as well.
+    """
+    return _costs(store, points, unit=_seconds)
+
+
+def _seconds(seconds: float | None, _: float | None) -> float | None:
+    return seconds
+
+
+def _costs(store: Store, points: Sequence[Point], *, unit: _Unit) -> Costs | None:
+    if not points or not all(point.against and "human" not in (point.source or "human") for point in points):
+        return None
+    runs = ledger.of_runs(store, [member.run for point in points for member in (*point.members, *point.against)])
+    written = ledger.of_writing(store, [key for point in points for key in _keys(point.generation, point.judgement)])
     fixed: list[float | None] = []
     student: list[float | None] = []
     generator: list[float | None] = []
     for point in points:
         own, theirs = _known(point.members, runs), _known(point.against, runs)
         fits = [0.0 if run.fit_s == 0 else unit(run.fit_s, None) for run in own]
-        parts = [unit(*writing.get(key, (None, None))) for key in _written(point)]
-        fixed.append(_total([*parts, _mean(fits)]))
+        fixed.append(_total([_of_rows(point, own, written, unit), _mean(fits)]))
         student.append(_mean([unit(run.text_s, run.text_cost) for run in own]))
         generator.append(_mean([unit(run.text_s, run.text_cost) for run in theirs]))
-    means = [_mean(fixed), _mean(generator), _mean(student)]
-    known = [mean for mean in means if mean is not None]
-    return float(texts_to_pay_off(known[0], generator=known[1], student=known[2])) if len(known) == len(means) else None
+    before, of_student, of_generator = _mean(fixed), _mean(student), _mean(generator)
+    if before is None or of_student is None or of_generator is None:
+        return None
+    return Costs(fixed=before, student=of_student, generator=of_generator)
+
+
+def _of_rows(point: Point, runs: Sequence[RunCost], written: Mapping[str, Written], unit: _Unit) -> float | None:
+    """Returns what the synthetic rows of a point took: their share of what was written, judged and accepted."""
+    used = _mean([float(run.num_synthetic) for run in runs])
+    if used == 0:
+        return 0.0
+    whole = [written.get(key) for key in _keys(point.generation, point.judgement)]
+    last = [written.get(key) for key in _keys(point.judgement) or _keys(point.generation)]
+    accepted = sum(one.num_rows or 0 for one in last if one)
+    if used is None or not accepted or not all(whole):
+        return None
+    parts = {key: part for one in whole if one for key, part in one.parts.items()}
+    total = _total([unit(*part) for part in parts.values()])
+    return None if total is None else total * min(1.0, used / accepted)
 
 
 def _known(members: Sequence[RunResult], runs: Mapping[str, RunCost]) -> list[RunCost]:
     return [runs[member.run] for member in members if member.run in runs]
 
 
-def _written(point: Point) -> list[str]:
-    return [key for keys in (point.generation, point.judgement) if keys for key in keys.split(", ")]
+def _keys(*joined: str | None) -> list[str]:
+    return [key for keys in joined if keys for key in keys.split(", ")]
 
 
 def _total(values: Sequence[float | None]) -> float | None:

@@ -154,6 +154,7 @@ class ProbeStudent:
 
     def prepare(self, texts: Sequence[str], *, progress: Count = uncounted) -> None:
         """Encodes all texts that this store has no embedding of yet."""
+        self._remembering.num_encoded, self._remembering.seconds = 0, 0.0  # a run says what its cell's texts took
         self._remembering.prepare(texts, progress=progress)
 
     def vectors(self, texts: Sequence[str]) -> Any:

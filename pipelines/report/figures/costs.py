@@ -1,9 +1,6 @@
 """Cost curves: hours of computing against the number of classified texts, and from how many on a student is cheaper.
 
-Here: means over cells of what was measured. Not here: when a student pays off (`statistics/break_even.py`), money.
-
-A trained student's time per text is not measured apart from its training: a run on the fewest rows, training included,
-over its test texts is taken as an upper bound.
+Here: lines and how they look. Not here: what a student takes and when it pays off (`pay_off.py`), money.
 """
 
 import math
@@ -11,19 +8,21 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sdc.pipelines.records import spent
-from sdc.pipelines.records.spent import StudentTime
+from sdc.cache.store import Store
 from sdc.pipelines.report.figures import lines, marks, vega
-from sdc.pipelines.report.figures.marks import Mark
 from sdc.pipelines.report.figures.material import Material
 from sdc.pipelines.report.figures.plot import NotDrawn, Plot
 from sdc.pipelines.report.figures.vega import Spec
-from sdc.pipelines.report.points import GENERATOR
+from sdc.pipelines.report.pay_off import in_seconds
+from sdc.pipelines.report.points import Point
 from sdc.pipelines.stage import Context
 
 NAME = "b2-costs"
 _MOST_TEXTS = 10_000_000
-_WIDTH, _HEIGHT, _LABELS_PX, _LINE_PX = 560, 360, 230, 14
+_WIDTH, _HEIGHT, _LABELS_PX, _LINE_PX = 560, 360, 300, 14
+#: Lines that are nowhere further apart cannot be told apart; the dash of each of them.
+_ALIKE_PX, _DASH_PX = 4, 7
+_HOUR_S = 3600
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +42,8 @@ class CostLine:
 
 def plot(context: Context, material: Material) -> Plot | NotDrawn:
     """Returns the figure, if the store knows what the generator and a student take."""
-    points = material.found.points
-    runs = sorted({m.run for p in points for m in p.members if p.source in (None, "synthetic")})
-    times = spent.of_students(context.store, runs)
-    written = sorted({key for p in points for name in (p.generation, p.judgement) if name for key in name.split(", ")})
-    rows = spent.of_rows(context.store, written)
-    generators = {str(p.model) for p in points if p.role == GENERATOR}
-    found = _lines(times, rows, generators)
-    if len(found) < 2:
+    found = _lines(context.store, material.found.points)
+    if not found:
         return NotDrawn(name=NAME, why="the store does not know the seconds of the generator, its rows and a student")
     said = [
         f"{line.label} costs less than the generator after {line.pays_off:,.0f} texts" if line.pays_off is not None
@@ -60,9 +53,9 @@ def plot(context: Context, material: Material) -> Plot | NotDrawn:
         name=NAME,
         title=material.title(NAME, "Hours of computing by number of classified texts"),
         caption=(
-            "Mean over cells; both axes logarithmic. A student's line begins with the hours in which its rows were "
-            "written and judged and it was trained on all of them. Rings: from here on it has cost less than the "
-            "generator. Trained students per text: an upper bound, a run on the fewest rows over its test texts.",
+            "Mean over cells; both axes logarithmic. A student's line begins with the hours in which the rows of its "
+            "largest draw were written and judged and it was trained on them. Rings: from here on it has cost less "
+            "than the generator. Lines that lie on each other share the way in dashes, by turns.",
         ),
         says="; ".join(said) + ".",
         chart=_chart(found),
@@ -75,42 +68,34 @@ def plot(context: Context, material: Material) -> Plot | NotDrawn:
     )  # fmt: skip
 
 
-def _lines(times: Sequence[StudentTime], rows: dict[tuple[str, str], float], generators: set[str]) -> list[CostLine]:
-    from sdc.pipelines.report.statistics.break_even import texts_to_pay_off
-
-    of_generator = [t.seconds_per_text for t in times if t.model in generators and t.shots == 0 and t.seconds_per_text]
-    if not of_generator or not rows:
-        return []
-    generator = statistics.fmean(of_generator) / 3600
-    found = [CostLine(label="generator", method="", fixed=0.0, per_text=generator, pays_off=None)]
-    students: dict[tuple[str, str], list[StudentTime]] = {}
-    for time in times:
-        if time.source == "synthetic" and time.model not in generators and time.seconds is not None:
-            students.setdefault((time.method, time.model), []).append(time)
-    for (method, model), of_student in students.items():
-        costs = [cost for cell, seconds in rows.items() if (cost := _cost(of_student, cell, seconds, method))]
-        if costs:
-            fixed, per_text = (statistics.fmean(values) for values in zip(*costs, strict=True))
-            name = lines.METHODS.get(method, method)
-            pays_off = float(texts_to_pay_off(fixed, generator=generator, student=per_text))
-            found.append(
-                CostLine(label=f"{name} {model}", method=method, fixed=fixed, per_text=per_text, pays_off=pays_off)
+def _lines(store: Store, points: Sequence[Point]) -> list[CostLine]:
+    """Returns the generator's line and one per student on rows with synthetic ones, on the most rows of each cell."""
+    students: dict[tuple[str, str, int | None, str], dict[tuple[object, ...], Point]] = {}
+    for point in points:
+        if not point.role and point.n and "synthetic" in (point.source or ""):
+            what = str(point.method), str(point.model), point.shots, str(point.source)
+            cells, cell = students.setdefault(what, {}), (point.lang, point.task, point.test)
+            cells[cell] = max(
+                (point, cells.get(cell, point)), key=lambda one: one.rows if isinstance(one.rows, int) else 0
             )
+    costs = {what: in_seconds(store, list(cells.values())) for what, cells in students.items()}
+    known = {what: cost for what, cost in costs.items() if cost is not None}
+    if not known:
+        return []
+    per_text = statistics.fmean({cost.generator for cost in known.values()}) / _HOUR_S
+    found = [CostLine(label="generator", method="", fixed=0.0, per_text=per_text, pays_off=None)]
+    for (method, model, shots, source), cost in known.items():
+        alike = [what for what in known if what[:2] == (method, model)]
+        label = f"{lines.METHODS.get(method, method)} {model}"
+        label += f", {shots} shots" if len({what[2] for what in alike}) > 1 else ""
+        label += f", {source}" if len({what[3] for what in alike}) > 1 else ""
+        found.append(
+            CostLine(
+                label=label, method=method, fixed=cost.fixed / _HOUR_S, per_text=cost.student / _HOUR_S,
+                pays_off=cost.texts,
+            )
+        )  # fmt: skip
     return found
-
-
-def _cost(
-    times: Sequence[StudentTime], cell: tuple[str, str], seconds_of_rows: float, method: str
-) -> tuple[float, float] | None:
-    """Returns the hours before the first text, and per text, of a student in a cell; None if it has no run there."""
-    here = sorted((t for t in times if (t.lang, t.task) == cell), key=lambda time: time.rows)
-    if not here:
-        return None
-    least, most = here[0], here[-1]
-    if method == "icl":  # nothing is trained
-        per_text = most.seconds_per_text
-        return None if per_text is None else (seconds_of_rows / 3600, per_text / 3600)
-    return (seconds_of_rows + (most.seconds or 0)) / 3600, (least.seconds or 0) / least.num_test / 3600
 
 
 def _chart(found: Sequence[CostLine]) -> Spec:
@@ -123,13 +108,35 @@ def _chart(found: Sequence[CostLine]) -> Spec:
     ends = marks.spread(
         [math.log10(line.at(texts[-1])) for line in found], gap=gap, low=math.log10(low), high=math.log10(high)
     )
+    colours = marks.colours([line.method for line in found[1:]])
+    dashes = _dashes([[line.at(number) for number in texts] for line in found], _HEIGHT / math.log(high / low))
     layers: list[Spec] = []
-    seen: dict[str, int] = {}
-    for line, place in zip(found, ends, strict=True):
-        look = marks.of(line.method, "synthetic", nth=seen.get(line.method, 0))
-        seen[line.method] = seen.get(line.method, 0) + 1
-        layers += _line(line, look, texts, at, label_at=10**place)
+    for line, colour, dash, place in zip(found, [marks.INK, *colours], dashes, ends, strict=True):
+        layers += _line(line, colour, dash, texts, at, label_at=10**place)
     return {"layer": layers, "width": _WIDTH + _LABELS_PX, "height": _HEIGHT}
+
+
+def _dashes(hours: Sequence[Sequence[float]], px: float) -> list[Spec]:
+    """Returns the dash of each line: none, or where some lie on each other one that the others leave room for.
+
+    Args:
+        hours: Of each line, at the same numbers of texts.
+        px: Of a step of the axis, in natural logarithms.
+    """
+    groups: list[list[int]] = []
+    for number, line in enumerate(hours):
+        for group in groups:
+            if all(abs(math.log(a / b)) * px < _ALIKE_PX for a, b in zip(line, hours[group[0]], strict=True)):
+                group.append(number)
+                break
+        else:
+            groups.append([number])
+    found: dict[int, Spec] = {}
+    for group in groups:
+        for turn, number in enumerate(group):
+            dash = {"strokeDash": [_DASH_PX, _DASH_PX * (len(group) - 1)], "strokeDashOffset": -_DASH_PX * turn}
+            found[number] = dash if len(group) > 1 else {}
+    return [found[number] for number in range(len(hours))]
 
 
 def _axes(texts: Sequence[float], low: float, high: float) -> Spec:
@@ -146,11 +153,12 @@ def _axes(texts: Sequence[float], low: float, high: float) -> Spec:
     }  # fmt: skip
 
 
-def _line(line: CostLine, look: Mark, texts: Sequence[float], at: Spec, *, label_at: float) -> list[Spec]:
+def _line(
+    line: CostLine, colour: str, dash: Spec, texts: Sequence[float], at: Spec, *, label_at: float
+) -> list[Spec]:  # fmt: skip
     """Returns a line, the ring where it pays off, and its name."""
-    colour, dash = (look.colour, list(look.dash)) if line.method else (marks.INK, [])
     path = [{"x": number, "y": line.at(number)} for number in texts]
-    layers = [vega.unit(path, "line", at, color=colour, strokeWidth=2, strokeDash=dash, clip=True)]
+    layers = [vega.unit(path, "line", at, color=colour, strokeWidth=2, clip=True, **dash)]
     if line.pays_off is not None and texts[0] < line.pays_off < texts[-1]:
         ring = [{"x": line.pays_off, "y": line.at(line.pays_off)}]
         layers.append(

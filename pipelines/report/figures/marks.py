@@ -3,6 +3,7 @@
 Here: one look for all figures. Not here: what is drawn.
 """
 
+import itertools
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -52,6 +53,17 @@ def of(method: str, source: str | None, *, nth: int = 0) -> Mark:
         shape=_SHAPES.get(method, "circle") if nth == 0 else _MORE_SHAPES[nth % len(_MORE_SHAPES)],
         filled=not human,
     )
+
+
+def colours(methods: Sequence[str]) -> list[str]:
+    """Returns a colour for each line, by its method: the first of a method has its own, the others what is left.
+
+    >>> len(set(colours(["lora", "icl", "lora", "icl", "lora", "icl"])))
+    6
+    """
+    firsts = {method: _COLOURS[method] for method in methods if method in _COLOURS}
+    left = itertools.cycle([colour for colour in _MORE_COLOURS if colour not in firsts.values()] or _MORE_COLOURS)
+    return [firsts.pop(method, "") or next(left) for method in methods]
 
 
 def config() -> dict[str, Any]:

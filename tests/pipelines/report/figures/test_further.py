@@ -40,16 +40,32 @@ def test_costs_cross_where_the_student_has_paid_off(small: Context, material: Ma
     generator, *students = _records(costs.plot(small, material))
     assert generator["line"] == "generator" and generator["hours_before"] == 0
     (tuned,) = [r for r in students if r["line"] == "fine-tuning xlm-r-large"]
-    assert tuned["hours_before"] == pytest.approx(4 + 0.167)  # rows and training, as the simulated store has them
+    assert tuned["hours_before"] == pytest.approx(4 + 0.9 * 0.167)  # rows and training, as the simulated store has them
     per_text = [float(str(r["seconds_per_text"])) / 3600 for r in (generator, tuned)]
-    pays_off = texts_to_pay_off(4.167, generator=per_text[0], student=per_text[1])
+    pays_off = texts_to_pay_off(4 + 0.9 * 0.167, generator=per_text[0], student=per_text[1])
     assert tuned["pays_off_after_texts"] == pytest.approx(float(pays_off), abs=0.1)
 
 
 def test_costs_that_nobody_measured_are_not_drawn(small: Context, material: Material) -> None:
-    unknown = [p for p in material.found.points if p.role != "generator"]
+    unknown = [replace(p, against=()) for p in material.found.points if p.role != "generator"]
     found = type(material.found)(points=unknown, resampled=material.found.resampled)
     assert isinstance(costs.plot(small, Material(found=found)), NotDrawn)
+
+
+def test_cost_lines_that_lie_on_each_other_take_turns() -> None:
+    def line(label: str, method: str, fixed: float) -> costs.CostLine:
+        return costs.CostLine(label=label, method=method, fixed=fixed, per_text=0.01, pays_off=None)
+
+    found = [costs.CostLine(label="generator", method="", fixed=0, per_text=0.1, pays_off=None)]
+    found += [line(f"{method} {i}", method, fixed) for method, fixed in (("icl", 4), ("lora", 9)) for i in range(3)]
+    paths = [layer["mark"] for layer in costs._chart(found)["layer"] if layer["mark"]["type"] == "line"]
+    assert len({path["color"] for path in paths}) == 7
+    assert "strokeDash" not in paths[0]
+    turns = [([7, 14], -7 * turn) for turn in range(3)]
+    for group in (paths[1:4], paths[4:]):
+        assert [(path["strokeDash"], path["strokeDashOffset"]) for path in group] == [
+            ([7, 14], -7 * i) for i in range(3)
+        ]
 
 
 def test_the_gap_is_human_less_synthetic(material: Material) -> None:

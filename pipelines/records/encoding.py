@@ -1,0 +1,52 @@
+"""What encoding texts took: the embeddings of an encoder are shared by all runs, so no run's seconds have it.
+
+Here: what commands measured, each once, and the seconds of a text. Not here: encoders, what is kept of them
+(`encoders/`).
+"""
+
+from dataclasses import dataclass
+
+from sdc.cache.store import Store
+
+#: Methods whose students read embeddings.
+METHODS = ("probe",)
+#: Name of the model, and its identity as its key has it.
+Encoder = tuple[str, str | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoded:
+    """What one command encoded for one cell: at least one text, in `seconds` of wall-clock time."""
+
+    lang: str
+    task: str
+    method: str
+    encoder: Encoder
+    num_texts: int
+    seconds: float
+
+
+def passes(store: Store) -> list[Encoded]:
+    """Returns what was encoded, once each: all runs of a command say the same of their cell."""
+    found = store.query(
+        """select distinct r.lang, r.task, r.method, r.model, cast(a.config -> '$.model' as varchar),
+            (r.details ->> '$.encoded')::bigint, (r.details ->> '$.encoding_seconds')::double
+        from runs r join artifacts a using (key)
+        where r.method in (select unnest(?::varchar[])) and (r.details ->> '$.encoded')::bigint > 0
+            and (r.details ->> '$.encoding_seconds')::double is not null
+        order by all""",
+        [list(METHODS)],
+    )
+    return [
+        Encoded(lang=lang, task=task, method=method, encoder=(model, identity), num_texts=num_texts, seconds=seconds)
+        for lang, task, method, model, identity, num_texts, seconds in found
+    ]
+
+
+def seconds_per_text(store: Store) -> dict[Encoder, float]:
+    """Returns encoder -> mean seconds of a text over all that was encoded; none of those that nobody measured."""
+    sums: dict[Encoder, tuple[float, int]] = {}
+    for one in passes(store):
+        seconds, num_texts = sums.get(one.encoder, (0.0, 0))
+        sums[one.encoder] = seconds + one.seconds, num_texts + one.num_texts
+    return {encoder: seconds / num_texts for encoder, (seconds, num_texts) in sums.items()}
