@@ -65,7 +65,7 @@ def pay_off(store: Store, points: Sequence[Point], *, price_per_hour: float | No
         return None if seconds is None or price_per_hour is None else seconds / _HOUR_S * price_per_hour
 
     time, paid = (_costs(store, points, unit=unit) for unit in (_seconds, money))
-    return PayOff(by_time=time and time.texts, by_money=paid and paid.texts)
+    return PayOff(by_time=None if time is None else time.texts, by_money=None if paid is None else paid.texts)
 
 
 def in_seconds(store: Store, points: Sequence[Point]) -> Costs | None:
