@@ -11,7 +11,7 @@ from sdc.cache.store import Store
 #: Methods whose students read embeddings.
 METHODS = ("probe",)
 #: Name of the model, and its identity as its key has it.
-Encoder = tuple[str, str | None]
+EncoderId = tuple[str, str | None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +21,7 @@ class Encoded:
     lang: str
     task: str
     method: str
-    encoder: Encoder
+    encoder: EncoderId
     num_texts: int
     seconds: float
 
@@ -43,9 +43,9 @@ def passes(store: Store) -> list[Encoded]:
     ]
 
 
-def seconds_per_text(store: Store) -> dict[Encoder, float]:
+def seconds_per_text(store: Store) -> dict[EncoderId, float]:
     """Returns encoder -> mean seconds of a text over all that was encoded; none of those that nobody measured."""
-    sums: dict[Encoder, tuple[float, int]] = {}
+    sums: dict[EncoderId, tuple[float, int]] = {}
     for one in passes(store):
         seconds, num_texts = sums.get(one.encoder, (0.0, 0))
         sums[one.encoder] = seconds + one.seconds, num_texts + one.num_texts
