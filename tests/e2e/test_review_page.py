@@ -1,6 +1,7 @@
 """The review page in a real browser, from a file as it comes in a mail: keys, scripts, memory, no network, and back."""
 
 import json
+import re
 import subprocess
 import threading
 from collections.abc import Callable, Sequence
@@ -331,7 +332,7 @@ def test_a_browser_that_keeps_nothing_says_so_and_goes_on_with_a_file(
     other = opened(path, before=before)
     assert text_of(other, "count") == "0 of 3 decided"
     other.set_input_files("#load", file)
-    other.wait_for_function("document.getElementById('count').textContent === '2 of 3 decided'")
+    other.locator("#count", has_text=re.compile("^2 of 3 decided$")).wait_for()
     assert (other.input_value("#reviewer"), text_of(other, "where")) == ("రమ", "Text 3 of 3")
     keys(other, "a")
     again = form.read(saved(other, tmp_path, lambda: keys(other, "s")))
