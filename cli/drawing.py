@@ -24,15 +24,16 @@ def drawn(
     names = [visible(name) for name in columns]
     cells = [["" if cell is None else visible(str(cell)) for cell in row] for row in rows]
     fitted = tables.fit(names, cells, width=width, title=None if title is None else visible(title), spare=spare)
-    lines = None if fitted.is_stacked else tables.lines(fitted)
     table = _stacked(fitted) if fitted.is_stacked else _head(fitted)
     table.title_justify = "left"
     table.title = None if fitted.title is None else Text(fitted.title, style="italic")
+    if fitted.is_stacked:
+        return table
+    lines = tables.lines(fitted)
     if lines is not None:
         return TableOfLines(head=table, lines=lines)
-    if not fitted.is_stacked:
-        for row in fitted.rows:
-            table.add_row(*map(Text, row))
+    for row in fitted.rows:
+        table.add_row(*map(Text, row))
     return table
 
 

@@ -4,12 +4,13 @@ Here: what commands measured, each once, and the seconds of a text. Not here: en
 (`encoders/`).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sdc.cache.store import Store
 
 #: Methods whose students read embeddings.
-METHODS = ("probe",)
+_METHODS = ("probe",)
 #: Name of the model, and its identity as its key has it.
 EncoderId = tuple[str, str | None]
 
@@ -35,7 +36,7 @@ def passes(store: Store) -> list[Encoded]:
         where r.method in (select unnest(?::varchar[])) and (r.details ->> '$.encoded')::bigint > 0
             and (r.details ->> '$.encoding_seconds')::double is not null
         order by all""",
-        [list(METHODS)],
+        [list(_METHODS)],
     )
     return [
         Encoded(lang=lang, task=task, method=method, encoder=(model, identity), num_texts=num_texts, seconds=seconds)
@@ -50,3 +51,13 @@ def seconds_per_text(store: Store) -> dict[EncoderId, float]:
         seconds, num_texts = sums.get(one.encoder, (0.0, 0))
         sums[one.encoder] = seconds + one.seconds, num_texts + one.num_texts
     return {encoder: seconds / num_texts for encoder, (seconds, num_texts) in sums.items()}
+
+
+def of_text(per_text: Mapping[EncoderId, float], *, method: str, encoder: EncoderId) -> float | None:
+    """Returns the seconds that encoding takes a student of a text: 0 where it reads none, None where nobody measured.
+
+    >>> speeds = {("e5", "1"): 0.1}
+    >>> [of_text(speeds, method=m, encoder=(e, "1")) for m, e in (("probe", "e5"), ("probe", "x"), ("linear", "e5"))]
+    [0.1, None, 0.0]
+    """
+    return per_text.get(encoder) if method in _METHODS else 0.0

@@ -119,7 +119,7 @@ def of_runs(store: Store, keys: Sequence[str]) -> dict[str, RunCost]:
     per_text = encoding.seconds_per_text(store)
     made = {}
     for key, method, model, identity, num_rows, seconds, fitted, num_test, num_cached, cost, num_synthetic in found:
-        encode_s = per_text.get((model, identity)) if method in encoding.METHODS else 0.0
+        encode_s = encoding.of_text(per_text, method=method, encoder=(model, identity))
         fit_s = 0.0 if method == "icl" else fitted
         is_known = num_test and not num_cached and None not in (seconds, fit_s, encode_s)
         made[key] = RunCost(

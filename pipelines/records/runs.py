@@ -181,12 +181,12 @@ def seconds_of(store: Store, keys: Sequence[str]) -> dict[str, float]:
         where key in (select unnest(?::varchar[])) and r.seconds is not null""",
         [list(keys)],
     )
-    per_text, seconds_of = encoding.seconds_per_text(store), {}
+    per_text, whole = encoding.seconds_per_text(store), {}
     for key, seconds, method, model, identity, num_texts in found:
-        encode_s = per_text.get((model, identity)) if method in encoding.METHODS else 0.0
+        encode_s = encoding.of_text(per_text, method=method, encoder=(model, identity))
         if encode_s is not None and (num_texts is not None or not encode_s):
-            seconds_of[key] = seconds + encode_s * (num_texts or 0)
-    return seconds_of
+            whole[key] = seconds + encode_s * (num_texts or 0)
+    return whole
 
 
 def bytes_of(store: Store, keys: Sequence[str]) -> dict[str, int]:
