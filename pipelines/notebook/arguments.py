@@ -10,6 +10,7 @@ from typing import Any
 from sdc.cache.key import check_prefix
 from sdc.errors import UsageError, one_of
 from sdc.pipelines.stage import Outcome
+from sdc.pipelines.text import commas
 
 #: Keys of artifacts, whole or their beginnings, or what a stage returned.
 Given = str | Outcome | Sequence[str | Outcome] | None
@@ -48,7 +49,7 @@ def sizes(given: object) -> list[str]:
     if given is None:
         return []
     items = given if isinstance(given, list | tuple) else [given]
-    return [part.strip() for item in items for part in str(item).split(",") if part.strip()]
+    return commas.parts(map(str, items))
 
 
 def checked(settings: Mapping[str, Any], config: type) -> dict[str, Any]:
