@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import gettempdir
 
 import container_engine
 import pytest
@@ -49,6 +50,6 @@ def data(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     os.chown(folder, 12345, 0)
     for parent in (tmp_path, *tmp_path.parents):
-        if parent.is_relative_to("/tmp") and parent != Path("/tmp"):
+        if Path(gettempdir()) in parent.parents:
             parent.chmod(parent.stat().st_mode | 0o055)
     yield folder

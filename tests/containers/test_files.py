@@ -69,6 +69,15 @@ def test_pips_settings_are_a_secret_and_no_argument(tmp_path: Path) -> None:
         assert all("--mount=type=secret,id=pip" in step for step in with_network)
 
 
+def test_the_images_install_the_projects_own_distribution() -> None:
+    """`pip uninstall` of a name that is not there is no error, and the empty package of the libraries would stay."""
+    name = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["name"]
+    for path in CONTAINERFILES:
+        text = path.read_text("utf-8")
+        assert re.findall(r" uninstall --quiet --yes (\S+)$", text, flags=re.MULTILINE) == [name]
+        assert set(re.findall(r"/(\w+)-\*\.(?:whl|dist-info)", text)) == {name.replace("-", "_")}
+
+
 def test_only_what_is_named_gets_into_a_build() -> None:
     lines = [line for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if not line.startswith("#")]
     assert lines[0] == "*"

