@@ -18,7 +18,7 @@ from sdc.cache import replies
 from sdc.cache.counted import counted
 from sdc.cache.migrations import MIGRATIONS
 from sdc.cache.store import Store
-from sdc.errors import EngineError, SdcError, StoreError, extra
+from sdc.errors import EngineError, SdcError, StoreError, extra, first_line
 from sdc.pipelines.doctor import gpu, places
 from sdc.pipelines.doctor.finding import Finding
 from sdc.pipelines.doctor.places import size
@@ -122,15 +122,16 @@ def _gpus() -> list[Finding]:
     except (ImportError, OSError) as error:
         value = f"unknown, torch cannot be loaded ({error})"
         return [cuda(value), *gpu.examine(cuda=None, seen=0, in_container=in_container)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a driver that is too old: that is told below
+    with warnings.catch_warnings(record=True) as told:  # of a driver that is too old, or why CUDA does not start
+        warnings.simplefilter("always")
         num_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
     devices = [torch.cuda.get_device_properties(number) for number in range(num_devices)]
     value = ", ".join(f"{device.name} {size(device.total_memory)}" for device in devices) or "none"
     built = torch.version.cuda
     if built is None and torch.version.hip is None and not devices:
         value = "none (this torch is built for CPUs)"
-    return [cuda(value), *gpu.examine(cuda=built, seen=num_devices, in_container=in_container)]
+    said = first_line(told[0].message, most=200) if told else ""
+    return [cuda(value), *gpu.examine(cuda=built, seen=num_devices, in_container=in_container, said=said)]
 
 
 def _store(store: Store) -> list[Finding]:

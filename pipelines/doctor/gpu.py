@@ -22,6 +22,7 @@ _OLDEST_COMPATIBLE = 535
 _MODULE = Path("/proc/driver/nvidia/version")
 _QUERY = "name,driver_version,memory.total,mig.mode.current"
 _TIMEOUT_S = 20
+_OTHER_TORCH = "this torch is built for CPUs and uses none of the GPUs: take the gpu image, or torch as PyPI has it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,16 +57,20 @@ class Answer:
     trouble: str = ""
 
 
-def examine(*, cuda: str | None, seen: int, in_container: bool) -> list[Finding]:
+def examine(*, cuda: str | None, seen: int, in_container: bool, said: str = "") -> list[Finding]:
     """Returns what there is to say of driver and GPUs.
 
     Args:
         cuda: The CUDA version that torch was built for, as `13.0`; None for a build without CUDA.
         seen: Number of GPUs (or slices) that torch can use.
         in_container: Whether this is one, so that the fix is a flag of the container's command.
+        said: Why torch uses no GPU, in its own words; empty if it said nothing.
     """
     answer = ask()
     found = [_driver(answer, cuda=cuda, seen=seen, in_container=in_container)]
+    usable = answer.slices or not all(card.has_mig for card in answer.cards)  # else that is told below
+    if answer.cards and usable and cuda and not seen and not found[0].fix:
+        found[0] = _unseen(answer, said, in_container)
     if answer.cards:
         found.append(Finding(group="device", name="gpus", value=_cards(answer.cards)))
     if any(card.has_mig for card in answer.cards):
@@ -122,11 +127,26 @@ def _driver(answer: Answer, *, cuda: str | None, seen: int, in_container: bool) 
     if wanted is None or major >= wanted:
         if answer.trouble and not seen and cuda:
             return finding(f"{answer.driver}, {answer.trouble}", _bring(in_container))
-        return finding(answer.driver)
+        return finding(answer.driver, "" if cuda or not answer.cards else _OTHER_TORCH)
     older = f"{answer.driver}, older than the {wanted} that CUDA {cuda} wants"
     if seen:
         return finding(f"{older}; forward compatibility is at work")
     return finding(older, _forward(answer, str(cuda), major, wanted))
+
+
+def _unseen(answer: Answer, said: str, in_container: bool) -> Finding:
+    """Returns what can be wrong where the driver has cards and suits, and torch uses none."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        fix = f"CUDA_VISIBLE_DEVICES={visible!r} may name no GPU of this machine: unset it, or see `nvidia-smi -L`"
+    elif "802" in said:
+        fix = "the machine's administrator has to start nvidia-fabricmanager, in the driver's own version"
+    elif in_container:
+        fix = "start it with -e NVIDIA_DRIVER_CAPABILITIES=compute,utility and without an LD_LIBRARY_PATH of yours"
+    else:
+        fix = "look for another CUDA's libcuda.so.1 in LD_LIBRARY_PATH; often a restart is enough"
+    value = f"{answer.driver}, but torch uses no GPU" + (f" ({said})" if said else "")
+    return Finding(group="device", name="driver", value=value, fix=fix)
 
 
 def _bring(in_container: bool) -> str:
@@ -148,6 +168,8 @@ def _forward(answer: Answer, cuda: str, major: int, wanted: int) -> str:
             f"forward compatibility: install NVIDIA's package {package} and put its folder first in LD_LIBRARY_PATH, "
             f"use the gpu image, which has it, or ask for driver {wanted}"
         )
+    if str(folder) in os.environ.get("LD_LIBRARY_PATH", "").split(":"):
+        return f"forward compatibility is set up and does not serve this card: ask for driver {wanted}"
     return f"forward compatibility: export LD_LIBRARY_PATH={folder}:$LD_LIBRARY_PATH (the image does so when it starts)"
 
 

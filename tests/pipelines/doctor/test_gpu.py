@@ -1,11 +1,15 @@
 """What `sdc doctor` says of GPUs, by answers of nvidia-smi as real machines gave them."""
 
 import stat
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
+from sdc.cache.store import Store
+from sdc.pipelines import doctor
 from sdc.pipelines.doctor import gpu
 from sdc.pipelines.doctor.finding import Finding
 
@@ -60,8 +64,10 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     return make
 
 
-def _said(*, cuda: str | None = "13.0", seen: int = 0, in_container: bool = False) -> dict[str, Finding]:
-    return {item.name: item for item in gpu.examine(cuda=cuda, seen=seen, in_container=in_container)}
+def _said(
+    *, cuda: str | None = "13.0", seen: int = 0, in_container: bool = False, said: str = ""
+) -> dict[str, Finding]:
+    return {item.name: item for item in gpu.examine(cuda=cuda, seen=seen, in_container=in_container, said=said)}
 
 
 def test_no_driver_and_a_torch_for_cpus_is_no_fault(machine: Machine) -> None:
@@ -116,7 +122,7 @@ def test_an_older_driver_on_an_a100_is_served_by_forward_compatibility(machine: 
     found = _said()["driver"]
     assert found.value == f"{DRIVERS[name]}, older than the 580 that CUDA 13.0 wants"
     assert "cuda-compat-13-0" in found.fix
-    assert _said(cuda="12.8")["driver"].fix == ""
+    assert _said(cuda="12.8", seen=1)["driver"].fix == ""
     at_work = _said(seen=1)["driver"]
     assert at_work.value.endswith("forward compatibility is at work")
     assert at_work.fix == ""
@@ -151,4 +157,44 @@ def test_mig_slices_are_counted_and_one_is_named(machine: Machine, monkeypatch: 
 
 def test_mig_without_slices_is_for_the_administrator(machine: Machine) -> None:
     machine(A100_MIG.format(driver=DRIVERS["580"]) + "\n", listed=LISTED.splitlines()[0])
-    assert "administrator" in _said()["mig slices"].fix
+    found = _said()
+    assert "administrator" in found["mig slices"].fix
+    assert found["driver"].fix == ""
+
+
+def test_a_card_that_torch_does_not_use_is_told_with_the_reason(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(A100_80.format(driver=DRIVERS["580"]) + "\n")
+    found = _said(said="CUDA initialization: Error 802: system not yet initialized")["driver"]
+    assert found.value == (
+        "580.65.06, but torch uses no GPU (CUDA initialization: Error 802: system not yet initialized)"
+    )
+    assert "nvidia-fabricmanager" in found.fix
+    assert "NVIDIA_DRIVER_CAPABILITIES=compute,utility" in _said(in_container=True)["driver"].fix
+    assert "LD_LIBRARY_PATH" in _said()["driver"].fix
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "7")
+    assert "CUDA_VISIBLE_DEVICES='7' may name no GPU of this machine" in _said()["driver"].fix
+    assert _said(seen=1)["driver"] == Finding(group="device", name="driver", value="580.65.06")
+
+
+def test_torchs_own_words_are_the_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    card = gpu.Gpu(name="NVIDIA A100-SXM4-80GB", memory_mib=81920, has_mig=False)
+    monkeypatch.setattr(gpu, "ask", lambda: gpu.Answer(driver="580.65.06", cards=[card]))
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: bool(warnings.warn("CUDA: Error 802\nmore", stacklevel=1)))
+    found = {item.name: item for item in doctor.examine(Store(tmp_path / "store.duckdb"))}
+    assert found["driver"].value == "580.65.06, but torch uses no GPU (CUDA: Error 802)"
+
+
+def test_a_card_beside_a_torch_for_cpus_is_of_no_use(machine: Machine) -> None:
+    machine(A100_80.format(driver=DRIVERS["580"]) + "\n")
+    assert "take the gpu image" in _said(cuda=None)["driver"].fix
+
+
+def test_forward_compatibility_that_does_not_serve_is_not_advised_again(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(A100_80.format(driver=DRIVERS["550"]) + "\n", compat=True)
+    monkeypatch.setenv("LD_LIBRARY_PATH", f"{tmp_path / 'compat'}:/other")
+    assert "does not serve this card: ask for driver 580" in _said()["driver"].fix
