@@ -2,9 +2,11 @@
 
 Here: draws, runs, evaluations and readings, straight into the store. Not here: what they say (`paper_claims.py`).
 
-Whether a run is right on a row depends on the sentence (which languages of a parallel test share), on the language, on
-the student, and on the run, so that differences are as paired as real ones. Draws name one row each, runs keep no
-outputs, and macro-F1 no interval of its own: reports make theirs from the readings.
+Which rows a run has right depends on the sentence (which languages of a parallel test share), on the language, on the
+student, and on the run, so that differences are paired as real ones are: students that learn from a generator's rows
+err where it does. How many it has right is its truth with its own luck, to the row: the chance of the test's rows is in
+no number, as if the test were drawn until it showed the truth. Draws name one row each, runs keep no outputs, and
+macro-F1 no interval of its own: reports make theirs from the readings.
 
 Array legend: R runs, N test rows, L labels.
 """
@@ -15,12 +17,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from paper_claims import GENERATOR, SMALL_LLMS, TFIDF, XLM_R, Truth, truth
+from paper_claims import ALL_ROWS, GENERATOR, SMALL_LLMS, TFIDF, XLM_R, Truth, kwh, rate_for_f1, truth
 
 from sdc.cache.key import derive_seed, digest
 from sdc.cache.store import Artifact, Store
@@ -31,12 +32,12 @@ from sdc.pipelines.tasks.languages import GROUPS
 
 SIZES = (10, 20, 30, 40, 50, 75, 100, 125, 150, 175, 200, 250, 300, 350, 400, 500, 600, 800, 1000, 1250, 1500, 1750,
          2000)  # fmt: skip
-#: Task -> synthetic rows, and how many test rows each label has.
-TASKS: dict[str, tuple[int, tuple[int, ...]]] = {
-    "topic": (1400, (51, 40, 30, 25, 22, 19, 17)),
-    "intent": (2000, (34, 11, 67, 72, 15, 114, 41, 20, 35, 156)),
-    "sentiment": (400, (280, 320)),
-    "sarcasm": (200, (1200, 200)),
+#: Task -> how many test rows each label has.
+TASKS: dict[str, tuple[int, ...]] = {
+    "topic": (51, 40, 30, 25, 22, 19, 17),
+    "intent": (34, 11, 67, 72, 15, 114, 41, 20, 35, 156),
+    "sentiment": (280, 320),
+    "sarcasm": (1200, 200),
 }
 PARALLEL = ("topic", "intent")
 CELLS = (*((lang, task) for task in ("topic", "intent", "sentiment") for langs in GROUPS.values() for lang in langs),
@@ -47,6 +48,8 @@ STUDENTS = (
     *(("lora", model, ("synthetic",)) for model in SMALL_LLMS),
 )  # fmt: skip
 _SCORED = ("finetune", "linear")
+#: How hard a row is: what only the language and only the student add, beside 1 of the sentence; then a run's own share.
+_OF_LANG, _OF_STUDENT, _OWN = 0.6, 0.15, 0.05
 _Item = tuple[Artifact, dict[str, Any]]
 
 
@@ -56,6 +59,7 @@ class PaperGrid:
 
     Args:
         repeats: Runs per size, at least 1.
+        repeats_of_llms: Of them, those that LLMs make, which scatter less.
         sizes: Nominal sizes; all rows of a task are one more.
         cells: (lang, task).
         models: Students whose runs are made; the generator always is.
@@ -64,6 +68,7 @@ class PaperGrid:
     """
 
     repeats: int = 20
+    repeats_of_llms: int = 20
     sizes: tuple[int, ...] = SIZES
     cells: tuple[tuple[str, str], ...] = CELLS
     models: tuple[str, ...] = (XLM_R, TFIDF, *SMALL_LLMS)
@@ -91,7 +96,7 @@ class _Cell:
     def __init__(self, lang: str, task: str, grid: PaperGrid) -> None:
         self.lang, self.task, self.grid = lang, task, grid
         self.group = next(group for group, langs in GROUPS.items() if lang in langs)
-        self.most, counts = TASKS[task]
+        self.most, counts = ALL_ROWS[task], TASKS[task]
         self.num_labels = len(counts)
         labels_N = np.repeat(np.arange(self.num_labels), counts)
         self.gold_N = np.random.default_rng(derive_seed(0, task)).permutation(labels_N)  # as in any language
@@ -102,8 +107,9 @@ class _Cell:
         yield self._data("test")
         yield self._data("train")
         generation = self._artifact(
-            "gen", ["gen"], {"model": GENERATOR, "ok": self.most, "usage": self._usage(GENERATOR, 4.0, 2000)}
-        )
+            "gen", ["gen"], {"model": GENERATOR, "ok": self.most, "usage": self._usage(GENERATOR, 4.0, 2000),
+                             "energy_kwh": kwh(self.grid.broken) / len(self.grid.cells)},
+        )  # fmt: skip
         yield generation, {}
         draws: dict[str, list[dict[str, Any]]] = {}
         for source, key in (("synthetic", generation.key), ("human", self._key("data", "train"))):
@@ -114,7 +120,8 @@ class _Cell:
                 yield from self._runs("icl", model, None, [{"draw": None, "num_rows": 0, "repeat": 0}], shots=0)
         for method, model, sources in STUDENTS:
             for source in sources if model in self.grid.models else ():
-                once = list({draw["draw"]: draw for draw in draws[source]}.values())
+                repeats = self.grid.repeats if method in _SCORED else self.grid.repeats_of_llms
+                once = list({draw["draw"]: draw for draw in draws[source] if draw["repeat"] < repeats}.values())
                 yield from self._runs(method, model, source, once, shots=None if method in _SCORED else 2)
 
     def _data(self, split: str) -> _Item:
@@ -169,15 +176,13 @@ class _Cell:
         rates_R = np.array([(t.score - t.collapsing * rates) / (1 - t.collapsing) for t in truths])
         rates_R = rates_R + self._of_lang(student) / 100
         rates_R = rates_R + chance.normal(size=len(truths)) * np.array([t.spread for t in truths])
+        unparsed = 0.0 if student[0] in _SCORED else 0.03 if student[2] or student[0] == "lora" else 0.15
         if self.task == "sarcasm":
-            rates_R = np.array([_rate_for_f1(rate, TASKS["sarcasm"][1]) for rate in rates_R])
-        limits_R = [NormalDist().inv_cdf(min(0.985, max(0.02, rate))) for rate in rates_R]
-        hard_N = math.sqrt(0.7) * self._hardness(student)
-        own_RN = math.sqrt(0.3) * chance.normal(size=(len(truths), len(self.gold_N)))
-        right_RN = hard_N + own_RN < np.array(limits_R)[:, None]
+            rates_R = np.array([rate_for_f1(rate, unparsed, TASKS["sarcasm"]) for rate in rates_R])
+        own_RN = math.sqrt(_OWN) * chance.normal(size=(len(truths), len(self.gold_N)))
+        right_RN = self._easiest(math.sqrt(1 - _OWN) * self._hardness(student) + own_RN, np.clip(rates_R, 0.02, 0.985))
         wrong_RN = (self.gold_N + chance.integers(1, self.num_labels, size=own_RN.shape)) % self.num_labels
-        if student[0] in ("icl", "lora"):
-            unparsed = 0.15 if student[0] == "icl" and not student[2] else 0.03
+        if unparsed:
             wrong_RN = np.where(chance.random(own_RN.shape) < unparsed, -1, wrong_RN)
         said_RN = np.where(right_RN, self.gold_N, wrong_RN)
         collapsed_R = chance.random(len(truths)) < [t.collapsing for t in truths]
@@ -190,20 +195,27 @@ class _Cell:
         shift = 3.0 * math.cos(2 * math.pi * langs.index(self.lang) / len(langs)) if len(langs) > 2 else 0.0
         return 0.0 if self.task == "sarcasm" else shift * (0.5 if student[1] == GENERATOR else 1.0)
 
-    def _hardness(self, student: Sequence[str]) -> NDArray[Any]:
-        """Returns how hard each row is for a student: exact normal quantiles within each label."""
-        hard_N = self._shared_hardness + 0.6 * self._normal("student", *student, self.lang)
-        made_N = np.empty(len(hard_N))
+    def _easiest(self, hard_RN: NDArray[Any], rates_R: NDArray[Any]) -> NDArray[Any]:
+        """Returns the easiest rows of each run: its share of all, and of every label as far as rows can be shared."""
+        right_RN = np.zeros(hard_RN.shape, dtype=bool)
+        seen, given_R = 0, np.zeros(len(hard_RN))
         for label in range(self.num_labels):
             where = np.flatnonzero(self.gold_N == label)
-            order = hard_N[where].argsort().argsort()
-            made_N[where] = [NormalDist().inv_cdf((place + 0.5) / len(where)) for place in order]
-        return made_N
+            seen += len(where)
+            number_R = np.round(rates_R * seen) - given_R
+            given_R += number_R
+            right_RN[:, where] = hard_RN[:, where].argsort(axis=1).argsort(axis=1) < number_R[:, None]
+        return right_RN
+
+    def _hardness(self, student: Sequence[str]) -> NDArray[Any]:
+        """Returns how hard each row is for a student, with a variance of 1."""
+        hard_N = self._shared_hardness + _OF_STUDENT * self._normal("student", *student, self.lang)
+        return np.asarray(hard_N / math.sqrt(1 + _OF_LANG**2 + _OF_STUDENT**2))
 
     @cached_property
     def _shared_hardness(self) -> NDArray[Any]:
         shared = self._normal("sentence", "" if self.task in PARALLEL else self.lang)
-        return shared + 0.6 * self._normal("lang", self.lang)
+        return shared + _OF_LANG * self._normal("lang", self.lang)
 
     def _normal(self, *purpose: str) -> NDArray[Any]:
         seed = derive_seed(self.grid.seed, self.task, *purpose)
@@ -278,14 +290,3 @@ def _macro_f1(gold_N: NDArray[Any], said_N: NDArray[Any], counts_L: NDArray[Any]
     hits_L = np.bincount(gold_N[said_N == gold_N], minlength=len(counts_L))
     said_L = np.bincount(said_N[said_N >= 0], minlength=len(counts_L))
     return float((2 * hits_L / (counts_L + said_L)).mean())
-
-
-def _rate_for_f1(wanted: float, counts: tuple[int, ...]) -> float:
-    """Returns the share of right rows of either label that gives a macro-F1 of two labels, by bisection."""
-    many, few = counts
-    low, high = 0.4, 1.0
-    for _ in range(30):
-        rate = (low + high) / 2
-        f1 = rate * (many / (many + rate * many + (1 - rate) * few) + few / (few + rate * few + (1 - rate) * many))
-        low, high = (rate, high) if f1 < wanted else (low, rate)
-    return rate

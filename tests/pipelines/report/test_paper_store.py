@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from paper_claims import CLAIMS, GENERATOR, GROUPS, SMALL_LLMS, XLM_R, Truth, truth
+from paper_claims import GENERATOR, XLM_R
 from paper_store import PaperGrid, fill
 
 from sdc.pipelines import report
@@ -36,33 +36,15 @@ def _curve(found: Found, source: str, group: str = "low") -> Curve:
 def test_it_holds_the_claims_of_the_paper(found: Found) -> None:
     synthetic, human = _curve(found, "synthetic"), _curve(found, "human")
     assert [point.sizes for point in synthetic.points] == [("50",), ("400",), ("all",)]
-    assert synthetic.points[-1].mean == pytest.approx(0.13, abs=0.02)  # C4
-    assert human.points[1].mean - synthetic.points[1].mean == pytest.approx(0.10, abs=0.025)  # C9
-    assert _curve(found, "synthetic", group="high").points[-1].mean == pytest.approx(0.12, abs=0.03)  # C11: macro-F1
-
-
-def _truths(*broken: str) -> list[Truth]:
-    students = [("finetune", XLM_R), *((way, model) for way in ("icl", "lora") for model in SMALL_LLMS)]
-    about = [
-        (*student, task, group, source, rows)
-        for student in students for task in ("topic", "intent", "sentiment", "sarcasm") for group in GROUPS
-        for source in ("synthetic", "human") for rows in (50, 400)
-    ]  # fmt: skip
-    return [
-        truth(method, model, task=task, group=group, source=source, rows=rows, broken=broken)
-        for method, model, task, group, source, rows in about
-    ] + [truth("icl", GENERATOR, task="topic", group="low", broken=broken)]
-
-
-@pytest.mark.parametrize("claim", CLAIMS)
-def test_every_claim_can_be_broken(claim: str) -> None:
-    assert _truths(claim) != _truths()
+    assert synthetic.points[-1].mean == pytest.approx(0.13, abs=0.01)  # C4
+    assert human.points[1].mean - synthetic.points[1].mean == pytest.approx(0.10, abs=0.01)  # C9
+    assert _curve(found, "synthetic", group="high").points[-1].mean == pytest.approx(0.12, abs=0.01)  # C11: macro-F1
 
 
 def test_a_broken_claim_shows(tmp_path: Path) -> None:
     grid = PaperGrid(repeats=2, sizes=(400,), cells=LOW, models=(XLM_R,), broken=("C4",))
     other = report.find(fill(tmp_path / "s.duckdb", grid), ReportConfig())
-    assert _curve(other, "synthetic").points[-1].mean == pytest.approx(0.03, abs=0.02)
+    assert _curve(other, "synthetic").points[-1].mean == pytest.approx(0.08, abs=0.015)
     assert _curve(other, "human").points[0].mean - _curve(other, "synthetic").points[0].mean > 0.07  # C9 still holds
 
 
