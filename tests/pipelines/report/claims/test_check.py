@@ -106,4 +106,6 @@ def test_the_papers_claims_are_fifteen_and_say_where_they_stand() -> None:
     claims = claim.load()
     assert sorted({int(one.id.split(".")[0][1:]) for one in claims}) == list(range(1, 16))
     assert all(one.where and one.text and one.low <= one.high for one in claims)
+    up_to_5 = next(one for one in claims if one.id == "C7.generator")
+    assert (up_to_5.over, up_to_5.low, up_to_5.high) == ("max", 3, 7)
     assert len(tomllib.loads(claim.BUNDLED.read_text("utf-8"))["claims"]) == len(claims)

@@ -50,15 +50,46 @@ def test_rows_of_one_sentence_are_drawn_together_and_each_as_often() -> None:
     assert times["sw"].std() > 0
 
 
+@pytest.mark.parametrize(("correlation", "factor"), [(0.36, 1.67), (0.50, 1.87)])
+def test_a_mean_over_six_parallel_tests_is_as_uncertain_as_their_rows_correlate(
+    correlation: float, factor: float
+) -> None:
+    """Rows correlate by .36 (topic) and .50 (intent): taken as independent, the error is so many times too small."""
+    rng = np.random.default_rng(0)
+    shared_N = rng.random(4000) < 0.7
+    rows = {
+        lang: np.where(rng.random(4000) < math.sqrt(correlation), shared_N, rng.random(4000) < 0.7)[None]
+        for lang in "abcdef"
+    }
+    together = resample(dict.fromkeys(rows, range(4000)), test="topic", seed=0)
+    found = replicates({lang: accuracy(right, together[lang]) for lang, right in rows.items()}, seed=0)
+    independent = math.sqrt(sum(right.var() / 4000 for right in rows.values())) / 6
+    assert found.values_B.std() / independent == pytest.approx(factor, rel=0.05)
+
+
 def test_the_reference_of_a_difference_from_the_generator() -> None:
-    """204 rows, 20 runs that share nothing: 2.6 points wide over repeats only, 13.6 over runs and rows."""
+    """204 rows, 20 runs that share nothing: 9.6 to 12.0 over repeats only, 3.9 to 17.8 over rows and repeats.
+
+    Those ends are of a bootstrap that draws repeats, and rows and repeats: 2.4 and 13.9 wide. Over repeats ours are
+    Student's, a little wider; over both a little narrower, since the noise of a run on a row is counted once.
+    """
     rng = np.random.default_rng(0)
     generator, right = rng.random(204) < 0.7, rng.random((20, 204)) < 0.75
     times = resample({"te": range(204)}, test="topic", seed=0, num=10_000)["te"]
-    found = replicates({"te": accuracy(right, times).minus(accuracy(generator[None], times))}, seed=0).interval()
-    alone = mean_interval((right.mean(axis=1) - generator.mean()).tolist())
-    assert alone == pytest.approx((0.096, 0.122), abs=0.001)
-    assert (found.low, found.high) == pytest.approx((0.039, 0.174), abs=0.005)
+    scores = accuracy(right, times).minus(accuracy(generator[None], times))
+    alone = mean_interval(scores.of_runs_R.tolist())
+    assert alone == pytest.approx((0.096, 0.120), abs=0.003)
+    found = replicates({"te": scores}, seed=0).interval()
+    assert (found.low, found.high) == pytest.approx((0.039, 0.178), abs=0.006)
+    drawn_BR = rng.multinomial(20, np.full(20, 1 / 20), 10_000) / 20
+    for values_B, width, ours in (
+        (drawn_BR @ scores.of_runs_R, 0.024, alone),
+        ((drawn_BR * scores.resampled_BR).sum(axis=1), 0.139, (found.low, found.high)),
+    ):
+        low, high = np.quantile(values_B, [0.025, 0.975])
+        assert high - low == pytest.approx(width, abs=0.001)
+        assert ours is not None
+        assert ours[1] - ours[0] == pytest.approx(width, abs=0.005)
 
 
 def test_over_runs_and_rows_the_interval_is_as_wide_as_rows_make_it() -> None:

@@ -18,6 +18,9 @@ def test_the_reference_grid() -> None:
     assert [part.name for part in parts] == ["draw", "init", "rest"]
     assert [part.variance for part in parts] == pytest.approx([24.4444, 1.5556, 2.2222], abs=0.00005)
     assert [100 * part.share.estimate for part in parts] == pytest.approx([86.6, 5.5, 7.9], abs=0.05)
+    draw, init, rest = (part.variance for part in parts)
+    mean_squares = (rest + 4 * draw, rest + 3 * init, rest)
+    assert mean_squares == pytest.approx((100, 6.889, 2.222), abs=0.0005)
     assert not any(part.negative for part in parts)
     assert {part.share.covers for part in parts} == {"3 draws, 4 inits"}
 
