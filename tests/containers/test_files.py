@@ -167,6 +167,12 @@ def test_compose_services_are_confined_and_hold_no_secret() -> None:
     assert services["vllm"]["profiles"] == ["server"]
 
 
+def test_compose_works_where_the_command_is_typed() -> None:
+    """A path that begins with a dot is one beside the file: texts would be written into the checkout."""
+    (data, _) = _compose()["services"]["sdc"]["volumes"]
+    assert data == "${SDC_DATA:-${PWD}}:/data"
+
+
 def test_docker_compose_agrees_with_the_file() -> None:
     if shutil.which("docker") is None:
         pytest.skip("docker is not installed")
