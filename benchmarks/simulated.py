@@ -1,6 +1,6 @@
 """Writes a simulated store of the paper's whole grid: `python benchmarks/simulated.py DIR [--broken C4,C8]`.
 
-For looking at reports and figures at full size without a GPU: 138,000 runs in some minutes. The runs say what the paper
+For looking at reports and figures at full size without a GPU: 166,000 runs in some minutes. The runs say what the paper
 states, or the opposite of the claims that are named; they are drawn, not measured. Prints the path of the store.
 """
 

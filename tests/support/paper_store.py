@@ -55,7 +55,7 @@ _Item = tuple[Artifact, dict[str, Any]]
 
 @dataclass(frozen=True, kw_only=True)
 class PaperGrid:
-    """What of the grid is simulated; the defaults are all of it, 138,000 runs.
+    """What of the grid is simulated; the defaults are all of it, 166,000 runs.
 
     Args:
         repeats: Runs per size, at least 1.
