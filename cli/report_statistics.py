@@ -25,6 +25,7 @@ def break_even(
     fewer_cells: Annotated[
         bool, typer.Option("--fewer-cells", help="Go on over sizes that only some of the cells have.")
     ] = False,
+    reference: reported.ReferenceOption = None,
     on: reported.SiteOption = None,
     output: reported.FormatOption = None,
     out: reported.OutOption = None,
@@ -33,12 +34,17 @@ def break_even(
     store: options.StoreOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Show from how many rows on a student is as good as its generator: rows, with an interval, or not reached."""
+    """Show from how many rows on a student is as good as its generator: rows, with an interval, or not reached.
+
+    even: rows from which the mean reaches it; sure: the lower end of the mean's interval does; strict: the mean less
+    one standard deviation over runs does; never: not by the last size; the first size means at most. texts: after so
+    many a student of that size has taken less than its generator.
+    """
     from sdc.pipelines.report import break_even as stage
     from sdc.pipelines.run import sites
 
     output = reported.format_of(output, out, as_json=as_json)
-    found = reported.find(store, lang, task, experiment, everything=everything)
+    found = reported.find(store, lang, task, experiment, everything=everything, reference=reference)
     made = stage.run(
         found,
         commas.parts(by),
@@ -54,6 +60,7 @@ def gap(
     lang: options.LangOption = None,
     task: options.TaskOption = None,
     by: ByOption = "group",
+    reference: reported.ReferenceOption = None,
     output: reported.FormatOption = None,
     out: reported.OutOption = None,
     everything: options.AllOption = False,
@@ -61,11 +68,16 @@ def gap(
     store: options.StoreOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Show how much better human rows are than synthetic ones, by size, and what those are worth in human rows."""
+    """Show how much better human rows are than synthetic ones, by size, and what those are worth in human rows.
+
+    closed: share of the gap between generator and human rows, in %, without ends where there may be no gap; gap closed:
+    the same of the gap between plain synthetic rows of that size and human ones; worth: human rows that give the same
+    score.
+    """
     from sdc.pipelines.report import gap as stage
 
     output = reported.format_of(output, out, as_json=as_json)
-    found = reported.find(store, lang, task, experiment, everything=everything)
+    found = reported.find(store, lang, task, experiment, everything=everything, reference=reference)
     lacks = "no student has human and synthetic rows of one size"
     with reported.into(out):
         _show(stage.run(found, commas.parts(by)), stage.TITLE, output, lacks=lacks)
@@ -82,7 +94,11 @@ def failed(
     store: options.StoreOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Show how many runs broke off, are below chance or collapsed, and whether synthetic rows make that more likely."""
+    """Show how many runs broke off, are below chance or collapsed, and whether synthetic rows make that more likely.
+
+    collapsed: 95 % of the answers are one label; rate: runs with any of the three, with Wilson's interval; synthetic
+    more: points above the rate on human rows, p after Barnard and Fisher; Holm corrects Barnard's for all rows.
+    """
     from sdc.pipelines.report import failed as stage
 
     output = reported.format_of(output, out, as_json=as_json)
@@ -108,6 +124,8 @@ def compare(
     """Compare two methods, sources, generators, experiments or stores on equal draws: difference, interval, tests.
 
     A store is the file of one, as DIR/store.duckdb; two of them are read and compared, whatever --store is.
+    The interval speaks about new texts; p about this procedure on this test: sign-flip over repeats, McNemar where each
+    is one run. Holm corrects for all rows, the family.
 
     Examples:
         sdc report compare source=synthetic source=human
@@ -167,7 +185,10 @@ def variance(
     store: options.StoreOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Show how much of what runs differ by comes from the draw and how much from the initialisation."""
+    """Show how much of what runs differ by comes from the draw and how much from the initialisation.
+
+    rest: what only a draw and an initialisation together bring, and noise; 0 where nothing could be told from noise.
+    """
     from sdc.pipelines.report import variance as stage
 
     output = reported.format_of(output, out, as_json=as_json)

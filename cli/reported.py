@@ -106,6 +106,7 @@ def find(
     experiment: str | None,
     *,
     everything: bool = False,
+    reference: str | None = None,
 ) -> stage.Found:
     """Returns the points that the flags of a command mean.
 
@@ -114,7 +115,8 @@ def find(
     """
     context = options.context(store)
     evals, wanted = asked(context, None, langs, tasks, experiment)
-    return stage.find(context, stage.ReportConfig(everything=everything), evals=evals, wanted=wanted)
+    config = stage.ReportConfig(generator=reference, everything=everything)
+    return stage.find(context, config, evals=evals, wanted=wanted)
 
 
 def show(table: formats.Table, output: str, *, csv_safe: bool = False) -> None:

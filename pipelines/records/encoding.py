@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from sdc.cache.store import Store
 
-#: Methods whose students read embeddings.
-_METHODS = ("probe",)
 #: Name of the model, and its identity as its key has it.
 EncoderId = tuple[str, str | None]
 
@@ -36,7 +34,7 @@ def passes(store: Store) -> list[Encoded]:
         where r.method in (select unnest(?::varchar[])) and (r.details ->> '$.encoded')::bigint > 0
             and (r.details ->> '$.encoding_seconds')::double is not null
         order by all""",
-        [list(_METHODS)],
+        [_methods()],
     )
     return [
         Encoded(lang=lang, task=task, method=method, encoder=(model, identity), num_texts=num_texts, seconds=seconds)
@@ -60,4 +58,11 @@ def of_text(per_text: Mapping[EncoderId, float], *, method: str, encoder: Encode
     >>> [of_text(speeds, method=m, encoder=(e, "1")) for m, e in (("probe", "e5"), ("probe", "x"), ("linear", "e5"))]
     [0.1, None, 0.0]
     """
-    return per_text.get(encoder) if method in _METHODS else 0.0
+    return per_text.get(encoder) if method in _methods() else 0.0
+
+
+def _methods() -> list[str]:
+    """Returns the methods whose students read embeddings."""
+    from sdc.pipelines.students import STUDENTS
+
+    return [method for method, student in STUDENTS.items() if student.reads_embeddings]

@@ -256,6 +256,30 @@ def weighted_rows_by_hash(context: Context, draw: str) -> tuple[list[ExampleRow]
     raise StoreError(what, str(context.store.path), "merge the store that has them")
 
 
+def drawn_texts(store: Store, run: str, *, num: int) -> list[tuple[str, str]]:
+    """Returns label and text of synthetic rows of a run's draw: the first row of each of the first labels.
+
+    Args:
+        store: Where they are.
+        run: Full key of the run; one without a draw has none.
+        num: Rows at most.
+    """
+    return store.query(
+        """with drawn as (
+            select example_key, unnest(members) as idx from (
+                select d.example_key, d.members from draws d join runs r using (draw) where r.key = ?
+                order by d.key limit 1
+            )
+        )
+        select coalesce(label_name, label::varchar), text from (
+            select distinct on (e.label) e.label, e.label_name, e.text, e.idx
+            from drawn d join examples e on e.key = d.example_key and e.idx = d.idx
+            where e.source = 'synthetic' and e.label is not null order by e.label, e.idx
+        ) order by label limit ?""",
+        [run, num],
+    )
+
+
 def _pool(context: Context, key: str, members: Collection[int]) -> dict[int, ExampleRow]:
     """Returns some of an artifact's examples, those that have a label, by idx."""
     found = context.store.query(

@@ -5,7 +5,7 @@ Here: the look-ups. Not here: what it is worth (eval), what readers make of it (
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sdc.cache.store import Store
 
@@ -73,20 +73,25 @@ class AnsweredRow:
     """A test row, and what a run said on it.
 
     Args:
+        idx: Its place in the test.
         text: The text.
         label: Its label id; None if the row has none.
-        scores: A log-probability per label; None of a run that writes.
-        reply: What it wrote; None of a run with scores.
+        scores: A log-probability per label; None of a run that writes, and of a row of which it said nothing.
+        reply: What it wrote; None of a run with scores, and of a row of which it said nothing.
     """
 
+    idx: int
     text: str
     label: int | None
     scores: Sequence[float] | None
     reply: str | None
 
 
+AnyRow = TypeVar("AnyRow", bound=AnsweredRow)
+
+
 def answered_rows(store: Store, run: str, *, test: str) -> list[AnsweredRow]:
-    """Returns the test rows of a run that are in the store, with its answers, by idx.
+    """Returns the rows that a run has said something of and that are in the store, by idx.
 
     Args:
         store: Where they are.
@@ -94,22 +99,19 @@ def answered_rows(store: Store, run: str, *, test: str) -> list[AnsweredRow]:
         test: The full key of what it was tested on.
     """
     found = store.query(
-        """select e.text, e.label, o.scores, o.reply from outputs o join examples e on e.key = ? and e.idx = o.idx
+        """select e.idx, e.text, e.label, o.scores, o.reply
+        from outputs o join examples e on e.key = ? and e.idx = o.idx
         where o.key = ? order by o.idx""",
         [test, run],
     )
-    return [AnsweredRow(text=text, label=label, scores=scores, reply=reply) for text, label, scores, reply in found]
+    return _rows(AnsweredRow, found)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class GoldRow:
-    """A labelled test row, and what a run said on it; see `AnsweredRow`. A run may have said nothing of a row."""
+class GoldRow(AnsweredRow):
+    """A labelled test row, and what a run said on it."""
 
-    idx: int
-    text: str
-    gold: int
-    scores: Sequence[float] | None
-    reply: str | None
+    label: int
 
 
 def of_test(store: Store, run: str, *, test: str) -> list[GoldRow]:
@@ -126,9 +128,12 @@ def of_test(store: Store, run: str, *, test: str) -> list[GoldRow]:
         where e.key = ? and e.status = 'ok' and e.label is not null order by e.idx""",
         [run, test],
     )
-    return [
-        GoldRow(idx=idx, text=text, gold=gold, scores=scores, reply=reply) for idx, text, gold, scores, reply in found
-    ]
+    return _rows(GoldRow, found)
+
+
+def _rows(kind: type[AnyRow], found: Sequence[tuple[Any, ...]]) -> list[AnyRow]:
+    names = ("idx", "text", "label", "scores", "reply")
+    return [kind(**dict(zip(names, row, strict=True))) for row in found]
 
 
 @dataclass(frozen=True, kw_only=True)

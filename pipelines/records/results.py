@@ -141,17 +141,9 @@ def origins(store: Store, draws: Sequence[str]) -> list[dict[str, Any]]:
     return [dict(zip(_ORIGIN, row, strict=True)) for row in found]
 
 
-def by_reader(store: Store, runs: Sequence[str]) -> list[dict[str, Any]]:
-    """Returns the mean accuracy of each student in each cell under every reader, of runs that several readers read.
-
-    Runs of one student in one cell count alike, whatever their size.
-
-    Args:
-        store: Where they are.
-        runs: Full keys.
-    """
-    names = ("lang", "task", "method", "model", "source", "shots", "reader", "accuracy", "num_runs")
-    found = store.query(
+def by_reader(store: Store, runs: Sequence[str]) -> list[tuple[str, str, float]]:
+    """Returns run, reader and accuracy of those of some runs, given by full key, that several readers read."""
+    return store.query(
         """with read as (
             select distinct on (m.run, m.reader) m.run, m.reader, m.value
             from metrics m join artifacts a using (key)
@@ -160,12 +152,9 @@ def by_reader(store: Store, runs: Sequence[str]) -> list[dict[str, Any]]:
             order by m.run, m.reader, a.version desc, a.used_at desc
         ),
         several as (select run from read group by run having count(*) > 1)
-        select r.lang, r.task, r.method, r.model, r.source, r.num_shots, read.reader, avg(read.value), count(*)
-        from read join runs r on r.key = read.run where read.run in (from several)
-        group by all order by all""",
+        select run, reader, value from read where run in (from several) order by all""",
         [list(runs)],
     )
-    return [dict(zip(names, row, strict=True)) for row in found]
 
 
 def samples_behind(store: Store, runs: Sequence[str]) -> list[str]:

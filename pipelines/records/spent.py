@@ -1,48 +1,12 @@
-"""What runs and generations took, as tables and figures of costs and plans need it: means per student, cell and model.
+"""What generations brought for what they took, as plans need it.
 
-Here: the queries. Not here: the ledger of single artifacts (the view `ledger`), what pays off (report).
+Here: the query. Not here: the ledger of single artifacts (the view `ledger`), what pays off (report).
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
 
 from sdc.cache.store import Store
 from sdc.pipelines.cells import Cell
-
-
-@dataclass(frozen=True, kw_only=True)
-class StudentTime:
-    """What the runs of one student on so many rows of one cell took on average; None is unknown.
-
-    Args:
-        lang, task, method, model, source, shots, rows: Which runs.
-        num_runs: How many.
-        seconds: Fitting and answering the whole test.
-    """
-
-    lang: str
-    task: str
-    method: str
-    model: str
-    source: str | None
-    shots: int | None
-    rows: int
-    num_runs: int
-    seconds: float | None
-
-
-def of_students(store: Store, runs: Sequence[str]) -> list[StudentTime]:
-    """Returns what some runs, given by full key, took; those that broke off are left out."""
-    names = [field.name for field in fields(StudentTime)]
-    found = store.query(
-        """select r.lang, r.task, r.method, r.model, r.source, r.num_shots, r.num_rows, count(*), avg(r.seconds)
-        from runs r
-        where r.status = 'ok' and r.key in (select unnest(?::varchar[]))
-        group by all order by all""",
-        [list(runs)],
-    )
-    return [StudentTime(**dict(zip(names, row, strict=True))) for row in found]
 
 
 def texts_per_call(store: Store, cell: Cell, *, model: str, num_texts: int | None) -> float | None:

@@ -13,10 +13,11 @@ from sdc.pipelines.report.curves import DIFFERENCE, curves
 from sdc.pipelines.report.panels import about, panels
 from sdc.pipelines.report.pay_off import pay_off
 
-TITLE = (
-    "rows from which the mean reaches the generator; sure: the lower end of its interval does; strict: the mean less"
-    " one standard deviation over runs does; never: not by the last size; the first size means at most;"
-    " texts: after so many a student of that size has taken less than its generator"
+TITLE = "rows from which a student reaches its generator"
+WORDS = (
+    "Even: rows from which the mean reaches the generator, with its 95 % interval. Sure: the lower end of the interval"
+    " of the mean does. Strict: the mean less one standard deviation over runs does. Never: not by the last size; the"
+    " first size means at most."
 )
 
 
@@ -49,7 +50,7 @@ def run(
             records.append(
                 {
                     **dict(zip((*by, "metric"), what, strict=True)),
-                    **about(curve.first, "source", "generator"),
+                    **about(curve.first),
                     "even": round(even.even, 1),
                     "low": round(even.low, 1),
                     "high": round(even.high, 1),

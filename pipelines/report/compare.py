@@ -12,10 +12,11 @@ from sdc.errors import UsageError
 from sdc.pipelines.records import readings
 from sdc.pipelines.records.examples import gold_labels
 from sdc.pipelines.report import Found
-from sdc.pipelines.report.contrasts import OF_STUDENT, contrast, most_alike
-from sdc.pipelines.report.panels import cell, panels, points, students
+from sdc.pipelines.report.contrasts import contrast, on_same_draws
+from sdc.pipelines.report.panels import about, cell, panels, points
 from sdc.pipelines.report.points import MAJORITY, Point, on_same_rows, size_order
 from sdc.pipelines.report.resampled import SEED, Resampled
+from sdc.pipelines.report.result import PARTS, STUDENT, most_alike, of_parts
 from sdc.pipelines.report.selection import PointSelection
 from sdc.pipelines.stage import Context
 from sdc.pipelines.text.tables import nearest
@@ -23,13 +24,8 @@ from sdc.pipelines.text.tables import nearest
 if TYPE_CHECKING:
     from sdc.pipelines.report.statistics.resampling import Scores
 
-TITLE = (
-    "A minus B in points: the interval speaks about new texts; p: sign-flip over repeats, about this procedure on this"
-    " test, McNemar where each is one run; Holm corrects for all rows here, the family"
-)
-#: What a record says of its two results.
-_SAID = ("method", "model", "shots", "source", "strategy", "seed_weight", "generator")
-_ROWS = ("source", "generator", "strategy", "seed_weight")
+TITLE = "A minus B in points"
+_ROWS = PARTS["source"]
 _FIELDS = tuple(each.name for each in fields(PointSelection))
 
 
@@ -93,17 +89,13 @@ def run(context: Context, found: Found, first: Side, second: Side, by: Sequence[
     records: list[dict[str, Any]] = []
     others = panels(second.of(found.points), by)
     for what, ones in panels(first.of(found.points), by).items():
-        about = dict(zip((*by, "metric"), what, strict=True))
+        where = dict(zip((*by, "metric"), what, strict=True))
         for held in _by_result(_held(ones, others.get(what, []), first, second)):
-            sizes: dict[tuple[int, ...], list[str]] = {}  # those that are the same rows in every cell are one
-            for size in sorted({size for one, _ in held for size in _sizes(one)}, key=size_order):
-                sizes.setdefault(tuple(i for i, (one, _) in enumerate(held) if size in _sizes(one)), []).append(size)
-            for places, names in sizes.items():
-                inside = [held[place] for place in places]
+            for size, inside in _by_size(held):
                 _refuse_several([one for one, _ in inside], first)
                 made = _compared(context, found.resampled, inside)
                 if made is not None:
-                    records.append({**about, **_said(*inside[0]), "size": ",".join(names) or None, **made})
+                    records.append({**where, **_said(*inside[0]), "size": size or None, **made})
     tested = [record for record in records if record["p"] is not None]
     for record, p in zip(tested, holm([record["p"] for record in tested]), strict=True):
         record["p_holm"], record["p"] = float(f"{p:.2g}"), float(f"{record['p']:.2g}")
@@ -123,16 +115,26 @@ def _held(ones: Sequence[Point], others: Sequence[Point], first: Side, second: S
 
 def _by_result(held: Sequence[tuple[Point, Point]]) -> list[list[tuple[Point, Point]]]:
     """Returns the pairs of each result of A: several of them are never averaged."""
-    partner = {id(one): other for one, other in held}
-    return [[(one, partner[id(one)]) for one in of_one] for of_one in students([one for one, _ in held])]
+    found: dict[tuple[object, ...], list[tuple[Point, Point]]] = {}
+    for one, other in held:
+        found.setdefault(of_parts(one, ("method", "source")), []).append((one, other))
+    return list(found.values())
+
+
+def _by_size(held: Sequence[tuple[Point, Point]]) -> list[tuple[str, list[tuple[Point, Point]]]]:
+    """Returns the pairs of each size of A, by size; sizes that are the same rows in every cell are one."""
+    sizes: dict[tuple[int, ...], list[str]] = {}
+    for size in sorted({size for one, _ in held for size in _sizes(one)}, key=size_order):
+        sizes.setdefault(tuple(i for i, (one, _) in enumerate(held) if size in _sizes(one)), []).append(size)
+    return [(",".join(names), [held[place] for place in places]) for places, names in sizes.items()]
 
 
 def _said(one: Point, other: Point) -> dict[str, Any]:
     """Returns what a record says of its results: `A vs B` where the two are not the same."""
-    both = {name: (getattr(one, name), getattr(other, name)) for name in _SAID}
+    of_other = about(other)
     return {
-        name: a if a == b else " vs ".join("-" if v is None else str(v) for v in (a, b))
-        for name, (a, b) in both.items()
+        name: a if a == (b := of_other[name]) else " vs ".join("-" if v is None else str(v) for v in (a, b))
+        for name, a in about(one).items()
     }
 
 
@@ -154,7 +156,7 @@ def _free(first: Side, second: Side) -> set[str]:
     one, other = first.about.given(), second.about.given()
     free = {name for name in {*one, *other} if one.get(name) != other.get(name)}
     if free & {"method", "model", "shots"}:
-        free |= set(OF_STUDENT)
+        free |= set(STUDENT)
     if free & {"source", "generator"}:
         free |= {*_ROWS, "rows"}
     if first.evals or second.evals:
@@ -163,7 +165,7 @@ def _free(first: Side, second: Side) -> set[str]:
 
 
 def _partner(one: Point, others: Sequence[Point], ones: Sequence[Point], free: set[str], second: Side) -> Point | None:
-    same = [name for name in ("lang", "task", "test", "metric", *OF_STUDENT, *_ROWS) if name not in free]
+    same = [name for name in ("lang", "task", "test", "metric", *STUDENT, *_ROWS) if name not in free]
 
     def could(a: Point, b: Point) -> bool:
         return all(getattr(a, name) == getattr(b, name) for name in same if name not in _ROWS or b.source)
@@ -191,8 +193,7 @@ def _refuse_several(found: Sequence[Point], side: Side) -> None:
         first = by_cell[cell(point)]
         if first is not point:
             names = " and ".join(
-                " ".join(str(getattr(each, name)) for name in _SAID if getattr(each, name) is not None)
-                for each in (first, point)
+                " ".join(str(value) for value in about(each).values() if value is not None) for each in (first, point)
             )
             raise UsageError(f"{side.name} means several results in {cell(point)}: {names}", fix="add a field")
 
@@ -238,7 +239,7 @@ def _compared(context: Context, resampled: Resampled, inside: Sequence[tuple[Poi
 def _paired(one: Point, other: Point, first: "Scores", second: "Scores") -> bool:
     """Returns whether runs are on the same draws; a single run, such as prompting, is held against all."""
     alone = other.rows is None and len(second.repeats_R) == 1
-    return alone or (on_same_rows(one, other) and bool(set(first.repeats_R) & set(second.repeats_R)))
+    return alone or on_same_draws(one, other, first, second)
 
 
 def _only_right(context: Context, one: Point, other: Point) -> tuple[int, int]:

@@ -4,27 +4,24 @@ Here: which points belong together, and the mean of their differences over cells
 of each point, which points have (`points.py`); tests of two methods (`compare.py`).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sdc.pipelines.report.points import Point
+from sdc.pipelines.report.points import Point, on_same_rows
 from sdc.pipelines.report.resampled import SEED, Resampled
-from sdc.pipelines.report.result import PARTS
+from sdc.pipelines.report.result import PARTS, STUDENT, most_alike
 from sdc.pipelines.report.selection import PointSelection
 
 if TYPE_CHECKING:
     from sdc.pipelines.report.statistics.resampling import Replicates, Scores
 
 HeldAgainst = tuple[Point, tuple[Point, ...]]
-_OF_ROWS = PARTS["source"]
-#: What two points of a student have in common, whatever rows they have.
-OF_STUDENT = ("method", "model", "model_version", "shots", "decoding", "reader")
 #: Fields that have other values by themselves where another value of a field is asked for.
 _HANG_ON = {
     "method": PARTS["method"],
     "model": ("model_version", "decoding", "reader"),
     "shots": ("decoding", "reader"),
-    "source": _OF_ROWS,
+    "source": PARTS["source"],
     "strategy": ("seeds", "seed_weight"),
     "generator": ("generator_version", "generator_setting"),
 }
@@ -38,8 +35,8 @@ def pairs(first: Sequence[Point], second: Sequence[Point], against: PointSelecti
     """
     given = against.given()
     free = {*given, *(name for field in given for name in _HANG_ON.get(field, ()))}
-    rows = _OF_ROWS if any(other.source is not None for other in second) else ()
-    in_common = ("lang", "task", "test", "metric", *(name for name in (*OF_STUDENT, *rows) if name not in free))
+    rows = PARTS["source"] if any(other.source is not None for other in second) else ()
+    in_common = ("lang", "task", "test", "metric", *(name for name in (*STUDENT, *rows) if name not in free))
     alike: dict[tuple[object, ...], list[Point]] = {}
     for other in second:
         alike.setdefault(tuple(getattr(other, name) for name in in_common), []).append(other)
@@ -50,15 +47,6 @@ def pairs(first: Sequence[Point], second: Sequence[Point], against: PointSelecti
         if partners:
             found.append((point, tuple(partners)))
     return found
-
-
-def most_alike(point: Point, others: Sequence[Point], *, but: Collection[str] = ()) -> list[Point]:
-    """Returns those of some points that agree with one in its fields, of each as far as any does: rows come first."""
-    kept = list(others)
-    for name in (*_OF_ROWS, *PARTS["method"]):
-        if name not in but:
-            kept = [other for other in kept if getattr(other, name) == getattr(point, name)] or kept
-    return kept
 
 
 def contrast(resampled: Resampled, pairs: Sequence[HeldAgainst]) -> "Replicates | None":
@@ -78,7 +66,7 @@ def contrast(resampled: Resampled, pairs: Sequence[HeldAgainst]) -> "Replicates 
         others = [resampled.scores(partner.members) for partner in partners]
         if own is None or any(other is None for other in others):
             return None
-        if len(others) == 1 and others[0] is not None and _on_same_draws(point, partners[0], own, others[0]):
+        if len(others) == 1 and others[0] is not None and on_same_draws(point, partners[0], own, others[0]):
             own, others = own.minus(others[0]), []
         for number, (whose, of_one) in enumerate([(point, own), *zip(partners, others, strict=False)]):
             if of_one is not None:
@@ -101,10 +89,9 @@ def is_worse(resampled: Resampled, point: Point, best: Point) -> bool:
     return found is not None and found.interval().high < 0
 
 
-def _on_same_draws(point: Point, other: Point, own: "Scores", others: "Scores") -> bool:
-    return (
-        point.source == other.source and point.rows == other.rows and bool(set(own.repeats_R) & set(others.repeats_R))
-    )
+def on_same_draws(one: Point, other: Point, first: "Scores", second: "Scores") -> bool:
+    """Returns whether the runs of two points, of which the scores are given, can be paired by their draws."""
+    return on_same_rows(one, other) and bool(set(first.repeats_R) & set(second.repeats_R))
 
 
 def _cell(point: Point) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sdc.pipelines.report.points import GENERATOR, MAJORITY, Point, size_order
 from sdc.pipelines.report.resampled import Resampled
-from sdc.pipelines.report.result import PARTS, of_parts
+from sdc.pipelines.report.result import PARTS, of_parts, telling
 
 if TYPE_CHECKING:
     from sdc.pipelines.report.statistics.break_even import BreakEven
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 #: What of a point may be drawn: the difference to the generator in its cell, or the score itself.
 DIFFERENCE, SCORE = "difference", "score"
 #: Columns that tell curves apart, in the order in which a name says them.
-_NAMED = (*PARTS["method"], *PARTS["source"])
+NAMED = (*PARTS["method"], *PARTS["source"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +112,7 @@ def curves(
         if point.role != MAJORITY and _value(point, quantity) is not None:
             series.setdefault(of_parts(point, ("method", "source")), []).append(point)
     found = [_curve(of_one, resampled, quantity, with_fewer_cells) for of_one in series.values()]
-    return sorted(found, key=lambda curve: [str(getattr(curve.first, name) or "") for name in _NAMED])
+    return sorted(found, key=lambda curve: [str(getattr(curve.first, name) or "") for name in NAMED])
 
 
 def pooled(points: Sequence[Point], resampled: Resampled, *, quantity: str) -> Curve:
@@ -136,15 +136,8 @@ def names(
         always: Fields of a result that are said in any case.
         but: Fields that are said of none.
     """
-    told = [*always]
-    for name in _NAMED:
-        groups: dict[tuple[object, ...], set[object]] = {}
-        for curve in found:
-            groups.setdefault(tuple(getattr(curve.first, other) for other in told), set()).add(
-                getattr(curve.first, name)
-            )
-        if name not in but and any(len(values) > 1 for values in groups.values()):
-            told.append(name)
+    could = [name for name in NAMED if name not in but]
+    told = [*always, *telling([vars(curve.first) for curve in found], could, known=always)]
     made = []
     for curve in found:
         said = [str(getattr(curve.first, name)) for name in told if getattr(curve.first, name) is not None]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields, replace
 
 from sdc.cache.key import SHORT
 from sdc.pipelines.report.points import GENERATOR, Point
+from sdc.pipelines.report.result import telling
 from sdc.pipelines.text import visible
 from sdc.pipelines.text.folding import one_line
 
@@ -161,16 +162,8 @@ def _hidden(rows: Sequence[Point], *, aggregated: bool) -> set[str]:
         hidden.add("shots")
     hidden |= {name for name in _IF_SEVERAL if len({getattr(row, name) for row in rows} - {None}) < 2}
     base = ("task", "lang", "group", "role", "method", "model", "source", "size", "rows", "shots")
-    shown = [*base, *(name for name in _IF_SEVERAL if name not in hidden)]
-    for name in _IF_NEEDED:
-        groups: dict[tuple[object, ...], set[object]] = {}
-        for row in rows:
-            groups.setdefault(tuple(getattr(row, other) for other in shown), set()).add(getattr(row, name))
-        if all(len(values) == 1 for values in groups.values()):
-            hidden.add(name)
-        else:
-            shown.append(name)
-    return hidden
+    known = [*base, *(name for name in _IF_SEVERAL if name not in hidden)]
+    return hidden | set(_IF_NEEDED).difference(telling([vars(row) for row in rows], _IF_NEEDED, known=known))
 
 
 def _title(rows: Sequence[Point], *, aggregated: bool) -> str:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from sdc.pipelines.records.draws import HUMAN_SOURCES, SOURCES
 from sdc.pipelines.report import Found
-from sdc.pipelines.report.contrasts import OF_STUDENT, HeldAgainst, contrast, pairs
-from sdc.pipelines.report.panels import about, cell, panels, points
+from sdc.pipelines.report.contrasts import HeldAgainst, contrast, pairs
+from sdc.pipelines.report.panels import about, cell, panels, points, students
 from sdc.pipelines.report.points import Point, size_order
 from sdc.pipelines.report.resampled import SEED, Resampled
+from sdc.pipelines.report.result import STUDENT, most_alike, of_parts
 from sdc.pipelines.report.selection import PointSelection
 
 if TYPE_CHECKING:
@@ -26,44 +27,63 @@ if TYPE_CHECKING:
 
 #: All that has synthetic rows.
 _OTHERS = PointSelection(source=tuple(source for source in SOURCES if source not in HUMAN_SOURCES))
-#: What tells kinds of rows apart.
-_KIND = ("source", "strategy", "seed_weight")
-#: The kind that a student has without more: the gap to human rows that others close is counted from it.
-_PLAIN = ("synthetic", "balanced", None)
+#: The kinds that a student has without more: the gap to human rows that others close is counted from those of the same
+#: generator.
+_PLAIN = {"source": "synthetic", "strategy": "balanced", "seed_weight": None}
 _HUMAN = PointSelection(source=("human",))
-TITLE = (
-    "human rows minus others in points; closed: share of the gap between generator and human rows, in %, without ends"
-    " where there may be no gap; gap closed: the same of the gap between plain synthetic rows of that size and human"
-    " ones; worth: human rows that give the same score"
+TITLE = "human rows minus others, in points"
+WORDS = (
+    "Human rows minus others in points. Closed: share of the gap between generator and human rows, in %, without ends"
+    " where there may be no gap. Gap closed: the same of the gap between plain synthetic rows of that size and human"
+    " ones. Worth: human rows that give the same score. In brackets 95 % intervals."
 )
 
 
 def run(found: Found, by: Sequence[str] = ("group",)) -> list[dict[str, Any]]:
     """Returns one record per student, kind of rows, size and panel, over the cells that have human rows of that size.
 
-    A kind is a source that is not human, with its strategy and the weight of its seeds.
+    A kind is all that says where rows come from and how they were chosen. It is held against the human rows that are
+    drawn alike, where there are several kinds of those.
     """
     records: list[dict[str, Any]] = []
     for what, of_panel in panels(found.points, by).items():
-        human = _HUMAN.of(of_panel)
-        groups: dict[tuple[object, ...], list[Point]] = {}
-        for point in human:
-            groups.setdefault(tuple(getattr(point, name) for name in OF_STUDENT), []).append(point)
-        kinds: dict[tuple[object, ...], list[Point]] = {}
-        for point in _OTHERS.of(of_panel):
-            kinds.setdefault(_kind(point), []).append(point)
-        for of_student in groups.values():
+        where = dict(zip((*by, "metric"), what, strict=True))
+        kinds = sorted(students(_OTHERS.of(of_panel)), key=lambda kind: _order(kind[0]))
+        human = students(_HUMAN.of(of_panel))
+        for of_student in human:
             human_curve = cache(partial(_human_curve, found.resampled, of_student))  # one for all sizes and kinds
-            for kind, others in sorted(kinds.items(), key=lambda item: (item[0] != _PLAIN, str(item[0]))):
-                plain = [] if kind == _PLAIN else kinds.get(_PLAIN, [])
-                where = dict(zip((*by, "metric"), what, strict=True))
-                made = _of_kind(found.resampled, of_student, others, plain, human_curve)
-                records.extend({**where, **record} for record in made)
+            firsts = [each[0] for each in human if _same(each[0], of_student[0])]
+            for others in kinds:
+                if _same(others[0], of_student[0]) and of_student[0] in most_alike(others[0], firsts):
+                    plain = _plain(others[0], kinds)
+                    made = _of_kind(found.resampled, of_student, others, plain, human_curve)
+                    records.extend({**where, **record} for record in made)
     return records
 
 
-def _kind(point: Point) -> tuple[object, ...]:
-    return tuple(getattr(point, name) for name in _KIND)
+def _order(point: Point) -> tuple[bool, str]:
+    return not _is_plain(point), str(of_parts(point, ("method", "source")))
+
+
+def _same(one: Point, other: Point) -> bool:
+    """Returns whether two points are of one student."""
+    return all(getattr(one, name) == getattr(other, name) for name in STUDENT)
+
+
+def _is_plain(point: Point) -> bool:
+    return all(getattr(point, name) == value for name, value in _PLAIN.items())
+
+
+def _plain(first: Point, kinds: Sequence[Sequence[Point]]) -> Sequence[Point]:
+    """Returns the plain rows, of the same student and generator, beside which a kind stands; none if several could."""
+    if _is_plain(first):
+        return ()
+    could = {
+        id(kind[0]): kind for kind in kinds
+        if _is_plain(kind[0]) and kind[0].generator == first.generator and _same(kind[0], first)
+    }  # fmt: skip
+    found = most_alike(first, [kind[0] for kind in could.values()], but=tuple(_PLAIN))
+    return could[id(found[0])] if len(found) == 1 else ()
 
 
 def _of_kind(
@@ -85,8 +105,8 @@ def _of_kind(
                       if len(own) == 1}  # fmt: skip
         closed, of_gap, worth = _of_size(resampled, inside, references, human_curve)
         yield {
-            **about(of_student[0]),
-            **dict(zip(_KIND, _kind(inside[0][1][0]), strict=True)),
+            **about(others[0]),
+            "human_strategy": of_student[0].strategy if of_student[0].strategy != others[0].strategy else None,
             "size": size,
             "human_rows": _mean_rows([point for point, _ in inside]),
             "synthetic_rows": _mean_rows([other for _, others in inside for other in others]),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sdc.pipelines.metrics.interval import mean_interval
 from sdc.pipelines.records.draws import HUMAN_SOURCES
 from sdc.pipelines.report.resampled import Resampled
-from sdc.pipelines.report.result import NAMES, Author, Result, RunResult, identity
+from sdc.pipelines.report.result import NAMES, PARTS, STUDENT, Author, Result, RunResult, identity
 from sdc.pipelines.tasks.languages import group_of
 
 if TYPE_CHECKING:
@@ -239,9 +239,9 @@ def _is_by(result: RunResult, authors: Iterable[Author]) -> bool:
 
 
 #: What two results have in common of which one learnt from human rows and the other from as many others.
-_AT_EQUAL_ROWS = ("rows", "method", "model", "model_version", "shots", "decoding", "reader", "metric")
+_AT_EQUAL_ROWS = ("rows", "metric", *STUDENT)
 #: What two results have in common that were trained on the same rows, or on rows drawn in the same way.
-_OF_ROWS = ("source", "rows", "strategy", "seeds", "seed_weight", "generation", "judgement", "data")
+_OF_ROWS = ("rows", *PARTS["source"], "generation", "judgement", "data", "draw")
 
 
 def on_same_rows(one: Point, other: Point) -> bool:

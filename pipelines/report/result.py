@@ -4,8 +4,9 @@ The view `results` of the store holds the same as its column `result`. Here: the
 reading them from the store (`run_results.py`), means and references (`points.py`, `by.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
+from typing import TypeVar
 
 #: Name of a model, and what identifies it in keys, as JSON; empty if that is not known.
 Author = tuple[str, str]
@@ -77,6 +78,9 @@ PARTS: dict[str, tuple[str, ...]] = {
     "source": ("source", "strategy", "seeds", "seed_weight", "generator", "generator_version", "generator_setting",
                "judge", "judge_setting"),
 }  # fmt: skip
+#: What two points of a student have in common, whatever rows they have: all but how it was fitted, in which they agree
+#: as far as there are such points (`most_alike`).
+STUDENT = tuple(name for name in PARTS["method"] if name not in ("recipe", "version"))
 #: Fields that are another thing in each cell: several of them in one cell are said where they are averaged.
 OF_ONE_CELL = ("test", "definition", "generation", "judgement", "data", "draw", "setting")
 #: What several of a field are called.
@@ -126,6 +130,37 @@ def of_parts(result: Result, parts: Sequence[str]) -> tuple[object, ...]:
     return tuple(getattr(result, name) for part in parts for name in PARTS.get(part, ()))
 
 
+AnyResult = TypeVar("AnyResult", bound=Result)
+
+
+def most_alike(result: Result, others: Sequence[AnyResult], *, but: Collection[str] = ()) -> list[AnyResult]:
+    """Returns those of some results that agree with one in its fields, of each as far as any does: rows come first.
+
+    >>> one, other = Result(strategy="balanced", seeds="10"), Result(strategy="coverage", seeds="5")
+    >>> most_alike(Result(strategy="coverage", seeds="10"), [one, other]) == [other]
+    True
+    """
+    kept = list(others)
+    for name in (*PARTS["source"], *PARTS["method"]):
+        if name not in but:
+            kept = [other for other in kept if getattr(other, name) == getattr(result, name)] or kept
+    return kept
+
+
+def telling(records: Sequence[Mapping[str, object]], names: Sequence[str], *, known: Sequence[str]) -> list[str]:
+    """Returns those of some fields that tell records apart which agree in what is known and in the fields before.
+
+    >>> records = [{"model": "a", "shots": 1, "reader": "x"}, {"model": "a", "shots": 2, "reader": "y"}]
+    >>> telling(records, ("shots", "reader"), known=("model",))
+    ['shots']
+    """
+    told: list[str] = []
+    for name in names:
+        if name not in known and _most(records, name, within=[*known, *told]) > 1:
+            told.append(name)
+    return told
+
+
 def mixed(results: Sequence[Result]) -> str | None:
     """Returns what differs among results beside their cells, in words; None if nothing does.
 
@@ -138,20 +173,21 @@ def mixed(results: Sequence[Result]) -> str | None:
     '2 sources, 2 generators'
     """
     found: dict[str, int] = {}
+    records = [vars(result) for result in results]
     for part in ("method", "source"):
         for i, name in enumerate(PARTS[part]):
-            found[name] = _most(results, name, within=PARTS[part][:i])
+            found[name] = _most(records, name, within=PARTS[part][:i])
     portable = [name for names in PARTS.values() for name in names]
     before = [*portable]
     for name in (*OF_ONE_CELL, "rows"):
-        found[name] = _most(results, name, within=before)
+        found[name] = _most(records, name, within=before)
         before.append(name)
     return ", ".join(f"{number} {_PLURALS[name]}" for name, number in found.items() if number > 1) or None
 
 
-def _most(results: Sequence[Result], name: str, *, within: Sequence[str]) -> int:
-    """Returns how many values a field has at the most among results that agree in other fields; None counts as one."""
+def _most(records: Sequence[Mapping[str, object]], name: str, *, within: Sequence[str]) -> int:
+    """Returns how many values a field has at the most among records that agree in other fields; None counts as one."""
     groups: dict[tuple[object, ...], set[object]] = {}
-    for result in results:
-        groups.setdefault(tuple(getattr(result, other) for other in within), set()).add(getattr(result, name))
+    for record in records:
+        groups.setdefault(tuple(record[other] for other in within), set()).add(record[name])
     return max(map(len, groups.values()), default=0)

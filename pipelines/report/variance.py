@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
     from sdc.pipelines.report.statistics.variance import Component
 
-TITLE = (
-    "share of the variance of scores on one test, in %, with its 95 % interval; std in points; rest: what only a draw"
-    " and an initialisation together bring, and noise; 0 where nothing could be told from noise"
+TITLE = "share of the variance of scores in %; std in points"
+WORDS = (
+    "Share of the variance of scores on one test, in %, with its 95 % interval; std in points. Rest: what only a draw"
+    " and an initialisation together bring, and noise; 0 where nothing could be told from noise."
 )
 
 
@@ -45,7 +46,9 @@ def _record(point: Point, part: "Component", grid: "NDArray[Any]") -> dict[str, 
     return {
         "task": point.task,
         "lang": point.lang,
-        **about(point, "source", "size", "rows"),
+        **about(point),
+        "size": point.size,
+        "rows": point.rows,
         "component": part.name,
         "share": points(part.share.estimate),
         "low": points(part.share.low),

@@ -47,7 +47,7 @@ def run(context: Context, artifact: Artifact, choice: ShowChoice) -> View:
         all_scores=[row.scores for row in said],
         label_tokens=facts.label_tokens or (),
     )
-    gold = [row.gold for row in said]
+    gold = [row.label for row in said]
     matrix = confusion(gold, read, num_labels=len(cell.task.labels))
     rows = [_row(row, label, cell.task) for row, label in zip(said, read, strict=True)]
     statuses = choice.of_statuses(sorted({row["status"] for row in rows}), usual=(UNPARSED, WRONG))
@@ -85,9 +85,9 @@ def _reader(facts: RunFacts, artifact: Artifact) -> str:
 def _row(row: GoldRow, read: int | None, task: Task) -> dict[str, Any]:
     shares = softmax(row.scores) if row.scores and read is not None else None
     return {
-        "gold": task.label_names[row.gold],
+        "gold": task.label_names[row.label],
         "idx": row.idx,
-        "status": UNPARSED if read is None else RIGHT if read == row.gold else WRONG,
+        "status": UNPARSED if read is None else RIGHT if read == row.label else WRONG,
         "answer": None if read is None else task.label_names[read],
         "probability": None if shares is None or read is None else round(shares[read], 4),
         "text": row.text,

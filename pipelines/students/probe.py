@@ -61,6 +61,7 @@ class ProbeConfig(StudentConfig):
     guessed_s: ClassVar[float] = 0.2
     folds_are_cheap: ClassVar[bool] = True
     needs_base: ClassVar[bool] = True
+    reads_embeddings: ClassVar[bool] = True
     no_onnx: ClassVar[str | None] = "its encoder is another model"
 
     model: str = field(default=models.ENCODER, metadata={"key": False})  # its identity is in the key instead

@@ -107,6 +107,8 @@ class StudentConfig(ABC):
     uses_gpu: ClassVar[bool] = True
     #: Whether its files answer only beside the model that it started from.
     needs_base: ClassVar[bool] = False
+    #: Whether it reads embeddings, which an encoder makes once for all runs: no run's seconds have that.
+    reads_embeddings: ClassVar[bool] = False
     #: Runs that are best fitted together, where nothing else says so.
     together: ClassVar[int] = 1
     #: What a run is taken to take where nobody has measured one, in seconds.

@@ -39,6 +39,24 @@ def test_gap_and_failed(store: Path) -> None:
     assert sum(int(row["broke_off"]) for row in _csv(store, "failed", "--lang", "te")) == 1
 
 
+def test_whom_to_reach_is_named(store: Path) -> None:
+    words = ["report", "break-even", "--store", str(store), "--by", ""]
+    done = program.sdc([*words, "--reference", "nobody"])
+    assert (done.exit_code, "no student has rows and a generator to reach" in done.stderr) == (5, True)
+    assert program.sdc([*words, "--reference", TEACHER]).stdout == program.sdc(words).stdout
+    gap = [_csv(store, "gap", "--by", "", "--task", "topic", *more)[0]["closed"] for more in ([], ["--reference", "x"])]
+    assert gap == ["25.0", ""]
+
+
+@pytest.mark.parametrize("command", ["gap", "break-even", "failed", "compare source=human source=synthetic"])
+def test_a_terminal_of_80_columns_has_a_row_a_line(store: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = program.sdc(["report", *command.split(), "--store", str(store)]).stdout.splitlines()
+    at = next(i for i, line in enumerate(lines) if "─" in line or "━" in line)
+    assert at <= 8 and max(map(len, lines)) <= 80
+    assert len(_csv(store, *command.split())) == sum(1 for line in lines[at + 1 :] if line.strip())
+
+
 @pytest.mark.parametrize("command", ["gap --by task", "deviations", "costs", "claims C4", "break-even --by task"])
 def test_a_file_gets_what_stdout_would(store: Path, tmp_path: Path, command: str) -> None:
     words = ["report", *command.split(), "--store", str(store)]

@@ -70,28 +70,22 @@ def plot(context: Context, material: Material) -> Plot | NotDrawn:
 
 def _lines(store: Store, points: Sequence[Point]) -> list[CostLine]:
     """Returns the generator's line and one per student on rows with synthetic ones, on the most rows of each cell."""
-    students: dict[tuple[str, str, int | None, str], dict[tuple[object, ...], Point]] = {}
-    for point in points:
-        if not point.role and point.n and "synthetic" in (point.source or ""):
-            what = str(point.method), str(point.model), point.shots, str(point.source)
-            cells, cell = students.setdefault(what, {}), (point.lang, point.task, point.test)
-            cells[cell] = max(
-                (point, cells.get(cell, point)), key=lambda one: one.rows if isinstance(one.rows, int) else 0
-            )
-    costs = {what: in_seconds(store, list(cells.values())) for what, cells in students.items()}
-    known = {what: cost for what, cost in costs.items() if cost is not None}
+    shown = [point for point in points if not point.role and point.n and "synthetic" in (point.source or "")]
+    students: dict[str, dict[tuple[object, ...], Point]] = {}
+    for point, name in zip(shown, lines.students(shown), strict=True):
+        cells, cell = students.setdefault(name, {}), (point.lang, point.task, point.test)
+        cells[cell] = max((point, cells.get(cell, point)), key=lambda one: one.rows if isinstance(one.rows, int) else 0)
+    costs = {name: in_seconds(store, list(cells.values())) for name, cells in students.items()}
+    known = {name: cost for name, cost in costs.items() if cost is not None}
     if not known:
         return []
     per_text = statistics.fmean({cost.generator for cost in known.values()}) / _HOUR_S
     found = [CostLine(label="generator", method="", fixed=0.0, per_text=per_text, pays_off=None)]
-    for (method, model, shots, source), cost in known.items():
-        alike = [what for what in known if what[:2] == (method, model)]
-        label = f"{lines.METHODS.get(method, method)} {model}"
-        label += f", {shots} shots" if len({what[2] for what in alike}) > 1 else ""
-        label += f", {source}" if len({what[3] for what in alike}) > 1 else ""
+    for name, cost in known.items():
+        method = str(next(iter(students[name].values())).method)
         found.append(
             CostLine(
-                label=label, method=method, fixed=cost.fixed / _HOUR_S, per_text=cost.student / _HOUR_S,
+                label=name, method=method, fixed=cost.fixed / _HOUR_S, per_text=cost.student / _HOUR_S,
                 pays_off=cost.texts,
             )
         )  # fmt: skip

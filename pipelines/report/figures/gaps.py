@@ -10,9 +10,9 @@ from sdc.pipelines.report.figures.extent import LinePanel
 from sdc.pipelines.report.figures.lines import StudentLine
 from sdc.pipelines.report.figures.material import Material
 from sdc.pipelines.report.figures.plot import NotDrawn, Plot
+from sdc.pipelines.report.result import of_parts
 
 NAME = "b4-human-gap"
-_STUDENT = ("method", "model", "shots", "decoding", "recipe", "reader")
 
 
 def plot(material: Material) -> Plot | NotDrawn:
@@ -42,7 +42,7 @@ def _gaps(found: list[Curve]) -> list[StudentLine]:
         for human in found
         for synthetic in found
         if (human.first.source, synthetic.first.source) == ("human", "synthetic")
-        and all(getattr(human.first, name) == getattr(synthetic.first, name) for name in _STUDENT)
+        and of_parts(human.first, ("method",)) == of_parts(synthetic.first, ("method",))
     ]
     names = [lines.in_words([pair[side] for pair in pairs]) for side in (0, 1)]
     made = []

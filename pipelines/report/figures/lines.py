@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sdc.errors import UsageError, one_of
-from sdc.pipelines.report.curves import Curve, CurvePoint, names
+from sdc.pipelines.report.curves import NAMED, Curve, CurvePoint, names
+from sdc.pipelines.report.result import Result, telling
 from sdc.pipelines.text.visible import visible
 
 if TYPE_CHECKING:
@@ -98,6 +99,24 @@ def in_words(
 ) -> list[tuple[str, ...]]:
     """Returns `names` with the method as figures call it, which is the first word."""
     return [(METHODS.get(method, method), *rest) for method, *rest in names(found, always=always, but=but)]
+
+
+def students(results: Sequence[Result], *, but: Collection[str] = ()) -> list[str]:
+    """Returns the name of each student on its kind of rows: `ICL m, 2-shot, synthetic`, and what else tells it apart.
+
+    Args:
+        results: All that are shown together; those of one name are the same in every part, but for fields in `but`.
+        but: Fields in which they may differ.
+    """
+    known = ("method", "model", "shots", "source")
+    told = telling([vars(result) for result in results], [name for name in NAMED if name not in but], known=known)
+    made = []
+    for result in results:
+        shots = {None: None, 0: "zero-shot"}.get(result.shots, f"{result.shots}-shot")
+        said = [f"{METHODS.get(str(result.method), result.method)} {result.model}", shots, result.source]
+        more = [str(getattr(result, name)) for name in told if getattr(result, name) is not None]
+        made.append(visible(" ".join([", ".join(each for each in said if each), *more])))
+    return made
 
 
 def gap(human: Curve, synthetic: Curve, *, label: str) -> StudentLine | None:

@@ -11,6 +11,8 @@ from sdc.pipelines.report.figures import lines, marks, vega
 from sdc.pipelines.report.figures.material import Material
 from sdc.pipelines.report.figures.plot import NotDrawn, Plot
 from sdc.pipelines.report.figures.vega import Spec
+from sdc.pipelines.report.panels import cell
+from sdc.pipelines.report.points import Point
 from sdc.pipelines.stage import Context
 
 NAME = "b5-readers"
@@ -19,8 +21,7 @@ _WIDTH, _HEIGHT, _LABELS_PX, _LINE_PX = 220, 360, 330, 13
 
 def plot(context: Context, material: Material) -> Plot | NotDrawn:
     """Returns the figure: readers from left to right, a line per student."""
-    runs = sorted({member.run for point in material.found.points for member in point.members})
-    records = _records(results.by_reader(context.store, runs))
+    records = _records(context, material.found.points)
     readers = sorted({str(record["reader"]) for record in records}, key=lambda name: (name != "strict", name))
     if len(readers) < 2:
         return NotDrawn(name=NAME, why="no run was read by two readers; run `sdc eval --reader paper-code`")
@@ -41,19 +42,18 @@ def plot(context: Context, material: Material) -> Plot | NotDrawn:
     )
 
 
-def _records(found: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
-    cells: dict[tuple[str, str], list[float]] = {}
-    numbers: dict[tuple[str, str], int] = {}
-    for row in found:
-        name = lines.METHODS.get(str(row["method"]), str(row["method"]))
-        kind = f"{row['shots']}-shot, {row['source']}" if row["shots"] else "zero-shot"
-        what = (f"{name} {row['model']}, {kind}", str(row["reader"]))
-        cells.setdefault(what, []).append(float(str(row["accuracy"])))
-        numbers[what] = numbers.get(what, 0) + int(str(row["num_runs"]))
+def _records(context: Context, points: Sequence[Point]) -> list[dict[str, object]]:
+    """Returns the mean over cells of each student under each reader; in a cell its runs of all sizes count alike."""
+    of_run = {member.run: point for point in points for member in point.members}
+    read = results.by_reader(context.store, list(of_run))
+    names = lines.students([of_run[run] for run, _, _ in read], but=("reader",))
+    found: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for (run, reader, accuracy), student in zip(read, names, strict=True):
+        found.setdefault((student, reader), {}).setdefault(cell(of_run[run]), []).append(accuracy)
     return [
-        {"student": student, "reader": reader, "percent": round(100 * statistics.fmean(values), 3),
-         "cells": len(values), "runs": numbers[student, reader]}
-        for (student, reader), values in cells.items()
+        {"student": student, "reader": reader, "cells": len(cells), "runs": sum(map(len, cells.values())),
+         "percent": round(100 * statistics.fmean(map(statistics.fmean, cells.values())), 3)}
+        for (student, reader), cells in sorted(found.items())
     ]  # fmt: skip
 
 

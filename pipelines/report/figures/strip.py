@@ -61,10 +61,8 @@ def _said(percent: float) -> str:
 
 def _records(material: Material) -> list[dict[str, object]]:
     counts: dict[tuple[str, str], list[int]] = {}
-    for point in material.found.points:
-        if point.source is None or point.role == GENERATOR:
-            continue
-        student = f"{lines.METHODS.get(str(point.method), point.method)} {point.model}, {point.source}"
+    points = [point for point in material.found.points if point.source is not None and point.role != GENERATOR]
+    for point, student in zip(points, lines.students(points), strict=True):
         for size in (point.size or "").split(","):
             runs, failed, below = counts.get((student, size), [0, 0, 0])
             counts[student, size] = [runs + point.n + point.failed, failed + point.failed, below + point.below_chance]

@@ -3,18 +3,19 @@
 Here: their rows. Not here: Markdown, CSV and LaTeX (`formats.py`).
 """
 
-from collections.abc import Sequence
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sdc.cache.key import SHORT, digest
 from sdc.pipelines import prompts, tasks
-from sdc.pipelines.records import spent
-from sdc.pipelines.records.spent import StudentTime
+from sdc.pipelines.records import runs
 from sdc.pipelines.report.costs import PAPER_HOURS
 from sdc.pipelines.report.figures import lines
 from sdc.pipelines.report.figures.material import Material
 from sdc.pipelines.report.formats import Table
-from sdc.pipelines.report.points import GENERATOR
+from sdc.pipelines.report.points import GENERATOR, MAJORITY, Point
+from sdc.pipelines.report.result import mixed
 from sdc.pipelines.stage import Context
 from sdc.pipelines.tasks import languages
 
@@ -56,38 +57,40 @@ def of_prompts() -> NamedTable:
 
 def of_hours(context: Context, material: Material) -> NamedTable:
     """Returns table 2: hours of one run, mean over runs, as this store has them, beside the paper's."""
-    points = material.found.points
-    runs = sorted({member.run for point in points for member in point.members})
-    generators = {str(point.model) for point in points if point.role == GENERATOR}
-    kinds: dict[tuple[str, str], list[StudentTime]] = {}
-    for time in spent.of_students(context.store, runs):
-        kinds.setdefault((_kind(time, generators), time.model), []).append(time)
+    kinds: dict[tuple[str, str], list[Point]] = {}
+    for point in material.found.points:
+        if point.role != MAJORITY and point.n:
+            kinds.setdefault((_kind(point), str(point.model)), []).append(point)
+    members = [member for points in kinds.values() for point in points for member in point.members]
+    seconds = runs.seconds_of(context.store, [member.run for member in members if member.value is not None])
     order = ["generator", "finetune", "prompting", "icl", "lora", "linear", "probe"]
     there = sorted(kinds, key=lambda kind: (order.index(kind[0]) if kind[0] in order else len(order), kind[1]))
     lacking = [(kind, "-") for kind in order if kind in PAPER_HOURS and kind not in {name for name, _ in there}]
-    rows = [(lines.METHODS.get(kind, kind), model, _mean_hours(times := kinds.get((kind, model), [])),
-             str(sum(time.num_runs for time in times)), PAPER_HOURS.get(kind, "-"))
-            for kind, model in [*there, *lacking]]  # fmt: skip
+    rows = [
+        (lines.METHODS.get(kind, kind), model, *_mean_hours(kinds.get((kind, model), []), seconds),
+         PAPER_HOURS.get(kind, "-"))
+        for kind, model in [*there, *lacking]
+    ]  # fmt: skip
     return NamedTable(
         name="table-2",
         table=Table(
-            columns=("students", "model", "hours of a run", "runs", "hours in the paper"),
+            columns=("students", "model", "hours of a run", "runs", "mean over", "hours in the paper"),
             rows=tuple(rows),
-            title="Hours of one run, training and inference on its test; a dash is not measured",
+            title="Hours of one run: encoding, training and inference on its test; a dash is not measured",
         ),
     )
 
 
-def _kind(time: StudentTime, generators: set[str]) -> str:
+def _kind(point: Point) -> str:
     """Returns what table 2 calls it, as `PAPER_HOURS` has it."""
-    if time.method == "icl" and time.model in generators:
+    if point.method == "icl" and point.role == GENERATOR:
         return "generator"
-    return "prompting" if time.method == "icl" and time.shots == 0 else time.method
+    return "prompting" if point.method == "icl" and point.shots == 0 else str(point.method)
 
 
-def _mean_hours(times: Sequence[StudentTime]) -> str:
-    known = [time for time in times if time.seconds is not None]
-    if not known:
-        return "-"
-    mean = sum((time.seconds or 0) * time.num_runs for time in known) / sum(time.num_runs for time in known) / 3600
-    return f"{mean:.3g}"
+def _mean_hours(points: Sequence[Point], seconds: Mapping[str, float]) -> tuple[str, str, str]:
+    """Returns the mean over runs whose time is known, how many runs there are, and what differs among them."""
+    runs = [member.run for point in points for member in point.members if member.value is not None]
+    known = [seconds[run] / 3600 for run in runs if run in seconds]
+    hours = f"{statistics.fmean(known):.3g}" if known else "-"
+    return hours, str(len(runs)), mixed(points) or "-"

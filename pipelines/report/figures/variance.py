@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sdc.pipelines.report import variance as crossed
-from sdc.pipelines.report.curves import SCORE, CurvePoint
+from sdc.pipelines.report.curves import NAMED, SCORE, CurvePoint
 from sdc.pipelines.report.figures import lines, vega
 from sdc.pipelines.report.figures.material import Material
 from sdc.pipelines.report.figures.of_paper import BOTH
 from sdc.pipelines.report.figures.plot import NotDrawn, Plot
 from sdc.pipelines.report.figures.vega import Spec
 from sdc.pipelines.report.points import GENERATOR
+from sdc.pipelines.report.result import Result
 from sdc.pipelines.stage import Context
 
 NAME = "b3-variance"
@@ -56,8 +57,9 @@ def plot(context: Context, material: Material) -> Plot | NotDrawn:
 def _crossed(found: Sequence[Mapping[str, Any]]) -> list[dict[str, object]]:
     """Returns the mean variance over cells of each part, for each student and number of rows."""
     parts: dict[tuple[str, int, str], list[float]] = {}
-    for record in found:
-        what = (_name(record["method"], record["model"], record["source"]), record["rows"], record["component"])
+    names = lines.students([Result(**{name: record[name] for name in NAMED}) for record in found])
+    for record, student in zip(found, names, strict=True):
+        what = (student, record["rows"], record["component"])
         parts.setdefault(what, []).append(record["std"] ** 2)
     return [
         {"student": student, "rows": rows, "part": _CROSSED[part], "cells": len(values),
@@ -73,22 +75,17 @@ def _by_rows(material: Material) -> list[dict[str, object]]:
         for curve in material.curves(quantity=SCORE)
         if curve.first.source in BOTH and curve.first.role != GENERATOR
     ]
-    names = lines.in_words(shown, always=("method", "model", "source"))
-    for curve, (method, model, source, *more) in zip(shown, names, strict=True):
+    for curve, student in zip(shown, lines.students([curve.first for curve in shown]), strict=True):
         places = sorted({0, len(curve.points) // 2, len(curve.points) - 1})
         for point in (curve.points[place] for place in places):
             parts = _parts(material, point)
             if parts is not None:
                 records += [
-                    {"student": " ".join((f"{method} {model}, {source}", *more)), "rows": round(point.rows or 0),
-                     "part": part, "cells": len(point.cells), "variance": round(1e4 * value, 4)}
+                    {"student": student, "rows": round(point.rows or 0), "part": part, "cells": len(point.cells),
+                     "variance": round(1e4 * value, 4)}
                     for part, value in zip(_PARTS, parts, strict=True)
                 ]  # fmt: skip
     return records
-
-
-def _name(method: object, model: object, source: object) -> str:
-    return f"{lines.METHODS.get(str(method), method)} {model}, {source}"
 
 
 def _parts(material: Material, point: CurvePoint) -> tuple[float, float] | None:

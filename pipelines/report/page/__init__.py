@@ -75,8 +75,18 @@ class Link:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SampleText:
+    """A text of a cell with its label, as it is; `lang` is its language's tag."""
+
+    cell: str
+    lang: str
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Section:
-    """A part of the page below the first screen: a heading, what must be known to read it, tables, figures, links."""
+    """A part of the page below the first screen: what must be known to read it, tables, texts, figures, links."""
 
     title: str
     words: str = ""
@@ -84,6 +94,7 @@ class Section:
     pictures: Sequence[Picture] = ()
     code: str = ""
     links: Sequence[Link] = ()
+    texts: Sequence[SampleText] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,6 +163,7 @@ def as_html(page: Page, *, beside: str | None) -> str:
         script=Markup(script),  # noqa: S704 (ours)
         data=Markup(pages.as_json(_data(points) if beside is None else {})),  # noqa: S704
         beside=beside,
+        most_mb=MOST_BYTES // 1_000_000,
         num_points=len(points),
         chosen=page.chosen,
         choice_table=(choice_table := _choice_table(page.chosen)),

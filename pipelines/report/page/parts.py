@@ -9,20 +9,23 @@ from dataclasses import replace
 from pathlib import Path
 
 from sdc.cache.counted import counted
-from sdc.pipelines.records import runs
+from sdc.pipelines.records import examples, runs
 from sdc.pipelines.report import Found, failed, figures, gap, panels
 from sdc.pipelines.report.claims import check, claim, findings
 from sdc.pipelines.report.claims import formats as claim_formats
 from sdc.pipelines.report.curves import DIFFERENCE, SCORE, Curve, curves, names
-from sdc.pipelines.report.figures import render
+from sdc.pipelines.report.figures import render, tables
+from sdc.pipelines.report.figures.material import Material
 from sdc.pipelines.report.figures.plot import Plot
 from sdc.pipelines.report.formats import Table
-from sdc.pipelines.report.page import Page, Picture, Section, practice, registers
-from sdc.pipelines.report.page.choice import choices
+from sdc.pipelines.report.page import Page, Picture, SampleText, Section, practice, registers
+from sdc.pipelines.report.page.choice import Choice, choices
 from sdc.pipelines.report.page.registers import Register
 from sdc.pipelines.report.points import MAJORITY, Point
 from sdc.pipelines.stage import Context
 
+#: Texts that are shown of each cell, one of a label.
+_TEXTS_OF_A_CELL = 3
 #: Panels of the table of means: the groups of languages, as the paper has them.
 _GROUPS = ("low", "medium", "high")
 #: Rows of numbers behind one figure that stand on the page.
@@ -37,6 +40,8 @@ _MEANS = (
     "lack are left out. The difference is to the zero-shot score of the cell's generator, paired by test rows; "
     "break-even is where its monotone mean reaches zero."
 )
+_TEXTS = "The first text of some labels, as the generator wrote it, of one draw of the student named above."
+_TABLES = "Its Table 2, hours, then its Table 1, prompts, as this store and this sdc have them."
 _CLAIMS = (
     "Each claim of the paper's text, held against these runs by the 95 % interval: it holds if the interval lies "
     "within what the text's rounding allows, does not if it lies outside, and cannot be told otherwise."
@@ -66,6 +71,7 @@ def page(
     ]
     sections = [
         *_sections(context, found),
+        *_texts(context, chosen),
         *registers.of_variance(context.store, found),
         *registers.of_cells(found),
         *registers.registers(context.store, found, register),
@@ -79,18 +85,36 @@ def _sections(context: Context, found: Found) -> Iterator[Section]:
     pictures = list(_pictures(context, found, findings.titles(checked)))
     if pictures:
         yield Section(title="Figures", words=_FIGURES, pictures=pictures, code="sdc report figures --out figures")
+    material = Material(found=found)
+    of_paper = [tables.of_hours(context, material).table, tables.of_prompts().table]
+    yield Section(title="Tables of the paper", words=_TABLES, tables=of_paper, code="sdc report figures --only table")
     if any(one.verdict != check.NOT_RUN for one in checked):
         table = claim_formats.table(checked)
         yield Section(title="What the paper claims", words=_CLAIMS, tables=[table], code="sdc report claims")
-    tables = list(_means(found))
-    if tables:
-        yield Section(title="Means over cells", words=_MEANS, tables=tables)
+    means = list(_means(found))
+    if means:
+        yield Section(title="Means over cells", words=_MEANS, tables=means)
     for name, records, words, command in (
-        ("Human against synthetic rows", gap.run(found), gap.TITLE, "sdc report gap"),
-        ("Failed runs", failed.run(found), failed.TITLE, "sdc report failed"),
+        ("Human against synthetic rows", gap.run(found), gap.WORDS, "sdc report gap"),
+        ("Failed runs", failed.run(found), failed.WORDS, "sdc report failed"),
     ):
         if records:
-            yield Section(title=name, words=f"{words}.", tables=[panels.table(records, title="")], code=command)
+            yield Section(title=name, words=words, tables=[panels.table(records, title="")], code=command)
+
+
+def _texts(context: Context, chosen: Sequence[Choice]) -> Iterator[Section]:
+    """Yields a few of the synthetic texts that the student of each cell learnt from."""
+    cells = {
+        next(member.run for member in choice.point.members if member.value is not None): choice.point
+        for choice in chosen
+    }
+    texts = [
+        SampleText(cell=f"{point.lang}/{point.task}", lang=str(point.lang), label=label, text=text)
+        for run, point in cells.items()
+        for label, text in examples.drawn_texts(context.store, run, num=_TEXTS_OF_A_CELL)
+    ]
+    if texts:
+        yield Section(title="Synthetic texts", words=_TEXTS, texts=texts, code="sdc show KEY -n 20 --random")
 
 
 def _pictures(context: Context, found: Found, titles: Mapping[str, str]) -> Iterator[Picture]:

@@ -51,7 +51,7 @@ def of_cells(found: Found) -> Iterator[Section]:
         kept = [{name: record[name] for name in _BREAK_EVEN if name in record} for record in records]
         yield Section(
             title="Break-even by cell",
-            words=f"{_sentence(break_even.TITLE.rpartition(';')[0])} In words, then with the ends of its interval.",
+            words=break_even.WORDS,
             tables=[panels.table(kept, title=f"{len(kept)} curves")],
             code="sdc report break-even --by task,lang",
         )
@@ -62,9 +62,7 @@ def of_variance(store: Store, found: Found) -> Iterator[Section]:
     records = variance.run(store, found)
     if records:
         table = panels.table(records, title="")
-        yield Section(
-            title="Variance of runs", words=_sentence(variance.TITLE), tables=[table], code="sdc report variance"
-        )
+        yield Section(title="Variance of runs", words=variance.WORDS, tables=[table], code="sdc report variance")
 
 
 def registers(store: Store, found: Found, register: Register) -> Iterator[Section]:

@@ -31,5 +31,12 @@ def test_synthetic_rows_fail_more_often_where_that_was_built_in(tmp_path: Path) 
     human, synthetic = failed.run(found)
     assert (human["source"], synthetic["source"]) == ("human", "synthetic")
     assert synthetic["collapsed"] > human["collapsed"]
-    assert human["synthetic_more"] == pytest.approx(synthetic["rate"] - human["rate"], abs=0.1)
-    assert 0 < human["barnard_p"] <= human["fisher_p"] <= 1
+    assert synthetic["synthetic_more"] == pytest.approx(synthetic["rate"] - human["rate"], abs=0.1)
+    assert 0 < synthetic["barnard_p"] <= synthetic["fisher_p"] <= 1
+    assert synthetic["barnard_holm"] == synthetic["barnard_p"]  # it is alone
+    assert human["barnard_p"] is None
+    other = [replace(point, generator="another") for point in found.points if point.source == "synthetic"]
+    _, *both = failed.run(replace(found, points=[*found.points, *other]))
+    assert [each["runs"] for each in both] == [synthetic["runs"]] * 2
+    assert [each["barnard_p"] for each in both] == [synthetic["barnard_p"]] * 2
+    assert [each["barnard_holm"] for each in both] == pytest.approx([min(1, 2 * synthetic["barnard_p"])] * 2, abs=1e-4)

@@ -7,17 +7,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from report_store import evaluate, fill
+from report_store import Shelf, evaluate, fill, put, put_run, put_sample, put_test
 
 from sdc.cache.store import Store
 from sdc.cli import defaults
 from sdc.errors import DataError
 from sdc.pipelines import report
+from sdc.pipelines.records import examples
 from sdc.pipelines.records.draws import HUMAN_SOURCES, SOURCES
 from sdc.pipelines.report import Found, ReportConfig
 from sdc.pipelines.report import page as report_page
 from sdc.pipelines.report.formats import Table
-from sdc.pipelines.report.page import Page, Picture, Section, parts, registers
+from sdc.pipelines.report.page import Page, Picture, SampleText, Section, parts, registers
 from sdc.pipelines.report.page.choice import choices
 from sdc.pipelines.report.page.practice import Practice
 from sdc.pipelines.report.page.registers import Register
@@ -152,6 +153,36 @@ def test_sections_hold_figures_with_their_numbers_and_tables(page: Page) -> None
     assert text.count("&lt;i&gt;") == 2 and "Read &lt;so&gt;." in text and "a &lt; b" in text
 
 
+def test_tables_of_the_paper_stand_on_it(page: Page) -> None:
+    (section,) = [section for section in page.sections if section.title == "Tables of the paper"]
+    hours, prompts = section.tables
+    assert [row[0] for row in hours.rows][:2] == ["generator", "fine-tuning"]
+    assert [row[0] for row in prompts.rows] == ["generation", "sentiment", "topic", "intent", "sarcasm"]
+
+
+def test_texts_of_the_student_that_is_taken_stand_in_their_direction_and_are_not_run(tmp_path: Path) -> None:
+    shelf = Shelf(Store(tmp_path / "s.duckdb"))
+    rows = [
+        {"idx": idx, "lang": "he", "task": "topic", "text": f"<b>{idx} שלום</b>", "label": label, "source": source,
+         "label_name": "כן" if label else None, "status": "ok"}
+        for idx, (label, source) in enumerate([(0, "human"), (0, "synthetic"), (1, "synthetic"), (1, "synthetic")])
+    ]  # fmt: skip
+    written = put(shelf, "gen", "gen", "he", "topic", {}, examples=rows)
+    test = put_test(shelf, "he", "topic")
+    draws = put_sample(shelf, "he", "topic", "synthetic", written, {"all": 4})
+    put_run(shelf, test, "he", "topic", method="linear", right=0.5, draw=draws["4/0"], source="synthetic", num_rows=4)
+    shelf.flush()
+    evaluate(Context(store=shelf.store), ("he", "topic"))
+    context = Context(store=shelf.store)
+    found = report.find(context, ReportConfig())
+    (point,) = [point for point in found.points if point.method == "linear"]
+    assert examples.drawn_texts(shelf.store, point.members[0].run, num=1) == [("0", "<b>1 שלום</b>")]
+    (section,) = parts._texts(context, choices(found.points, {}, found.resampled))
+    assert section.texts[1] == SampleText(cell="he/topic", lang="he", label="כן", text="<b>2 שלום</b>")
+    text = report_page.as_html(Page(title="T", found=found, sections=[section]), beside=None)
+    assert '<td class="text" dir="auto" lang="he">&lt;b&gt;2 שלום&lt;/b&gt;</td>' in text
+
+
 def test_a_page_that_is_too_large_has_its_rows_beside_it(
     page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,8 +192,9 @@ def test_a_page_that_is_too_large_has_its_rows_beside_it(
     monkeypatch.setattr(report_page, "MOST_BYTES", whole - 1)
     assert report_page.write(page, path) == [path, tmp_path / "r.csv"]
     assert path.stat().st_size < whole
-    assert "and are in r.csv" in path.read_text("utf-8")
+    assert '<a href="r.csv">r.csv</a>' in path.read_text("utf-8")
     assert (tmp_path / "r.csv").read_text("utf-8").count("\n") == len(page.found.points) + 1
+    assert '<a href="a%20%23b.csv">a #b.csv</a>' in report_page.as_html(page, beside="a #b.csv")
 
 
 def test_what_cannot_be_written_is_one_line(page: Page, tmp_path: Path) -> None:

@@ -8,17 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_store import TEACHER, Shelf, evaluate, put, put_run, put_sample, put_test
+from report_store import EVERY, TEACHER, Shelf, evaluate, fill, put, put_run, put_sample, put_test
 
 from sdc.cache.store import Store
 from sdc.pipelines import report
-from sdc.pipelines.report import ReportConfig
+from sdc.pipelines.report import Found, ReportConfig, failed, gap
 from sdc.pipelines.report.claims import claim, formats
 from sdc.pipelines.report.claims.check import CheckedClaim, check
 from sdc.pipelines.report.claims.claim import Claim
-from sdc.pipelines.report.figures import bars, forest
+from sdc.pipelines.report.figures import bars, forest, lines, strip, tables
 from sdc.pipelines.report.figures.material import Material
 from sdc.pipelines.report.figures.plot import Plot
+from sdc.pipelines.report.result import PARTS, Result
 from sdc.pipelines.report.selection import PointSelection
 from sdc.pipelines.stage import Context
 
@@ -152,3 +153,39 @@ def test_a_command_that_is_typed_as_a_flag_is_named(invoke: Invoke) -> None:
     done = invoke("report", "--compare", "a", "b")
     assert done.exit_code == 2
     assert "write `sdc report compare ...`" in done.stderr
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Context, Found]:
+    context = fill(Path(tmp_path_factory.mktemp("whole")) / "s.duckdb")
+    evaluate(context, *EVERY)
+    return context, report.find(context, ReportConfig())
+
+
+@pytest.mark.parametrize("name", [name for name in PARTS["source"] if name != "source"])
+def test_rows_that_differ_in_anything_are_never_averaged_nor_added_up(whole: tuple[Context, Found], name: str) -> None:
+    context, found = whole
+    changed: dict[str, Any] = {name: "another"}
+    other = [replace(point, **changed) for point in found.points if point.source == "synthetic"]
+    both = replace(found, points=[*found.points, *other])
+    for stage, number in ((gap, "human_minus_synthetic"), (failed, "rate")):
+        once, twice = (stage.run(each, ("task",)) for each in (found, both))
+        synthetic = [each for each in once if each["source"] == "synthetic"]
+        assert len(twice) == len(once) + len(synthetic)
+        of_other = [each for each in twice if each[name] == "another"]
+        assert [(each["runs"], each[number]) for each in of_other] == [(e["runs"], e[number]) for e in synthetic]
+    one, two = (strip._records(Material(found=each)) for each in (found, both))
+    assert len(two) == len(one) + sum(1 for each in one if ", synthetic" in str(each["student"]))
+    (hours,) = [row for row in tables.of_hours(context, Material(found=both)).table.rows if row[0] == "fine-tuning"]
+    assert hours[-2].startswith("2 ")
+
+
+@pytest.mark.parametrize("name", [name for part in ("method", "source") for name in PARTS[part]])
+def test_students_that_differ_in_anything_have_names_of_their_own(name: str) -> None:
+    changed: dict[str, Any] = {name: 7 if name in ("shots", "version") else "another"}
+    one = Result(method="icl", model="m", shots=2, source="synthetic")
+    assert len(set(lines.students([one, replace(one, **changed)]))) == 2
+    assert lines.students([one, Result(method="icl", model="m", shots=0)]) == [
+        "ICL m, 2-shot, synthetic",
+        "ICL m, zero-shot",
+    ]

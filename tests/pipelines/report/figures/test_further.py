@@ -39,7 +39,7 @@ def test_break_even_has_a_row_per_cell_and_student(material: Material) -> None:
 def test_costs_cross_where_the_student_has_paid_off(small: Context, material: Material) -> None:
     generator, *students = _records(costs.plot(small, material))
     assert generator["line"] == "generator" and generator["hours_before"] == 0
-    (tuned,) = [r for r in students if r["line"] == "fine-tuning xlm-r-large"]
+    (tuned,) = [r for r in students if r["line"] == "fine-tuning xlm-r-large, synthetic"]
     assert tuned["hours_before"] == pytest.approx(4 + 0.9 * 0.167)  # rows and training, as the simulated store has them
     per_text = [float(str(r["seconds_per_text"])) / 3600 for r in (generator, tuned)]
     pays_off = texts_to_pay_off(4 + 0.9 * 0.167, generator=per_text[0], student=per_text[1])
@@ -103,7 +103,7 @@ def test_failed_runs_are_counted_by_size(small: Context, material: Material) -> 
 
 
 def test_the_parts_of_the_variance_add_up(small: Context, material: Material) -> None:
-    records = _records(variance.plot(small, material), student="ICL llama-3.1-8b, synthetic")
+    records = _records(variance.plot(small, material), student="ICL llama-3.1-8b, 2-shot, synthetic")
     first = records[:2]
     (curve,) = [
         c for c in material.curves(quantity=SCORE)
@@ -141,5 +141,5 @@ def test_table_1_has_every_prompt_with_its_digests() -> None:
 
 def test_table_2_has_what_was_measured_beside_the_papers(small: Context, material: Material) -> None:
     rows = {row[:2]: row[2:] for row in tables.of_hours(small, material).table.rows}
-    assert rows["generator", "llama-3-70b"] == ("15", "5", "15")
+    assert rows["generator", "llama-3-70b"] == ("15", "5", "-", "15")
     assert rows["fine-tuning", "xlm-r-large"][0] == "0.167"
