@@ -56,10 +56,10 @@ class Common:
     dry_run: options.DryRunOption = False
     as_json: options.JsonOption = False
 
-    def context(self, asking: Asking | None = None) -> Context:
+    def context(self, asking: Asking | None = None, *, track: str | None = None) -> Context:
         """Returns what stages run in."""
         if asking is None:
-            return options.context(self.store, force=self.force)
+            return options.context(self.store, force=self.force, track=track)
         return options.context(self.store, force=self.force, engine=asking.how, budget=asking.budget)
 
 

@@ -23,6 +23,7 @@ from sdc.pipelines.engines.budget import Budget
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.records import inputs as records
 from sdc.pipelines.stage import Context
+from sdc.pipelines.tracking import Tracker
 
 LangOption = Annotated[
     list[str] | None,
@@ -112,6 +113,10 @@ KeepMadeWeightsOption = Annotated[
         "--keep-weights", help="Keep weights that had to be made again, for the next time.", rich_help_panel=OUTPUT
     ),
 ]
+TrackOption = Annotated[
+    str | None,
+    typer.Option("--track", metavar="TRACKER", help="Curves go to wandb, mlflow or trackio.", rich_help_panel=OUTPUT),
+]
 SizesOption = Annotated[
     str | None,
     typer.Option(
@@ -132,7 +137,12 @@ def store(path: Path | None) -> Store:
 
 
 def context(
-    path: Path | None, *, force: bool = False, engine: EngineOptions | None = None, budget: Budget | None = None
+    path: Path | None,
+    *,
+    force: bool = False,
+    engine: EngineOptions | None = None,
+    budget: Budget | None = None,
+    track: str | None = None,
 ) -> Context:
     """Returns the context that stages run in, with progress and notes on stderr."""
     budget = budget or Budget()
@@ -143,6 +153,7 @@ def context(
         say=note,
         engine=engine or EngineOptions(),
         budget=budget,
+        track=Tracker(track) if track is not None else None,
     )
 
 

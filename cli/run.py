@@ -92,6 +92,7 @@ def run(
     instead: Instead,
     as_array: AsArray,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed runs again, too.")] = False,
+    track: options.TrackOption = None,
     running: Running,
     store: options.StoreOption = None,
     as_json: options.JsonOption = False,
@@ -112,7 +113,7 @@ def run(
         fix = f"name a TOML file, or one of {', '.join(files.bundled())}; `sdc run --init my.toml` writes one"
         raise UsageError("no experiment is named", "sdc run", fix)
     experiment = which.experiment(file)
-    context = options.context(store, engine=running.how, budget=running.budget)
+    context = options.context(store, engine=running.how, budget=running.budget, track=track)
     site = sites.load(which.site)
     if instead.check:
         _say_what_it_is(context, experiment)

@@ -77,6 +77,7 @@ class Fitting:
     keep_weights: Annotated[
         bool, typer.Option("--keep-weights", help="Keep the fitted weights beside the store.", rich_help_panel=OUTPUT)
     ] = False
+    track: options.TrackOption = None
 
 
 @grouped
@@ -112,7 +113,7 @@ def train(
         sdc train --lang te --task topic --method finetune --model xlm-r-large --sizes all
         sdc train --method lora --help
     """
-    context = common.context()
+    context = common.context(track=fitting.track)
     sources, flags = commas.parts(chosen.source), vars(settings)
     config = stage.configured(
         context, preset, method=method, settings=flags, seed=seed, **vars(seeds),

@@ -14,6 +14,7 @@ from sdc.cache.store import Store
 from sdc.pipelines.engines.budget import Budget
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.progress import Progress, silent
+from sdc.pipelines.tracking import Tracker
 
 if TYPE_CHECKING:
     from sdc.pipelines.engines.ask import Asker
@@ -36,6 +37,7 @@ class Context:
         say: Takes one line for the user (stderr).
         engine: How models are run.
         budget: Limits on what they are asked, shared by all stages of a command.
+        track: Hears of runs as they are fitted; None: nobody does.
     """
 
     store: Store
@@ -44,6 +46,7 @@ class Context:
     say: Callable[[str], None] = lambda line: None
     engine: EngineOptions = field(default_factory=EngineOptions)
     budget: Budget = field(default_factory=Budget)
+    track: Tracker | None = None
     _models: dict[str, "Model"] = field(default_factory=dict, repr=False)
 
     def model(self, name: str) -> "Model":

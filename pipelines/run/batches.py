@@ -213,7 +213,7 @@ def work(context: Context, job: Job) -> Iterator[list[Made]]:
     student = job.config.student.build(context, job.cell.task)
     planned = [job.inputs.runs[position].planned.config for position in job.inputs.missing]
     _check(job, {"method": student.method, **student.identity()}, planned)
-    yield from train_compute(job.cell, student, job.inputs, progress=context.progress)
+    yield from train_compute(job.cell, student, job.inputs, progress=context.progress, track=context.track)
 
 
 def _check(job: Job, here: Mapping[str, Any], planned: Sequence[Mapping[str, Any]]) -> None:

@@ -17,7 +17,17 @@ from sdc.cache.key import identity
 from sdc.errors import EngineError, UsageError
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import logistic
-from sdc.pipelines.students.protocol import Answers, Count, FitFailed, Seeds, Student, StudentConfig, uncounted
+from sdc.pipelines.students.protocol import (
+    Answers,
+    Count,
+    Curve,
+    FitFailed,
+    Seeds,
+    Student,
+    StudentConfig,
+    uncounted,
+    undrawn,
+)
 from sdc.pipelines.tasks import Task
 
 #: 2: fitted to the optimum; before, fits of many rows stopped short of it.
@@ -112,6 +122,7 @@ class LinearStudent:
         seeds: Seeds,
         weights: Sequence[float] | None = None,
         progress: Count = uncounted,
+        curve: Curve = undrawn,
     ) -> "FittedLinear":
         """Fits TF-IDF weights, in which all rows count alike, and a multinomial logistic regression.
 

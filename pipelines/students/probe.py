@@ -28,12 +28,14 @@ from sdc.pipelines.students import logistic
 from sdc.pipelines.students.protocol import (
     Answers,
     Count,
+    Curve,
     FitFailed,
     Seeds,
     Student,
     StudentConfig,
     check_length,
     uncounted,
+    undrawn,
 )
 from sdc.pipelines.tasks import Task
 
@@ -171,6 +173,7 @@ class ProbeStudent:
         seeds: Seeds,
         weights: Sequence[float] | None = None,
         progress: Count = uncounted,
+        curve: Curve = undrawn,
     ) -> "FittedProbe":
         """Fits a multinomial logistic regression on the embeddings.
 

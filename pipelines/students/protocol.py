@@ -20,9 +20,15 @@ from sdc.pipelines.tasks import Task
 Answers = Callable[[Sequence[str]], list[dict[str, Any]]]
 #: Hears how many units of how many are done.
 Count = Callable[[int, int], None]
+#: Hears what was measured after so many steps: loss, learning_rate, dev_loss, dev_accuracy.
+Curve = Callable[[int, Mapping[str, float]], None]
 
 
 def uncounted(done: int, total: int) -> None:
+    """Tells nobody."""
+
+
+def undrawn(step: int, values: Mapping[str, float]) -> None:
     """Tells nobody."""
 
 
@@ -205,6 +211,7 @@ class Student(Protocol):
         seeds: Seeds,
         weights: Sequence[float] | None = None,
         progress: Count = uncounted,
+        curve: Curve = undrawn,
     ) -> Fitted:
         """Fits a new model.
 
@@ -215,6 +222,7 @@ class Student(Protocol):
             seeds: Random choices.
             weights: What each row counts in the loss, above 0; None: all alike.
             progress: Hears of steps, where a fit takes some.
+            curve: Hears what was measured after them.
 
         Raises:
             FitFailed: The rows do not allow a fit, or it diverged.
@@ -262,6 +270,7 @@ class FitsMany(Protocol):
         num_labels: int,
         progress: Count,
         wanted: Sequence[int] | None = None,
+        curve: Callable[[int], Curve] = lambda job: undrawn,
     ) -> Iterator[Finished]:
         """Yields every job that is wanted once, as they end; a fitted student may be used before the next is asked for.
 
@@ -272,6 +281,7 @@ class FitsMany(Protocol):
             num_labels: Labels of the task.
             progress: Called with steps that are done, and steps in all.
             wanted: Positions of the jobs to fit, rising; None for all.
+            curve: Returns what hears of the steps of a job.
 
         Raises:
             EngineError: The model cannot be loaded, or memory ran out.

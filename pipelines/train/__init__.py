@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sdc.cache import freshness
+from sdc.cache.counted import counted
 from sdc.cache.key import derive_seed
 from sdc.cache.store import Artifact
 from sdc.errors import UsageError, one_of
@@ -158,6 +159,8 @@ def run(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Dr
     known = {} if context.force else there(context, config, runs)
     if known:
         context.store.touch(list(known))
+        if context.track is not None:
+            context.say(f"train {cell}: {counted(len(known), 'run')} already there, so not tracked; --force fits again")
     made = stage.many(
         context,
         [item.planned for item in runs],
@@ -169,6 +172,7 @@ def run(context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Dr
             keep_weights=config.keep_weights,
             tuned_by=config.tuned_by,
             progress=context.progress,
+            track=context.track,
         ),
         known={key: Outcome(key=key, hit=True, summary=summary) for key, summary in known.items()},
         overwrite=config.keep_weights,

@@ -24,7 +24,9 @@ from sdc.pipelines.records.leaks import Leaks
 from sdc.pipelines.stage import Made
 from sdc.pipelines.students.protocol import Finished, FitFailed, FitJob, FitsMany, Fitted, Seeds, Student
 from sdc.pipelines.students.tested import Tested, tested_on
+from sdc.pipelines.tracking import Tracker
 from sdc.pipelines.train import calibration
+from sdc.pipelines.train.tracks import Tracks
 
 #: What differs between runs of one setting.
 _OF_ONE_RUN = ("draw", "init_seed", "order_seed", "num_labels", "definition")
@@ -67,6 +69,7 @@ def compute(
     keep_weights: bool = False,
     tuned_by: str | None = None,
     progress: Progress,
+    track: Tracker | None = None,
 ) -> Iterator[list[Made]]:
     """Yields the missing runs as they end; those that were fitted together come together.
 
@@ -77,6 +80,7 @@ def compute(
         keep_weights: Give the weights with each run, in a folder that is gone after the next step.
         tuned_by: Key of the search that chose the student's settings, for the details.
         progress: Hears of texts that are encoded, and of runs, or of their steps from students that count them.
+        track: Hears of the runs and of what their steps measured.
 
     Raises:
         EngineError: The model cannot be loaded, or memory ran out.
@@ -87,7 +91,9 @@ def compute(
     student.prepare([*(text for of_draw in inputs.rows.values() for _, text, _ in of_draw), *texts], progress=encoding)
     fitting = part(progress, 1, 2) if encoding.has_counted else progress
     together: list[tuple[Run, Tested]] = []
-    for finished in _fits(what, student, inputs, len(cell.task.labels), fitting):
+    tracks = Tracks(track, cell, student, inputs.runs)
+    for finished in _fits(what, student, inputs, len(cell.task.labels), fitting, tracks):
+        tracks.end(finished.job, finished.result, seconds=finished.seconds)
         together.append((inputs.runs[finished.job], tested_on(finished, idxs, texts)))
         if finished.more:
             continue
@@ -161,7 +167,9 @@ def _energy_kwh(student: Student, meter: Meter, *, share: float) -> float | None
     return None if kwh is None else kwh * share
 
 
-def _fits(what: str, student: Student, inputs: TrainInputs, num_labels: int, progress: Progress) -> Iterator[Finished]:
+def _fits(
+    what: str, student: Student, inputs: TrainInputs, num_labels: int, progress: Progress, tracks: Tracks
+) -> Iterator[Finished]:
     """Yields the missing runs as they are fitted: one after another, or several at once where the student can do so."""
 
     def job(number: int) -> FitJob:
@@ -175,10 +183,12 @@ def _fits(what: str, student: Student, inputs: TrainInputs, num_labels: int, pro
             num_labels=num_labels,
             progress=Counter(progress, what),
             wanted=inputs.missing,
+            curve=tracks.curve,
         )
         return
     runs, num_runs = Counter(progress, what, unit="run"), len(inputs.missing)
     for done, number in enumerate(inputs.missing):
+        tracks.begin(number)
         start, one = time.perf_counter(), job(number)
         bias_seeds = inputs.runs[number].calibrated_on
         of_run = part(progress, done, num_runs, unit="run")
@@ -186,8 +196,9 @@ def _fits(what: str, student: Student, inputs: TrainInputs, num_labels: int, pro
         result: Fitted | FitFailed
         try:
             result = student.fit(
-                one.texts, one.labels, num_labels=num_labels, seeds=one.seeds, weights=one.weights, progress=steps
-            )
+                one.texts, one.labels, num_labels=num_labels, seeds=one.seeds, weights=one.weights, progress=steps,
+                curve=tracks.curve(number),
+            )  # fmt: skip
             if bias_seeds:
                 of_bias = part(of_run, 1, 2)
                 result = calibration.calibrated(

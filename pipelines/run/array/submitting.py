@@ -155,7 +155,7 @@ def _prepare(
         place=Path.cwd(),
         elements=elements,
         site=site,
-        flags=[*array.flags, *engine_flags(context.engine), *(["--retry-failed"] if array.retry_failed else [])],
+        flags=[*array.flags, *engine_flags(context.engine), *_others(array)],
         env=[*tables.variables(" ".join([text, *array.flags])), *server, *(KEYS if server else ())],
     )
     path = folder.write("array.sh", script.text())
@@ -171,6 +171,12 @@ def _prepare(
     folder.freeze(array.experiment.name, frozen)
     chunks = slurm.chunks(elements, at_once=site.max_tasks, max_array_size=max_array_size)
     return Prepared(script=path, chunks=chunks, environment=server)
+
+
+def _others(array: ArrayExperiment) -> list[str]:
+    """Returns the flags that change no plan, for the elements."""
+    track = array.context.track
+    return [*(["--track", track.name] if track else []), *(["--retry-failed"] if array.retry_failed else [])]
 
 
 def _submit(array: ArrayExperiment, folder: PlanFolder, prepared: Prepared) -> None:

@@ -33,6 +33,7 @@ from sdc.pipelines.run.executors.protocol import (
 )
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context, Made, Together
+from sdc.pipelines.tracking import Tracker
 
 #: A worker sends its progress no more often, in seconds.
 _TELL_EVERY_S = 0.5
@@ -119,7 +120,7 @@ class LocalExecutor:
         if self._slots:
             environment["CUDA_VISIBLE_DEVICES"] = self._slots[number % len(self._slots)]
         context = self._context
-        here_is = (context.store.path, context.engine, context.budget, os.getpid())
+        here_is = (context.store.path, context.engine, context.budget, context.track, os.getpid())
         process = spawn.Process(target=_serve, args=(there, environment, *here_is), daemon=True)
         process.start()
         there.close()
@@ -176,6 +177,7 @@ def _serve(
     store: Path,
     engine: EngineOptions,
     budget: Budget,
+    track: Tracker | None,
     parent: int,
 ) -> None:
     """Works on jobs until the other end is gone."""
@@ -199,7 +201,7 @@ def _serve(
             told = time.monotonic()
             tell("progress", step)
 
-    context = Context(store=Store(store), progress=progress, engine=engine, budget=budget)
+    context = Context(store=Store(store), progress=progress, engine=engine, budget=budget, track=track)
     while True:
         try:
             job = pipe.recv()

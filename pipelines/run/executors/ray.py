@@ -27,6 +27,7 @@ from sdc.pipelines.run.executors.protocol import Event, JobEnded, JobFailed, Job
 from sdc.pipelines.run.executors.ray_cluster import RayCluster
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
+from sdc.pipelines.tracking import Tracker
 
 #: Actors that are gone before they answer, one after another: the next ones will be, too.
 _FALSE_STARTS = 3
@@ -146,7 +147,7 @@ class RayExecutor:
             if not actor.is_there:
                 self._greet(actor, self._ray.get(actor.awaited))
                 work_on = actor.handle.work.options(num_returns="streaming")
-                actor.awaited = work_on.remote(job, self._context.engine, self._context.budget)
+                actor.awaited = work_on.remote(job, self._context.engine, self._context.budget, self._context.track)
                 return
             kind, content = self._ray.get(next(actor.awaited))
         except self._ray.exceptions.RayTaskError as error:  # the job did not even reach it
@@ -244,10 +245,12 @@ class RayWorker:
         """Returns who answers."""
         return {"sdc": __version__, "host": os.uname().nodename}
 
-    def work(self, job: Job, engine: EngineOptions, budget: Budget) -> Iterator[tuple[str, Any]]:
+    def work(
+        self, job: Job, engine: EngineOptions, budget: Budget, track: Tracker | None = None
+    ) -> Iterator[tuple[str, Any]]:
         """Yields what becomes of a job, as the driver reads it: runs as they end, what asking cost, the end."""
         spent = budget.spent
-        for message in self._messages(replace(self._context, engine=engine, budget=budget), job):
+        for message in self._messages(replace(self._context, engine=engine, budget=budget, track=track), job):
             if budget.spent != spent:
                 yield "spent", budget.since(spent)
                 spent = budget.spent

@@ -15,7 +15,17 @@ from sdc.pipelines.engines.models import Model
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import calibrated, schedule
 from sdc.pipelines.students.finetune.settings import FinetuneSettings
-from sdc.pipelines.students.protocol import Answers, Count, FitFailed, Seeds, Student, check_length, uncounted
+from sdc.pipelines.students.protocol import (
+    Answers,
+    Count,
+    Curve,
+    FitFailed,
+    Seeds,
+    Student,
+    check_length,
+    uncounted,
+    undrawn,
+)
 from sdc.pipelines.students.reproducible import reproducible
 from sdc.pipelines.tasks import Task
 
@@ -121,6 +131,7 @@ class FinetuneStudent:
         seeds: Seeds,
         weights: Sequence[float] | None = None,
         progress: Count = uncounted,
+        curve: Curve = undrawn,
     ) -> "FittedTransformer":
         """Fine-tunes the pre-trained model on these rows.
 
@@ -146,8 +157,9 @@ class FinetuneStudent:
                 precision=self.config.precision, keep_head=self.config.keep_head,
             )  # fmt: skip
             details = loop.train(
-                model, rows, labels, dev=dev, config=self.config, seed=seeds.order, weights=weights, progress=progress
-            )
+                model, rows, labels, dev=dev, config=self.config, seed=seeds.order, weights=weights, progress=progress,
+                curve=curve,
+            )  # fmt: skip
         return FittedTransformer(self, model, details)
 
     def save_tokenizer(self, folder: Path) -> None:

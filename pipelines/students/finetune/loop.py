@@ -17,7 +17,7 @@ from sdc.cache.key import derive_seed
 from sdc.pipelines.students import schedule
 from sdc.pipelines.students.finetune.classifier import Classifier
 from sdc.pipelines.students.finetune.settings import FinetuneSettings
-from sdc.pipelines.students.protocol import Count, FitFailed, uncounted
+from sdc.pipelines.students.protocol import Count, Curve, FitFailed, uncounted, undrawn
 
 _CLIP = 1.0
 
@@ -32,6 +32,7 @@ def train(
     seed: int,
     weights: Sequence[float] | None = None,
     progress: Count = uncounted,
+    curve: Curve = undrawn,
 ) -> dict[str, Any]:
     """Trains `model` in place and returns what happened.
 
@@ -44,6 +45,7 @@ def train(
         seed: Decides the order of rows and dropout.
         weights: What each row counts in the loss that is trained; None: all alike.
         progress: Hears of the steps.
+        curve: Hears of loss and learning rate of every step, and of the held-out rows, once an epoch.
 
     Raises:
         FitFailed: A loss or gradient is not finite.
@@ -69,11 +71,13 @@ def train(
     for epoch in range(1, config.epochs + 1):
         model.network.train()
         seen: list[tuple[torch.Tensor, torch.Tensor]] = []
+        rates: list[float] = []
         for batch in schedule.batches(lengths, size=size, choice=choice):
             picked = [trained[i] for i in batch]
             factor = schedule.rate_factor(details["steps"], total_steps=total_steps, warmup=config.warmup)
+            rates.append(config.learning_rate * factor)
             for group in optimiser.param_groups:
-                group["lr"] = config.learning_rate * factor
+                group["lr"] = rates[-1]
             targets_B = model.tensor([labels[i] for i in picked])
             logits_BL = model.logits([rows[i] for i in picked])
             if counts is None:
@@ -90,6 +94,10 @@ def train(
             details["tokens"] += sum(len(rows[i]) for i in picked)
         # Once an epoch, since to look at a number is to wait for the GPU.
         losses_S, norms_S = (torch.stack(values).cpu() for values in zip(*seen, strict=True))
+        for step, (loss_of_step, rate) in enumerate(
+            zip(losses_S.tolist(), rates, strict=True), start=details["steps"] - len(seen) + 1
+        ):
+            curve(step, {"loss": loss_of_step, "learning_rate": rate})
         finite_S = losses_S.isfinite() & norms_S.isfinite()
         if not bool(finite_S.all()):
             step = details["steps"] - len(seen) + int(finite_S.int().argmin()) + 1
@@ -98,6 +106,7 @@ def train(
         if not dev:
             continue
         dev_loss, dev_accuracy = _measure(model, [rows[i] for i in dev], [labels[i] for i in dev])
+        curve(details["steps"], {"dev_loss": dev_loss, "dev_accuracy": dev_accuracy})
         if not math.isfinite(dev_loss):
             raise FitFailed(f"the held-out loss is not finite after epoch {epoch}", details)
         if best is None or dev_loss < best[0]:

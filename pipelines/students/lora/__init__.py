@@ -18,6 +18,7 @@ from sdc.pipelines.students.lora.settings import LoraSettings
 from sdc.pipelines.students.protocol import (
     Answers,
     Count,
+    Curve,
     Finished,
     FitFailed,
     FitJob,
@@ -25,6 +26,7 @@ from sdc.pipelines.students.protocol import (
     Student,
     check_length,
     uncounted,
+    undrawn,
 )
 from sdc.pipelines.tasks import Task
 
@@ -115,10 +117,11 @@ class LoraStudent:
         seeds: Seeds,
         weights: Sequence[float] | None = None,
         progress: Count = uncounted,
+        curve: Curve = undrawn,
     ) -> "FittedAdapter":
         """Trains one adapter on these rows; the same as `fit_many` with one job."""
         job = FitJob(texts=texts, labels=labels, seeds=seeds, weights=weights)
-        (finished,) = self.fit_many([job], num_labels=num_labels)
+        (finished,) = self.fit_many([job], num_labels=num_labels, progress=progress, curve=lambda _: curve)
         if isinstance(finished.result, FitFailed):
             raise finished.result
         return finished.result  # type: ignore[return-value]
@@ -130,6 +133,7 @@ class LoraStudent:
         num_labels: int,
         progress: Callable[[int, int], None] = lambda done, total: None,
         wanted: Sequence[int] | None = None,
+        curve: Callable[[int], Curve] = lambda job: undrawn,
     ) -> Iterator[Finished]:
         """Yields a trained adapter for every job that is wanted, a pack as it ends.
 
@@ -153,7 +157,7 @@ class LoraStudent:
                 counts = schedule.of_mean_one(job.weights)
                 rows = [replace(row, weight=weight) for row, weight in zip(rows, counts, strict=True)]
             seeds = {"init_seed": job.seeds.init, "order_seed": job.seeds.order}
-            runs.append(PackedRun(number, rows, job.labels, config=self.config, **seeds))
+            runs.append(PackedRun(number, rows, job.labels, config=self.config, curve=curve(number), **seeds))
         if not runs:
             return
         passes = self._passes(engine)

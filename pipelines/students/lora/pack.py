@@ -173,8 +173,7 @@ class Pack:
                 continue
             slot.optimiser.param_groups[0]["lr"] = slot.run.learning_rate
             slot.optimiser.step()
-            slot.run.losses.append(loss)
-            slot.run.step += 1
+            slot.run.stepped(loss)
             if slot.run.is_due:
                 due.append(slot)
         return due, failed

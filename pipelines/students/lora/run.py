@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sdc.cache.key import derive_seed
 from sdc.pipelines.students import schedule
 from sdc.pipelines.students.lora.instruct import TokenRow
+from sdc.pipelines.students.protocol import Curve, undrawn
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +30,7 @@ class PackedRun:
         config: How it is trained.
         init_seed: Decides the untrained adapter.
         order_seed: Decides the order of rows, which are held out, and dropout.
+        curve: Hears of loss and learning rate of every step, and of the held-out loss.
     """
 
     def __init__(
@@ -40,8 +42,9 @@ class PackedRun:
         config: "LoraSettings",
         init_seed: int,
         order_seed: int,
+        curve: Curve = undrawn,
     ) -> None:
-        self.number, self._config = number, config
+        self.number, self._config, self._curve = number, config, curve
         self.init_seed, self._order_seed = derive_seed(init_seed, "adapter"), order_seed
         held: set[int] = set()
         if config.early_stopping:
@@ -85,6 +88,12 @@ class PackedRun:
         """The seed of the next step's dropout."""
         return derive_seed(self._order_seed, "dropout", self.step)
 
+    def stepped(self, loss: float) -> None:
+        """Takes the loss of the next step, which is done now."""
+        self._curve(self.step + 1, {"loss": loss, "learning_rate": self.learning_rate})
+        self.losses.append(loss)
+        self.step += 1
+
     @property
     def is_due(self) -> bool:
         """Whether the held-out rows are to be measured now."""
@@ -93,6 +102,7 @@ class PackedRun:
 
     def measured(self, dev_loss: float, values_P: "torch.Tensor") -> None:
         """Takes the held-out loss after the last step, and keeps the adapter if it is the best so far."""
+        self._curve(self.step, {"dev_loss": dev_loss})
         self.dev_losses.append((self.step, dev_loss))
         if self.best is None or dev_loss < dict(self.dev_losses)[self._best_step]:
             self.best, self._best_step = values_P.cpu().clone(), self.step

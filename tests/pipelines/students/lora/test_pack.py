@@ -76,7 +76,7 @@ def _run(number: int, config: LoraConfig, **seeds: int) -> PackedRun:
     labels = [(i * 7 + number) % 2 for i in range(SIZES[number])]
     rows = [_row(1000 * number + i, label) for i, label in enumerate(labels)]
     seeds = {"init_seed": 100 + number, "order_seed": 200 + number, **seeds}
-    return PackedRun(number, rows, labels, config=config, **seeds)
+    return PackedRun(number, rows, labels, config=config, init_seed=seeds["init_seed"], order_seed=seeds["order_seed"])
 
 
 def _runs(config: LoraConfig) -> list[PackedRun]:
@@ -122,6 +122,25 @@ def _same(one: dict[int, tuple[PackedRun, Any]], other: dict[int, tuple[PackedRu
             assert step == other_step
             assert loss == pytest.approx(other_loss, rel=1e-3)
         assert (values_P - other_values_P).abs().max() < 0.01 * values_P.abs().max()
+
+
+def test_a_run_tells_of_its_steps() -> None:
+    seen: list[tuple[int, dict[str, float]]] = []
+    config = replace(QUICK, learning_rate=0.1, steps=4, warmup_steps=2)
+    rows = [_row(i, i % 2) for i in range(4)]
+    run = PackedRun(
+        0, rows, [0, 1, 0, 1], config=config, init_seed=1, order_seed=2,
+        curve=lambda step, values: seen.append((step, dict(values))),
+    )  # fmt: skip
+    run.stepped(0.5)
+    run.stepped(0.25)
+    run.measured(0.75, torch.zeros(1))
+    assert seen == [
+        (1, {"loss": 0.5, "learning_rate": 0.05}),
+        (2, {"loss": 0.25, "learning_rate": 0.1}),
+        (2, {"dev_loss": 0.75}),
+    ]
+    assert (run.step, run.losses) == (2, [0.5, 0.25])
 
 
 # -- the same as alone --------------------------------------------------------------------------------------------
