@@ -111,6 +111,39 @@ def _tasks(given: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     return [(name, "") for name in dict.fromkeys([*tasks.builtin_names(), *_in_store(given, 1), "all"])]
 
 
+def _column(given: Mapping[str, Any], sql: str) -> list[str]:
+    store = _store(given)
+    return [str(value) for (value,) in store.query(sql) if value is not None] if store is not None else []
+
+
+def _labels(given: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    return [(name, "") for name in _column(given, "select distinct label_name from examples order by all")]
+
+
+def _statuses(given: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    from sdc.pipelines.show import answers, choice, texts
+
+    of_rows = _column(given, "select distinct status from examples order by all")
+    others = (texts.ACCEPTED, texts.REJECTED, answers.RIGHT, answers.WRONG, answers.UNPARSED, choice.ALL)
+    return [(name, "") for name in dict.fromkeys([*of_rows, *others])]
+
+
+def _drawn_sizes(given: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    drawn = _column(
+        given, "select size from (select distinct size from draws) order by try_cast(size as bigint) nulls last, size"
+    )
+    return [(size, "") for size in drawn]
+
+
+def _sizes(given: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """Returns the sizes that were drawn, then those that would be."""
+    from sdc.pipelines import presets
+
+    preset = str(given.get("preset") or presets.DEFAULT)
+    usual = presets.load(preset, "sample").get("sizes", ())
+    return [(size, "") for size in dict.fromkeys([*(size for size, _ in _drawn_sizes(given)), *map(str, usual), "all"])]
+
+
 def _models(_: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     from sdc.pipelines.engines import models
 
@@ -140,7 +173,7 @@ def _keys(stages: Sequence[str], commands: Mapping[str, Any]) -> Completions:
     return values
 
 
-_LISTS = ("lang", "task", "source", "formats")
+_LISTS = ("lang", "task", "source", "formats", "label", "status", "size", "sizes", "strategy")
 _VALUES: Mapping[str, Completions] = {
     "lang": _langs,
     "task": _tasks,
@@ -151,6 +184,11 @@ _VALUES: Mapping[str, Completions] = {
     "engine": _of("engines.options", "NAMES"),
     "source": _of("records.draws", "SOURCES"),
     "output": _of("report", "FORMATS"),
+    "label": _labels,
+    "status": _statuses,
+    "size": _drawn_sizes,
+    "sizes": _sizes,
+    "strategy": _of("sample.strategies", "STRATEGIES"),
     "shot_strategy": _of("icl.shots", "STRATEGIES"),
     "decoding": _of("icl.config", "DECODINGS"),
     "experiment": _experiments,

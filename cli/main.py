@@ -20,8 +20,9 @@ from sdc.cli.render import bug
 from sdc.cli.verbosity import with_flag
 from sdc.pipelines import cores
 
-#: command -> module and attribute (a function, or the app of a group), and what `sdc --help` says of it. Only the one
-#: that is called is imported, and none for `sdc --help`: all of them would take longer than the 0.2 s that it may take.
+#: In the order of the chain, then what works with all of it. command -> module and attribute (a function, or the app of
+#: a group), and what `sdc --help` says of it. Only the one that is called is imported, none for `sdc --help`: all of
+#: them would take longer than the 0.2 s that it may take.
 COMMANDS = {
     "data": ("data:app", "Take in labelled examples, and see what is in them."),
     "gen": ("gen:gen", "Write synthetic examples with an LLM, from a few human ones."),
@@ -30,14 +31,14 @@ COMMANDS = {
     "train": ("train:train", "Fit a small model on every draw, and test it."),
     "icl": ("icl:icl", "Let an LLM classify, with examples in the prompt or none."),
     "eval": ("eval:evaluate", "Read the answers of runs, and compute metrics."),
-    "show": ("show:show", "Show what an artifact holds: texts, verdicts, draws, errors."),
     "report": ("report:app", "Show what the evaluated runs say; draw the data card."),
-    "run": ("run:run", "Run a whole experiment from a TOML file, on one machine or many."),
     "predict": ("predict:predict", "Classify texts with a run."),
     "export": ("export:export", "Write a trained run as a folder for other libraries."),
+    "run": ("run:run", "Run a whole experiment from a TOML file, on one machine or many."),
+    "show": ("show:show", "Show what an artifact holds: texts, verdicts, draws, errors."),
+    "store": ("store:app", "Look into the store, check it, shrink it, join stores."),
     "demo": ("demo:demo", "Run the whole chain on a small example."),
     "doctor": ("doctor:doctor", "Show versions, devices and models, and what is missing."),
-    "store": ("store:app", "Look into the store, check it, shrink it, join stores."),
 }
 _HELP: tuple[list[str], ...] = ([], ["-h"], ["--help"])
 

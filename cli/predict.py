@@ -1,9 +1,10 @@
 """`sdc predict`: its flags."""
 
+import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -20,6 +21,7 @@ from sdc.errors import DataError, UsageError, system_reason
 from sdc.pipelines import files
 from sdc.pipelines import predict as stage
 from sdc.pipelines.predict import Prediction, chosen, formats, input
+from sdc.pipelines.progress import Step
 
 _LINE_NUMBER = re.compile(r"^line \d+: ")
 
@@ -128,7 +130,12 @@ def predict(
             )
         )
         seen: Counter[str | None] = Counter()
-        batches = _counted(stage.run(predictor, chain(first, rows), batch_rows=batch_rows), seen)
+        what = f"predict {predictor.name}"
+        batches = _counted(
+            stage.run(predictor, chain(first, rows), batch_rows=batch_rows),
+            seen,
+            told=lambda done: context.progress(Step(what=what, done=done, total=_expected(stream, done), unit="row")),
+        )
         for text in formats.write(batches, predictor.task, output, csv_safe=csv_safe):
             render.data(text)
             sys.stdout.flush()
@@ -175,8 +182,20 @@ class _NotClosed(AbstractContextManager[BinaryIO]):
         pass
 
 
-def _counted(batches: Iterable[list[Prediction]], seen: Counter[str | None]) -> Iterator[Sequence[Prediction]]:
-    """Passes the batches on, and counts the reasons; a reason with a line number counts without it."""
+def _expected(stream: BinaryIO, done: int) -> int:
+    """Returns how many rows a file should have, by how far it was read for those that are done; 0 of a pipe."""
+    try:
+        size, place = os.fstat(stream.fileno()).st_size, stream.tell()
+    except OSError:  # no file, or one that cannot be sought in
+        return 0
+    return max(done, round(size / place * done)) if place and size else 0
+
+
+def _counted(
+    batches: Iterable[list[Prediction]], seen: Counter[str | None], *, told: Callable[[int], None]
+) -> Iterator[Sequence[Prediction]]:
+    """Passes the batches on, counts the reasons (one with a line number without it), and tells of rows done."""
     for batch in batches:
         seen.update(row.reason and _LINE_NUMBER.sub("", row.reason)[:60] for row in batch)
         yield batch
+        told(seen.total())

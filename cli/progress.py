@@ -81,7 +81,8 @@ class CommandBar:
         if last is None or last.unit != step.unit:
             self._seen.clear()
         _, moved, units = self._seen[-1] if self._seen else (now, 0.0, 0.0)
-        moved += gained / max(1, step.total) * (step.high - step.low) / self._cells
+        if step.total:
+            moved += gained / step.total * (step.high - step.low) / self._cells
         if len(self._seen) == 1 and not fresh:
             self._seen.clear()  # the time until the first unit is begun is no part of its rate
         if gained or not self._seen:
@@ -108,6 +109,8 @@ class CommandBar:
     def _facts(self, step: Step, now: float) -> list[str]:
         """Returns what is known, the most important first."""
         found = [f"{int(step.done):,} of {counted(step.total, step.unit, commas=True)}"]
+        if not step.total:
+            found = [counted(int(step.done), step.unit, commas=True)]
         speeds = self._speeds()
         if speeds is not None:
             moved, units = speeds
@@ -144,14 +147,18 @@ class CommandBar:
         position, columns = self._position(step), 20 if width >= 100 else 10
         title = Text(visible(self._title(step)), overflow="ellipsis", no_wrap=True)
         title.truncate(max(10, width - columns - 30), overflow="ellipsis")
-        text = f"{position:4.0%}"
+        text = f"{position:4.0%}" if step.total else ""
         for fact in self._facts(step, time.monotonic()):
             longer = f"{text}  {fact}"
             if title.cell_len + columns + cell_len(longer) + 2 >= width:
                 break
             text = longer
         drawn = Table.grid(padding=(0, 1, 0, 0))
-        drawn.add_row(title, ProgressBar(total=1.0, completed=position, width=columns), Text(text, no_wrap=True))
+        drawn.add_row(
+            title,
+            ProgressBar(total=1.0 if step.total else None, completed=position, width=columns),
+            Text(text, no_wrap=True),
+        )
         return drawn
 
 

@@ -20,7 +20,7 @@ class Step:
     Args:
         what: What it is, for people.
         done: Units that are done, at least 0; also a part of one.
-        total: Units in all, as far as is known now; it may grow.
+        total: Units in all, as far as is known now; it may grow. 0: nobody knows, as of a pipe.
         unit: What is counted, in the singular.
         found: Those of `done` that were there already: they took no time, so no rate counts them.
         low: Where this work begins in the whole that it is a part of, 0 to 1.

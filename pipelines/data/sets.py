@@ -26,6 +26,10 @@ from sdc.pipelines.text.similarity_join import Join
 #: What a student learns from, and what it is tested on.
 LEARNED, TESTED = ("train", "synthetic"), ("test", "dev")
 _LINES_SHOWN = 5
+_WHAT_LEAKS_MEAN = (
+    "results on such texts are better than a student is: --drop-leaks leaves the train rows out, `sdc data show` counts"
+    " them, and `sdc store show KEY` names the first test rows"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +143,7 @@ def with_leaks(context: Context, items: Sequence[Ready]) -> tuple[list[Ready], l
             for key, other in (pair, pair[::-1]):
                 known.setdefault(key, {})[other] = counts
             lines += [_line(learned, test, counts)] if counts["leaked"] else []
+    lines += [_WHAT_LEAKS_MEAN] if lines else []
     return [_with(item, known[item.artifact.key]) for item in items], lines
 
 
@@ -173,13 +178,10 @@ def _first(found: Leaks) -> list[int]:
 
 def _line(learned: Ready, test: Ready, counts: Mapping[str, Any]) -> str:
     share = counts["leaked"] / max(counts["test_rows"], 1)
-    rows = ", ".join(map(str, counts.get("test_idx", ())))
     tested, learns = kind_of(test.artifact), kind_of(learned.artifact)
     return (
         f"data {test.cell}: {counts['leaked']} of {counts['test_rows']} {tested} texts ({share:.1%}, {counts['exact']} "
-        f"word for word) stand in the {learns} rows {learned.artifact.short} ({tested} rows {rows}"
-        f"{' ...' if counts['leaked'] > _LINES_SHOWN else ''}): results on them are better than a student is;"
-        " --drop-leaks leaves such train rows out"
+        f"word for word) stand in the {learns} rows {learned.artifact.short}"
     )
 
 

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from report_store import EVERY, evaluate, fill
 
+from sdc.cache.store import Artifact, Store
+from sdc.cli import completion
+
 _PROGRAM = Path(sys.executable).parent
 
 
@@ -88,5 +91,30 @@ def test_what_a_shell_completes(shell: str, tmp_path: Path) -> None:
     assert "--method" in complete("sdc train --me", environment)
     assert complete("sdc train --method f", environment) == ["finetune"]
     assert complete("sdc report fig", environment) == ["figures"]
+    assert complete("sdc sample --strategy kc", environment) == ["kcentre"]
+    assert complete("sdc show --status un", environment) == ["unparsed"]
+    assert complete("sdc report --size 2", environment) == ["20"]
     key = context.store.find("sample")[0].short
     assert complete(f"sdc train {key[:6]}", environment) == [key]
+
+
+def test_values_are_those_of_the_store_and_of_the_registry(
+    tmp_path: Path, chain: dict[str, Artifact], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def values(name: str, **given: str) -> list[str]:
+        return [value for value, _ in completion._VALUES[name](given)]
+
+    store.put(
+        Artifact(key="0" * 64, stage="data", version=1, lang="te", task="topic", config={}, inputs=(), summary={}),
+        {"examples": [
+            {"idx": 0, "lang": "te", "task": "topic", "text": "a", "label": 0, "label_name": "sports",
+             "source": "human", "split": "train", "status": "leak"}
+        ]},
+    )  # fmt: skip
+    monkeypatch.setenv("SDC_STORE", str(store.path))
+    assert "sports" in values("label")
+    assert values("status")[0] == "leak" and values("status")[-4:] == ["right", "wrong", "unparsed", "all"]
+    assert {"balanced", "coverage", "kcentre", "random"} == set(values("strategy"))
+    assert values("sizes")[-1] == "all" and "200" in values("sizes", preset="paper")
+    monkeypatch.setenv("SDC_STORE", str(tmp_path / "none.duckdb"))
+    assert values("label") == [] and "rejected" in values("status")

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 import trained
 from trained import Trained
 
+from sdc.cli import progress
 from sdc.pipelines.students import LinearConfig
 
 
@@ -67,6 +69,19 @@ def test_an_evaluation_names_its_run_and_files_go_by_their_suffix(
     assert [row[:3] for row in rows] == [["0", "bad, poor", "second"], ["1", "2", ""], ["2", "=good", "first"]]
     assert rows[1][3:] == ["", "line 3: 1 cell where the header has 2", "", ""]
     assert "1 without a label (1 cell where the header has 2 1)" in result.stderr
+
+
+def test_it_says_how_far_it_is(
+    run: Trained, sdc: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the bytes of a file that are read; of a pipe nobody knows the end."""
+    monkeypatch.setattr(progress, "_LOG_EVERY_S", 0.0)
+    file = tmp_path / "new.txt"
+    file.write_text("good film\n" * 4)
+    of_file = sdc("predict", str(file), "--run", run.run.short, "--batch-rows", "2").stderr
+    assert re.findall(r"predict run \w+: (\d of \d rows)", of_file) == ["2 of 4 rows", "4 of 4 rows"]
+    of_pipe = sdc("predict", "--run", run.run.short, stdin="good film\nbad film\n").stderr
+    assert re.findall(r"predict run \w+: (2 rows)$", of_pipe, re.MULTILINE)
 
 
 def test_labels_alone_are_one_line_per_row(run: Trained, sdc: Callable[..., Any]) -> None:

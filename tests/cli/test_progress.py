@@ -55,6 +55,15 @@ def test_what_was_there_is_no_part_of_a_rate(capsys: pytest.CaptureFixture[str],
     assert capsys.readouterr().err == "judge te/topic: 901 of 1,000 calls, 3:18 left, 2.0 s a call\n"
 
 
+def test_a_pipe_has_a_count_and_a_rate_and_no_end(capsys: pytest.CaptureFixture[str], clock: Clock) -> None:
+    bar = progress.CommandBar()
+    bar(Step(what="predict", done=0, total=0, unit="row"))
+    for done in (32, 64):
+        clock.now_s += 60
+        bar(Step(what="predict", done=done, total=0, unit="row"))
+    assert capsys.readouterr().err.splitlines()[-1] == "predict: 64 rows, 1.9 s a row"
+
+
 def test_the_time_left_is_that_of_all_cells_and_parts(capsys: pytest.CaptureFixture[str], clock: Clock) -> None:
     bar = progress.CommandBar()
     bar.cell(1, 4)

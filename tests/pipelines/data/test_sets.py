@@ -169,10 +169,10 @@ def test_leaks_are_said_as_soon_as_both_sides_are_there(
     )
     line = (
         f"data en/sentiment: 3 of 4 {tested} texts (75.0%, 2 word for word) stand in the {learned} rows "
-        f"{made[learned].key[:12]} ({tested} rows 0, 2, 3): results on them are better than a student is; --drop-leaks "
-        "leaves such train rows out"
+        f"{made[learned].key[:12]}"
     )
-    assert said == [line]
+    assert said[0] == line and len(said) == 2
+    assert "--drop-leaks leaves the train rows out" in said[1]
     assert made[order[1]].summary["leaks"] == {made[order[0]].key: COUNTS}
     assert "leaks" not in made[order[0]].summary
     found = leaks.between(context.store, rows=made[learned].key, test=made[tested].key)
@@ -183,7 +183,7 @@ def test_leaks_are_said_as_soon_as_both_sides_are_there(
         tmp_path / f"{order[0]}.csv",
         **({"source": "synthetic"} if order[0] == "synthetic" else {"split": order[0]}),
     )[0].hit
-    assert said == [line], "a hit says it too"
+    assert said[0] == line, "a hit says it too"
 
 
 def test_what_leaks_can_be_dropped(context: Context, tmp_path: Path, said: list[str]) -> None:
@@ -241,4 +241,4 @@ def test_the_papers_intents(context: Context, paper_data: Path, said: list[str])
     cell = Cell(language=languages.load("sw"), task=load("intent"))
     for split, name in (("train", "sw-train_human_parsed"), ("test", "sw-test")):
         data.add(context, cell, paper_data / "intent" / f"{name}.csv", DataConfig(split=split))
-    assert len(said) == 1 and "49 of 565 test texts (8.7%, 31 word for word) stand in the train rows" in said[0]
+    assert len(said) == 2 and "49 of 565 test texts (8.7%, 31 word for word) stand in the train rows" in said[0]
