@@ -111,28 +111,27 @@ def _tasks(given: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     return [(name, "") for name in dict.fromkeys([*tasks.builtin_names(), *_in_store(given, 1), "all"])]
 
 
-def _column(given: Mapping[str, Any], sql: str) -> list[str]:
+def _column(given: Mapping[str, Any], name: str) -> list[str]:
+    """Returns the values that a function of `records.values` finds in the store."""
+    from sdc.pipelines.records import values
+
     store = _store(given)
-    return [str(value) for (value,) in store.query(sql) if value is not None] if store is not None else []
+    return getattr(values, name)(store) if store is not None else []
 
 
 def _labels(given: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    return [(name, "") for name in _column(given, "select distinct label_name from examples order by all")]
+    return [(name, "") for name in _column(given, "labels")]
 
 
 def _statuses(given: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     from sdc.pipelines.show import answers, choice, texts
 
-    of_rows = _column(given, "select distinct status from examples order by all")
     others = (texts.ACCEPTED, texts.REJECTED, answers.RIGHT, answers.WRONG, answers.UNPARSED, choice.ALL)
-    return [(name, "") for name in dict.fromkeys([*of_rows, *others])]
+    return [(name, "") for name in dict.fromkeys([*_column(given, "statuses"), *others])]
 
 
 def _drawn_sizes(given: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    drawn = _column(
-        given, "select size from (select distinct size from draws) order by try_cast(size as bigint) nulls last, size"
-    )
-    return [(size, "") for size in drawn]
+    return [(size, "") for size in _column(given, "sizes")]
 
 
 def _sizes(given: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -141,7 +140,7 @@ def _sizes(given: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 
     preset = str(given.get("preset") or presets.DEFAULT)
     usual = presets.load(preset, "sample").get("sizes", ())
-    return [(size, "") for size in dict.fromkeys([*(size for size, _ in _drawn_sizes(given)), *map(str, usual), "all"])]
+    return [(size, "") for size in dict.fromkeys([*_column(given, "sizes"), *map(str, usual), "all"])]
 
 
 def _models(_: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

@@ -21,7 +21,7 @@ _AT_ONCE = 250
 
 
 @dataclass(frozen=True, kw_only=True)
-class Point:
+class TrackedPoint:
     """What was measured after so many steps; `time_s` is the time of day, in seconds since 1970."""
 
     step: int
@@ -32,7 +32,7 @@ class Point:
 class Told(Protocol):
     """A run at a tracker."""
 
-    def points(self, points: Sequence[Point]) -> None:
+    def points(self, points: Sequence[TrackedPoint]) -> None:
         """Takes points, by rising step."""
 
     def end(self, numbers: Mapping[str, float], *, failed: bool) -> None:
@@ -73,7 +73,7 @@ class _Wandb:
             reinit="create_new", settings=wandb.Settings(**quiet, **nothing_else),
         )  # fmt: skip
 
-    def points(self, points: Sequence[Point]) -> None:
+    def points(self, points: Sequence[TrackedPoint]) -> None:
         for point in points:
             self._run.log(dict(point.values), step=point.step)
 
@@ -93,7 +93,7 @@ class _Mlflow:
         params = [self._entities.Param(key, str(value)) for key, value in about.items()]
         self._client.log_batch(self._id, params=params)
 
-    def points(self, points: Sequence[Point]) -> None:
+    def points(self, points: Sequence[TrackedPoint]) -> None:
         for start in range(0, len(points), _AT_ONCE):
             metrics = [
                 self._entities.Metric(name, value, round(point.time_s * 1000), point.step)
@@ -105,7 +105,7 @@ class _Mlflow:
 
     def end(self, numbers: Mapping[str, float], *, failed: bool) -> None:
         final = {f"final/{name}": value for name, value in numbers.items()}
-        self.points([Point(step=self._last, time_s=time.time(), values=final)])
+        self.points([TrackedPoint(step=self._last, time_s=time.time(), values=final)])
         self._client.set_terminated(self._id, status="FAILED" if failed else "FINISHED")
 
 
@@ -119,7 +119,7 @@ class _Trackio:
         )  # fmt: skip
         self._last = 0
 
-    def points(self, points: Sequence[Point]) -> None:
+    def points(self, points: Sequence[TrackedPoint]) -> None:
         for point in points:
             self._run.log(dict(point.values), step=point.step)
         self._last = points[-1].step

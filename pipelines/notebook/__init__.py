@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from sdc.pipelines import cells, context, export, predict, report
+from sdc.cache import scratch
+from sdc.pipelines import cells, context, export, predict, report, sharing
+from sdc.pipelines.data import shared
 from sdc.pipelines.engines import budget
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.export import ExportConfig
@@ -24,6 +26,7 @@ from sdc.pipelines.progress import Progress, silent
 from sdc.pipelines.records import run_record
 from sdc.pipelines.report import ReportConfig, formats
 from sdc.pipelines.report import inputs as report_inputs
+from sdc.pipelines.sharing import Shared
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.text import commas
 
@@ -145,6 +148,33 @@ class OpenStore(Stages):
             found = [row for batch in batches for row in batch]
             rows = [predictions.cells(place, row, predictor.task) for place, row in enumerate(found)]
             return frames.frame(predictions.columns(predictor.task), rows, frame)
+
+    def push(
+        self,
+        repo: str,
+        keys: Given = None,
+        *,
+        lang: Named = None,
+        task: Named = None,
+        licence: str | None = None,
+        public: bool = False,
+        dry_run: bool = False,
+        force: bool = False,
+    ) -> dict[str, Any]:
+        """Sends examples to the Hugging Face hub as a data set with a card, as `sdc data push`.
+
+        Returns:
+            `repo`, `public`, `files` (path -> bytes) and `url`, which is None where `dry_run` sends nothing.
+        """
+        where = Shared(repo=repo, kind="dataset", public=public, update=force)
+        if not dry_run:
+            sharing.check()
+        found = shared.parts(self._context, self._pairs(keys, lang, task, *shared.STAGES))
+        with scratch.folder("push") as folder:
+            shared.write(self._context, folder, found, name=repo.partition("/")[2], licence=licence)
+            sent = {file.path: file.size for file in sharing.files(folder)}
+            url = None if dry_run else sharing.push(folder, where, message="sdc data push")
+        return {"repo": repo, "public": public, "files": sent, "url": url}
 
     def export(self, run: str | Outcome, out: str | os.PathLike[str], **settings: Any) -> dict[str, Any]:
         """Writes a trained run as a folder for other libraries, as `sdc export` (settings: `ExportConfig`).

@@ -24,11 +24,14 @@ from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.notebook import arguments
 from sdc.pipelines.notebook.arguments import Given, Named
 from sdc.pipelines.records import inputs, lineage
+from sdc.pipelines.run import until_accepted as turns
 from sdc.pipelines.sample import inputs as sample_inputs
 from sdc.pipelines.sample.config import SampleConfig
 from sdc.pipelines.stage import Context, Outcome
 from sdc.pipelines.text import commas
+from sdc.pipelines.tracking import Tracker
 from sdc.pipelines.train import inputs as train_inputs
+from sdc.pipelines.train import tune
 
 _Input = TypeVar("_Input")
 
@@ -71,10 +74,13 @@ class Stages:
         task: Named = None,
         preset: str = presets.DEFAULT,
         top_up: bool = False,
+        until_accepted: bool = False,
+        rounds: int = turns.MOST_ROUNDS,
+        judge_model: str | None = None,
         force: bool = False,
         **settings: Any,
     ) -> list[Outcome]:
-        """Writes synthetic examples with an LLM, as `sdc gen` (settings: `GenConfig`)."""
+        """Writes synthetic examples with an LLM, as `sdc gen` (settings: `GenConfig`); in turns: the last judgement."""
         running = self._running(force)
         config = gen.configured(running, preset, **arguments.checked(settings, GenConfig))
 
@@ -82,6 +88,10 @@ class Stages:
             named, judgement = gen_inputs.of(running, cell, artifact, top_up=top_up)
             if "num_seeds" in settings:
                 gen.check_seeds(running, config, cell, data=named)
+            if until_accepted:
+                judging = judge.configured(running, preset, model=judge_model, seed=config.seed)
+                *_, last = turns.rounds(running, config, judging, cell, data=named, judgement=judgement, most=rounds)
+                return [last.judgement]
             return [gen.run(running, config, cell, data=named, judgement=judgement)]
 
         return _over(running, self._pairs(keys, lang, task, "data", "judge"), one)
@@ -157,17 +167,33 @@ class Stages:
         keep_weights: bool = False,
         retry_failed: bool = False,
         calibrate: str | None = None,
+        init_seed: int | None = None,
+        order_seed: int | None = None,
+        hpo: int | None = None,
+        hpo_scope: str = "draw",
+        track: str | None = None,
         force: bool = False,
         **settings: Any,
     ) -> list[Outcome]:
         """Fits a small model on every draw, and tests it, as `sdc train` (settings: those of the method)."""
-        running = self._running(force)
+        running = replace(self._running(force), track=Tracker(track) if track is not None else None)
         config = train.configured(
             running, preset, method=method, settings=settings, seed=seed, keep_weights=keep_weights,
-            retry_failed=retry_failed, calibrate=calibrate,
+            retry_failed=retry_failed, calibrate=calibrate, init_seed=init_seed, order_seed=order_seed,
         )  # fmt: skip
         wanted: dict[str, Any] = {"sources": commas.parts(source), "sizes": arguments.sizes(sizes), "repeats": repeats}
         found = train_inputs.by_cell(self._pairs(keys, lang, task, "sample"), sources=wanted["sources"])
+
+        if hpo is not None:
+            cells_draws = [(cell, train_inputs.of(running, cell, samples, **wanted)) for cell, samples in found]
+            search = tune.configured(config.student, flags=settings, trials=hpo, scope=hpo_scope, seed=seed)
+            groups = [group for cell, draws in cells_draws for group in tune.groups(cell, draws)]
+            made: list[Outcome] = []
+            for group, tuned in zip(groups, tune.run(running, search, groups), strict=True):
+                chosen = replace(config, student=tuned.student, tuned_by=tuned.outcome.key)
+                tested = self._test(group.cell, test)
+                made += train.run(running, chosen, group.cell, draws=group.draws, test=tested)
+            return made
 
         def one(cell: Cell, samples: Any) -> list[Outcome]:
             draws = train_inputs.of(running, cell, samples, **wanted)

@@ -20,7 +20,7 @@ from sdc.pipelines.students import logistic
 from sdc.pipelines.students.protocol import (
     Answers,
     Count,
-    Curve,
+    FitCurve,
     FitFailed,
     Seeds,
     Student,
@@ -122,7 +122,7 @@ class LinearStudent:
         seeds: Seeds,
         weights: Sequence[float] | None = None,
         progress: Count = uncounted,
-        curve: Curve = undrawn,
+        curve: FitCurve = undrawn,
     ) -> "FittedLinear":
         """Fits TF-IDF weights, in which all rows count alike, and a multinomial logistic regression.
 

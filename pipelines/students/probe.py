@@ -28,7 +28,7 @@ from sdc.pipelines.students import logistic
 from sdc.pipelines.students.protocol import (
     Answers,
     Count,
-    Curve,
+    FitCurve,
     FitFailed,
     Seeds,
     Student,
@@ -173,7 +173,7 @@ class ProbeStudent:
         seeds: Seeds,
         weights: Sequence[float] | None = None,
         progress: Count = uncounted,
-        curve: Curve = undrawn,
+        curve: FitCurve = undrawn,
     ) -> "FittedProbe":
         """Fits a multinomial logistic regression on the embeddings.
 

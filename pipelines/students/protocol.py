@@ -21,7 +21,7 @@ Answers = Callable[[Sequence[str]], list[dict[str, Any]]]
 #: Hears how many units of how many are done.
 Count = Callable[[int, int], None]
 #: Hears what was measured after so many steps: loss, learning_rate, dev_loss, dev_accuracy.
-Curve = Callable[[int, Mapping[str, float]], None]
+FitCurve = Callable[[int, Mapping[str, float]], None]
 
 
 def uncounted(done: int, total: int) -> None:
@@ -211,7 +211,7 @@ class Student(Protocol):
         seeds: Seeds,
         weights: Sequence[float] | None = None,
         progress: Count = uncounted,
-        curve: Curve = undrawn,
+        curve: FitCurve = undrawn,
     ) -> Fitted:
         """Fits a new model.
 
@@ -270,7 +270,7 @@ class FitsMany(Protocol):
         num_labels: int,
         progress: Count,
         wanted: Sequence[int] | None = None,
-        curve: Callable[[int], Curve] = lambda job: undrawn,
+        curve: Callable[[int], FitCurve] = lambda job: undrawn,
     ) -> Iterator[Finished]:
         """Yields every job that is wanted once, as they end; a fitted student may be used before the next is asked for.
 

@@ -91,7 +91,7 @@ def compute(
     student.prepare([*(text for of_draw in inputs.rows.values() for _, text, _ in of_draw), *texts], progress=encoding)
     fitting = part(progress, 1, 2) if encoding.has_counted else progress
     together: list[tuple[Run, Tested]] = []
-    tracks = Tracks(track, cell, student, inputs.runs)
+    tracks = Tracks(track, cell, student, [(run.planned, run.draw) for run in inputs.runs])
     for finished in _fits(what, student, inputs, len(cell.task.labels), fitting, tracks):
         tracks.end(finished.job, finished.result, seconds=finished.seconds)
         together.append((inputs.runs[finished.job], tested_on(finished, idxs, texts)))

@@ -13,16 +13,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from sdc.cache.store import Artifact
 from sdc.errors import UsageError
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.progress import log
-from sdc.pipelines.students.protocol import Curve, FitFailed, Fitted, Student
-from sdc.pipelines.tracking import TRACKERS, Point, Told, Tracker
-
-if TYPE_CHECKING:
-    from sdc.pipelines.train.computing import Run
+from sdc.pipelines.records.draws import Draw
+from sdc.pipelines.students.protocol import FitCurve, FitFailed, Fitted, Student
+from sdc.pipelines.tracking import TRACKERS, Told, TrackedPoint, Tracker
 
 #: Points wait so long for others: a call may be one to a server, in seconds.
 _SEND_EVERY_S = 1.0
@@ -40,13 +39,15 @@ class Tracks:
         tracker: Whom to tell.
         cell: Language and task of the runs.
         student: What is fitted.
-        runs: All of them, by position.
+        runs: All of them, by position: what is made, and the draw that it is fitted on.
     """
 
-    def __init__(self, tracker: Tracker | None, cell: Cell, student: Student, runs: Sequence["Run"]) -> None:
+    def __init__(
+        self, tracker: Tracker | None, cell: Cell, student: Student, runs: Sequence[tuple[Artifact, Draw]]
+    ) -> None:
         self._tracker, self._cell, self._student, self._runs = tracker, cell, student, runs
         self._told: dict[int, Told] = {}
-        self._waiting: dict[int, list[Point]] = {}
+        self._waiting: dict[int, list[TrackedPoint]] = {}
         self._sent_at = time.monotonic()
         self._last: dict[int, int] = {}
         self._num_begun = 0
@@ -60,11 +61,11 @@ class Tracks:
         if self._tracker is None or number in self._told:
             return
         with self._calling("begins no run"):
-            name, about = self._about(self._runs[number])
+            name, about = self._about(*self._runs[number])
             self._told[number] = TRACKERS[self._tracker.name](name, f"{self._cell}", about)
             self._num_begun += 1
 
-    def curve(self, number: int) -> Curve:
+    def curve(self, number: int) -> FitCurve:
         """Returns what hears of the steps of a run."""
         return partial(self._point, number)
 
@@ -82,7 +83,9 @@ class Tracks:
         if number not in self._told or step < self._last.get(number, 0):  # a pack that ran out of memory begins again
             return
         self._last[number] = step
-        self._waiting.setdefault(number, []).append(Point(step=step, time_s=time.time(), values=_numbers(values)))
+        self._waiting.setdefault(number, []).append(
+            TrackedPoint(step=step, time_s=time.time(), values=_numbers(values))
+        )
         if time.monotonic() - self._sent_at >= _SEND_EVERY_S:
             self._send()
 
@@ -116,17 +119,17 @@ class Tracks:
             if printed.getvalue():
                 log.debug("%s: %s", name, printed.getvalue().strip())
 
-    def _about(self, run: "Run") -> tuple[str, dict[str, Any]]:
+    def _about(self, planned: Artifact, draw: Draw) -> tuple[str, dict[str, Any]]:
         """Returns the name of a run, and what is told of it when it begins."""
-        draw, method = run.draw, self._student.method
-        settings = {name: value for name, value in run.planned.config.items() if name not in _NOT_TOLD}
+        method = self._student.method
+        settings = {name: value for name, value in planned.config.items() if name not in _NOT_TOLD}
         about = {
-            "key": run.planned.short, "lang": self._cell.lang, "task": self._cell.task.name, "method": method,
+            "key": planned.short, "lang": self._cell.lang, "task": self._cell.task.name, "method": method,
             "model": self._student.model, "source": draw.source, "size": draw.size, "rows": draw.num_rows,
             "repeat": draw.repeat,
         }  # fmt: skip
         about |= {name: value for name, value in settings.items() if isinstance(value, str | int | float)}
-        return f"{self._cell} {method} {draw.source} {draw.size} {draw.repeat} {run.planned.short}", about
+        return f"{self._cell} {method} {draw.source} {draw.size} {draw.repeat} {planned.short}", about
 
 
 def _numbers(values: Mapping[str, Any]) -> dict[str, float]:

@@ -18,7 +18,7 @@ from sdc.pipelines.students.finetune.settings import FinetuneSettings
 from sdc.pipelines.students.protocol import (
     Answers,
     Count,
-    Curve,
+    FitCurve,
     FitFailed,
     Seeds,
     Student,
@@ -131,7 +131,7 @@ class FinetuneStudent:
         seeds: Seeds,
         weights: Sequence[float] | None = None,
         progress: Count = uncounted,
-        curve: Curve = undrawn,
+        curve: FitCurve = undrawn,
     ) -> "FittedTransformer":
         """Fine-tunes the pre-trained model on these rows.
 

@@ -17,7 +17,7 @@ from sdc.cache.key import derive_seed
 from sdc.pipelines.students import schedule
 from sdc.pipelines.students.finetune.classifier import Classifier
 from sdc.pipelines.students.finetune.settings import FinetuneSettings
-from sdc.pipelines.students.protocol import Count, Curve, FitFailed, uncounted, undrawn
+from sdc.pipelines.students.protocol import Count, FitCurve, FitFailed, uncounted, undrawn
 
 _CLIP = 1.0
 
@@ -32,7 +32,7 @@ def train(
     seed: int,
     weights: Sequence[float] | None = None,
     progress: Count = uncounted,
-    curve: Curve = undrawn,
+    curve: FitCurve = undrawn,
 ) -> dict[str, Any]:
     """Trains `model` in place and returns what happened.
 

@@ -18,8 +18,8 @@ from sdc.pipelines.students.lora.settings import LoraSettings
 from sdc.pipelines.students.protocol import (
     Answers,
     Count,
-    Curve,
     Finished,
+    FitCurve,
     FitFailed,
     FitJob,
     Seeds,
@@ -117,7 +117,7 @@ class LoraStudent:
         seeds: Seeds,
         weights: Sequence[float] | None = None,
         progress: Count = uncounted,
-        curve: Curve = undrawn,
+        curve: FitCurve = undrawn,
     ) -> "FittedAdapter":
         """Trains one adapter on these rows; the same as `fit_many` with one job."""
         job = FitJob(texts=texts, labels=labels, seeds=seeds, weights=weights)
@@ -133,7 +133,7 @@ class LoraStudent:
         num_labels: int,
         progress: Callable[[int, int], None] = lambda done, total: None,
         wanted: Sequence[int] | None = None,
-        curve: Callable[[int], Curve] = lambda job: undrawn,
+        curve: Callable[[int], FitCurve] = lambda job: undrawn,
     ) -> Iterator[Finished]:
         """Yields a trained adapter for every job that is wanted, a pack as it ends.
 

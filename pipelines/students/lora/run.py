@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sdc.cache.key import derive_seed
 from sdc.pipelines.students import schedule
 from sdc.pipelines.students.lora.instruct import TokenRow
-from sdc.pipelines.students.protocol import Curve, undrawn
+from sdc.pipelines.students.protocol import FitCurve, undrawn
 
 if TYPE_CHECKING:
     import torch
@@ -42,7 +42,7 @@ class PackedRun:
         config: "LoraSettings",
         init_seed: int,
         order_seed: int,
-        curve: Curve = undrawn,
+        curve: FitCurve = undrawn,
     ) -> None:
         self.number, self._config, self._curve = number, config, curve
         self.init_seed, self._order_seed = derive_seed(init_seed, "adapter"), order_seed

@@ -76,6 +76,28 @@ def test_stages_make_what_the_commands_make(small: World) -> None:
     assert [each.hit for each in store.judge(made, gates=False, force=True)] == [False]
 
 
+def test_turns_and_pushes_are_those_of_the_commands(small: World) -> None:
+    store, of_cell = sdc.open(small.store.path), ("--lang", "en", "--task", "small")
+    cell: dict[str, Any] = {"lang": "en", "task": "small"}
+    (made,) = store.gen(**cell, model=small.model, quota=4, num_texts=4, until_accepted=True, rounds=2)
+    turns = ("--until-accepted", "--rounds", "2", "--quota", "4", "--num-texts", "4")
+    (found,) = _command("gen", *of_cell, "--model", small.model, *turns)
+    assert (found["key"], found["hit"]) == (made.key, True) and "accepted" in made.summary
+
+    sent = store.push("my-org/small", made, dry_run=True)
+    (same,) = _command("data", "push", "my-org/small", made.key, "--dry-run")
+    assert sent == same and sent["url"] is None and "README.md" in sent["files"]
+
+
+def test_a_search_and_a_tracker_are_refused_as_by_the_command(small: World) -> None:
+    store = sdc.open(small.store.path)
+    store.sample(lang="en", task="small", source="human", sizes=[4], repeats=1)
+    with pytest.raises(sdc.UsageError, match="--hpo searches for method finetune, and this is linear"):
+        store.train(lang="en", task="small", hpo=2)
+    with pytest.raises(sdc.UsageError, match="unknown tracker 'wand'"):
+        store.train(lang="en", task="small", track="wand")
+
+
 def test_files_come_in_as_by_the_command(small: World, tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     file.write_text("text,label\na new one,first\nand another,second\n")
