@@ -22,7 +22,7 @@ _LATEX = str.maketrans(
     {
         "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$",
         "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-        "±": r"$\pm$", "|": r"\textbar{}", '"': r"\textquotedbl{}",
+        "±": r"$\pm$", "≤": r"$\leq$", "|": r"\textbar{}", '"': r"\textquotedbl{}",
     }
 )  # fmt: skip
 

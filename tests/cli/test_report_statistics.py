@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import program
@@ -55,6 +57,42 @@ def test_a_terminal_of_80_columns_has_a_row_a_line(store: Path, monkeypatch: pyt
     at = next(i for i, line in enumerate(lines) if "─" in line or "━" in line)
     assert at <= 8 and max(map(len, lines)) <= 80
     assert len(_csv(store, *command.split())) == sum(1 for line in lines[at + 1 :] if line.strip())
+
+
+_EVERY = ("gap", "break-even", "failed", "compare source=human source=synthetic", "costs", "deviations", "claims")
+
+
+@pytest.mark.parametrize("command", _EVERY)
+def test_every_format_has_the_same_numbers(store: Path, command: str) -> None:
+    pandas = pytest.importorskip("pandas")
+    form = {
+        name: program.sdc(["report", *command.split(), "--store", str(store), "--format", name]).stdout
+        for name in ("csv", "json", "md", "latex")
+    }
+    rows, records = list(csv.DictReader(io.StringIO(form["csv"]))), json.loads(form["json"])
+    assert len(rows) == len(records) > 0
+    for row, record in zip(rows, records, strict=True):
+        for name, value in record.items():
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            assert float(row[name]) == value if is_number else row[name] == ("" if value is None else str(value))
+    assert len(pandas.read_csv(io.StringIO(form["csv"]))) == len(pandas.read_json(io.StringIO(form["json"])))
+    assert sum(line.startswith("| ") for line in form["md"].splitlines()) == len(records) + 1
+    assert sum(line.endswith("\\\\") for line in form["latex"].splitlines()) == len(records) + 1
+
+
+@pytest.mark.slow
+def test_latex_takes_every_table(store: Path, tmp_path: Path) -> None:
+    latex = shutil.which("pdflatex")
+    if latex is None:
+        pytest.skip("no LaTeX here: apt-get install texlive-latex-base")
+    words = ["--store", str(store), "--format", "latex"]
+    tables = [program.sdc(["report", *command.split(), *words]).stdout for command in _EVERY]
+    assert any(r"$\leq$" in table for table in tables)
+    head = r"\documentclass{article}\usepackage{booktabs,longtable}\usepackage[T1]{fontenc}\begin{document}\tiny"
+    (tmp_path / "t.tex").write_text("\n\n".join([head, *tables, r"\end{document}"]), "utf-8")
+    command = [latex, "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]
 
 
 @pytest.mark.parametrize("command", ["gap --by task", "deviations", "costs", "claims C4", "break-even --by task"])
