@@ -21,12 +21,16 @@ test *OPTIONS:
 
 # Run the tests with markers: slow ones, and those whose tools are there.
 test-marked *OPTIONS:
-    ./run test -m "(slow or ray or slurm or browser) and not vllm and not container and not gpu" {{ OPTIONS }}
+    ./run test -m "(slow or ray or slurm or browser) and not vllm and not container and not gpu and not campaign" {{ OPTIONS }}
 
 # Run the tests of the vLLM engine, in an environment of their own.
 test-vllm *OPTIONS:
     ./run setup-vllm
     .venv-vllm/bin/python -m pytest -m vllm {{ OPTIONS }}
+
+# Run the long forms of tests that CI runs in short: more runs, more kills, students that take longer.
+campaigns *OPTIONS:
+    ./run test -m campaign {{ OPTIONS }}
 
 # Build the images and run them: root, buildah, podman, and a base by containers/debian-base.sh.
 test-containers *OPTIONS:

@@ -1,6 +1,7 @@
 """The first tries of the campaigns in `benchmarks/`: kills, files that are nearly right, servers that misbehave."""
 
 import importlib
+import json
 import random
 import subprocess
 import sys
@@ -23,27 +24,25 @@ def _module(name: str) -> ModuleType:
         sys.path.pop(0)
 
 
-def _campaign(name: str, *options: str) -> None:
-    command = [sys.executable, str(ROOT / "benchmarks" / name), *options]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(not (models.POCKET / "teacher").is_dir(), reason="the pocket models are not bundled")
-class TestFirstTries:
-    def test_kills_and_ctrl_c(self, tmp_path: Path) -> None:
-        _campaign(
-            "kills.py", "--seed", "8", "--count", "4", "--signal", "KILL,INT", "--cold", "0.3",
-            "--stages", "data add,gen,sample,train linear", "--folder", str(tmp_path / "kills"),
-        )  # fmt: skip
-
-    def test_fuzzed_files(self, tmp_path: Path) -> None:
-        _campaign("fuzz.py", "--seed", "8", "--count", "10", "--folder", str(tmp_path / "fuzz"))
-
-    def test_servers_that_misbehave(self) -> None:
-        _campaign("faults.py", "--seed", "8", "--count", "1")
+def test_the_first_tries_of_all_campaigns(tmp_path: Path) -> None:
+    """One process runs them, for what it forks has imported everything."""
+    campaigns = [
+        ["kills.py", "--count", "3", "--signal", "KILL,INT", "--cold", "0.3", "--stages", "data add,gen",
+         "--folder", str(tmp_path / "kills")],
+        ["fuzz.py", "--count", "10", "--folder", str(tmp_path / "fuzz")],
+        ["faults.py", "--count", "1"],
+    ]  # fmt: skip
+    code = (
+        "import json, os, runpy, sys\nfor name, *options in json.loads(sys.argv[1]):\n"
+        "    sys.argv = [name, *options, '--seed', '8']\n    runpy.run_path(os.path.abspath(name), run_name='__main__')"
+    )
+    command = [sys.executable, "-c", code, json.dumps(campaigns)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT / "benchmarks")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("\n|---") == len(campaigns)  # each comes to its table
 
 
 @pytest.mark.parametrize("change", ["damaged", "json_changed", "json_lines_changed", "toml_changed"])

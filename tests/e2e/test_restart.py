@@ -18,7 +18,6 @@ pytestmark = [
     pytest.mark.timeout(1200),
     pytest.mark.skipif(not (models.POCKET / "teacher").is_dir(), reason="the pocket models are not bundled"),
 ]
-_KILLS = 2
 _DEMO = [sys.executable, "-m", "sdc", "demo", "--quota", "8", "--format", "csv"]
 
 
@@ -55,18 +54,19 @@ def _content(folder: Path) -> list[tuple[object, ...]]:
     ]
 
 
-def test_kills_change_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("num_kills", [1, pytest.param(10, marks=pytest.mark.campaign)])
+def test_kills_change_nothing(tmp_path: Path, num_kills: int) -> None:
     unbroken = tmp_path / "unbroken"
     unbroken.mkdir()
     report = _finish(unbroken)
 
     rng = random.Random(20)
     kills, attempt = 0, 0
-    while kills < _KILLS:  # a demo that came through is compared, and the next one begins
+    while kills < num_kills:  # a demo that came through is compared, and the next one begins
         broken = tmp_path / f"broken-{attempt}"
         broken.mkdir()
         attempt += 1
-        while kills < _KILLS and _killed(broken, after_s=rng.uniform(0.5, 9.0)):
+        while kills < num_kills and _killed(broken, after_s=rng.uniform(0.5, 9.0)):
             kills += 1
         assert _finish(broken) == report
         assert _keys(broken) == _keys(unbroken)

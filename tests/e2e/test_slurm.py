@@ -32,15 +32,23 @@ lang = ["te", "sw", "en"]
 from = "bundled"
 [sample]
 source = "human"
-sizes = ["10", "50"]
-repeats = 2
+sizes = {sizes}
+repeats = {repeats}
 [[students]]
 method = "linear"
+"""
+#: The second size is of a later wave: two batches for each of the three cells.
+_LINEAR = _EXPERIMENT.format(sizes=["10", "40"], repeats=4)
+#: The same for two students of one wave; half of the elements load torch.
+_FINETUNED = (
+    _EXPERIMENT.format(sizes=["10", "50"], repeats=2)
+    + """
 [[students]]
 method = "finetune"
 model = "pocket-student"
 epochs = 1
 """
+)
 _SITE = f"""
 [here]
 executor = "slurm"
@@ -56,9 +64,9 @@ env = ["OMP_NUM_THREADS", "PYTHONPATH", "SDC_TEST_COUNTS", "SDC_TEST_HOLD_AFTER"
 class Place:
     """A folder with an experiment, a site and the commands that are run there."""
 
-    def __init__(self, path: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, path: Path, experiment: str, environment: Mapping[str, str]) -> None:
         self.path = path
-        (path / "small.toml").write_text(_EXPERIMENT, "utf-8")
+        (path / "small.toml").write_text(experiment, "utf-8")
         (path / "sites.toml").write_text(_SITE, "utf-8")
         counting = counted_runs.environment(path / "counting", hold_after=_HELD_AFTER)
         own = {"SDC_SITES": str(path / "sites.toml"), "OMP_NUM_THREADS": "1"}
@@ -135,10 +143,10 @@ class Place:
         return len(Store(part).query("select key from runs")) if part.exists() else 0
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+@pytest.fixture(params=[_LINEAR, pytest.param(_FINETUNED, marks=pytest.mark.campaign)], ids=["linear", "finetuned"])
+def place(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Place]:
     with cluster(cpus=2, max_array_size=_MAX_ARRAY_SIZE) as environment:
-        yield Place(tmp_path, environment)
+        yield Place(tmp_path, request.param, environment)
 
 
 def test_a_preempted_and_a_killed_element_end_as_on_one_machine(place: Place) -> None:
