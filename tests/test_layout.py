@@ -189,3 +189,22 @@ def test_commands_are_short() -> None:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.FunctionDef):
                 assert (node.end_lineno or 0) - node.lineno < 60, f"{path.name}: {node.name}"
+
+
+@pytest.mark.parametrize(
+    ("expression", "path", "is_read"),
+    [
+        ("not slow", "test_docs.py", True),
+        ("", "test_docs.py", True),
+        ("slow and not vllm", "test_docs.py", False),
+        ("slow and not vllm", "e2e/test_guide.py", True),
+        ("vllm", "pipelines/engines/vllm/test_stages.py", True),  # by the NEEDS_VLLM of tests/support
+        ("vllm", "pipelines/engines/vllm/test_vllm.py", True),
+    ],
+)
+def test_only_files_that_name_markers_are_read_for_them(
+    expression: str, path: str, is_read: bool, pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pytestconfig.option, "markexpr", expression)
+    ignored = pytestconfig.hook.pytest_ignore_collect(collection_path=ROOT / "tests" / path, config=pytestconfig)
+    assert bool(ignored) != is_read
