@@ -6,6 +6,7 @@ Here: what commands measured, each once, and the seconds of a text. Not here: en
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from sdc.cache.store import Store
 
@@ -61,8 +62,9 @@ def of_text(per_text: Mapping[EncoderId, float], *, method: str, encoder: Encode
     return per_text.get(encoder) if method in _methods() else 0.0
 
 
+@cache
 def _methods() -> list[str]:
-    """Returns the methods whose students read embeddings."""
+    """Returns the methods whose students read embeddings; asked for every run of a grid."""
     from sdc.pipelines.students import STUDENTS
 
     return [method for method, student in STUDENTS.items() if student.reads_embeddings]

@@ -256,28 +256,33 @@ def weighted_rows_by_hash(context: Context, draw: str) -> tuple[list[ExampleRow]
     raise StoreError(what, str(context.store.path), "merge the store that has them")
 
 
-def drawn_texts(store: Store, run: str, *, num: int) -> list[tuple[str, str]]:
-    """Returns label and text of synthetic rows of a run's draw: the first row of each of the first labels.
+def drawn_texts(store: Store, runs: Sequence[str], *, num: int) -> dict[str, list[tuple[str, str]]]:
+    """Returns run -> label and text of synthetic rows of its draw: the first row of each of the first labels.
 
     Args:
         store: Where they are.
-        run: Full key of the run; one without a draw has none.
-        num: Rows at most.
+        runs: Full keys; a run without a draw, or without synthetic rows, is left out.
+        num: Rows of a run at most.
     """
-    return store.query(
+    found: dict[str, list[tuple[str, str]]] = {}
+    for run, label, text in store.query(
         """with drawn as (
-            select example_key, unnest(members) as idx from (
-                select d.example_key, d.members from draws d join runs r using (draw) where r.key = ?
-                order by d.key limit 1
+            select run, example_key, unnest(members) as idx from (
+                select distinct on (r.key) r.key as run, d.example_key, d.members from draws d join runs r using (draw)
+                where r.key in (select unnest(?::varchar[])) order by r.key, d.key
             )
-        )
-        select coalesce(label_name, label::varchar), text from (
-            select distinct on (e.label) e.label, e.label_name, e.text, e.idx
+        ),
+        firsts as (
+            select distinct on (d.run, e.label) d.run, e.label, e.label_name, e.text
             from drawn d join examples e on e.key = d.example_key and e.idx = d.idx
-            where e.source = 'synthetic' and e.label is not null order by e.label, e.idx
-        ) order by label limit ?""",
-        [run, num],
-    )
+            where e.source = 'synthetic' and e.label is not null order by d.run, e.label, e.idx
+        )
+        select run, coalesce(label_name, label::varchar), text from firsts
+        qualify row_number() over (partition by run order by label) <= ? order by run, label""",
+        [list(runs), num],
+    ):
+        found.setdefault(run, []).append((label, text))
+    return found
 
 
 def _pool(context: Context, key: str, members: Collection[int]) -> dict[int, ExampleRow]:

@@ -5,13 +5,16 @@ Here: one record per curve. Not here: curves (`curves.py`), the crossing (`stati
 
 from collections.abc import Sequence
 from math import isinf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sdc.cache.store import Store
 from sdc.pipelines.report import Found
-from sdc.pipelines.report.curves import DIFFERENCE, curves
+from sdc.pipelines.report.curves import DIFFERENCE, Curve, CurvePoint, curves
 from sdc.pipelines.report.panels import about, panels
-from sdc.pipelines.report.pay_off import pay_off
+from sdc.pipelines.report.pay_off import pay_off, taken
+
+if TYPE_CHECKING:
+    from sdc.pipelines.report.statistics.break_even import BreakEven
 
 TITLE = "rows from which a student reaches its generator"
 WORDS = (
@@ -38,36 +41,44 @@ def run(
         store: Where the ledger is, for the texts after which a student of that size has paid off; None leaves it out.
         price_per_hour: Of the machine, for money that no price table has.
     """
+    drawn = [
+        (what, curve, even)
+        for what, points in panels(found.points, by).items()
+        for curve in curves(points, found.resampled, quantity=DIFFERENCE, with_fewer_cells=with_fewer_cells)
+        if (even := curve.break_even) is not None
+    ]
+    reached = [_reached(curve, even) for _, curve, even in drawn]
+    took = taken(store, [one for point in reached if point for one in point.points]) if store else None
     records = []
-    for what, points in panels(found.points, by).items():
-        for curve in curves(points, found.resampled, quantity=DIFFERENCE, with_fewer_cells=with_fewer_cells):
-            even = curve.break_even
-            if even is None:
-                continue
-            first, last = curve.points[0], curve.points[-1]
-            reached = next((point for point in curve.points if (point.rows or 0) >= even.even - 0.01), None)
-            paid = pay_off(store, reached.points, price_per_hour=price_per_hour) if store and reached else None
-            records.append(
-                {
-                    **dict(zip((*by, "metric"), what, strict=True)),
-                    **about(curve.first),
-                    "even": round(even.even, 1),
-                    "low": round(even.low, 1),
-                    "high": round(even.high, 1),
-                    "sure": round(even.sure, 1),
-                    "strict": None if even.strict is None else round(even.strict, 1),
-                    "first": even.smallest,
-                    "last": even.largest,
-                    "texts_by_time": None if paid is None else _whole(paid.by_time),
-                    "texts_by_money": None if paid is None else _whole(paid.by_money),
-                    "words": even.words(even.even),
-                    "runs": sum(point.n for point in curve.points),
-                    "cells": max(len(first.cells), len(last.cells)),
-                    "cut": "yes" if curve.is_cut else None,
-                    "covers": even.covers,
-                }
-            )
+    for (what, curve, even), at in zip(drawn, reached, strict=True):
+        first, last = curve.points[0], curve.points[-1]
+        paid = pay_off(took, at.points, price_per_hour=price_per_hour) if took and at else None
+        records.append(
+            {
+                **dict(zip((*by, "metric"), what, strict=True)),
+                **about(curve.first),
+                "even": round(even.even, 1),
+                "low": round(even.low, 1),
+                "high": round(even.high, 1),
+                "sure": round(even.sure, 1),
+                "strict": None if even.strict is None else round(even.strict, 1),
+                "first": even.smallest,
+                "last": even.largest,
+                "texts_by_time": None if paid is None else _whole(paid.by_time),
+                "texts_by_money": None if paid is None else _whole(paid.by_money),
+                "words": even.words(even.even),
+                "runs": sum(point.n for point in curve.points),
+                "cells": max(len(first.cells), len(last.cells)),
+                "cut": "yes" if curve.is_cut else None,
+                "covers": even.covers,
+            }
+        )
     return records
+
+
+def _reached(curve: Curve, even: "BreakEven") -> CurvePoint | None:
+    """Returns the first point at which a student has reached its generator."""
+    return next((point for point in curve.points if (point.rows or 0) >= even.even - 0.01), None)
 
 
 def _whole(texts: float | None) -> float | None:

@@ -5,7 +5,7 @@ Here: what writing, judging, fitting and answering took. Not here: the ratio (`s
 """
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sdc.cache.store import Store
@@ -46,15 +46,31 @@ class Costs:
         return float(texts_to_pay_off(self.fixed, generator=self.generator, student=self.student))
 
 
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """What the runs of some points took, and what writing their rows did, by key: read once for all of them."""
+
+    runs: Mapping[str, RunCost]
+    written: Mapping[str, Written]
+
+
 #: Seconds and money of something, in one of them; None is unknown.
 _Unit = Callable[[float | None, float | None], float | None]
 
 
-def pay_off(store: Store, points: Sequence[Point], *, price_per_hour: float | None = None) -> PayOff:
+def taken(store: Store, points: Iterable[Point]) -> Taken:
+    """Returns what the runs of some points and of their generators took, and the writing of their rows."""
+    known = [point for point in points if _can_pay_off(point)]
+    members = dict.fromkeys(member.run for point in known for member in (*point.members, *point.against))
+    keys = dict.fromkeys(key for point in known for key in _keys(point.generation, point.judgement))
+    return Taken(runs=ledger.of_runs(store, list(members)), written=ledger.of_writing(store, list(keys)))
+
+
+def pay_off(took: Taken, points: Sequence[Point], *, price_per_hour: float | None = None) -> PayOff:
     """Returns when a student of one size has paid off, in the mean over its cells.
 
     Args:
-        store: Where the ledger is.
+        took: What they took.
         points: Of the cells, each with its generator's runs.
         price_per_hour: Of the machine, for what no price table has.
     """
@@ -64,36 +80,38 @@ def pay_off(store: Store, points: Sequence[Point], *, price_per_hour: float | No
             return cost
         return None if seconds is None or price_per_hour is None else seconds / _HOUR_S * price_per_hour
 
-    time, paid = (_costs(store, points, unit=unit) for unit in (_seconds, money))
+    time, paid = (_costs(took, points, unit=unit) for unit in (_seconds, money))
     return PayOff(by_time=None if time is None else time.texts, by_money=None if paid is None else paid.texts)
 
 
-def in_seconds(store: Store, points: Sequence[Point]) -> Costs | None:
+def in_seconds(took: Taken, points: Sequence[Point]) -> Costs | None:
     """Returns what a student of one size takes in time; None where a part was not measured.
 
     A text costs what the runs took on their tests, the generator's prompting and the student's alike, with encoding
     where an encoder's vectors are kept. Of writing and judging it is the share of the accepted rows that the draw has.
     Rows of people are unknown, but for the seeds: the generator needs those as well.
     """
-    return _costs(store, points, unit=_seconds)
+    return _costs(took, points, unit=_seconds)
 
 
 def _seconds(seconds: float | None, _: float | None) -> float | None:
     return seconds
 
 
-def _costs(store: Store, points: Sequence[Point], *, unit: _Unit) -> Costs | None:
-    if not points or not all(point.against and "human" not in (point.source or "human") for point in points):
+def _can_pay_off(point: Point) -> bool:
+    return bool(point.against) and "human" not in (point.source or "human")
+
+
+def _costs(took: Taken, points: Sequence[Point], *, unit: _Unit) -> Costs | None:
+    if not points or not all(map(_can_pay_off, points)):
         return None
-    runs = ledger.of_runs(store, [member.run for point in points for member in (*point.members, *point.against)])
-    written = ledger.of_writing(store, [key for point in points for key in _keys(point.generation, point.judgement)])
     fixed: list[float | None] = []
     student: list[float | None] = []
     generator: list[float | None] = []
     for point in points:
-        own, theirs = _known(point.members, runs), _known(point.against, runs)
+        own, theirs = _known(point.members, took.runs), _known(point.against, took.runs)
         fits = [0.0 if run.fit_s == 0 else unit(run.fit_s, None) for run in own]
-        fixed.append(_total([_of_rows(point, own, written, unit), _mean(fits)]))
+        fixed.append(_total([_of_rows(point, own, took.written, unit), _mean(fits)]))
         student.append(_mean([unit(run.text_s, run.text_cost) for run in own]))
         generator.append(_mean([unit(run.text_s, run.text_cost) for run in theirs]))
     before, of_student, of_generator = _mean(fixed), _mean(student), _mean(generator)

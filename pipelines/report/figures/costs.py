@@ -13,7 +13,7 @@ from sdc.pipelines.report.figures import lines, marks, vega
 from sdc.pipelines.report.figures.material import Material
 from sdc.pipelines.report.figures.plot import NotDrawn, Plot
 from sdc.pipelines.report.figures.vega import Spec
-from sdc.pipelines.report.pay_off import in_seconds
+from sdc.pipelines.report.pay_off import in_seconds, taken
 from sdc.pipelines.report.points import Point
 from sdc.pipelines.stage import Context
 
@@ -75,7 +75,8 @@ def _lines(store: Store, points: Sequence[Point]) -> list[CostLine]:
     for point, name in zip(shown, lines.students(shown), strict=True):
         cells, cell = students.setdefault(name, {}), (point.lang, point.task, point.test)
         cells[cell] = max((point, cells.get(cell, point)), key=lambda one: one.rows if isinstance(one.rows, int) else 0)
-    costs = {name: in_seconds(store, list(cells.values())) for name, cells in students.items()}
+    took = taken(store, [point for cells in students.values() for point in cells.values()])
+    costs = {name: in_seconds(took, list(cells.values())) for name, cells in students.items()}
     known = {name: cost for name, cost in costs.items() if cost is not None}
     if not known:
         return []

@@ -4,7 +4,7 @@ Here: which parts there are. Not here: their markup (`page.html.jinja`), how the
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +14,9 @@ from sdc.pipelines.report import Found, failed, figures, gap, panels
 from sdc.pipelines.report.claims import check, claim, findings
 from sdc.pipelines.report.claims import formats as claim_formats
 from sdc.pipelines.report.curves import DIFFERENCE, SCORE, Curve, curves, names
-from sdc.pipelines.report.figures import render, tables
-from sdc.pipelines.report.figures.material import Material
+from sdc.pipelines.report.figures import render
 from sdc.pipelines.report.figures.plot import Plot
+from sdc.pipelines.report.figures.tables import NamedTable
 from sdc.pipelines.report.formats import Table
 from sdc.pipelines.report.page import Page, Picture, SampleText, Section, practice, registers
 from sdc.pipelines.report.page.choice import Choice, choices
@@ -41,7 +41,7 @@ _MEANS = (
     "break-even is where its monotone mean reaches zero."
 )
 _TEXTS = "The first text of some labels, as the generator wrote it, of one draw of the student named above."
-_TABLES = "Its Table 2, hours, then its Table 1, prompts, as this store and this sdc have them."
+_TABLES = "Its Table 1, prompts, then its Table 2, hours, as this store and this sdc have them."
 _CLAIMS = (
     "Each claim of the paper's text, held against these runs by the 95 % interval: it holds if the interval lies "
     "within what the text's rounding allows, does not if it lies outside, and cannot be told otherwise."
@@ -62,13 +62,11 @@ def page(
     """
     members = [member for point in found.points for member in point.members]
     seconds = runs.seconds_of(context.store, [member.run for member in members])
-    chosen = [
-        replace(
-            choice,
-            practice=practice.of_point(context.store, choice.point, price_per_hour=register.price_per_hour),
-        )
-        for choice in choices(found.points, seconds, found.resampled)
-    ]
+    taken = choices(found.points, seconds, found.resampled)
+    in_use = practice.of_points(
+        context.store, [choice.point for choice in taken], price_per_hour=register.price_per_hour
+    )
+    chosen = [replace(choice, practice=use) for choice, use in zip(taken, in_use, strict=True)]
     sections = [
         *_sections(context, found),
         *_texts(context, chosen),
@@ -82,11 +80,12 @@ def page(
 
 def _sections(context: Context, found: Found) -> Iterator[Section]:
     checked = check.check(context.store, found, claim.load())
-    pictures = list(_pictures(context, found, findings.titles(checked)))
+    config = figures.FiguresConfig(findings=findings.titles(checked))
+    drawn = list(figures.draw(context, config, found))
+    pictures = [_picture(plot) for plot in drawn if isinstance(plot, Plot)]
     if pictures:
         yield Section(title="Figures", words=_FIGURES, pictures=pictures, code="sdc report figures --out figures")
-    material = Material(found=found)
-    of_paper = [tables.of_hours(context, material).table, tables.of_prompts().table]
+    of_paper = [made.table for made in drawn if isinstance(made, NamedTable)]
     yield Section(title="Tables of the paper", words=_TABLES, tables=of_paper, code="sdc report figures --only table")
     if any(one.verdict != check.NOT_RUN for one in checked):
         table = claim_formats.table(checked)
@@ -108,24 +107,23 @@ def _texts(context: Context, chosen: Sequence[Choice]) -> Iterator[Section]:
         next(member.run for member in choice.point.members if member.value is not None): choice.point
         for choice in chosen
     }
+    drawn = examples.drawn_texts(context.store, list(cells), num=_TEXTS_OF_A_CELL)
     texts = [
-        SampleText(cell=f"{point.lang}/{point.task}", lang=str(point.lang), label=label, text=text)
+        SampleText(cell=panels.cell(point), lang=str(point.lang), label=label, text=text)
         for run, point in cells.items()
-        for label, text in examples.drawn_texts(context.store, run, num=_TEXTS_OF_A_CELL)
+        for label, text in drawn.get(run, ())
     ]
     if texts:
         yield Section(title="Synthetic texts", words=_TEXTS, texts=texts, code="sdc show KEY -n 20 --random")
 
 
-def _pictures(context: Context, found: Found, titles: Mapping[str, str]) -> Iterator[Picture]:
-    for plot in figures.draw(context, figures.FiguresConfig(only=tuple(figures.FIGURES), findings=titles), found):
-        if isinstance(plot, Plot):
-            yield Picture(
-                name=plot.name.replace("-", " ").capitalize(),
-                caption=f"{plot.title}. {' '.join(plot.caption)}",
-                svg=render.svg(plot),
-                numbers=_numbers(plot),
-            )
+def _picture(plot: Plot) -> Picture:
+    return Picture(
+        name=plot.name.replace("-", " ").capitalize(),
+        caption=f"{plot.title}. {' '.join(plot.caption)}",
+        svg=render.svg(plot),
+        numbers=_numbers(plot),
+    )
 
 
 def _numbers(plot: Plot) -> Table:

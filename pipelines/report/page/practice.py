@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sdc.cache.store import Store
 from sdc.pipelines.records import ledger, runs
-from sdc.pipelines.report.pay_off import PayOff, pay_off
+from sdc.pipelines.report.pay_off import PayOff, pay_off, taken
 from sdc.pipelines.report.points import Point
 
 
@@ -30,22 +30,28 @@ class Practice:
     pay_off: PayOff
 
 
-def of_point(store: Store, point: Point, *, price_per_hour: float | None = None) -> Practice:
-    """Returns what a result is like in use.
+def of_points(store: Store, points: Sequence[Point], *, price_per_hour: float | None = None) -> list[Practice]:
+    """Returns what some results are like in use, in their order; the store is asked once for all.
 
     Args:
-        store: Where its runs are.
-        point: Of one cell.
+        store: Where their runs are.
+        points: Each of one cell.
         price_per_hour: Of the machine, for what no price table has.
     """
-    keys = [member.run for member in point.members]
-    costs = list(ledger.of_runs(store, keys).values())
-    return Practice(
-        fit_s=_mean([cost.fit_s for cost in costs]),
-        text_s=_mean([cost.text_s for cost in costs]),
-        num_bytes=_mean(list(runs.bytes_of(store, keys).values())),
-        pay_off=pay_off(store, [point], price_per_hour=price_per_hour),
-    )
+    keys = [member.run for point in points for member in point.members]
+    costs, sizes, took = ledger.of_runs(store, keys), runs.bytes_of(store, keys), taken(store, points)
+    found = []
+    for point in points:
+        own = [costs[member.run] for member in point.members if member.run in costs]
+        found.append(
+            Practice(
+                fit_s=_mean([cost.fit_s for cost in own]),
+                text_s=_mean([cost.text_s for cost in own]),
+                num_bytes=_mean([sizes.get(member.run) for member in point.members]),
+                pay_off=pay_off(took, [point], price_per_hour=price_per_hour),
+            )
+        )
+    return found
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -155,7 +155,7 @@ def test_sections_hold_figures_with_their_numbers_and_tables(page: Page) -> None
 
 def test_tables_of_the_paper_stand_on_it(page: Page) -> None:
     (section,) = [section for section in page.sections if section.title == "Tables of the paper"]
-    hours, prompts = section.tables
+    prompts, hours = section.tables
     assert [row[0] for row in hours.rows][:2] == ["generator", "fine-tuning"]
     assert [row[0] for row in prompts.rows] == ["generation", "sentiment", "topic", "intent", "sarcasm"]
 
@@ -176,7 +176,8 @@ def test_texts_of_the_student_that_is_taken_stand_in_their_direction_and_are_not
     context = Context(store=shelf.store)
     found = report.find(context, ReportConfig())
     (point,) = [point for point in found.points if point.method == "linear"]
-    assert examples.drawn_texts(shelf.store, point.members[0].run, num=1) == [("0", "<b>1 שלום</b>")]
+    run = point.members[0].run
+    assert examples.drawn_texts(shelf.store, [run, "no run"], num=1) == {run: [("0", "<b>1 שלום</b>")]}
     (section,) = parts._texts(context, choices(found.points, {}, found.resampled))
     assert section.texts[1] == SampleText(cell="he/topic", lang="he", label="כן", text="<b>2 שלום</b>")
     text = report_page.as_html(Page(title="T", found=found, sections=[section]), beside=None)

@@ -15,7 +15,8 @@ from sdc.pipelines.report import ReportConfig, break_even, costs
 from sdc.pipelines.report.figures import costs as b2
 from sdc.pipelines.report.figures.material import Material
 from sdc.pipelines.report.figures.plot import Plot
-from sdc.pipelines.report.pay_off import PayOff, pay_off
+from sdc.pipelines.report.page import practice
+from sdc.pipelines.report.pay_off import PayOff, pay_off, taken
 from sdc.pipelines.stage import Context
 
 TEACHER = "teacher"
@@ -61,7 +62,7 @@ def _paid(
 ) -> PayOff:  # fmt: skip
     context, found = _found(tmp_path, fitted=fitted, asked=asked, **about)
     points = [point for point in found.points if point.model == "m"]
-    return pay_off(context.store, points, price_per_hour=price)
+    return pay_off(taken(context.store, points), points, price_per_hour=price)
 
 
 def test_by_time_and_by_money(tmp_path: Path) -> None:
@@ -117,3 +118,22 @@ def test_the_figure_says_the_same(tmp_path: Path) -> None:
     plot = b2.plot(context, Material(found=found))
     assert isinstance(plot, Plot)
     assert [record["pays_off_after_texts"] for record in plot.records] == [None, 1000]
+
+
+def test_the_store_is_asked_once_for_all_students(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, found = _found(tmp_path, fitted=_FITTED, asked=_ASKED)
+    points = [point for point in found.points if point.model == "m"]
+    asked: list[str] = []
+    query = Store.query
+
+    def counted(self: Store, sql: str, *rest: Any) -> Any:
+        asked.append(sql)
+        return query(self, sql, *rest)
+
+    monkeypatch.setattr(Store, "query", counted)
+    (one,) = practice.of_points(context.store, points)
+    num_of_one = len(asked)
+    assert practice.of_points(context.store, points * 3) == [one] * 3
+    assert len(asked) == 2 * num_of_one
+    assert one.fit_s == 36
+    assert one.pay_off.by_time == pytest.approx(1000)
