@@ -13,6 +13,9 @@ from sdc.cache.key import SHORT
 from sdc.cache.store import Artifact, Store
 
 _NUM_WORDS = 6
+#: Of a summary in a list.
+_NAMES = ("method", "model", "source", "split", "strategy")
+_COUNTS = ("rows", "num_rows", "ok", "accepted", "draws")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +103,24 @@ def tree_lines(node: Mapping[str, Any], indent: str = "") -> list[str]:
     for other in node["inputs"]:
         lines += tree_lines(other, indent + "  ")
     return lines
+
+
+def brief(summary: Mapping[str, Any]) -> str:
+    """Returns what tells artifacts of a stage apart, for a list: names, then counts and the score; else `in_words`.
+
+    >>> brief({"run": "5aec", "method": "icl", "model": "x", "source": "human", "rows": 14, "macro_f1": 0.52494})
+    'icl x human, 14 rows, F1 0.525'
+    >>> brief({"rows": 140, "accepted": 60, "rejected": {"llm": 80}})
+    '140 rows, 60 accepted'
+    """
+    names = " ".join(str(summary[name]) for name in _NAMES if isinstance(summary.get(name), str) and summary[name])
+    counts = [
+        f"{summary[name]} {name.removeprefix('num_')}" for name in _COUNTS if isinstance(summary.get(name), int)
+    ]
+    score = summary.get("macro_f1")
+    scores = [f"F1 {score:.3f}"] if isinstance(score, float) else []
+    status = [str(summary["status"])] if summary.get("status") not in (None, "", "ok") else []
+    return ", ".join(part for part in (names, *counts, *scores, *status) if part) or in_words(summary)
 
 
 def in_words(summary: Mapping[str, Any]) -> str:

@@ -58,13 +58,13 @@ def ls(
         (
             *(item.artifact.short, item.artifact.stage, item.artifact.task, item.artifact.lang, item.num_rows),
             item.state,
-            browse.in_words(item.artifact.summary),
+            browse.brief(item.artifact.summary),
             "" if item.artifact.seconds is None else f"{item.artifact.seconds:.1f}",
-            item.used_at.strftime("%Y-%m-%d %H:%M:%S"),
+            item.used_at.strftime("%Y-%m-%d %H:%M"),
         )
         for item in found[:limit]
     ]
-    render.table(columns, rows, spare=("seconds", "rows"))
+    render.table(columns, rows, spare=("seconds", "rows", "used (UTC)"))
     if len(found) > limit:
         render.note(f"only the {limit} used last are shown; --limit shows more")
 

@@ -13,11 +13,15 @@ from dataclasses import dataclass, field, replace
 
 from rich.cells import cell_len
 
+from sdc.cli.terminal import wrapped
+
 #: Characters between two columns, and what is left where even that is too much.
 GAPS = (3, 2)
 _ELLIPSIS = "…"
 #: A name is never shortened to less, and no column of sentences is narrower.
 _SHORTEST_NAME, _NARROWEST = 9, 16
+#: Spare columns are left out before a row takes more lines than these.
+_MOST_LINES = 2
 _KEY = re.compile(r"[0-9a-f]{8,64}")
 #: Digits, and what stands among them; words of up to three letters are units.
 _NUMBER = re.compile(r"[-+]?|[-+]?\d[^A-Za-z]*(?:\b[A-Za-z]{1,3}\b[^A-Za-z]*)*")
@@ -67,9 +71,20 @@ def fit(
     found = None
     for table in _narrower(whole, spare):
         found = found or _with_widths(table, width, shortest=False)
+    if found is not None:
+        return found
     for table in _narrower(whole, spare):
-        found = found or _with_widths(table, width, shortest=True)
+        broken = _with_widths(table, width, shortest=True)
+        if broken is not None and _num_lines(broken) <= _MOST_LINES:
+            return broken
+        found = found or broken
     return found or replace(whole, is_stacked=True)
+
+
+def _num_lines(table: TableLayout) -> int:
+    """Returns the lines of the row that takes most, sentences broken between words."""
+    cells = [cell for row in table.rows for cell in zip(row, table.widths, strict=True)]
+    return max((wrapped(text, width=width).count("\n") + 1 for text, width in cells if " " in text), default=1)
 
 
 def _narrower(whole: TableLayout, spare: Sequence[str]) -> Sequence[TableLayout]:

@@ -1,10 +1,11 @@
 """The two streams that a command writes to, and what they can show.
 
-Here: lines to stderr, consoles, whether something can be drawn over. Not here: what is written (`render.py`), the bar
+Here: lines to stderr, broken between words; consoles, whether something can be drawn over. Not here: what is written (`render.py`), the bar
 (`progress.py`).
 """
 
 import os
+import re
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -17,11 +18,49 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+#: What stays together where a line is broken: a command to copy, else a word.
+_WHOLE = re.compile(r"\S*`[^`]*`\S*|\S+")
+
+
 def line(text: str) -> None:
-    """Writes one line to stderr, whatever it holds."""
+    """Writes one line to stderr, whatever it holds; a terminal that is too narrow gets it broken between words."""
+    text = visible(" ".join(text.split("\n")))
     with suppress(OSError):  # nobody listens
-        sys.stderr.write(visible(" ".join(text.split("\n"))) + "\n")
+        sys.stderr.write((wrapped(text, width=_width()) if sys.stderr.isatty() else text) + "\n")
         sys.stderr.flush()
+
+
+def wrapped(text: str, *, width: int) -> str:
+    """Returns text with line breaks between words, and none within a word or a command in backticks.
+
+    >>> print(wrapped("seven rows of te/topic are there: see `sdc show 5aec`", width=27))
+    seven rows of te/topic are
+    there: see `sdc show 5aec`
+    """
+    if text.isascii() and len(text) <= width:
+        return text
+    from rich.cells import cell_len
+
+    lines, used = "", 0
+    for found in _WHOLE.finditer(text):
+        gap = text[used : found.start()]
+        last = lines[lines.rfind("\n") + 1 :]
+        lines += ("\n" if last and cell_len(f"{last}{gap}{found[0]}") > width else gap) + found[0]
+        used = found.end()
+    return lines
+
+
+def _width() -> int:
+    """Returns the columns of the terminal that stderr is."""
+    with suppress(OSError):
+        return _said_width() or os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    return 80
+
+
+def _said_width() -> int | None:
+    """Returns the columns that the environment names; None without."""
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdecimal() and 20 <= int(columns) <= 10_000 else None
 
 
 def can_redraw(stream: "TextIO | None" = None) -> bool:
@@ -35,6 +74,4 @@ def console(*, to_stderr: bool = False) -> "Console":
     from rich.console import Console
 
     stream = sys.stderr if to_stderr else sys.stdout
-    columns = os.environ.get("COLUMNS", "")
-    width = int(columns) if columns.isdecimal() and 20 <= int(columns) <= 10_000 else 200
-    return Console(file=stream, width=None if stream.isatty() else width, highlight=False, markup=False, emoji=False)
+    return Console(file=stream, width=None if stream.isatty() else _said_width() or 200, highlight=False, markup=False, emoji=False)

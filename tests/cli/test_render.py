@@ -1,6 +1,7 @@
 """What goes to stdout, and what to stderr."""
 
 import json
+import sys
 
 import pytest
 
@@ -48,3 +49,20 @@ def test_tables_show_markup_as_text_and_none_as_nothing(capsys: pytest.CaptureFi
     assert "None" not in out
     render.table(["name"], [["y"]], to_stderr=True)
     assert "y" in capsys.readouterr().err
+
+
+def test_a_narrow_terminal_gets_lines_broken_between_words_and_others_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = "gen te/topic: 12 of 20 texts are there, and none of them was judged so far; go on: `sdc judge --lang te --task topic`"
+    render.note(said)
+    assert capsys.readouterr().err == f"{said}\n"  # a pipe or a file
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "58")
+    render.note(said)
+    lines = capsys.readouterr().err.splitlines()
+    assert max(map(len, lines)) <= 58
+    assert " ".join(lines) == said
+    assert lines[-1] == "`sdc judge --lang te --task topic`"  # to be copied whole
+    render.note(f"  {'a' * 70} తెలుగు b")  # neither a long word nor what stands before the first is touched
+    assert capsys.readouterr().err.splitlines() == [f"  {'a' * 70}", "తెలుగు b"]

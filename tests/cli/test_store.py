@@ -22,7 +22,7 @@ def test_ls_lists_the_last_used_first(invoke: Invoke, store: Store, chain: Chain
     keys = re.findall(r"^ *([0-9a-f]{12}) ", result.stdout, re.MULTILINE)
     assert keys[0] == chain["gen"].short
     assert set(keys) == {artifact.short for artifact in chain.values()}
-    assert "rows 4, split train" in result.stdout
+    assert "train, 4 rows" in result.stdout
 
 
 def test_ls_filters_and_limits(invoke: Invoke, chain: Chain) -> None:

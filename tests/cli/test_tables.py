@@ -79,3 +79,12 @@ def test_a_shortened_text_fits_and_keeps_its_ends(text: str, width: int) -> None
         start, end = short.split("…", 1) if short.count("…") == 1 else (short[:1], "")
         assert text.startswith(start)
         assert text.endswith(end)
+
+
+def test_spare_columns_go_before_a_row_takes_many_lines() -> None:
+    rows = [[key, "icl a-model-with-a-name synthetic, 14 rows, F1 0.525", "2026-12-01 16:05"] for key in _KEYS]
+    rows[1][1:] = ["linear tfidf-logreg synthetic, 14 rows, F1 0.250", "2026-12-01 16:06"]
+    fitted = fit(("key", "summary", "used"), rows, width=54, spare=("used",))
+    assert list(fitted.columns) == ["key", "summary"]
+    assert fitted.widths[1] > 26  # two lines of it
+    assert len(fit(("key", "summary", "used"), rows, width=66, spare=("used",)).columns) == 3
