@@ -28,10 +28,12 @@ class Planned:
 
     Args:
         rows: As JSON has them.
+        apart: What tells lines of the table apart.
     """
 
-    def __init__(self, rows: Iterable[Mapping[str, Any]] = ()) -> None:
+    def __init__(self, rows: Iterable[Mapping[str, Any]] = (), *, apart: Sequence[str] = _ALIKE) -> None:
         self._rows = list(rows)
+        self._apart = apart
 
     def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Takes more rows."""
@@ -60,16 +62,18 @@ class Planned:
             return
         groups: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
         for row in self._rows:
-            groups.setdefault(tuple(row.get(name) for name in _ALIKE), []).append(row)
+            groups.setdefault(tuple(row.get(name) for name in self._apart), []).append(row)
         lines = [_Line.of(rows) for rows in groups.values()]
         total = _Line.of(self._rows)
-        names = [name for name in _ALIKE[1:] if any(row.get(name) not in (None, "") for row in self._rows)]
+        stages = list(dict.fromkeys(str(row.get("stage") or "review") for row in self._rows))
+        told = self._apart if len(stages) > 1 else [name for name in self._apart if name != "stage"]
+        names = [name for name in told if any(row.get(name) not in (None, "") for row in self._rows)]
         columns = [name for name in _COLUMNS if any(_COLUMNS[name](line) for line in lines)]
         table = [
             [*(str(line.alike.get(name) or "") for name in names), *(_COLUMNS[name](line) for name in columns)]
             for line in lines
         ]
-        title = f"{self._rows[0].get('stage') or 'review'}, a dry run"
+        title = f"{' and '.join(stages)}, a dry run"
         render.table([*names, *columns], table, title=title, spare=("there", "rows"), to_stderr=True)
         self._say(total)
 

@@ -69,7 +69,9 @@ class Instead:
     dry_run: Annotated[
         bool,
         typer.Option(
-            "--dry-run", help="Show what it takes: runs, hours, money, bytes; run nothing.", rich_help_panel=_INSTEAD
+            "--dry-run",
+            help="Show what it takes: calls, runs, hours, money, bytes; run nothing.",
+            rich_help_panel=_INSTEAD,
         ),
     ] = False
     status: Annotated[

@@ -7,17 +7,25 @@ Here: rows for people and for programs. Not here: flags (`run.py`), how far it i
 from pathlib import Path
 
 from sdc.cli import render
+from sdc.cli.planned import Planned
 from sdc.errors import DataError, UsageError, system_reason
 from sdc.pipelines.run import ExperimentEnded
+from sdc.pipelines.run.asked import asked
 from sdc.pipelines.run.estimate import Expected, Measured, expected, model_names
 from sdc.pipelines.run.plan import ExperimentPlan
 from sdc.pipelines.run.sites import Site
+from sdc.pipelines.run.until_accepted import MOST_ROUNDS
 from sdc.pipelines.stage import Context
 from sdc.pipelines.text.visible import as_json as json_text
 
 
 def show_expected(context: Context, plan: ExperimentPlan, site: Site, *, as_json: bool) -> None:
-    """Shows what each line takes, wave by wave."""
+    """Shows what writing and judging ask, then what each line of students takes, wave by wave."""
+    asks, unknown = asked(context, plan.experiment)
+    planned = Planned(apart=("stage", "model"))
+    for each in asks:
+        planned.asked(each.planned, each.expected, model=each.model)
+    planned.show(as_json=as_json)
     there = set(plan.there(context.store))
     rows = expected(plan, there, Measured(context.store, model_names(context, plan)), site)
     if as_json:
@@ -33,6 +41,10 @@ def show_expected(context: Context, plan: ExperimentPlan, site: Site, *, as_json
             lacking.setdefault(", ".join(inputs.missing), []).append(str(inputs.cell))
     for missing, cells in lacking.items():
         render.note(f"still to do: {missing} of {', '.join(cells)}; their draws are as expected")
+    for why, cells in unknown.items():
+        render.note(f"calls of gen and judge are not known for {', '.join(cells)}: {why}")
+    if plan.experiment.until_accepted and any(each.expected for each in asks):
+        render.note(f"these are calls of the first of up to {MOST_ROUNDS} rounds of writing and judging")
     for line, why in plan.unknown.items():
         render.note(f"{plan.experiment.lines[line]}: {why}")
     if total.hours is None:

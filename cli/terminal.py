@@ -1,7 +1,7 @@
 """The two streams that a command writes to, and what they can show.
 
-Here: lines to stderr, broken between words; consoles, whether something can be drawn over. Not here: what is written (`render.py`), the bar
-(`progress.py`).
+Here: lines to stderr, broken between words; consoles, whether something can be drawn over. Not here: what is written
+(`render.py`), the bar (`progress.py`).
 """
 
 import os
@@ -74,4 +74,6 @@ def console(*, to_stderr: bool = False) -> "Console":
     from rich.console import Console
 
     stream = sys.stderr if to_stderr else sys.stdout
-    return Console(file=stream, width=None if stream.isatty() else _said_width() or 200, highlight=False, markup=False, emoji=False)
+    return Console(
+        file=stream, width=None if stream.isatty() else _said_width() or 200, highlight=False, markup=False, emoji=False
+    )

@@ -4,7 +4,7 @@ Here: settings, key and the artifact. Not here: the two steps (`computing.py`), 
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -147,20 +147,35 @@ def _read(context: Context, config: JudgeConfig, generation: Artifact, planned: 
     return JudgeInputs(generation=generation.key, rows=rows, train=train, test=test)
 
 
-def expected(context: Context, config: JudgeConfig, cell: Cell, generation: Artifact) -> CallEstimate | None:
-    """Returns what `run` would ask at the most, as if nothing were rejected; None if the verdicts are there already."""
+def expected(
+    context: Context,
+    config: JudgeConfig,
+    cell: Cell,
+    generation: Artifact,
+    *,
+    to_come: Sequence[Candidate] | None = None,
+) -> CallEstimate | None:
+    """Returns what `run` would ask at the most, as if nothing were rejected; None if the verdicts are there already.
+
+    Args:
+        context: Knows the replies, and earlier calls.
+        config: How it judges.
+        cell: Language and task.
+        generation: Of which; one that is only planned where `to_come` stands for its texts.
+        to_come: Texts as there will be at the most.
+    """
     if stage.are_there(context, [plan(context, config, cell, generation).key]):
         return None
     if not config.llm:
         return CallEstimate.nothing("")
-    rows = _rows(context, generation)
+    rows = _rows(context, generation) if to_come is None else to_come
     calls = [*will_do(cell, rows, votes=config.voting).calls]
     if config.label_threshold:
         calls += which_label(cell, rows, votes=config.voting).calls
     model = context.model(judge_name(config, generation))
     asked = estimate(context.store, model, calls, stage="judge", prices=context.budget.prices)
     rejects = (config.gates or config.label_threshold) and not config.judge_all
-    return replace(asked, at_least=0) if rejects else asked
+    return replace(asked, at_least=0) if rejects or to_come is not None else asked
 
 
 def _rows(context: Context, generation: Artifact) -> list[Candidate]:

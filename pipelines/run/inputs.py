@@ -15,6 +15,8 @@ from sdc.pipelines import data, gen, judge, sample, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.data import DataConfig
 from sdc.pipelines.engines import models
+from sdc.pipelines.gen.config import GenConfig
+from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.records import lineage
 from sdc.pipelines.records.draws import Draw, draw_of_row, draws_of
 from sdc.pipelines.run import until_accepted
@@ -88,7 +90,7 @@ def _made(context: Context, experiment: Experiment, cell: Cell, found: _Found) -
     steps = [train.key, test.key]
     texts = found.texts
     if experiment.generator is not None:
-        config, judging = _writing(context, experiment)
+        config, judging = writing(context, experiment)
         if experiment.until_accepted:
             *_, last = until_accepted.rounds(context, config, judging, cell, data=train)
             outcomes = (last.generation, last.judgement)
@@ -180,7 +182,7 @@ def _newest(context: Context, cell: Cell, split: str) -> Artifact | None:
 def _judged(context: Context, experiment: Experiment, cell: Cell, train: Artifact) -> Artifact | None:
     """Returns the judgement that the experiment would make, if it is there; None also where the model is not."""
     try:
-        config, judging = _writing(context, experiment)
+        config, judging = writing(context, experiment)
         if experiment.until_accepted:
             return until_accepted.rounds_there(context, config, judging, cell, data=train)
         planned = gen.plan(context, config, cell, data=train, judgement=None)
@@ -232,7 +234,8 @@ def _expected(config: SampleConfig, cell: Cell) -> list[Draw]:
     ]
 
 
-def _writing(context: Context, experiment: Experiment) -> tuple[Any, Any]:
+def writing(context: Context, experiment: Experiment) -> tuple[GenConfig, JudgeConfig]:
+    """Returns how an experiment's texts are written and judged."""
     preset = experiment.preset
     config = gen.configured(context, preset, **{**(experiment.generator or {}), "seed": experiment.seed})
     return config, judge.configured(context, preset, **{**experiment.judge, "seed": experiment.seed})

@@ -54,7 +54,7 @@ def test_tables_show_markup_as_text_and_none_as_nothing(capsys: pytest.CaptureFi
 def test_a_narrow_terminal_gets_lines_broken_between_words_and_others_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    said = "gen te/topic: 12 of 20 texts are there, and none of them was judged so far; go on: `sdc judge --lang te --task topic`"
+    said = "gen te/topic: 12 of 20 texts are there, and none of them was judged: `sdc judge --lang te --task topic`"
     render.note(said)
     assert capsys.readouterr().err == f"{said}\n"  # a pipe or a file
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)

@@ -9,6 +9,7 @@ from experiment_files import small
 from typer.testing import CliRunner, Result
 
 from sdc.cli.main import application
+from sdc.pipelines.engines import models
 
 SMALL = small(lang='"te"', sizes='["10", "20"]', repeats=2)
 
@@ -46,6 +47,23 @@ def test_an_experiment_is_planned_run_and_reported(here: Path) -> None:
     assert {row["method"] for row in json.loads(report.stdout)} == {"linear", "majority"}
     after = [json.loads(line) for line in _sdc("run", "small.toml", "--dry-run", "--json").stdout.splitlines()]
     assert after[-1]["there"] == 2 and after[-1]["hours"] == 0
+
+
+def test_a_dry_run_tells_what_gen_and_judge_would_ask(here: Path) -> None:
+    words = '[generator]\nmodel = "pocket-teacher"\nquota = 12\n[sample]'
+    writing = small(lang='"te"', source='"synthetic"', sizes='["10"]', repeats=1).replace("[sample]", words)
+    (here / "writing.toml").write_text(writing, "utf-8")
+    empty = _sdc("run", "writing.toml", "--dry-run")
+    assert "calls of gen and judge are not known for te/topic: " in empty.stderr
+    for split in ("train", "test"):
+        file = str(models.POCKET / "examples" / f"topic-te-{split}.jsonl")
+        assert _sdc("data", "add", file, "-l", "te", "-t", "topic", "--split", split).exit_code == 0
+    flags = ("-l", "te", "-t", "topic", "--model", "pocket-teacher", "--quota", "12", "--dry-run", "--json")
+    gen, judge, *_, total = map(json.loads, _sdc("run", "writing.toml", "--dry-run", "--json").stdout.splitlines())
+    assert gen == json.loads(_sdc("gen", *flags).stdout)
+    assert gen["calls"] > 0
+    assert (judge["stage"], judge["calls_at_least"], judge["calls_at_most"]) == ("judge", 0, 12 * 7 * 2)
+    assert total["line"] == "all"
 
 
 def test_only_the_runs_of_an_experiment_are_reported(here: Path) -> None:
