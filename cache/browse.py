@@ -114,9 +114,7 @@ def brief(summary: Mapping[str, Any]) -> str:
     '140 rows, 60 accepted'
     """
     names = " ".join(str(summary[name]) for name in _NAMES if isinstance(summary.get(name), str) and summary[name])
-    counts = [
-        f"{summary[name]} {name.removeprefix('num_')}" for name in _COUNTS if isinstance(summary.get(name), int)
-    ]
+    counts = [f"{summary[name]} {name.removeprefix('num_')}" for name in _COUNTS if isinstance(summary.get(name), int)]
     score = summary.get("macro_f1")
     scores = [f"F1 {score:.3f}"] if isinstance(score, float) else []
     status = [str(summary["status"])] if summary.get("status") not in (None, "", "ok") else []
