@@ -24,7 +24,7 @@ from sdc.pipelines.stage import Context
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class ExpectedCalls:
     """An artifact of gen or judge.
 
     Args:
@@ -38,12 +38,12 @@ class Asked:
     model: str
 
 
-def asked(context: Context, experiment: Experiment) -> tuple[list[Asked], dict[str, list[str]]]:
+def asked(context: Context, experiment: Experiment) -> tuple[list[ExpectedCalls], dict[str, list[str]]]:
     """Returns what writing and judging would ask, and why it cannot be told -> those cells.
 
     With turns it is the first one.
     """
-    found: list[Asked] = []
+    found: list[ExpectedCalls] = []
     unknown: dict[str, list[str]] = {}
     for cell in experiment.cells(context.store) if experiment.generator is not None else ():
         try:
@@ -53,16 +53,19 @@ def asked(context: Context, experiment: Experiment) -> tuple[list[Asked], dict[s
     return found, unknown
 
 
-def _of_cell(context: Context, config: GenConfig, judging: JudgeConfig, cell: Cell) -> list[Asked]:
+def _of_cell(context: Context, config: GenConfig, judging: JudgeConfig, cell: Cell) -> list[ExpectedCalls]:
     data = lineage.newest_data(context, cell, split="train")
     planned = gen.plan(context, config, cell, data=data, judgement=None)
     expected = gen.expected(context, config, cell, data=data, judgement=None)
-    written = Asked(planned=planned, expected=expected, model=context.model(config.model).name)
+    written = ExpectedCalls(planned=planned, expected=expected, model=context.model(config.model).name)
     generation = context.store.resolve(planned.key) if expected is None else planned
     to_come = None if expected is None else _to_come(context, config, cell, data)
     judged = judge.expected(context, judging, cell, generation, to_come=to_come)
     judge_model = context.model(judge.judge_name(judging, generation)).name if judging.llm else "gates"
-    return [written, Asked(planned=judge.plan(context, judging, cell, generation), expected=judged, model=judge_model)]
+    return [
+        written,
+        ExpectedCalls(planned=judge.plan(context, judging, cell, generation), expected=judged, model=judge_model),
+    ]
 
 
 def _to_come(context: Context, config: GenConfig, cell: Cell, data: Artifact) -> Sequence[Candidate]:
