@@ -181,12 +181,12 @@ def _say_failed(context: Context, rows: Sequence[Point]) -> None:
     bad = [row for row in rows if row.failed or row.below_chance or row.collapsed]
     if not bad:
         return
-    counts = {
-        "broke off (in no mean)": sum(row.failed for row in bad),
-        "are below chance": sum(row.below_chance for row in bad),
-        "give nearly always one label": sum(row.collapsed for row in bad),
-    }
-    what = ", ".join(f"{count} {words}" for words, count in counts.items() if count)
+    counts = [
+        (sum(row.failed for row in bad), "broke off (in no mean)", "broke off (in no mean)"),
+        (sum(row.below_chance for row in bad), "is below chance", "are below chance"),
+        (sum(row.collapsed for row in bad), "gives nearly always one label", "give nearly always one label"),
+    ]
+    what = ", ".join(counted(count, one, several) for count, one, several in counts if count)
     num = sum(row.n + row.failed for row in rows)
     context.say(f"report: of {counted(num, 'run')} {what}; see `sdc report failed`, try `sdc train --retry-failed`")
 

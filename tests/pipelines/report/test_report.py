@@ -177,7 +177,7 @@ def test_b7_a_collapsed_run_is_named_beside_the_table(filled: Context) -> None:
     report.run(replace(filled, say=said.append), ReportConfig(), wanted=[("te", "topic")])
     named = [line for line in said if "below chance" in line]
     assert named == [
-        "report: of 15 runs 1 broke off (in no mean), 1 are below chance; see `sdc report failed`, try"
+        "report: of 15 runs 1 broke off (in no mean), 1 is below chance; see `sdc report failed`, try"
         " `sdc train --retry-failed`",
     ]
 
