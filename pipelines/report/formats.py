@@ -150,6 +150,8 @@ def _hidden(rows: Sequence[Point], *, aggregated: bool) -> set[str]:
     hidden = set() if aggregated else {"cells", "group"}
     if len({row.metric for row in rows}) == 1:
         hidden.add("metric")  # the title says it
+    if all(row.linear is None or row.method == "linear" for row in rows):
+        hidden.add("linear")  # it would repeat their own means
     if not any(row.failed for row in rows):
         hidden.add("failed")
     if not any(row.below_chance for row in rows):
@@ -174,7 +176,8 @@ def _title(rows: Sequence[Point], *, aggregated: bool) -> str:
     kinds = [f"{name} covers {chance}" for chance, name in _INTERVALS.items() if chance in covers]
     chance = f"; {', '.join(kinds)}" if kinds else ""
     fewer = "; N of M cells: other rows are over more" if any(row.cells < row.of_cells for row in rows) else ""
-    return f"{what}, {over}; vs generator in points{chance}{fewer}"
+    points = "; vs generator in points" if any(row.difference is not None for row in rows) else ""
+    return f"{what}, {over}{points}{chance}{fewer}"
 
 
 def _percent(share: float | None) -> str:

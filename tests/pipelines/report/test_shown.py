@@ -65,6 +65,19 @@ def test_filters_that_nothing_meets_say_what_there_is(
         shown(filled, **fields)
 
 
+def test_a_table_has_no_column_that_says_nothing_and_no_word_of_one(filled: Context) -> None:
+    every = report.run(filled, ReportConfig())
+    table = formats.for_people(every, aggregated=False)
+    assert "linear" in table.columns
+    assert "; vs generator in points" in table.title
+    # Linear runs alone, without a generator: the column would repeat their means, and there is nothing to compare.
+    alone = [replace(row, difference=None, difference_low=None, difference_high=None, linear=row.mean)
+             for row in every if row.method == "linear"]  # fmt: skip
+    table = formats.for_people(alone, aggregated=False)
+    assert "linear" not in table.columns
+    assert "vs generator" not in table.title
+
+
 def test_human_rows_stand_beside_as_many_others(filled: Context) -> None:
     rows = {(row.lang, row.method, row.source, row.rows): row for row in report.run(filled, ReportConfig())}
     found = {what: row.human_minus for what, row in rows.items() if row.human_minus is not None}
