@@ -1,6 +1,5 @@
 """Which draws are made: the settings, and what is no setting at all."""
 
-import math
 from dataclasses import dataclass, field
 
 from sdc.errors import UsageError, one_of
@@ -9,6 +8,8 @@ from sdc.pipelines.sample.strategies import STRATEGIES
 
 ALL = "all"
 SEEDS_FROM = ("generation", "human")
+#: Beyond these a fit has no digits left for the rows that count less, and far beyond its sums overflow.
+_LEAST_WEIGHT, _MOST_WEIGHT = 1e-6, 1e6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,7 @@ class SampleConfig:
         seeds_from: `generation` (what the generator was shown), or `human`: examples chosen from human data, for a
             generation made elsewhere.
         per_label: Seeds per label that are chosen from human data, at least 1.
-        seed_weight: How much a seed counts in the loss of a student beside a synthetic row, above 0.
+        seed_weight: How much a seed counts in the loss of a student beside a synthetic row, 1e-6 to 1e6.
         encoder: What turns rows into vectors for strategies that ask for some: alias, hub id or folder.
         encoding: What decides these vectors, as a digest; follows from the encoder.
     """
@@ -62,8 +63,9 @@ class SampleConfig:
             raise UsageError(
                 f"{self.per_label} seeds per label", "--per-label", "use 1 or more, and --seeds-from human"
             )
-        if not (0 < self.seed_weight < math.inf):
-            raise UsageError(f"a seed weight of {self.seed_weight:g}", "--seed-weight", "use a number above 0")
+        if not (_LEAST_WEIGHT <= self.seed_weight <= _MOST_WEIGHT):
+            what, allowed = f"a seed weight of {self.seed_weight:g}", f"{_LEAST_WEIGHT:g} to {_MOST_WEIGHT:g}"
+            raise UsageError(what, "--seed-weight", f"use a number from {allowed}")
         if self.seed_weight != 1 and not has_seeds(self.source):
             what = f"source {self.source} has no seeds beside other rows"
             raise UsageError(what, "--seed-weight", "drop it, or use --source seeds+synthetic")

@@ -1,7 +1,7 @@
 """Which rows a sample draws from, and which stand in each of its draws, by source.
 
 Here: look-ups, and the human examples that stand for the seeds of a generation that has none. Not here: sizes and
-draws (`sample.py`), how rows are chosen (`selection/`).
+draws (`sample/__init__.py`), how rows are chosen (`strategies/`).
 """
 
 import random

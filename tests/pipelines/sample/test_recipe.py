@@ -133,6 +133,8 @@ def test_the_preset_uses_the_recipe_where_a_draw_has_seeds(small: World) -> None
     [
         ({"seed_weight": 0.0}, "seed weight of 0"),
         ({"seed_weight": float("nan")}, "seed weight of nan"),
+        ({"seed_weight": 1e308}, "seed weight of 1e[+]308; use a number from 1e-06 to 1e[+]06"),
+        ({"seed_weight": 1e-308}, "seed weight of 1e-308"),
         ({"seed_weight": 2.0, "source": "synthetic"}, "has no seeds beside other rows"),
         ({"encoder": "x", "strategy": "coverage"}, "uses no vectors"),
     ],
