@@ -73,6 +73,11 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
+def pytest_unconfigure() -> None:
+    """Python takes all of it down as ever: libraries in C++ print what is left of theirs."""
+    gc.unfreeze()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that have a time limit of their own, which take long, come first: no worker waits for one at the end."""
