@@ -58,10 +58,10 @@ def test_a_narrow_terminal_gets_lines_broken_between_words_and_others_one_line(
     render.note(said)
     assert capsys.readouterr().err == f"{said}\n"  # a pipe or a file
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    monkeypatch.setenv("COLUMNS", "58")
+    monkeypatch.setenv("COLUMNS", "44")
     render.note(said)
     lines = capsys.readouterr().err.splitlines()
-    assert max(map(len, lines)) <= 58
+    assert max(map(len, lines)) <= 44
     assert " ".join(lines) == said
     assert lines[-1] == "`sdc judge --lang te --task topic`"  # to be copied whole
     render.note(f"  {'a' * 70} తెలుగు b")  # neither a long word nor what stands before the first is touched
