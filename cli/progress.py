@@ -81,7 +81,10 @@ class CommandBar:
         if last is None or last.unit != step.unit:
             self._seen.clear()
         _, moved, units = self._seen[-1] if self._seen else (now, 0.0, 0.0)
-        if step.total:
+        if step.at is not None:
+            since = last.position if last is not None and is_next else step.low
+            moved += (step.position - since) / self._cells if gained else 0.0
+        elif step.total:
             moved += gained / step.total * (step.high - step.low) / self._cells
         if len(self._seen) == 1 and not fresh:
             self._seen.clear()  # the time until the first unit is begun is no part of its rate

@@ -25,6 +25,7 @@ class Step:
         found: Those of `done` that were there already: they took no time, so no rate counts them.
         low: Where this work begins in the whole that it is a part of, 0 to 1.
         high: Where it ends there.
+        at: How far this work is, 0 to 1, where `total` grows on the way; None: as far as `done` of `total`.
     """
 
     what: str
@@ -34,11 +35,17 @@ class Step:
     found: int = 0
     low: float = 0.0
     high: float = 1.0
+    at: float | None = None
+
+    @property
+    def share(self) -> float:
+        """How far this work is, 0 to 1."""
+        return min(1.0, self.done / max(1, self.total)) if self.at is None else self.at
 
     @property
     def position(self) -> float:
         """How far the whole is, 0 to 1."""
-        return self.low + (self.high - self.low) * min(1.0, self.done / max(1, self.total))
+        return self.low + (self.high - self.low) * self.share
 
 
 class Progress(Protocol):
@@ -100,29 +107,39 @@ class Counter:
 
 
 class Rounds:
-    """Reports the steps of rounds as those of one work, which grows with every round.
+    """Reports the steps of rounds as those of one work: counts go on, and what a round is worth of the whole is said.
 
     >>> seen = []
     >>> rounds = Rounds(seen.append)
-    >>> for total in (2, 3):
-    ...     rounds.begin()
-    ...     rounds(Step(what="write", done=1, total=total))
-    >>> [(step.done, step.total) for step in seen]
-    [(1, 2), (2, 5)]
+    >>> for total, since, until in ((2, 0.0, 0.5), (3, 0.4, 0.9)):
+    ...     rounds.begin(since, until)
+    ...     rounds(Step(what="write", done=total, total=total))
+    >>> [(step.done, step.total, step.position) for step in seen]
+    [(2, 2, 0.5), (5, 5, 0.9)]
     """
 
     def __init__(self, progress: Progress) -> None:
         self._progress = progress
         self._before: tuple[float, int, int] = (0, 0, 0)
-        self._last: tuple[float, int, int] = self._before
+        self._last: Step | None = None
+        self._since, self._until = 0.0, 1.0
 
-    def begin(self) -> None:
-        """Begins the next round."""
-        self._before = self._last
+    def begin(self, since: float = 0.0, until: float = 1.0) -> None:
+        """Begins the next round, which goes from one share of the whole to another; it never goes back."""
+        if self._last is not None:
+            self._before = (self._last.done, self._last.total, self._last.found)
+            since = max(since, self._last.at or 0.0)
+        self._since, self._until = since, max(since, until)
 
     def __call__(self, step: Step, /) -> None:
         """Reports a step of the round."""
         done, total, found = self._before
-        whole = replace(step, done=done + step.done, total=total + step.total, found=found + step.found)
-        self._last = (whole.done, whole.total, whole.found)
+        at = self._since + (self._until - self._since) * step.share
+        whole = replace(step, done=done + step.done, total=total + step.total, found=found + step.found, at=at)
+        self._last = whole
         self._progress(whole)
+
+    def say(self, what: str) -> None:
+        """Says what is done with what the round brought; it counts nothing."""
+        if self._last is not None:
+            self._progress(replace(self._last, what=what))

@@ -39,6 +39,8 @@ from sdc.pipelines.view import Preview, ViewPart, in_turn
 _CALLS_PER_QUOTA = 40
 #: Calls that the rate of new texts is taken from.
 _RECENT = 5
+#: What the bar takes a round to bring at most, as a share of what is missing: while nothing is known, and later on.
+_AT_FIRST, _LATER = 0.6, 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,7 +196,7 @@ class Generation:
     def _explain(self, asker: Asker) -> list[Explanation]:
         if self.config.label_style == "name":
             return [Explanation()] * len(self.labels)
-        self._rounds.begin()
+        self._rounds.begin(0.0, 0.0)
         return explanations.ask(self.cell, asker, progress=ahead(self._rounds), **self._explanation_settings)
 
     @property
@@ -245,9 +247,11 @@ class Generation:
 
     def _round(self, asker: Asker, planned: Sequence[tuple[LabelState, str, Call]]) -> None:
         calls = [call for _, _, call in planned]
-        self._rounds.begin()
-        written = f"{sum(item.accepted for item in self.labels):,} of {sum(item.quota for item in self.labels):,} texts"
-        answers = asker.ask(calls, what=f"gen {self.cell}: {written}", progress=self._rounds)
+        written, wanted = sum(item.accepted for item in self.labels), sum(item.quota for item in self.labels)
+        self._rounds.begin(written / wanted, (written + self._likely(len(calls), wanted - written)) / wanted)
+        what = f"gen {self.cell}: {written:,} of {wanted:,} texts"
+        answers = asker.ask(calls, what=what, progress=self._rounds)
+        self._rounds.say(f"{what}, gates")
         for (item, name, _), reply in zip(planned, answers, strict=True):
             origin = f"call {item.calls}" if name == NONE else f"call {item.calls}, {name}"
             before = item.accepted
@@ -255,6 +259,13 @@ class Generation:
             item.samples.setdefault(name, []).append(brought)
             item.written[name] += item.accepted - before
             item.calls += 1
+
+    def _likely(self, num_calls: int, missing: int) -> float:
+        """Returns how many of the missing texts such a round brings, by what others brought; some always stay open."""
+        brought = [sample.new for item in self.labels for samples in item.samples.values() for sample in samples]
+        if not brought:
+            return _AT_FIRST * missing
+        return min(num_calls * sum(brought) / len(brought), _LATER * missing)
 
     def _call(self, item: LabelState, number: int, show: Show | None) -> Call:
         seed = derive_seed(self.config.seed, "gen", self.salt, item.label.name, number)

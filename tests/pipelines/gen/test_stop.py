@@ -3,6 +3,8 @@
 import random
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from sdc.errors import EngineError
 from sdc.pipelines import gen
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.gen import loop
+from sdc.pipelines.progress import Step
 
 
 @pytest.fixture
@@ -41,6 +44,24 @@ def test_an_engine_that_repeats_itself_saturates_and_says_so(small: World, monke
     assert (first["stopped"], first["unseen"]) == ("saturated", 0.0)
     assert len(engine.calls) < 30
     assert [line.split(",")[0] for line in gen.short_labels(made.summary)] == ["first: 2 of 50", "second: 0 of 50"]
+
+
+def test_the_bar_leaves_room_for_the_rounds_that_are_to_come(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    ScriptedEngine(from_a_stock(60)).install(monkeypatch)
+    steps: list[Step] = []
+    small.context = replace(small.context, progress=steps.append)
+    small.gen(quota=40, num_texts=10)
+    rounds = [[*steps_of] for _, steps_of in groupby(steps, key=lambda step: step.what.removesuffix(", gates"))]
+    written = [int(found[1]) for one in rounds if (found := re.search(r": (\d+) of 80 texts", one[0].what))]
+    assert len(written) > 3  # rounds, of which only the first knows nothing
+    assert [step.position for step in steps] == sorted(step.position for step in steps)
+    at = [one[-1].position for one in rounds[-len(written) :]]
+    assert at[0] == pytest.approx(0.6)
+    for before, after, brought in zip(at, at[1:], written[1:], strict=False):
+        assert before < after < 1.0
+        assert after <= max(before, brought / 80 + 0.9 * (1 - brought / 80)) + 1e-9
+    assert steps[-1].what.endswith(" texts, gates")
+    assert {step.total for step in steps} >= {steps[-1].total} and steps[-1].done == steps[-1].total
 
 
 def test_a_label_ends_with_the_numbers_that_ended_it(small: World, monkeypatch: pytest.MonkeyPatch) -> None:
