@@ -5,7 +5,7 @@ text (`rows.py`).
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +19,8 @@ from sdc.pipelines.tasks import Label
 #: How a label ends that has what was asked for.
 QUOTA = "quota"
 _SHOWN_PROBLEMS = 3
+#: What a round is taken to bring at most, as a share of what is missing: while nothing is known, and later on.
+_AT_FIRST, _LATER = 0.6, 0.9
 
 
 @dataclass(kw_only=True)
@@ -136,3 +138,13 @@ def describe(item: Mapping[str, Any]) -> str:
     if item["acceptance"] is not None:
         parts.append(f"{item['acceptance']:.0%} acceptable")
     return ", ".join(parts)
+
+
+def outlook(labels: Sequence[LabelState], *, num_calls: int) -> tuple[int, float, int]:
+    """Returns how many texts are accepted, are likely to be after so many calls more, and are wanted in all."""
+    accepted, wanted = sum(item.accepted for item in labels), sum(item.quota for item in labels)
+    brought = [sample.new for item in labels for samples in item.samples.values() for sample in samples]
+    if not brought:
+        return accepted, accepted + _AT_FIRST * (wanted - accepted), wanted
+    new = num_calls * sum(brought) / len(brought)
+    return accepted, accepted + min(new, _LATER * (wanted - accepted)), wanted

@@ -27,7 +27,7 @@ from sdc.pipelines.gen.explanations import Explanation
 from sdc.pipelines.gen.incentives import INCENTIVES, NONE
 from sdc.pipelines.gen.incentives.schedule import round_size
 from sdc.pipelines.gen.incentives.shown import Show, Shown, shuffled
-from sdc.pipelines.gen.label import LabelState
+from sdc.pipelines.gen.label import LabelState, outlook
 from sdc.pipelines.gen.rows import GenRows, RejectedBy
 from sdc.pipelines.progress import Progress, Rounds, ahead, silent
 from sdc.pipelines.records.examples import ExampleRow, OriginRow
@@ -39,8 +39,6 @@ from sdc.pipelines.view import Preview, ViewPart, in_turn
 _CALLS_PER_QUOTA = 40
 #: Calls that the rate of new texts is taken from.
 _RECENT = 5
-#: What the bar takes a round to bring at most, as a share of what is missing: while nothing is known, and later on.
-_AT_FIRST, _LATER = 0.6, 0.9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,8 +245,8 @@ class Generation:
 
     def _round(self, asker: Asker, planned: Sequence[tuple[LabelState, str, Call]]) -> None:
         calls = [call for _, _, call in planned]
-        written, wanted = sum(item.accepted for item in self.labels), sum(item.quota for item in self.labels)
-        self._rounds.begin(written / wanted, (written + self._likely(len(calls), wanted - written)) / wanted)
+        written, until, wanted = outlook(self.labels, num_calls=len(calls))
+        self._rounds.begin(written / wanted, until / wanted)
         what = f"gen {self.cell}: {written:,} of {wanted:,} texts"
         answers = asker.ask(calls, what=what, progress=self._rounds)
         self._rounds.say(f"{what}, gates")
@@ -259,13 +257,6 @@ class Generation:
             item.samples.setdefault(name, []).append(brought)
             item.written[name] += item.accepted - before
             item.calls += 1
-
-    def _likely(self, num_calls: int, missing: int) -> float:
-        """Returns how many of the missing texts such a round brings, by what others brought; some always stay open."""
-        brought = [sample.new for item in self.labels for samples in item.samples.values() for sample in samples]
-        if not brought:
-            return _AT_FIRST * missing
-        return min(num_calls * sum(brought) / len(brought), _LATER * missing)
 
     def _call(self, item: LabelState, number: int, show: Show | None) -> Call:
         seed = derive_seed(self.config.seed, "gen", self.salt, item.label.name, number)
