@@ -22,6 +22,8 @@ _ELLIPSIS = "…"
 _SHORTEST_NAME, _NARROWEST = 9, 16
 #: Spare columns are left out before a row takes more lines than these.
 _MOST_LINES = 2
+#: Columns that are left out are named up to so many.
+_MOST_NAMED = 4
 _KEY = re.compile(r"[0-9a-f]{8,64}")
 #: Digits, and what stands among them; words of up to three letters are units.
 _NUMBER = re.compile(r"[-+]?|[-+]?\d[^A-Za-z]*(?:\b[A-Za-z]{1,3}\b[^A-Za-z]*)*")
@@ -95,10 +97,15 @@ def _narrower(whole: TableLayout, spare: Sequence[str]) -> Sequence[TableLayout]
     for name in spare:
         if name in base.columns and len(base.columns) > len(left_out) + 1:
             left_out.append(name)
-            said = f"for want of room without {', '.join(left_out)}"
+            said = f"for want of room without {_named(left_out)}"
             title = f"{base.title}; {said}" if base.title else said
             found.append(replace(_without(base, left_out), title=title))
     return found
+
+
+def _named(left_out: Sequence[str]) -> str:
+    """Returns the columns that are left out: few by name, of many how many, since a title is no list."""
+    return ", ".join(left_out) if len(left_out) <= _MOST_NAMED else f"{len(left_out)} columns"
 
 
 def _without_constants(table: TableLayout) -> TableLayout:

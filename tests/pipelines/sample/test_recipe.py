@@ -96,12 +96,13 @@ def test_nothing_is_chosen_with_test_labels(small: World, texts: Artifact) -> No
         drawn = [draw(small, texts, strategy=name, seed_weight=3.0) for name in ("coverage", "balanced", "random")]
         config = TrainConfig(student=LinearConfig(), calibrate="seeds")
         found = draws_of(small.context, drawn[0])
-        outcomes = train.run(small.context, config, small.cell, draws=found, test=small.test)
+        outcomes = train.run(small.context, config, small.cell, draws=found, test=test)
         return [*(kept(small, one) for one in drawn), [outcome.summary["bias"] for outcome in outcomes]]
 
+    test = small.test
     before = made()
-    add_data(small.store, small.cell, [(f"{text} {text}", 1 - label) for text, label in trained.rows(num=40)],
-             split="test")  # fmt: skip
+    test = add_data(small.store, small.cell, [(f"{text} {text}", 1 - label) for text, label in trained.rows(num=40)],
+                    split="test")  # fmt: skip
     small.context = type(small.context)(store=small.store, force=True)
     assert made() == before
 
