@@ -27,6 +27,9 @@ _IMPORTS = (
     "transformers.models.llama.modeling_llama", "transformers.models.llama.configuration_llama",
 )  # fmt: skip
 
+#: How a child ends whose signal came before its command began.
+NOT_BEGUN = 99
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
@@ -152,7 +155,7 @@ def _child(
                     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
                 command()
             finally:
-                os._exit(99)
+                os._exit(NOT_BEGUN)
         code, peak_mb = _wait(pid, start, timeout_s, signal_after)
         seconds = time.perf_counter() - start
         texts = []

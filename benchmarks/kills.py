@@ -28,7 +28,7 @@ from typing import Any
 
 import forked
 import kills_state
-from forked import Ended
+from forked import NOT_BEGUN, Ended
 from kills_state import STORE
 
 from sdc.pipelines.engines.models import POCKET
@@ -177,6 +177,8 @@ def _stopped(broken: Ended, sent: signal.Signals) -> list[str]:
         return [] if broken.code == -sent else [f"killed, it ends with {broken.code}: {broken.stderr}"]
     if "Fatal Python error: init" in broken.stderr or (broken.code == -sent and "sdc" not in broken.stderr):
         return []  # Python itself had not come to us yet
+    if broken.code == NOT_BEGUN and not broken.stderr:
+        return []  # nor had the fork
     if broken.code != 130 or len(lines) != 1 or "Traceback" in broken.stderr:
         return [f"stopped, it ends with {broken.code}: {broken.stderr.strip()[-1500:]}"]
     return []

@@ -186,7 +186,9 @@ def test_runs_survive_workers_a_node_and_the_driver(
 
     (plan,) = (store.place.home / "runs").iterdir()
     ends = Counter(note["how"] for note in map(json.loads, (plan / "attempts.jsonl").read_text("utf-8").splitlines()))
-    assert ends.keys() == {"ended", "its process is gone", "its machine is gone"}
+    # A driver that is killed at once may not have heard of the machine.
+    assert {"ended", "its process is gone"} <= ends.keys() <= {"ended", "its process is gone", "its machine is gone"}
+    assert lost is _FEW or ends["its machine is gone"]
     computed = counted_runs.counts(tmp_path / "counting")
     assert lost.driver <= there < lost.num_runs == len(computed)
     assert max(computed.values()) <= 2
