@@ -52,7 +52,7 @@ def plot(material: Material) -> Plot | NotDrawn:
     score = f"Accuracy ({', '.join(tasks)}: macro-F1)" if tasks else "Accuracy"
     caption = [
         f"{score}, mean over {over} (language and task) and over models; students with all synthetic rows, no others.",
-        "Bars: 95 % interval over runs and test rows. Dots: single models. Line: the generator.",
+        "Black lines: 95 % intervals over runs and test rows. Dots: single models. Dashes: the generator.",
     ]
     return Plot(
         name=NAME,

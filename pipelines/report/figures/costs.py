@@ -54,8 +54,9 @@ def plot(context: Context, material: Material) -> Plot | NotDrawn:
         title=material.title(NAME, "Hours of computing by number of classified texts"),
         caption=(
             "Mean over cells; both axes logarithmic. A student's line begins with the hours in which the rows of its "
-            "largest draw were written and judged and it was trained on them. Rings: from here on it has cost less "
-            "than the generator. Lines that lie on each other share the way in dashes, by turns.",
+            "largest draw were written and judged and it was trained on them. Rings, and numbers behind the names: "
+            "texts from which on it has cost less than the generator. Lines that lie on each other share "
+            "the way in dashes, by turns.",
         ),
         says="; ".join(said) + ".",
         chart=_chart(found),

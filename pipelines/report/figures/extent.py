@@ -5,7 +5,7 @@ Here: from lines to extents. Not here: drawing (`panel.py`).
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sdc.pipelines.report.figures.lines import LinePoint, StudentLine
 
@@ -13,6 +13,8 @@ from sdc.pipelines.report.figures.lines import LinePoint, StudentLine
 _CHAR_PX, _LEAST_LABELS_PX = 6.4, 70
 #: The share of a panel's height that bars of collapsed runs may have.
 _FOOT = 0.11
+#: The share of it above the highest number of the axis: else half of that stands above the panel, and moves its title.
+_ABOVE_TICKS = 0.04
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +67,18 @@ def extent(panels: Sequence[LinePanel], *, zero: str, y: str) -> Extent:
     if right < 2 * left:
         left, right = left / 1.5, right * 1.5
     longest = max(len(name) for name in (zero, *(line.label for panel in panels for line in panel.lines)))
-    return Extent(
+    found = Extent(
         left=left / 1.18, right=right, bottom=low - 1.6 * foot, top=high, foot=foot, worst=worst, zero=zero, y=y,
         labels_px=max(_LEAST_LABELS_PX, 8 + _CHAR_PX * longest),
     )  # fmt: skip
+    highest = max(y_ticks(found), default=low)
+    return replace(found, top=max(high, highest + _ABOVE_TICKS * (high - found.bottom)))
+
+
+def right_of(panel: LinePanel, shared: Extent) -> float:
+    """Returns the rows at which the lines of a panel end, and their names stand: other panels may have more rows."""
+    rows = [point.rows for line in panel.lines for point in line.points if point.rows is not None]
+    return max(rows, default=shared.right)
 
 
 def y_ticks(shared: Extent) -> list[float]:

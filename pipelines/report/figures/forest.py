@@ -86,9 +86,12 @@ def _chart(
     evens = [even for of_cell in found.values() for even in of_cell.values()]
     left, right = min(even.smallest for even in evens) / 1.3, max(even.largest for even in evens) * 1.3
     scale = {"type": "log", "domain": [left, right], "nice": False}
-    x = {"title": None, "scale": scale, "axis": {"values": [10, 100, 1000, 10000], "format": "d"}}
     panels: list[Spec] = []
     for label in students:
+        # Said once, below the first panel; the others have as much room there.
+        said = "\u00a0" if panels else "rows (log scale)"
+        axis_x = {"values": [10, 100, 1000, 10000], "format": "d", "titleAnchor": "start"}
+        x = {"title": said, "scale": scale, "axis": axis_x}
         rows = [_row(cell, found[cell][label], left, right) for cell in cells if label in found[cell]]
         axis = {"grid": True, "ticks": False, "domain": False, "labels": not panels, "labelPadding": 6}
         y = vega.name("cell", title=None, sort=list(cells), scale={"domain": list(cells)}, axis=axis)

@@ -117,11 +117,20 @@ def spread(wanted: Sequence[float], *, gap: float, low: float, high: float) -> l
     return found
 
 
-def wrapped(text: str, *, width_px: float, char_px: float = 5.6) -> list[str]:
-    """Returns a text in lines that fit a width, as far as that can be known from the number of characters."""
+def wrapped(text: str, *, width_px: float, char_px: float = 5.6, whole: Sequence[str] = ()) -> list[str]:
+    """Returns a text in lines that fit a width, as far as that can be known from the number of characters.
+
+    Args:
+        text: In one line.
+        width_px: Of the longest line.
+        char_px: Of a character.
+        whole: Parts of the text that are not torn where one fits a line.
+    """
+    most = max(20, int(width_px / char_px))
+    for part in whole:
+        if len(part) < most:
+            text = text.replace(part, part.replace(" ", _HARD_SPACE))
     # A number stays with its interval.
     kept = re.sub(r" rows \[[^]]*\]", lambda found: found[0].replace(" ", _HARD_SPACE), text)
-    return [
-        line.replace(_HARD_SPACE, " ")
-        for line in textwrap.wrap(kept, max(20, int(width_px / char_px)), break_long_words=False)
-    ]
+    lines = textwrap.wrap(kept, most, break_long_words=False, break_on_hyphens=False)
+    return [line.replace(_HARD_SPACE, " ") for line in lines]

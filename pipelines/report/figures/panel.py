@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from sdc.pipelines.report.figures import marks, vega
-from sdc.pipelines.report.figures.extent import Extent, LinePanel, collapsed, y_ticks
+from sdc.pipelines.report.figures.extent import Extent, LinePanel, collapsed, right_of, y_ticks
 from sdc.pipelines.report.figures.lines import LinePoint, StudentLine
 from sdc.pipelines.report.figures.marks import Mark
 from sdc.pipelines.report.figures.vega import Spec
@@ -45,12 +45,13 @@ def chart(
     )  # fmt: skip
     at = {"x": x, "y": y}
     looks = looks_of(panel.lines)
-    layers = [_zero(shared, at)] if shared.zero else []
+    ends = (shared.left, right_of(panel, shared))
+    layers = [_zero(ends, at)] if shared.zero else []
     layers += _foot(panel, looks, shared, at)
     layers += [layer for line in panel.lines for layer in _band(line, looks[line.label], at)]
-    layers += [layer for line in panel.lines for layer in _strokes(line, looks[line.label], shared, at)]
-    layers += [layer for line in panel.lines for layer in _ring(line, looks[line.label], shared, at)]
-    layers += _labels(panel, looks, shared, at, height=height)
+    layers += [layer for line in panel.lines for layer in _strokes(line, looks[line.label], ends, at)]
+    layers += [layer for line in panel.lines for layer in _ring(line, looks[line.label], shared, ends, at)]
+    layers += _labels(panel, looks, shared, ends[1], at, height=height)
     title = {"text": panel.title, "subtitle": list(words), "frame": "group", "offset": 8}
     return {"layer": layers, "width": width, "height": height, "title": title}
 
@@ -66,8 +67,8 @@ def looks_of(lines: Sequence[StudentLine]) -> dict[str, Mark]:
     return found
 
 
-def _zero(shared: Extent, at: Spec) -> Spec:
-    points = [{"x": shared.left, "y": 0}, {"x": shared.right, "y": 0}]
+def _zero(ends: tuple[float, float], at: Spec) -> Spec:
+    points = [{"x": end, "y": 0} for end in ends]
     return vega.unit(points, "line", at, color=marks.INK, strokeWidth=1.4, clip=True)
 
 
@@ -109,10 +110,10 @@ def _band(line: StudentLine, look: Mark, at: Spec) -> list[Spec]:
     return [vega.unit(rows, "area", {**at, "y2": vega.to("y2")}, color=look.colour, opacity=0.13, clip=True)]
 
 
-def _strokes(line: StudentLine, look: Mark, shared: Extent, at: Spec) -> list[Spec]:
+def _strokes(line: StudentLine, look: Mark, ends: tuple[float, float], at: Spec) -> list[Spec]:
     if line.is_level:
-        ends = [{"x": end, "y": line.points[0].mean} for end in (shared.left, shared.right)]
-        return [vega.unit(ends, "line", at, color=look.colour, strokeWidth=1, strokeDash=[3, 3], clip=True)]
+        level = [{"x": end, "y": line.points[0].mean} for end in ends]
+        return [vega.unit(level, "line", at, color=look.colour, strokeWidth=1, strokeDash=[3, 3], clip=True)]
     joined = [point for point in line.points if not point.apart]
     apart = [point for point in line.points if point.apart]
     layers = []
@@ -139,12 +140,12 @@ def _place(point: LinePoint) -> dict[str, Any]:
     return {"x": point.rows, "y": point.mean}
 
 
-def _ring(line: StudentLine, look: Mark, shared: Extent, at: Spec) -> list[Spec]:
+def _ring(line: StudentLine, look: Mark, shared: Extent, ends: tuple[float, float], at: Spec) -> list[Spec]:
     """Returns a ring on the zero line where the line reaches it, over the interval of that place."""
     even = line.even
     if even is None or not shared.zero or not even.smallest < even.even < math.inf:
         return []
-    low, high = max(even.low, shared.left), min(even.high, shared.right)
+    low, high = max(even.low, ends[0]), min(even.high, ends[1])
     bar = [{"x": end, "y": 0} for end in (low, high)]
     layers = [vega.unit(bar, "line", at, color=look.colour, strokeWidth=5, opacity=0.5, clip=True)]
     if even.high == math.inf:
@@ -157,7 +158,9 @@ def _ring(line: StudentLine, look: Mark, shared: Extent, at: Spec) -> list[Spec]
     return [*layers, ring]
 
 
-def _labels(panel: LinePanel, looks: dict[str, Mark], shared: Extent, at: Spec, *, height: int) -> list[Spec]:
+def _labels(
+    panel: LinePanel, looks: dict[str, Mark], shared: Extent, right: float, at: Spec, *, height: int
+) -> list[Spec]:
     """Returns the names at the ends of the lines, moved apart where they would overlap."""
     named = [(line.label, line.points[-1].mean, looks[line.label].colour, line.is_level) for line in panel.lines]
     named += [(shared.zero, 0.0, marks.INK, False)] if shared.zero else []
@@ -169,7 +172,7 @@ def _labels(panel: LinePanel, looks: dict[str, Mark], shared: Extent, at: Spec, 
         high=shared.top - 6 * point_px,
     )
     rows = [
-        {"x": shared.right, "y": place, "text": label, "colour": colour, "weight": "normal" if is_level else "bold"}
+        {"x": right, "y": place, "text": label, "colour": colour, "weight": "normal" if is_level else "bold"}
         for (label, _, colour, is_level), place in zip(named, places, strict=True)
     ]
     said = {**at, "text": vega.name("text"), "color": vega.name("colour", scale=None)}
@@ -189,4 +192,4 @@ def reached(lines: Sequence[StudentLine], width: int) -> list[str]:
         if words := line.words():
             who.setdefault("not reached" if words.startswith("not reached") else words, []).append(line.label)
     said = [f"{', '.join(labels)}: {words}" for words, labels in who.items()]
-    return marks.wrapped("; ".join(said), width_px=width)
+    return marks.wrapped("; ".join(said), width_px=width, whole=said)

@@ -72,7 +72,8 @@ def _marks(panels: Sequence[LinePanel], *, band: str, foot: bool, zero: str) -> 
     if any(line.is_level for line in lines):
         said.append("Thin dashes: the small LLM without examples.")
     if foot:
-        said.append("Bars at the foot: runs below chance.")
+        pale = ", pale ones on human rows" if any(line.source == "human" for line in lines) else ""
+        said.append(f"Bars at the foot: runs below chance{pale}.")
     return [" ".join(said)]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from sdc.pipelines.report import variance as crossed
 from sdc.pipelines.report.curves import NAMED, SCORE, CurvePoint
-from sdc.pipelines.report.figures import lines, vega
+from sdc.pipelines.report.figures import lines, marks, vega
 from sdc.pipelines.report.figures.material import Material
 from sdc.pipelines.report.figures.of_paper import BOTH
 from sdc.pipelines.report.figures.plot import NotDrawn, Plot
@@ -112,10 +112,19 @@ def _chart(records: Sequence[dict[str, object]], parts: Sequence[str]) -> Spec:
         "part", title=None, sort=list(parts), legend={"orient": "top", "symbolType": "square"},
         scale={"domain": list(parts), "range": list(_COLOURS[: len(parts)])},
     )  # fmt: skip
+    y = vega.name("name", sort=names, title=None, axis=axis)
     encoding = {
-        "y": vega.name("name", sort=names, title=None, axis=axis),
+        "y": y,
         "x": vega.number("variance", title="variance, squared points", stack="zero"),
         "color": colour,
         "order": vega.name("part", sort="descending"),
     }
-    return {**vega.unit(rows, "bar", encoding, height=10), "width": _WIDTH, "height": {"step": 15}}
+    # Most bars are so short beside the longest that only a number says how long they are.
+    sums = {name: sum(float(str(row["variance"])) for row in rows if row["name"] == name) for name in names}
+    ends = [{"name": name, "variance": whole, "text": f"{whole:.3g}"} for name, whole in sums.items()]
+    said = {"y": y, "x": vega.number("variance"), "text": vega.name("text")}
+    layers = [
+        vega.unit(rows, "bar", encoding, height=10),
+        vega.unit(ends, "text", said, align="left", dx=5, fontSize=10, color=marks.MUTED),
+    ]
+    return {"layer": layers, "width": _WIDTH, "height": {"step": 15}}

@@ -39,3 +39,10 @@ def test_fonts_are_small_and_have_their_licence_beside_them() -> None:
 def test_an_interval_is_not_torn_from_its_number() -> None:
     lines = marks.wrapped("fine-tuning: 62 rows [39, not reached]", width_px=26 * 5.6)
     assert lines == ["fine-tuning:", "62 rows [39, not reached]"]
+
+
+def test_a_line_of_words_ends_between_parts_and_no_word_is_torn() -> None:
+    parts = ["fine-tuning human: 22 rows [15, 28]", "fine-tuning synthetic: 9 rows [8, 29]", "linear: not reached"]
+    lines = marks.wrapped("; ".join(parts), width_px=45 * 5.6, whole=parts)
+    assert lines == [f"{parts[0]};", f"{parts[1]};", parts[2]]
+    assert marks.wrapped("; ".join(parts), width_px=24 * 5.6, whole=parts)[0] == "fine-tuning human:"

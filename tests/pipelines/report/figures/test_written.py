@@ -15,7 +15,7 @@ from sdc.cache import atomic
 from sdc.errors import DataError, UsageError
 from sdc.pipelines.report import Found
 from sdc.pipelines.report.figures import FiguresConfig, draw, of_paper, panels, render, run, written
-from sdc.pipelines.report.figures.extent import LinePanel
+from sdc.pipelines.report.figures.extent import LinePanel, extent, y_ticks
 from sdc.pipelines.report.figures.lines import LinePoint, StudentLine
 from sdc.pipelines.report.figures.material import Material
 from sdc.pipelines.report.figures.plot import Plot
@@ -49,6 +49,33 @@ def test_bands_and_lines_stay_in_their_panel(plot: Plot) -> None:
     marks = [mark for mark in _marks(plot.spec()) if mark["type"] == "area" or mark.get("strokeWidth") == 2]
     assert len(marks) > 10
     assert all(mark["clip"] for mark in marks)
+
+
+def _line(label: str, *ends: tuple[float, float]) -> StudentLine:
+    points = tuple(
+        LinePoint(rows=rows, sizes="", cells=1, n=1, failed=0, below_chance=0, mean=mean, low=None, high=None,
+                  apart=False) for rows, mean in ends
+    )  # fmt: skip
+    return StudentLine(label=label, method="icl", model="m", source="synthetic", points=points)
+
+
+def test_names_stand_where_the_lines_of_their_panel_end() -> None:
+    row = [
+        LinePanel(title=title, lines=(_line("ICL", (10, -5), (rows, 5)),)) for title, rows in (("a", 400), ("b", 2000))
+    ]
+    spec = panels.plot("figure-3", [row], title="t", caption=[], band="interval").spec()
+    texts = [
+        {(value["text"], value["x"]) for layer in panel["layer"] if layer["mark"]["type"] == "text"
+         for value in layer["data"]["values"]} for panel in spec["vconcat"][0]["hconcat"]
+    ]  # fmt: skip
+    assert texts == [{("ICL", 400), ("generator", 400)}, {("ICL", 2000), ("generator", 2000)}]
+
+
+def test_no_number_of_the_axis_stands_above_its_panel() -> None:
+    """Vega moves a title up by what does: titles beside each other would be on two heights."""
+    for highest in (19.2, 19.4, 20.0):
+        shared = extent([LinePanel(title="a", lines=(_line("ICL", (10, 0), (20, highest)),))], zero="generator", y="y")
+        assert (shared.top - y_ticks(shared)[-1]) / (shared.top - shared.bottom) > 0.035
 
 
 def _marks(spec: Any) -> Iterator[dict[str, Any]]:
