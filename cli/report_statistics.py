@@ -109,12 +109,21 @@ def failed(
 
 def compare(
     a: Annotated[
-        str, typer.Argument(help="Results by fields, as method=lora,model=gemma-3-4b; or an experiment, or a store.")
-    ],
-    b: Annotated[str, typer.Argument(help="What is taken from it; what A and B do not say is the same on both sides.")],
+        str | None,
+        typer.Argument(help="Results by fields, as method=lora,model=gemma-3-4b; or an experiment, or a store."),
+    ] = None,
+    b: Annotated[
+        str | None, typer.Argument(help="What is taken from it; what A and B do not say is the same on both sides.")
+    ] = None,
     lang: options.LangOption = None,
     task: options.TaskOption = None,
-    by: ByOption = "",
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PARTS",
+            help="Parts of a cell to keep apart: task,lang,group; '' for none. Default: none, without A and B group.",
+        ),
+    ] = None,
     output: reported.FormatOption = None,
     out: reported.OutOption = None,
     everything: options.AllOption = False,
@@ -123,28 +132,39 @@ def compare(
 ) -> None:
     """Compare two methods, sources, generators, experiments or stores on equal draws: difference, interval, tests.
 
+    Without A and B: every two students that learnt from the same kind of rows, at their largest size.
     A store is the file of one, as DIR/store.duckdb; two of them are read and compared, whatever --store is.
     The interval speaks about new texts; p about this procedure on this test: sign-flip over repeats, McNemar where each
     is one run. Holm corrects for all rows, the family.
 
     Examples:
+        sdc report compare
         sdc report compare source=synthetic source=human
         sdc report compare method=finetune method=linear --by lang
     """
     from sdc.pipelines.report import compare as stage
-    from sdc.pipelines.report import stores
+    from sdc.pipelines.report import every_two, stores
 
     output = reported.format_of(output, out, as_json=as_json)
     context = options.context(store)
+    if a is None:
+        found = reported.find(store, lang, task, None, everything=everything)
+        made = every_two.run(context, found, commas.parts("group" if by is None else by))
+        with reported.into(out):
+            _show(made, every_two.TITLE, output, lacks="no two students learnt from the same rows")
+        return
+    if b is None:
+        raise UsageError("there is only A", "sdc report compare", "name two, or none: then all students are compared")
+    parts = commas.parts(by or "")
     files = [Path(name) for name in (a, b) if name.endswith(".duckdb")]
     if len(files) == 1:
         raise UsageError("a store is compared with a store", str(files[0]), "name two, or fields and --store")
     if files:
         with stores.as_one(files, say=context.say) as (whole, keys):
-            made = _compared(replace(context, store=whole), (a, b), keys, (lang, task), commas.parts(by), everything)
+            made = _compared(replace(context, store=whole), (a, b), keys, (lang, task), parts, everything)
     else:
         keys = [reported.of_experiment(context, name) if reported.is_experiment(name) else [] for name in (a, b)]
-        made = _compared(context, (a, b), keys, (lang, task), commas.parts(by), everything)
+        made = _compared(context, (a, b), keys, (lang, task), parts, everything)
     with reported.into(out):
         _show(made, stage.TITLE, output, lacks="no cell has results of both on equal draws")
 

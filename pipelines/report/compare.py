@@ -83,19 +83,24 @@ def run(context: Context, found: Found, first: Side, second: Side, by: Sequence[
     Raises:
         UsageError: In one cell several results of B could be meant.
     """
-    from sdc.pipelines.report.statistics.paired import holm
-
     first, second = _completed(first, second), _completed(second, first)
     records: list[dict[str, Any]] = []
     others = panels(second.of(found.points), by)
     for what, ones in panels(first.of(found.points), by).items():
         where = dict(zip((*by, "metric"), what, strict=True))
         for held in _by_result(_held(ones, others.get(what, []), first, second)):
-            for size, inside in _by_size(held):
+            for size, inside in by_size(held):
                 _refuse_several([one for one, _ in inside], first)
-                made = _compared(context, found.resampled, inside)
+                made = compared(context, found.resampled, inside)
                 if made is not None:
-                    records.append({**where, **_said(*inside[0]), "size": size or None, **made})
+                    records.append({**where, **said(*inside[0]), "size": size or None, **made})
+    return corrected(records)
+
+
+def corrected(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Returns the records of one family, whose tests are corrected for all of them."""
+    from sdc.pipelines.report.statistics.paired import holm
+
     tested = [record for record in records if record["p"] is not None]
     for record, p in zip(tested, holm([record["p"] for record in tested]), strict=True):
         record["p_holm"], record["p"] = float(f"{p:.2g}"), float(f"{record['p']:.2g}")
@@ -121,7 +126,7 @@ def _by_result(held: Sequence[tuple[Point, Point]]) -> list[list[tuple[Point, Po
     return list(found.values())
 
 
-def _by_size(held: Sequence[tuple[Point, Point]]) -> list[tuple[str, list[tuple[Point, Point]]]]:
+def by_size(held: Sequence[tuple[Point, Point]]) -> list[tuple[str, list[tuple[Point, Point]]]]:
     """Returns the pairs of each size of A, by size; sizes that are the same rows in every cell are one."""
     sizes: dict[tuple[int, ...], list[str]] = {}
     for size in sorted({size for one, _ in held for size in _sizes(one)}, key=size_order):
@@ -129,7 +134,7 @@ def _by_size(held: Sequence[tuple[Point, Point]]) -> list[tuple[str, list[tuple[
     return [(",".join(names), [held[place] for place in places]) for places, names in sizes.items()]
 
 
-def _said(one: Point, other: Point) -> dict[str, Any]:
+def said(one: Point, other: Point) -> dict[str, Any]:
     """Returns what a record says of its results: `A vs B` where the two are not the same."""
     of_other = about(other)
     return {
@@ -198,7 +203,8 @@ def _refuse_several(found: Sequence[Point], side: Side) -> None:
             raise UsageError(f"{side.name} means several results in {cell(point)}: {names}", fix="add a field")
 
 
-def _compared(context: Context, resampled: Resampled, inside: Sequence[tuple[Point, Point]]) -> dict[str, Any] | None:
+def compared(context: Context, resampled: Resampled, inside: Sequence[tuple[Point, Point]]) -> dict[str, Any] | None:
+    """Returns what a record says of the difference of some pairs, one a cell; None where readings are missing."""
     from sdc.pipelines.report.statistics.paired import compare, mcnemar
 
     scores = [(resampled.scores(one.members), resampled.scores(other.members)) for one, other in inside]

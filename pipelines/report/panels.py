@@ -118,7 +118,7 @@ def for_programs(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def points(share: float, digits: int = 1) -> float:
     """Returns a difference of shares in points."""
-    return round(100 * share, digits)
+    return round(100 * share, digits) + 0.0  # no -0
 
 
 def _text(value: Any) -> str:

@@ -59,7 +59,8 @@ def test_a_terminal_of_80_columns_has_a_row_a_line(store: Path, monkeypatch: pyt
     assert len(_csv(store, *command.split())) == sum(1 for line in lines[at + 1 :] if line.strip())
 
 
-_EVERY = ("gap", "break-even", "failed", "compare source=human source=synthetic", "costs", "deviations", "claims")
+_EVERY = ("gap", "break-even", "failed", "compare", "compare source=human source=synthetic", "costs", "deviations",
+          "claims")  # fmt: skip
 
 
 @pytest.mark.parametrize("command", _EVERY)
@@ -111,8 +112,19 @@ def test_compare(store: Path) -> None:
     assert {row["draws"] for row in rows} == {"equal"}
     wrong = program.sdc(["report", "compare", "linear", "method=icl", "--store", str(store)])
     assert (wrong.exit_code, "'linear' says no results" in wrong.stderr) == (2, True)
+    half = program.sdc(["report", "compare", "method=linear", "--store", str(store)])
+    assert (half.exit_code, "there is only A" in half.stderr) == (2, True)
     nothing = program.sdc(["report", "compare", "method=lora", "method=icl,shots=0", "--store", str(store)])
     assert (nothing.exit_code, "no cell has results of both" in nothing.stderr) == (5, True)
+
+
+def test_compare_without_names_is_every_two_students(store: Path) -> None:
+    rows = _csv(store, "compare", "--task", "topic")
+    assert [(row["group"], row["method"], row["source"]) for row in rows] == [
+        ("low", "finetune vs icl", "synthetic"), ("low", "finetune vs linear", "synthetic"),
+        ("low", "icl vs linear", "synthetic"), ("medium", "finetune vs linear", "synthetic"),
+    ]  # fmt: skip
+    assert {row["lang"] for row in _csv(store, "compare", "--by", "lang")} == {"te", "sw"}  # sarcasm has one student
 
 
 def test_variance_says_how_such_a_grid_is_made(store: Path) -> None:

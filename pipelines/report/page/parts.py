@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sdc.cache.counted import counted
 from sdc.pipelines.records import examples, runs
-from sdc.pipelines.report import Found, failed, figures, gap, panels
+from sdc.pipelines.report import Found, every_two, failed, figures, gap, panels
 from sdc.pipelines.report.claims import check, claim, findings
 from sdc.pipelines.report.claims import formats as claim_formats
 from sdc.pipelines.report.curves import DIFFERENCE, SCORE, Curve, curves, names
@@ -94,6 +94,7 @@ def _sections(context: Context, found: Found) -> Iterator[Section]:
     if means:
         yield Section(title="Means over cells", words=_MEANS, tables=means)
     for name, records, words, command in (
+        ("Students against each other", every_two.run(context, found), every_two.WORDS, "sdc report compare"),
         ("Human against synthetic rows", gap.run(found), gap.WORDS, "sdc report gap"),
         ("Failed runs", failed.run(found), failed.WORDS, "sdc report failed"),
     ):

@@ -140,4 +140,8 @@ def _blocks(total: int, *, size: int = 10_000) -> list[int]:
 
 
 def _drawn(rng: np.random.Generator, differences_R: NDArray[Any], num: int) -> NDArray[Any]:
-    return np.asarray((2.0 * rng.integers(0, 2, size=(num, len(differences_R)), dtype=np.int8) - 1) @ differences_R)
+    """Returns the sums under so many ways of signs; a sign is one random bit."""
+    of_way = -(-len(differences_R) // 8)
+    drawn_WB = np.frombuffer(rng.bytes(num * of_way), dtype=np.uint8).reshape(num, of_way)
+    kept_WR = np.unpackbits(drawn_WB, axis=1)[:, : len(differences_R)]
+    return np.asarray(2.0 * (kept_WR.astype(np.float64) @ differences_R) - differences_R.sum())
