@@ -84,7 +84,8 @@ def demo(
 def _show(cell: Cell, rows: Sequence[Point]) -> None:
     """Draws what fits 80 columns, and says what it means."""
     table = formats.narrow(formats.for_people(rows, aggregated=False), _COLUMNS)
-    render.table(table.columns, table.rows, title=f"{cell}, {table.title}", spare=table.spare)
+    title = f"{cell}, {table.title}"
+    render.table(table.columns, table.rows, title=title, spare=table.spare, meanings=table.meanings)
     for sentence in demo_words.sentences(rows):
         for line in textwrap.wrap(sentence.replace(" %", "\u00a0%"), 80):  # which is no place to break a line at
             render.note(line.replace("\u00a0", " "))

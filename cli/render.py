@@ -77,7 +77,9 @@ def path(file: Path, *, as_json: bool) -> None:
 def shown(*lines: str) -> None:
     """Writes lines for people to stdout."""
     progress.clear()
-    sys.stdout.write("".join(visible(line) + "\n" for line in lines))
+    width = terminal.console().width if sys.stdout.isatty() else None
+    texts = map(visible, lines)
+    sys.stdout.write("".join((terminal.wrapped(text, width=width) if width else text) + "\n" for text in texts))
 
 
 def emit(outcomes: Sequence[Outcome], *, as_json: bool) -> None:
@@ -110,14 +112,24 @@ def table(
     *,
     title: str | None = None,
     spare: Sequence[str] = (),
+    meanings: Mapping[str, str] | None = None,
     to_stderr: bool = False,
 ) -> None:
-    """Draws a table as wide as the terminal allows; columns that are `spare` are left out first where it is narrow."""
+    """Draws a table as wide as the terminal allows.
+
+    Args:
+        columns: Their names.
+        rows: What stands in them.
+        title: What stands above it.
+        spare: Columns that are left out first where it is narrow.
+        meanings: Column -> what is said of it, if it stands there.
+        to_stderr: Whether it is no data.
+    """
     from sdc.cli.drawing import drawn
 
     progress.clear()
     out = terminal.console(to_stderr=to_stderr)
-    out.print(drawn(columns, rows, title, width=out.width, spare=spare))
+    out.print(drawn(columns, rows, title, width=out.width, spare=spare, meanings=meanings))
 
 
 def part(found: ViewPart) -> None:
@@ -147,6 +159,7 @@ class TableFrame:
     title: str
     lines: Sequence[str]
     spare: Sequence[str] = ()
+    meanings: Mapping[str, str] | None = None
 
 
 def live(frames: Iterable[TableFrame]) -> None:
@@ -161,5 +174,7 @@ def live(frames: Iterable[TableFrame]) -> None:
     out = terminal.console()
     with Live(console=out, auto_refresh=False) as view:
         for frame in frames:
-            table = drawn(frame.columns, frame.rows, frame.title, width=out.width, spare=frame.spare)
+            table = drawn(
+                frame.columns, frame.rows, frame.title, width=out.width, spare=frame.spare, meanings=frame.meanings
+            )
             view.update(Group(table, *(Text(visible(line)) for line in frame.lines)), refresh=True)

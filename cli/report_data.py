@@ -100,7 +100,7 @@ def _tables(cards: "Sequence[Card]") -> None:
     tables = [formats.figures_table(cards[0]), formats.labels_table(cards[0])]
     tables += [formats.rejected_table(cards[0])] if cards[0].examples.get("rejected") else []
     for table in tables if len(cards) == 1 else [formats.overview(cards)]:
-        render.table(table.columns, table.rows, title=table.title, spare=table.spare)
+        render.table(table.columns, table.rows, title=table.title, spare=table.spare, meanings=table.meanings)
     for card in cards:
         for note in card.notes:
             render.note(f"{card.cell}: {note}")

@@ -67,7 +67,12 @@ def _frames(
             else formats.Table(columns=(), rows=(), title="")
         )
         yield render.TableFrame(
-            columns=table.columns, rows=table.rows, title=table.title, lines=lines, spare=table.spare
+            columns=table.columns,
+            rows=table.rows,
+            title=table.title,
+            lines=lines,
+            spare=table.spare,
+            meanings=table.meanings,
         )
         if is_whole:
             return

@@ -122,7 +122,7 @@ def find(
 def show(table: formats.Table, output: str, *, csv_safe: bool = False) -> None:
     """Writes a table to stdout, as --format says."""
     if output == "table":
-        render.table(table.columns, table.rows, title=table.title, spare=table.spare)
+        render.table(table.columns, table.rows, title=table.title, spare=table.spare, meanings=table.meanings)
     elif output in stage.FOR_PROGRAMS:
         write([dict(zip(table.columns, row, strict=True)) for row in table.rows], output, csv_safe=csv_safe)
     else:

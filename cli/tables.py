@@ -4,16 +4,15 @@ Where it is too wide: columns come closer, what is the same in every row goes in
 spare are left out, names are shortened in the middle and sentences broken between words; at last rows stand one below
 another, a line for each column.
 
-Here: texts and widths. Not here: drawing (`render.py`).
+Here: texts and widths. Not here: drawing (`drawing.py`).
 """
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 
-from rich.cells import cell_len
-
-from sdc.cli.terminal import wrapped
+from sdc.cli.terminal import shown_width, wrapped
 
 #: Characters between two columns, and what is left where even that is too much.
 GAPS = (3, 2)
@@ -40,6 +39,7 @@ class TableLayout:
         widths: Characters of each column, names of columns and sentences broken between words.
         numeric: Whether a column stands to the right.
         gap: Characters between two columns.
+        left_out: Columns for which there is no room.
         is_stacked: Rows stand one below another: they do not fit in any other way.
     """
 
@@ -49,6 +49,7 @@ class TableLayout:
     widths: Sequence[int] = field(default=())
     numeric: Sequence[bool] = field(default=())
     gap: int = GAPS[0]
+    left_out: Sequence[str] = field(default=())
     is_stacked: bool = False
 
 
@@ -59,6 +60,7 @@ def fit(
     width: int,
     title: str | None = None,
     spare: Sequence[str] = (),
+    meanings: Mapping[str, str] | None = None,
 ) -> TableLayout:
     """Returns a table as it fits so many characters.
 
@@ -68,8 +70,15 @@ def fit(
         width: Characters of a line.
         title: What stands above it.
         spare: Columns that may be left out, the first first.
+        meanings: Column -> what the title says of it, if it stands there.
     """
-    whole = TableLayout(columns=columns, rows=rows, title=title)
+    found = _fitted(TableLayout(columns=columns, rows=rows, title=title), width, spare)
+    parts = [found.title or "", *(says for name, says in (meanings or {}).items() if name in found.columns)]
+    parts += [f"for want of room without {_named(found.left_out)}"] if found.left_out else []
+    return replace(found, title="; ".join(filter(None, parts)) or None)
+
+
+def _fitted(whole: TableLayout, width: int, spare: Sequence[str]) -> TableLayout:
     found = None
     for table in _narrower(whole, spare):
         found = found or _with_widths(table, width, shortest=False)
@@ -97,9 +106,7 @@ def _narrower(whole: TableLayout, spare: Sequence[str]) -> Sequence[TableLayout]
     for name in spare:
         if name in base.columns and len(base.columns) > len(left_out) + 1:
             left_out.append(name)
-            said = f"for want of room without {_named(left_out)}"
-            title = f"{base.title}; {said}" if base.title else said
-            found.append(replace(_without(base, left_out), title=title))
+            found.append(replace(_without(base, left_out), left_out=tuple(left_out)))
     return found
 
 
@@ -135,7 +142,7 @@ def _with_widths(table: TableLayout, width: int, *, shortest: bool) -> TableLayo
     """Returns the table with the widths of its columns, names shortened where they may be; None if it does not fit."""
     columns = [[row[i] for row in table.rows] for i in range(len(table.columns))]
     numeric = [all(map(is_number, cells)) for cells in columns]
-    widest = [max(map(cell_len, [name, *cells])) for name, cells in zip(table.columns, columns, strict=True)]
+    widest = [max(map(shown_width, [name, *cells])) for name, cells in zip(table.columns, columns, strict=True)]
     keyed = any(len(set(cells)) == len(cells) and all(map(_KEY.fullmatch, cells)) for cells in columns)
     least = widest
     if shortest:
@@ -159,12 +166,12 @@ def _least(name: str, cells: Sequence[str], *, keyed: bool) -> int:
 
     No two cells become the same, unless rows have keys to tell them apart.
     """
-    words = max(map(cell_len, name.split(" ")))  # names of columns are broken between words
-    longest = max(map(cell_len, cells), default=0)
+    words = max(map(shown_width, name.split(" ")))  # names of columns are broken between words
+    longest = max(map(shown_width, cells), default=0)
     if all(is_number(cell) or _KEY.fullmatch(cell) for cell in cells):
         return max(words, longest)
     if any(" " in cell for cell in cells):
-        word = max(cell_len(word) for cell in cells for word in cell.split(" "))
+        word = max(shown_width(word) for cell in cells for word in cell.split(" "))
         return max(words, min(longest, max(_NARROWEST, word)))
     least = max(words, min(longest, _SHORTEST_NAME))
     while not keyed and len({shortened(cell, least) for cell in cells}) < len(set(cells)):
@@ -187,29 +194,47 @@ def shortened(text: str, width: int) -> str:
     >>> shortened("intent/te-train_human_parsed.csv", 16)
     'intent/t…sed.csv'
     """
-    if cell_len(text) <= width:
+    if shown_width(text) <= width:
         return text
     end = (width - 1) // 2
     start = width - 1 - end
-    while cell_len(text[:start] + text[len(text) - end :]) > width - 1:  # letters that take two places
+    while shown_width(text[:start] + text[len(text) - end :]) > width - 1:  # letters that take two places
         start, end = start - (start > 0), end - (end > 0)
     return text[:start] + _ELLIPSIS + text[len(text) - end :]
 
 
-def lines(table: TableLayout) -> list[str] | None:
-    """Returns the rows of a table, each as a line; None where a cell is to be broken between words.
+def lines(table: TableLayout) -> Iterator[str]:
+    """Gives the rows of a table: a line each, or several where cells are broken between words.
 
-    >>> lines(TableLayout(columns=["a", "b"], rows=[["x", "1"]], title=None, widths=[2, 3], numeric=[False, True]))
-    [' x      1 ']
+    >>> found = TableLayout(columns=["a", "b"], rows=[["x y", "1"]], title=None, widths=[2, 3], numeric=[False, True])
+    >>> list(lines(found))
+    [' x      1', ' y']
     """
-    columns = []
-    for i, (width, right) in enumerate(zip(table.widths, table.numeric, strict=True)):
-        cells = [row[i] for row in table.rows]
-        spaces = [width - cell_len(cell) for cell in cells]
-        if min(spaces, default=0) < 0:
-            return None
-        columns.append(
-            [" " * num + cell if right else cell + " " * num for cell, num in zip(cells, spaces, strict=True)]
-        )
     between = " " * table.gap
-    return [f" {between.join(cells)} " for cells in zip(*columns, strict=True)]
+    for row in table.rows:
+        cells = [broken(text, width) for text, width in zip(row, table.widths, strict=True)]
+        for parts in zip_longest(*cells, fillvalue=""):
+            placed = [
+                " " * (width - shown_width(part)) + part if right else part + " " * (width - shown_width(part))
+                for part, width, right in zip(parts, table.widths, table.numeric, strict=True)
+            ]
+            yield f" {between.join(placed)}".rstrip()
+
+
+def broken(text: str, width: int) -> list[str]:
+    """Returns a text as lines of at most so many characters, broken between words where that is possible.
+
+    >>> broken("one two", 5), broken("seventeen", 5)
+    (['one', 'two'], ['seven', 'teen'])
+    """
+    if shown_width(text) <= width:
+        return [text]
+    found = []
+    for line in wrapped(text, width=width).split("\n"):
+        start, taken = 0, 0
+        for end, letter in enumerate(line):
+            if (taken := taken + shown_width(letter)) > width:
+                found.append(line[start:end])
+                start, taken = end, shown_width(letter)
+        found.append(line[start:])
+    return found

@@ -1,12 +1,13 @@
 """The two streams that a command writes to, and what they can show.
 
-Here: lines to stderr, broken between words; consoles, whether something can be drawn over. Not here: what is written
-(`render.py`), the bar (`progress.py`).
+Here: how wide a text is, lines broken between words; consoles, whether something can be drawn over. Not here: what is
+written (`render.py`), the bar (`progress.py`).
 """
 
 import os
 import re
 import sys
+import unicodedata
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-#: What stays together where a line is broken: a command to copy, else a word.
-_WHOLE = re.compile(r"\S*`[^`]*`\S*|\S+")
+#: What stays together where a line is broken: a command to copy, a number with its %, else a word.
+_WHOLE = re.compile(r"\S*`[^`]*`\S*|\d\S* %\S*|\S+")
 
 
 def line(text: str) -> None:
@@ -30,6 +31,22 @@ def line(text: str) -> None:
         sys.stderr.flush()
 
 
+def shown_width(text: str) -> int:
+    """Returns the columns that a text takes at most.
+
+    Vowel signs with a width (of Telugu, among others) have a column of their own on most terminals; rich gives them
+    none, so that its lines would not fit.
+
+    >>> shown_width("te"), shown_width("\u0c35\u0c41"), shown_width("\u4e2d")
+    (2, 2, 2)
+    """
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text) + sum(unicodedata.category(sign) == "Mc" and not cell_len(sign) for sign in text)
+
+
 def wrapped(text: str, *, width: int) -> str:
     """Returns text with line breaks between words, and none within a word or a command in backticks.
 
@@ -37,15 +54,13 @@ def wrapped(text: str, *, width: int) -> str:
     seven rows of te/topic are
     there: see `sdc show 5aec`
     """
-    if text.isascii() and len(text) <= width:
+    if shown_width(text) <= width:
         return text
-    from rich.cells import cell_len
-
     lines, used = "", 0
     for found in _WHOLE.finditer(text):
         gap = text[used : found.start()]
         last = lines[lines.rfind("\n") + 1 :]
-        lines += ("\n" if last and cell_len(f"{last}{gap}{found[0]}") > width else gap) + found[0]
+        lines += ("\n" if last and shown_width(f"{last}{gap}{found[0]}") > width else gap) + found[0]
         used = found.end()
     return lines
 

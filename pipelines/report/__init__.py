@@ -4,6 +4,7 @@ Here: which evals are reported. Not here: what the store knows of them (`run_res
 (`points.py`, `by.py`), formats (`formats.py`), what readers disagree about (`audit.py`).
 """
 
+import shlex
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -188,7 +189,8 @@ def _say_failed(context: Context, rows: Sequence[Point]) -> None:
     ]
     what = ", ".join(counted(count, one, several) for count, one, several in counts if count)
     num = sum(row.n + row.failed for row in rows)
-    context.say(f"report: of {counted(num, 'run')} {what}; see `sdc report failed`, try `sdc train --retry-failed`")
+    fix = "see `sdc report failed`; `--retry-failed` of `sdc train` fits them again"
+    context.say(f"report: of {counted(num, 'run')} {what}; {fix}")
 
 
 def _say_leaks(context: Context, rows: Sequence[Point]) -> None:
@@ -207,11 +209,13 @@ def _say_leaks(context: Context, rows: Sequence[Point]) -> None:
 def _say_no_generator(
     context: Context, config: ReportConfig, rows: Sequence[Point], results: Sequence[RunResult]
 ) -> None:
-    if all(row.reference is not None for row in rows if "synthetic" in (row.source or "")):
+    without = {(row.lang, row.task) for row in rows if "synthetic" in (row.source or "") and row.reference is None}
+    if not without:
         return
     models = [config.generator] if config.generator else sorted({name for r in results for name, _ in r.authors})
     if models:
-        fix = f"run `sdc icl --model {models[0]} --shots 0`, then `sdc eval`"
+        lang, task = next(iter(without)) if len(without) == 1 else ("all", "all")
+        fix = f"run `sdc icl --lang {lang} --task {task} --model {shlex.quote(models[0])} --shots 0`, then `sdc eval`"
         context.say(f"report: no zero-shot run of {models[0]} to compare with; {fix}")
     else:
         context.say("report: the synthetic rows do not say which model wrote them; name it with --reference")

@@ -7,10 +7,10 @@ LaTeX, and what is left without that is joining cells.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 from sdc.cache.key import SHORT
-from sdc.pipelines.report.points import GENERATOR, Point
+from sdc.pipelines.report.points import GENERATOR, MAJORITY, Point
 from sdc.pipelines.report.result import telling
 from sdc.pipelines.text import visible
 from sdc.pipelines.text.folding import one_line
@@ -36,12 +36,19 @@ class Table:
         rows: Text of each cell.
         title: One line that says what the numbers are.
         spare: Columns that a narrow terminal leaves out, the first first.
+        meanings: Column -> what it says, where its name does not; said where the column stands.
     """
 
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     title: str
     spare: tuple[str, ...] = ()
+    meanings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def whole_title(self) -> str:
+        """The title, with what its columns say."""
+        return "; ".join([self.title, *(says for name, says in self.meanings.items() if name in self.columns)])
 
 
 #: Columns for people that stand there if more than one thing occurs in them.
@@ -51,10 +58,16 @@ _INTERVALS = {"runs and test rows": "95 %", "test rows": "95 % of one run", "run
 INTERVALS = tuple(_INTERVALS.values())
 DIFFERENCES = tuple(f"vs generator {name}" for name in INTERVALS)
 HUMAN_MINUS = "human minus synthetic"
-#: Columns that a narrow terminal leaves out, the first first: what other rows say, how many, what others beside say
-#: nearly, where each method of a task has one of them, what a line below says of all.
-_SPARE = ("linear", "majority", "n", *DIFFERENCES, "rows", "group", "metric", "reader", *INTERVALS[1:], HUMAN_MINUS,
-          "model", "shots", "failed", "below chance", "collapsed", "test leaked", "vs generator")  # fmt: skip
+_MEANINGS = {
+    "vs generator": "vs generator in points",
+    **{name: f"{name} covers {chance}" for chance, name in _INTERVALS.items()},
+}
+_FEWER = {"cells": "N of M cells: other rows are over more"}
+#: Columns that a narrow terminal leaves out, the first first: what other rows say, how many, what a line above says of
+#: all, what others beside say nearly, where each method of a task has one of them; last what sdc is for.
+_SPARE = ("linear", "majority", "n", *DIFFERENCES, "failed", "below chance", "collapsed", "rows", "group", "metric",
+          "reader", *INTERVALS[1:], HUMAN_MINUS, "model", "shots", "test leaked", INTERVALS[0],
+          "vs generator")  # fmt: skip
 _SPARE_IF_ONE = ("metric", "reader", "model", "shots")
 #: Digests and keys, which stand there only if two rows would look the same without; the first that help.
 _IF_NEEDED = ("test", "generation", "judgement", "data", "draw", "model_version", "generator_version", "setting",
@@ -98,7 +111,13 @@ def for_people(rows: Sequence[Point], *, aggregated: bool) -> Table:
         name: text for name, text in columns.items() if name not in hidden and any(text(row) != _MINUS for row in rows)
     }
     cells = tuple(tuple(text(row) for text in shown.values()) for row in rows)
-    return Table(columns=tuple(shown), rows=cells, title=_title(rows, aggregated=aggregated), spare=_spare(rows))
+    return Table(
+        columns=tuple(shown),
+        rows=cells,
+        title=_title(rows, aggregated=aggregated),
+        spare=_spare(rows),
+        meanings=_MEANINGS | (_FEWER if any(row.cells < row.of_cells for row in rows) else {}),
+    )
 
 
 def _spare(rows: Sequence[Point]) -> tuple[str, ...]:
@@ -162,22 +181,25 @@ def _hidden(rows: Sequence[Point], *, aggregated: bool) -> set[str]:
         hidden.add("test leaked")
     if all(row.shots is None or row.method != "icl" for row in rows):
         hidden.add("shots")
+    if {_panel(row) for row in rows if row.majority is not None} <= {
+        _panel(row) for row in rows if row.role == MAJORITY
+    }:
+        hidden.add("majority")  # it has rows of its own
     hidden |= {name for name in _IF_SEVERAL if len({getattr(row, name) for row in rows} - {None}) < 2}
     base = ("task", "lang", "group", "role", "method", "model", "source", "size", "rows", "shots")
     known = [*base, *(name for name in _IF_SEVERAL if name not in hidden)]
     return hidden | set(_IF_NEEDED).difference(telling([vars(row) for row in rows], _IF_NEEDED, known=known))
 
 
+def _panel(row: Point) -> tuple[str | None, ...]:
+    return (row.task, row.lang, row.group, row.test)
+
+
 def _title(rows: Sequence[Point], *, aggregated: bool) -> str:
     metrics = {row.metric for row in rows}
     what = f"{next(iter(metrics))} in %" if len(metrics) == 1 else "scores in %"
     over = "mean and std over cells" if aggregated else "mean ± std over n runs"
-    covers = {row.covers for row in rows}
-    kinds = [f"{name} covers {chance}" for chance, name in _INTERVALS.items() if chance in covers]
-    chance = f"; {', '.join(kinds)}" if kinds else ""
-    fewer = "; N of M cells: other rows are over more" if any(row.cells < row.of_cells for row in rows) else ""
-    points = "; vs generator in points" if any(row.difference is not None for row in rows) else ""
-    return f"{what}, {over}{points}{chance}{fewer}"
+    return f"{what}, {over}"
 
 
 def _percent(share: float | None) -> str:
@@ -219,7 +241,10 @@ def markdown(table: Table) -> str:
         return f"| {' | '.join(map(escape_markdown, cells))} |"
 
     rule = "|".join("---:" if right else "---" for right in _numeric(table))
-    return "\n".join([f"{_one_line(table.title)}\n", line(table.columns), f"|{rule}|", *map(line, table.rows)]) + "\n"
+    return (
+        "\n".join([f"{_one_line(table.whole_title)}\n", line(table.columns), f"|{rule}|", *map(line, table.rows)])
+        + "\n"
+    )
 
 
 def escape_markdown(text: str) -> str:
@@ -239,7 +264,7 @@ def latex(table: Table) -> str:
 
     align = "".join("r" if right else "l" for right in _numeric(table))
     kind, repeated = ("longtable", [r"\endhead"]) if len(table.rows) > _ROWS_OF_A_PAGE else ("tabular", [])
-    head = [f"% {_one_line(table.title)}", rf"\begin{{{kind}}}{{{align}}}", r"\toprule", line(table.columns)]
+    head = [f"% {_one_line(table.whole_title)}", rf"\begin{{{kind}}}{{{align}}}", r"\toprule", line(table.columns)]
     body = [r"\midrule", *repeated, *map(line, table.rows), r"\bottomrule", rf"\end{{{kind}}}"]
     return "\n".join([*head, *body]) + "\n"
 

@@ -45,7 +45,7 @@ def by_size(table: Table, *, spread: bool = True) -> Table:
             break
     sizes = sorted({size for cells in lines.values() for size in cells}, key=_order)
     rows = tuple((*line, *(cells.get(size, _NOTHING) for size in sizes)) for line, cells in lines.items())
-    title = f"{table.title.split(';')[0]}, by size"
+    title = f"{table.title}, by size"
     title = title if spread else title.replace("mean ± std", "mean")
     return Table(
         columns=(*kept, *sizes), rows=rows, title=title, spare=tuple(name for name in table.spare if name in kept)

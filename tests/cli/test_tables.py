@@ -9,6 +9,7 @@ from rich.cells import cell_len
 
 from sdc.cli import render, tables
 from sdc.cli.tables import fit
+from sdc.cli.terminal import shown_width, wrapped
 
 _KEYS = ["5aec867718ed", "6a04ecc7e34b"]
 _COLUMNS = ["key", "task", "lang", "file", "mean ± std", "majority"]
@@ -88,3 +89,39 @@ def test_spare_columns_go_before_a_row_takes_many_lines() -> None:
     assert list(fitted.columns) == ["key", "summary"]
     assert fitted.widths[1] > 26  # two lines of it
     assert len(fit(("key", "summary", "used"), rows, width=66, spare=("used",)).columns) == 3
+
+
+def test_vowel_signs_that_have_a_width_break_no_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Rich gives them none; a terminal that gives them one would break lines of its own accord."""
+    text = " ".join(["\u0c35\u0c41\u0c30\u0c41\u0c17\u0c41"] * 20)
+    monkeypatch.setenv("COLUMNS", "40")
+    render.table(["idx", "text"], [["1", text]])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(shown_width, lines)) == 40
+    assert max(cell_len(line) for line in lines if "\u0c35" in line) < 30
+    assert "".join("".join(lines[3:]).split())[1:] == text.replace(" ", "")
+
+
+def test_stacked_cells_are_broken_beside_their_names(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "24")
+    render.table(["name", "about", "more"], [["a" * 30, "one two three four", "b" * 15]] * 2)
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[:6] == [
+        "name   " + "a" * 17, " " * 7 + "a" * 13, "about  one two three", " " * 7 + "four", "more   " + "b" * 15, "",
+    ]  # fmt: skip
+
+
+def test_a_percentage_is_not_broken() -> None:
+    assert wrapped("rows of runs; 95 % covers both", width=16) == "rows of runs;\n95 % covers both"
+
+
+def test_the_title_says_what_the_columns_are_that_stand_there() -> None:
+    meanings = {"majority": "majority is of the test", "mean ± std": "in %"}
+    wide = fit(_COLUMNS, _ROWS, width=120, title="accuracy", spare=("majority",), meanings=meanings)
+    assert wide.title == "accuracy; majority is of the test; in %"
+    narrow = fit(_COLUMNS, _ROWS, width=62, title="accuracy", spare=("majority",), meanings=meanings)
+    assert narrow.title == "task intent, lang te, accuracy; in %; for want of room without majority"

@@ -58,7 +58,7 @@ def figures_table(card: Card) -> Table:
         for figure in card.figures
     )  # fmt: skip
     columns = ("figure", "what", "synthetic", "95 %", "human", "human 95 %", "note")
-    return Table(columns=columns, rows=rows, title=title(card))
+    return Table(columns=columns, rows=rows, title=title(card), spare=("figure", "human 95 %"))
 
 
 def labels_table(card: Card) -> Table:

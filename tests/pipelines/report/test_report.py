@@ -16,7 +16,7 @@ from report_store import EVERY, STUDENT, TEACHER, Shelf, evaluate, fill, put, pu
 
 from sdc.cache.key import digest
 from sdc.cache.store import Store
-from sdc.cli import render
+from sdc.cli import reported
 from sdc.errors import DataError, UsageError
 from sdc.pipelines import report
 from sdc.pipelines.report import ReportConfig, audit, by, formats, pivot
@@ -65,7 +65,7 @@ def test_golden(filled: Context, capsys: pytest.CaptureFixture[str], monkeypatch
     for width in (80, 100, 120, 160, 200):
         monkeypatch.setenv("COLUMNS", str(width))
         for shown in (table, pivot.by_size(table, spread=width > 80)):
-            render.table(shown.columns, shown.rows, title=shown.title, spare=shown.spare)
+            reported.show(shown, "table")
         lines = capsys.readouterr().out.splitlines()
         assert max(map(len, lines)) <= width
         drawn += [f"{width} columns", *(line.rstrip() for line in lines)]
@@ -177,8 +177,8 @@ def test_b7_a_collapsed_run_is_named_beside_the_table(filled: Context) -> None:
     report.run(replace(filled, say=said.append), ReportConfig(), wanted=[("te", "topic")])
     named = [line for line in said if "below chance" in line]
     assert named == [
-        "report: of 15 runs 1 broke off (in no mean), 1 is below chance; see `sdc report failed`, try"
-        " `sdc train --retry-failed`",
+        "report: of 15 runs 1 broke off (in no mean), 1 is below chance; see `sdc report failed`;"
+        " `--retry-failed` of `sdc train` fits them again",
     ]
 
 
@@ -196,6 +196,7 @@ def test_generator_can_be_named(filled: Context) -> None:
     rows = report.run(context, ReportConfig(generator=STUDENT), wanted=[("te", "topic")])
     assert all(row.difference is None for row in rows)
     assert "no zero-shot run of student & co" in said[0]
+    assert "`sdc icl --lang te --task topic --model 'student & co' --shots 0`" in said[0]
 
 
 def test_reader_changes_what_replies_are_worth(filled: Context) -> None:

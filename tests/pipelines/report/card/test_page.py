@@ -100,8 +100,8 @@ def test_a_page_holds_everything_and_nothing_gets_out() -> None:
     assert reader.seen.count("svg") == 6
     for shown in (*LABELS, "what auc is", "␣<b>", "◌\u0c4d", "שלום", "0.91", "test row", "20.0..31.0"):
         assert shown in reader.text, shown
-    assert '<td dir="auto" lang="te">שלום</td>' in text
-    boxes = re.findall(r'<div class="wide" tabindex="0"[^>]*>\s*<table>', text)
+    assert '<td class="words" dir="auto" lang="te">שלום</td>' in text
+    boxes = re.findall(r'<div class="wide" tabindex="0"[^>]*>\s*<table[^>]*>', text)
     assert len(boxes) == text.count("<table") > 5  # each scrolls on its own where a screen is narrow
     assert read(page.as_html([made()])).seen.count("h2") == 1  # no overview of one
 
