@@ -74,6 +74,8 @@ class DrawnTable:
         room = max(map(terminal.shown_width, self.layout.columns), default=0)
         for row in self.layout.rows:
             for name, cell in zip(self.layout.columns, row, strict=True):
+                if cell in ("", "-"):
+                    continue
                 first, *others = tables.broken(cell, max(1, self.width - room - 2))
                 yield Segment(name + " " * (room - terminal.shown_width(name)), _NAME)
                 yield Segment("".join([f"  {first}", *(f"\n{' ' * room}  {line}" for line in others)]))

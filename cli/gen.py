@@ -1,5 +1,6 @@
 """`sdc gen`: its flags."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
@@ -163,5 +164,6 @@ def _report(cell: Cell, outcome: Outcome) -> None:
         render.note(f"  short of the quota: {line}")
     for name, item in summary["labels"].items():
         if item["explained_by"] == "task":
-            problems = "; ".join(item["explanation_problems"])
+            times = Counter(item["explanation_problems"])
+            problems = "; ".join(f"{what}{f' ({num} times)' if num > 1 else ''}" for what, num in times.items())
             render.note(f"  the task's own description of {name} is used: {problems}")

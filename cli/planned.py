@@ -69,6 +69,7 @@ class Planned:
         told = self._apart if len(stages) > 1 else [name for name in self._apart if name != "stage"]
         names = [name for name in told if any(row.get(name) not in (None, "") for row in self._rows)]
         columns = [name for name in _COLUMNS if any(_COLUMNS[name](line) for line in lines)]
+        columns = [name for name in columns if name != "there" or total.there]
         table = [
             [*(str(line.alike.get(name) or "") for name in names), *(_COLUMNS[name](line) for name in columns)]
             for line in lines
@@ -89,7 +90,10 @@ class Planned:
 
 @dataclass(frozen=True, kw_only=True)
 class _Line:
-    """Artifacts that are alike, together; None is unknown."""
+    """Artifacts that are alike, together; None is unknown.
+
+    Tokens, seconds and cost are those of the likely calls, or else of those that are sure; `most` of the most calls.
+    """
 
     alike: Mapping[str, Any]
     artifacts: int
@@ -100,11 +104,16 @@ class _Line:
     tokens: float | None
     seconds: float | None
     cost: float | None
+    most: tuple[float | None, float | None, float | None]
     currency: str
 
     @classmethod
     def of(cls, rows: Sequence[Mapping[str, Any]]) -> "_Line":
         asks = [row for row in rows if "calls" in row]
+        most = [
+            _sum([_scaled(row, value(row), "calls_at_most") for row in asks])
+            for value in (_tokens, lambda row: row.get("seconds"), lambda row: row.get("cost"))
+        ]
         return cls(
             alike={name: rows[0].get(name) for name in _ALIKE},
             artifacts=len(rows),
@@ -115,6 +124,7 @@ class _Line:
             tokens=_sum([_scaled(row, _tokens(row)) for row in asks]) if asks else None,
             seconds=_sum([_scaled(row, row.get("seconds")) for row in rows if asks or "seconds" in row]),
             cost=_sum([_scaled(row, row.get("cost")) for row in asks]),
+            most=(most[0], most[1], most[2]),
             currency=next((str(row["currency"]) for row in asks if row.get("currency")), ""),
         )
 
@@ -123,13 +133,22 @@ class _Line:
         if self.at_most is not None:
             likely = f", likely {self.likely:,}" if self.likely is not None and self.at_least != self.at_most else ""
             found.append(f"{_range(self, ' to at most ')} new calls{likely}")
-        if self.tokens:
-            found.append(f"{short(round(self.tokens))} tokens")
-        if self.seconds:
-            found.append(duration(self.seconds))
-        if self.cost:
-            found.append(f"{self.cost:.2f} {self.currency}")
+        taken = _words(self.tokens, self.seconds, self.cost, self.currency)
+        found += taken
+        if taken and self.has_more:
+            found[-1] += f"; at most {', '.join(_words(*self.most, self.currency))}"
         return found
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the most calls take more tokens than the likely ones, or those that are sure."""
+        return bool(self.tokens and self.most[0] and self.most[0] > self.tokens)
+
+
+def _words(tokens: float | None, seconds: float | None, cost: float | None, currency: str) -> list[str]:
+    found = [f"{short(round(tokens))} tokens"] if tokens else []
+    found += [duration(seconds)] if seconds else []
+    return found + ([f"{cost:.2f} {currency}"] if cost else [])
 
 
 def _range(line: _Line, between: str = " to ") -> str:
@@ -144,10 +163,17 @@ _COLUMNS: dict[str, Callable[[_Line], str]] = {
     "there": lambda line: f"{line.there:,}",
     "new calls": _range,
     "likely": lambda line: "" if line.likely is None or line.at_least == line.at_most else f"{line.likely:,}",
-    "tokens": lambda line: "" if line.tokens is None else short(round(line.tokens)),
+    "tokens": lambda line: _token_range(line),
     "time": lambda line: "" if line.seconds is None else duration(line.seconds),
     "cost": lambda line: "" if line.cost is None else f"{line.cost:.2f} {line.currency}",
 }
+
+
+def _token_range(line: _Line) -> str:
+    if line.tokens is None:
+        return ""
+    most = line.most[0] if line.has_more else None
+    return short(round(line.tokens)) + ("" if most is None else f" to {short(round(most))}")
 
 
 def _new(row: Mapping[str, Any], name: str) -> int:
@@ -158,12 +184,12 @@ def _tokens(row: Mapping[str, Any]) -> float | None:
     return _sum([row["prompt_tokens"], row["completion_tokens"]])
 
 
-def _scaled(row: Mapping[str, Any], value: float | None) -> float | None:
-    """Returns what the likely calls take, where the value is for those that are sure."""
-    if value is None or row.get("calls_likely") is None:
+def _scaled(row: Mapping[str, Any], value: float | None, to: str = "calls_likely") -> float | None:
+    """Returns what the likely calls take, or as many as `to` says, where the value is for those that are sure."""
+    if value is None or row.get(to) is None:
         return value
     sure = _new(row, "calls")
-    return value * _new(row, "calls_likely") / sure if sure else value
+    return value * max(sure, _new(row, to)) / sure if sure else value
 
 
 def _sum(values: Sequence[Number | None]) -> Number | None:

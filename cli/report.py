@@ -191,8 +191,8 @@ def report(
 
 def _show(rows: Sequence[Point], form: str, *, aggregated: bool, wide: bool, csv_safe: bool) -> None:
     if wide:
-        table = _by_size(formats.for_people(rows, aggregated=aggregated), form)
-        reported.show(table, form, csv_safe=csv_safe)
+        for table in _by_size(formats.for_people(rows, aggregated=aggregated), form):
+            reported.show(table, form, csv_safe=csv_safe)
     else:
         reported.show_rows(rows, form, aggregated=aggregated, csv_safe=csv_safe)
 
@@ -205,9 +205,13 @@ def _lacking(
     return stage.lacking(context, wanted, langs=langs, tasks=tasks)
 
 
-def _by_size(table: formats.Table, output: str) -> formats.Table:
-    """Returns the report with sizes as columns; where a terminal has no room for both, means alone."""
+def _by_size(table: formats.Table, output: str) -> list[formats.Table]:
+    """Returns the report with sizes as columns; on a narrow terminal means alone, then some sizes at a time."""
     found = pivot.by_size(table)
-    if output != "table" or render.is_wide_enough(found.columns, found.rows, spare=found.spare):
-        return found
-    return pivot.by_size(table, spread=False)
+    if output != "table" or _fits(found):
+        return [found]
+    return pivot.in_parts(pivot.by_size(table, spread=False), _fits)
+
+
+def _fits(table: formats.Table) -> bool:
+    return render.is_wide_enough(table.columns, table.rows, spare=table.spare)

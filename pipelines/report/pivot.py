@@ -1,7 +1,10 @@
-"""A report with sizes as columns: one line for each language, source and method.
+"""A report with sizes as columns: one line for each language, source and method; in parts where it is too wide.
 
 Here: the table for people, turned. Not here: what stands in it (`formats.for_people`).
 """
+
+from collections.abc import Callable
+from dataclasses import replace
 
 from sdc.pipelines.report.formats import DIFFERENCES, HUMAN_MINUS, INTERVALS, Table
 
@@ -50,6 +53,30 @@ def by_size(table: Table, *, spread: bool = True) -> Table:
     return Table(
         columns=(*kept, *sizes), rows=rows, title=title, spare=tuple(name for name in table.spare if name in kept)
     )
+
+
+def in_parts(table: Table, is_narrow_enough: Callable[[Table], bool]) -> list[Table]:
+    """Returns a report by size as tables with fewer sizes each, the fewest that fit; a line stands where it has a size.
+
+    Args:
+        table: As `by_size` makes it.
+        is_narrow_enough: Whether there is room for a table; where one with a single size has none, nothing is parted.
+    """
+    at = {name: i for i, name in enumerate(table.columns)}
+    sizes = [name for name in table.columns if name == NO_SIZE or _order(name)[0] == 1 or name == "all"]
+    kept = [name for name in table.columns if name not in sizes]
+    for num in range(1, len(sizes) + 1):
+        most = -(-len(sizes) // num)
+        parts = []
+        for start in range(0, len(sizes), most):
+            of_part = sizes[start : start + most]
+            rows = [row for row in table.rows if any(row[at[size]] != _NOTHING for size in of_part)]
+            told = [name for name in kept if any(row[at[name]] != _NOTHING for row in rows)]
+            cells = tuple(tuple(row[at[name]] for name in (*told, *of_part)) for row in rows)
+            parts.append(replace(table, columns=(*told, *of_part), rows=cells))
+        if all(map(is_narrow_enough, parts)):
+            return parts
+    return [table]
 
 
 def _order(size: str) -> tuple[int, int, str]:

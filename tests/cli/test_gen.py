@@ -115,7 +115,7 @@ def test_an_explanation_that_was_not_taken_is_said_with_the_reason(
 
     ScriptedEngine(answer).install(monkeypatch)
     result = invoke("gen", *CELL, *FEW, "--model", small.model)
-    said = "the task's own description of negative is used: names another label (positive); names another label"
+    said = "the task's own description of negative is used: names another label (positive) (3 times)"
     assert said in result.stderr
 
 

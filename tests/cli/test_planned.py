@@ -49,8 +49,8 @@ def test_a_range_has_what_is_likely_and_what_that_takes(capsys: pytest.CaptureFi
     planned = Planned()
     planned.asked(_planned(0), _estimate(at_most=302, likely=42, tokens_from="characters"), model="far")
     *_, line, total, how = _lines(capsys, planned)
-    assert line == ["sw/topic", "far", "1", "0", "8", "to", "300", "40", "4k", "0:40"]
-    assert "8 to at most 300 new calls, likely 40, 4k tokens, 0:40" in " ".join(total)
+    assert line == ["sw/topic", "far", "1", "8", "to", "300", "40", "4k", "to", "30k", "0:40"]
+    assert "8 to at most 300 new calls, likely 40, 4k tokens, 0:40; at most 30k tokens, 5:00" in " ".join(total)
     assert "half or twice as many may be true; answers at their longest" in " ".join(how)
 
 

@@ -1,12 +1,12 @@
 """Sizes as columns: one line for each language, source and method, and nothing lost."""
 
 from sdc.pipelines.report.formats import Table
-from sdc.pipelines.report.pivot import by_size
+from sdc.pipelines.report.pivot import by_size, in_parts
 
 
 def _table(*rows: tuple[str, ...]) -> Table:
     columns = ("lang", "method", "source", "size", "rows", "mean ± std", "95 %")
-    return Table(columns=columns, rows=rows, title="accuracy in %, mean ± std over n runs; and more", spare=("rows",))
+    return Table(columns=columns, rows=rows, title="accuracy in %, mean ± std over n runs", spare=("rows",))
 
 
 def test_sizes_are_columns_by_number_and_all_is_last() -> None:
@@ -46,3 +46,20 @@ def test_results_that_would_share_a_cell_keep_a_line_each() -> None:
 def test_a_table_without_sizes_stays() -> None:
     table = Table(columns=("method", "mean ± std"), rows=(("linear", "5"),), title="t")
     assert by_size(table) is table
+
+
+def test_a_table_that_is_too_wide_has_some_sizes_at_a_time() -> None:
+    whole = by_size(
+        _table(
+            ("te", "majority", "-", "-", "-", "10.0", "-"),
+            *(("te", "linear", "human", str(size), str(size), f"{size}.0", "-") for size in (20, 30, 40)),
+        )
+    )
+    assert in_parts(whole, lambda table: True) == [whole]
+    assert in_parts(whole, lambda table: len(table.columns) < 4) == [whole]
+    first, second = in_parts(whole, lambda table: len(table.columns) < 6)
+    assert (first.columns, second.columns) == (
+        ("lang", "method", "source", "no rows", "20"), ("lang", "method", "source", "30", "40")
+    )  # fmt: skip
+    assert first.rows == (("te", "majority", "-", "10.0", "-"), ("te", "linear", "human", "-", "20.0"))
+    assert second.rows == (("te", "linear", "human", "30.0", "40.0"),)
