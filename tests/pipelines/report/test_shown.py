@@ -69,13 +69,13 @@ def test_a_table_has_no_column_that_says_nothing_and_no_word_of_one(filled: Cont
     every = report.run(filled, ReportConfig())
     table = formats.for_people(every, aggregated=False)
     assert "linear" in table.columns
-    assert "; vs generator in points" in table.title
+    assert "; vs generator in points" in table.whole_title
     # Linear runs alone, without a generator: the column would repeat their means, and there is nothing to compare.
     alone = [replace(row, difference=None, difference_low=None, difference_high=None, linear=row.mean)
              for row in every if row.method == "linear"]  # fmt: skip
     table = formats.for_people(alone, aggregated=False)
     assert "linear" not in table.columns
-    assert "vs generator" not in table.title
+    assert "vs generator" not in table.whole_title
 
 
 def test_human_rows_stand_beside_as_many_others(filled: Context) -> None:
@@ -104,14 +104,14 @@ def test_a_column_has_one_kind_of_interval(filled: Context) -> None:
         assert (several, one) == (row["n"] == "2", row["n"] == "1"), row
         assert (row["vs generator 95 %"] != "-") <= several
         assert (row["vs generator 95 % of one run"] != "-") <= one
-    assert "95 % covers runs and test rows, 95 % of one run covers test rows" in made.title
+    assert "95 % covers runs and test rows; 95 % of one run covers test rows" in made.whole_title
 
 
 def test_means_over_fewer_cells_than_others_are_marked(filled: Context) -> None:
     made, rows = table(filled, "method", "source", "size")
     cells = {(row["method"], row["source"], row["size"]): row["cells"] for row in rows}
     assert cells["linear", "synthetic", "all"] == "3" and cells["finetune", "synthetic", "all"] == "2 of 3"
-    assert cells["icl", "synthetic", "all"] == "1 of 3" and made.title.endswith(
+    assert cells["icl", "synthetic", "all"] == "1 of 3" and made.whole_title.endswith(
         "; N of M cells: other rows are over more"
     )
     wide = pivot.by_size(made)
