@@ -1,19 +1,16 @@
 """`sdc eval`: its flags."""
 
-from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from sdc.cache.counted import counted
-from sdc.cache.store import Artifact
 from sdc.cli import incomplete, options, render
 from sdc.cli.groups import Common, grouped
 from sdc.pipelines import eval as stage
 from sdc.pipelines import readers
-from sdc.pipelines.cells import Cell
 from sdc.pipelines.records import inputs as records
-from sdc.pipelines.stage import Context, Outcome
+from sdc.pipelines.stage import Outcome
 
 
 @grouped
@@ -53,7 +50,7 @@ def evaluate(
                     render.note(f"eval {cell}: {counted(len(found), 'run')} {which}")
                 pairs = [(cell, run) for run in found]
                 if common.dry_run:
-                    doing.planned.add(_plan(context, config, pairs))
+                    doing.planned.add(stage.dry_run(context, config, pairs))
                     continue
                 made = stage.run(context, config, pairs)
                 doing.done(made)
@@ -63,9 +60,3 @@ def evaluate(
         lost = f", {failed} failed or below chance" if failed else ""
         if not common.dry_run and outcomes:
             render.note(f"eval: {counted(len(outcomes), 'run')}, {hits} already there{lost}")
-
-
-def _plan(context: Context, config: stage.EvalConfig, pairs: Sequence[tuple[Cell, Artifact]]) -> list[dict[str, Any]]:
-    planned = stage.plan(context, config, pairs)
-    there = stage.there(context, planned)
-    return [{"key": p.short, "stage": "eval", "cell": f"{p.lang}/{p.task}", "cached": p.key in there} for p in planned]

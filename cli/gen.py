@@ -113,9 +113,7 @@ def gen(
                     found = stage.preview(context, config, cell, data=data, judgement=judgement, most=asking.preview)
                     preview.show(cell, found, as_json=common.as_json)
                 elif common.dry_run:
-                    planned = stage.plan(context, config, cell, data=data, judgement=judgement)
-                    asked = stage.expected(context, config, cell, data=data, judgement=judgement)
-                    doing.planned.asked(planned, asked, model=context.model(config.model).name)
+                    doing.planned.add(stage.dry_run(context, config, cell, data=data, judgement=judgement))
                     if again.until_accepted:
                         most = again.rounds or turns.MOST_ROUNDS
                         render.note(f"{cell}: this is the first of up to {most} rounds, each of which is judged")

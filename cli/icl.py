@@ -105,10 +105,7 @@ def icl(
                     preview.show(cell, seen, as_json=common.as_json)
                     continue
                 if common.dry_run:
-                    by_draw = {draw.draw: {"source": draw.source, "size": draw.size} for draw in draws}
-                    for planned, expected in stage.estimates(context, config, cell, draws=draws, test=test_data):
-                        of_draw = by_draw.get(planned.config["draw"] or "", {})
-                        doing.planned.asked(planned, expected, model=context.model(config.model).name, **of_draw)
+                    doing.planned.add(stage.dry_run(context, config, cell, draws=draws, test=test_data))
                     continue
                 found = stage.run(context, config, cell, draws=draws, test=test_data)
                 hits = sum(outcome.hit for outcome in found)

@@ -117,10 +117,7 @@ def judge(
                     preview.show(cell, found, as_json=common.as_json)
                     continue
                 if common.dry_run:
-                    planned = stage.plan(context, config, cell, generation)
-                    model = context.model(stage.judge_name(config, generation)).name if config.llm else "gates"
-                    expected = stage.expected(context, config, cell, generation)
-                    doing.planned.asked(planned, expected, model=model)
+                    doing.planned.add(stage.dry_run(context, config, cell, generation))
                     continue
                 outcome = stage.run(context, config, cell, generation=generation)
                 _report(cell, outcome)

@@ -12,6 +12,7 @@ from sdc.cache.store import Artifact
 from sdc.cli import render
 from sdc.cli.progress import duration, short
 from sdc.pipelines.engines.estimate import CallEstimate
+from sdc.pipelines.stage import asked_record
 
 Number = TypeVar("Number", int, float)
 #: What tells lines apart; the rest of a row is added up.
@@ -48,10 +49,7 @@ class Planned:
             model: Who would answer.
             more: What else is told of it.
         """
-        row = {"key": planned.short, "stage": planned.stage, "cell": f"{planned.lang}/{planned.task}", **more}
-        asked = (expected or CallEstimate.nothing(model)).as_json()
-        asked = {"cached_calls" if name == "cached" else name: value for name, value in asked.items()}
-        self._rows.append({**row, "cached": expected is None, **asked})
+        self._rows.append(asked_record(planned, expected, model=model, **more))
 
     def show(self, *, as_json: bool) -> None:
         """Shows them, if there are any."""

@@ -15,7 +15,6 @@ from sdc.pipelines.records import lineage
 from sdc.pipelines.sample import inputs
 from sdc.pipelines.sample.config import has_seeds
 from sdc.pipelines.sample.strategies import STRATEGIES
-from sdc.pipelines.stage import are_there
 from sdc.pipelines.text import commas
 
 
@@ -101,10 +100,7 @@ def sample(
                 config = stage.configured(context, preset, task=cell.task.name, source=name, **own)
                 examples, human = inputs.of(context, config, cell, artifact)
                 if common.dry_run:
-                    planned = stage.plan(config, cell, examples, human=human)
-                    cached = bool(are_there(context, [planned.key]))
-                    row = {"key": planned.short, "stage": "sample", "cell": str(cell), "source": name, "cached": cached}
-                    doing.planned.add([row])
+                    doing.planned.add(stage.dry_run(context, config, cell, examples=examples, human=human))
                     continue
                 outcome = stage.run(context, config, cell, examples=examples, human=human)
                 real = ", ".join(f"{size}={rows}" for size, rows in outcome.summary["real_sizes"].items())

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -137,7 +137,7 @@ def train(
             with doing.again(cell, number, len(parts)):
                 test = lineage.test_data(context, cell, chosen.test)
                 if common.dry_run:
-                    doing.planned.add(_plan(context, each, cell, draws, test))
+                    doing.planned.add(stage.dry_run(context, each, cell, draws=draws, test=test))
                 else:
                     doing.done(_fit(context, each, cell, draws, test))
 
@@ -196,15 +196,9 @@ def _tuned(
 
 def _are_searched(context: Context, tuning: TuneConfig, groups: Sequence[DrawGroup], planned: Planned) -> bool:
     """Returns whether all searches are there, so that the runs are known; else plans them."""
-    searches = {artifact.key: artifact for artifact in tune.plan(context, tuning, groups)}
-    known = context.store.get_many(list(searches))
-    if len(known) == len(searches):
+    rows = tune.dry_run(context, tuning, groups)
+    if all(row["cached"] for row in rows):
         return True
-    rows: list[dict[str, Any]] = [
-        {"key": item.short, "stage": "tune", "trials": tuning.trials, "draws": len(item.config["draws"]),
-         "model": context.model(tuning.student.model).name, "cached": item.key in known}
-        for item in searches.values()
-    ]  # fmt: skip
     planned.add(rows)
     fits = sum(row["trials"] * row["draws"] for row in rows if not row["cached"])
     runs = sum(len(group.draws) for group in groups)
@@ -213,21 +207,3 @@ def _are_searched(context: Context, tuning: TuneConfig, groups: Sequence[DrawGro
         f" then {counted(runs, 'run')} with what is chosen"
     )
     return False
-
-
-def _plan(
-    context: Context, config: TrainConfig, cell: Cell, draws: Sequence[Draw], test: Artifact
-) -> list[dict[str, Any]]:
-    """Returns the runs on some draws, for a dry run."""
-    runs = stage.plan(context, config, cell, draws=draws, test=test)
-    known = stage.there(context, config, runs)
-    usual = stage.usual_seconds(context, config, cell)
-    model = config.student.build(context, cell.task).model
-    return [
-        {"key": run.planned.short, "stage": "train", "cell": str(cell), "source": run.draw.source,
-         "method": config.student.method, "model": model,
-         "size": run.draw.size, "rows": run.draw.num_rows, "repeat": run.draw.repeat,
-         "cached": run.planned.key in known,
-         "seconds": 0.0 if run.planned.key in known else usual.get(run.draw.num_rows)}
-        for run in runs
-    ]  # fmt: skip

@@ -85,6 +85,13 @@ def plan(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Artif
     return [item.planned for item in _plan(context, config, pairs)]
 
 
+def dry_run(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Artifact]]) -> list[dict[str, Any]]:
+    """Returns what `run` would make, as `--dry-run --json` tells it: a record per run."""
+    planned = plan(context, config, pairs)
+    cached = there(context, planned)
+    return [stage.dry_record(each, cached=each.key in cached) for each in planned]
+
+
 def run(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Artifact]]) -> list[Outcome]:
     """Evaluates runs, or returns the evaluations that are there; one per run, in order.
 

@@ -129,6 +129,15 @@ def preview(
         return generation.preview(asker, most=most)
 
 
+def dry_run(
+    context: Context, config: GenConfig, cell: Cell, *, data: Artifact | None, judgement: Artifact | None
+) -> list[dict[str, Any]]:
+    """Returns what `run` would make and ask, as `--dry-run --json` tells it: one record."""
+    planned = plan(context, config, cell, data=data, judgement=judgement)
+    asked = expected(context, config, cell, data=data, judgement=judgement)
+    return [stage.asked_record(planned, asked, model=context.model(config.model).name)]
+
+
 def first_calls(
     context: Context, config: GenConfig, cell: Cell, *, data: Artifact | None, judgement: Artifact | None
 ) -> list[Call]:

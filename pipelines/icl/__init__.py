@@ -60,6 +60,18 @@ def estimates(
     return found
 
 
+def dry_run(
+    context: Context, config: IclConfig, cell: Cell, *, draws: Sequence[Draw], test: Artifact
+) -> list[dict[str, Any]]:
+    """Returns what `run` would make and ask, as `--dry-run --json` tells it: a record per run."""
+    by_draw = {draw.draw: {"source": draw.source, "size": draw.size} for draw in draws}
+    model = context.model(config.model).name
+    return [
+        stage.asked_record(planned, expected, model=model, **by_draw.get(planned.config["draw"] or "", {}))
+        for planned, expected in estimates(context, config, cell, draws=draws, test=test)
+    ]
+
+
 def runs_of(context: Context, config: IclConfig, cell: Cell, draws: Sequence[Draw], test: Artifact) -> list[IclRun]:
     """Returns the runs that `run` would make, each once: one in all where nothing is taken from a draw."""
     lineage.refuse_train(test)

@@ -138,6 +138,13 @@ def preview(context: Context, config: JudgeConfig, cell: Cell, generation: Artif
     )
 
 
+def dry_run(context: Context, config: JudgeConfig, cell: Cell, generation: Artifact) -> list[dict[str, Any]]:
+    """Returns what `run` would make and ask, as `--dry-run --json` tells it: one record."""
+    planned = plan(context, config, cell, generation)
+    model = context.model(judge_name(config, generation)).name if config.llm else "gates"
+    return [stage.asked_record(planned, expected(context, config, cell, generation), model=model)]
+
+
 def _read(context: Context, config: JudgeConfig, generation: Artifact, planned: Artifact) -> JudgeInputs:
     rows = _rows(context, generation)
     if not rows:

@@ -17,8 +17,9 @@ from sdc.pipelines.data import shared
 from sdc.pipelines.engines import budget
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.export import ExportConfig
-from sdc.pipelines.notebook import arguments, frames
+from sdc.pipelines.notebook import arguments, frames, looking
 from sdc.pipelines.notebook.arguments import Given, Named
+from sdc.pipelines.notebook.looking import DryRun, Previews
 from sdc.pipelines.notebook.stages import Stages
 from sdc.pipelines.predict import chosen, input
 from sdc.pipelines.predict import formats as predictions
@@ -79,6 +80,46 @@ class OpenStore(Stages):
     def path(self) -> Path:
         """The store file."""
         return self._context.store.path
+
+    def dry_run(self, stage: str, keys: Given = None, *, frame: str | None = "pandas", **settings: Any) -> Any:
+        """Returns what a stage would make and ask, a row per artifact, as its command with `--dry-run`.
+
+        Args:
+            stage: One of `gen`, `judge`, `sample`, `train`, `icl`, `eval`.
+            keys: As of the method of that name.
+            frame: As of `report`.
+            settings: As of the method of that name, `lang` and `task` among them.
+
+        Raises:
+            UsageError: There is no such stage.
+        """
+        looking.check(stage, looking.PLANNED)
+        look = DryRun()
+        getattr(Stages(self._context, look), stage)(keys, **settings)
+        return look.frame(frame)
+
+    def preview(
+        self, stage: str, keys: Given = None, *, most: int = 3, frame: str | None = "pandas", **settings: Any
+    ) -> list[dict[str, Any]]:
+        """Returns what an LLM is asked, and what came of the first calls; nothing is kept but the replies.
+
+        Args:
+            stage: One of `gen`, `judge`, `icl`.
+            keys: As of the method of that name.
+            most: Calls of each cell, from 1.
+            frame: As of `report`.
+            settings: As of the method of that name, `lang` and `task` among them.
+
+        Returns:
+            For each cell `cell`, `prompts` (what is asked -> the prompt) and `results`, a frame.
+
+        Raises:
+            UsageError: There is no such stage, or it asks no LLM.
+        """
+        looking.check(stage, looking.PREVIEWED)
+        look = Previews(most, frame)
+        getattr(Stages(self._context, look), stage)(keys, **settings)
+        return look.found
 
     def report(
         self,

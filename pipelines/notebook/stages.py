@@ -23,6 +23,7 @@ from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.notebook import arguments
 from sdc.pipelines.notebook.arguments import Given, Named
+from sdc.pipelines.notebook.looking import DryRun, Previews
 from sdc.pipelines.records import inputs, lineage
 from sdc.pipelines.run import until_accepted as turns
 from sdc.pipelines.sample import inputs as sample_inputs
@@ -44,8 +45,8 @@ class Stages:
     (`hit`), and its summary. The first error ends it; what was made until then is kept.
     """
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, context: Context, look: DryRun | Previews | None = None) -> None:
+        self._context, self._look = context, look
 
     def add(
         self,
@@ -77,22 +78,25 @@ class Stages:
         until_accepted: bool = False,
         rounds: int = turns.MOST_ROUNDS,
         judge_model: str | None = None,
+        no_think: bool = False,
         force: bool = False,
         **settings: Any,
     ) -> list[Outcome]:
         """Writes synthetic examples with an LLM, as `sdc gen` (settings: `GenConfig`); in turns: the last judgement."""
         running = self._running(force)
-        config = gen.configured(running, preset, **arguments.checked(settings, GenConfig))
+        config = gen.configured(running, preset, no_think=no_think, **arguments.checked(settings, GenConfig))
 
         def one(cell: Cell, artifact: Any) -> list[Outcome]:
             named, judgement = gen_inputs.of(running, cell, artifact, top_up=top_up)
             if "num_seeds" in settings:
                 gen.check_seeds(running, config, cell, data=named)
-            if until_accepted:
+            if until_accepted and self._look:
+                running.say(f"{cell}: this is the first of up to {rounds} rounds, each of which is judged")
+            elif until_accepted:
                 judging = judge.configured(running, preset, model=judge_model, seed=config.seed)
                 *_, last = turns.rounds(running, config, judging, cell, data=named, judgement=judgement, most=rounds)
                 return [last.judgement]
-            return [gen.run(running, config, cell, data=named, judgement=judgement)]
+            return self._do(gen, running, config, cell, data=named, judgement=judgement)
 
         return _over(running, self._pairs(keys, lang, task, "data", "judge"), one)
 
@@ -103,21 +107,20 @@ class Stages:
         lang: Named = None,
         task: Named = None,
         preset: str = presets.DEFAULT,
+        no_think: bool = False,
         force: bool = False,
         **settings: Any,
     ) -> list[Outcome]:
         """Accepts or rejects synthetic examples, as `sdc judge` (settings: `JudgeConfig`; `llm=False`: gates only)."""
         running = self._running(force)
-        config = judge.configured(running, preset, **arguments.checked(settings, JudgeConfig))
+        config = judge.configured(running, preset, no_think=no_think, **arguments.checked(settings, JudgeConfig))
         return _over(
             running,
             self._pairs(keys, lang, task, "gen"),
-            lambda cell, named: [
-                judge.run(
-                    running, config, cell, generation=named or lineage.newest_generation(running, cell)
-                )
-            ],
-        )  # fmt: skip
+            lambda cell, named: self._do(
+                judge, running, config, cell, generation=named or lineage.newest_generation(running, cell)
+            ),
+        )
 
     def sample(
         self,
@@ -146,7 +149,7 @@ class Stages:
             for name in names or ["human" if artifact is not None and artifact.stage == "data" else "synthetic"]:
                 config = sample.configured(running, preset, task=cell.task.name, source=name, **flags)
                 examples, human = sample_inputs.of(running, config, cell, artifact)
-                made.append(sample.run(running, config, cell, examples=examples, human=human))
+                made += self._do(sample, running, config, cell, examples=examples, human=human)
             return made
 
         return _over(running, self._pairs(keys, lang, task, "judge", "gen", "data"), one)
@@ -189,15 +192,19 @@ class Stages:
             search = tune.configured(config.student, flags=settings, trials=hpo, scope=hpo_scope, seed=seed)
             groups = [group for cell, draws in cells_draws for group in tune.groups(cell, draws)]
             made: list[Outcome] = []
+            searches = tune.dry_run(running, search, groups) if self._look else []
+            if self._look and not all(row["cached"] for row in searches):
+                self._look.take(searches)
+                return made
             for group, tuned in zip(groups, tune.run(running, search, groups), strict=True):
                 chosen = replace(config, student=tuned.student, tuned_by=tuned.outcome.key)
                 tested = self._test(group.cell, test)
-                made += train.run(running, chosen, group.cell, draws=group.draws, test=tested)
+                made += self._do(train, running, chosen, group.cell, draws=group.draws, test=tested)
             return made
 
         def one(cell: Cell, samples: Any) -> list[Outcome]:
             draws = train_inputs.of(running, cell, samples, **wanted)
-            return train.run(running, config, cell, draws=draws, test=self._test(cell, test))
+            return self._do(train, running, config, cell, draws=draws, test=self._test(cell, test))
 
         return _over(running, found, one)
 
@@ -211,13 +218,14 @@ class Stages:
         sizes: Any = None,
         test: str | Outcome | None = None,
         preset: str = presets.DEFAULT,
+        no_think: bool = False,
         force: bool = False,
         **settings: Any,
     ) -> list[Outcome]:
         """Lets an LLM classify the test rows, with shots or none, as `sdc icl` (settings: `IclConfig`)."""
         running = self._running(force)
         given = arguments.checked(settings, IclConfig)
-        config = icl.configured(running, preset, **icl_inputs.ordered(given))
+        config = icl.configured(running, preset, no_think=no_think, **icl_inputs.ordered(given))
 
         def one(cell: Cell, artifact: Any) -> list[Outcome]:
             draws, too_small = icl_inputs.of(
@@ -225,7 +233,7 @@ class Stages:
             )  # fmt: skip
             if too_small:
                 raise too_small[0]
-            return icl.run(running, config, cell, draws=draws, test=self._test(cell, test))
+            return self._do(icl, running, config, cell, draws=draws, test=self._test(cell, test))
 
         return _over(running, self._pairs(keys, lang, task, "sample"), one)
 
@@ -254,11 +262,19 @@ class Stages:
 
         def one(cell: Cell, named: Sequence[Artifact]) -> list[Outcome]:
             runs = named or evaluation.find_runs(running, cell, everything=everything)
-            return evaluation.run(running, config, [(cell, run) for run in runs])
+            return self._do(evaluation, running, config, [(cell, run) for run in runs])
 
         return _over(running, inputs.by_cell(pairs), one)
 
     # -- what they have in common -----------------------------------------------------------------------------------
+
+    def _do(self, stage: Any, *given: Any, **inputs: Any) -> list[Outcome]:
+        """Runs a stage on one cell, or asks it what it would do."""
+        if self._look:
+            self._look(stage, *given, **inputs)
+            return []
+        made = stage.run(*given, **inputs)
+        return [made] if isinstance(made, Outcome) else list(made)
 
     def _running(self, force: bool) -> Context:
         return replace(self._context, force=force)

@@ -67,6 +67,15 @@ def plan(config: SampleConfig, cell: Cell, examples: Artifact, *, human: Artifac
     )
 
 
+def dry_run(
+    context: Context, config: SampleConfig, cell: Cell, *, examples: Artifact, human: Artifact | None = None
+) -> list[dict[str, Any]]:
+    """Returns what `run` would make, as `--dry-run --json` tells it: one record."""
+    planned = plan(config, cell, examples, human=human)
+    cached = bool(stage.are_there(context, [planned.key]))
+    return [stage.dry_record(planned, cached=cached, source=config.source)]
+
+
 def run(
     context: Context, config: SampleConfig, cell: Cell, *, examples: Artifact, human: Artifact | None = None
 ) -> Outcome:

@@ -141,6 +141,23 @@ def there(context: Context, config: TrainConfig, runs: Sequence[Run]) -> dict[st
     return {key: dict(about) for key, about in found.items()}
 
 
+def dry_run(
+    context: Context, config: TrainConfig, cell: Cell, *, draws: Sequence[Draw], test: Artifact
+) -> list[dict[str, Any]]:
+    """Returns what `run` would make, as `--dry-run --json` tells it: a record per run."""
+    planned = plan(context, config, cell, draws=draws, test=test)
+    known, usual = there(context, config, planned), usual_seconds(context, config, cell)
+    model = config.student.build(context, cell.task).model
+    return [
+        {"key": run.planned.short, "stage": "train", "cell": str(cell), "source": run.draw.source,
+         "method": config.student.method, "model": model,
+         "size": run.draw.size, "rows": run.draw.num_rows, "repeat": run.draw.repeat,
+         "cached": run.planned.key in known,
+         "seconds": 0.0 if run.planned.key in known else usual.get(run.draw.num_rows)}
+        for run in planned
+    ]  # fmt: skip
+
+
 def usual_seconds(context: Context, config: TrainConfig, cell: Cell) -> dict[int, float]:
     """Returns how long earlier runs of the method and model took on average, in seconds by their number of rows."""
     student = config.student.build(context, cell.task)

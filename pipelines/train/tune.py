@@ -111,6 +111,17 @@ def plan(context: Context, config: TuneConfig, found: Sequence[DrawGroup]) -> li
     return [planned[id(group)] for group in found]
 
 
+def dry_run(context: Context, config: TuneConfig, found: Sequence[DrawGroup]) -> list[dict[str, Any]]:
+    """Returns the searches that `run` would do, as `--dry-run --json` tells them, each once."""
+    searches = {artifact.key: artifact for artifact in plan(context, config, found)}
+    known = context.store.get_many(list(searches))
+    return [
+        {"key": item.short, "stage": "tune", "trials": config.trials, "draws": len(item.config["draws"]),
+         "model": context.model(config.student.model).name, "cached": item.key in known}
+        for item in searches.values()
+    ]  # fmt: skip
+
+
 def run(context: Context, config: TuneConfig, found: Sequence[DrawGroup]) -> list[Tuned]:
     """Searches, or returns the choices that are there, in the order of the groups.
 

@@ -21,17 +21,17 @@ from sdc.pipelines.students import STUDENTS
 
 #: Of every command: what `sdc.open` takes by another name, and what says how a command tells of its work.
 EVERYWHERE = {"store", "as_json", "verbose", "engine_arg"}
-#: Still to come, as methods of their own: they return something else than outcomes.
+#: Methods of their own, for they return something else than outcomes.
 LOOKING = {"dry_run", "preview"}
 #: Drawing and files, where Python has a frame or texts.
 DRAWN = {"output", "out", "wide", "csv_safe", "follow", "audit"}
 EXCEPT = {
     "add": {"paper"} | {"delimiter", "encoding", "header", "quoting", "records"},  # by the file's own words
-    "gen": LOOKING | {"no_think", "reply_tokens"},  # max_tokens
-    "judge": LOOKING | {"no_think", "gates_only", "review_import", "review_sheet", "reviewer", "sample_size"},  # people
+    "gen": LOOKING | {"reply_tokens"},  # max_tokens
+    "judge": LOOKING | {"gates_only", "review_import", "review_sheet", "reviewer", "sample_size"},  # people
     "sample": {"dry_run"},
     "train": {"dry_run"},
-    "icl": LOOKING | {"no_think", "reply_tokens"},
+    "icl": LOOKING | {"reply_tokens"},
     "eval": {"dry_run"},
     "report": DRAWN | {"experiment", "method", "model", "reference", "size", "source", "strategy"},  # a frame filters
     "predict": DRAWN & {"output", "csv_safe"} | {"file", "input_format", "text_column", "batch_rows"},  # texts

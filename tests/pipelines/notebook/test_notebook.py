@@ -208,3 +208,41 @@ def test_the_notebook_of_the_documents_runs(tmp_path: Path, monkeypatch: pytest.
     assert set(names["report"]["source"].dropna()) == {"seeds", "seeds+synthetic"}
     assert names["predictions"]["label"].notna().tolist() == [True, True, False]
     assert names["predictions"]["reason"].tolist()[2] == "the text is empty"
+
+
+def test_looking_tells_what_the_commands_tell_and_makes_nothing(small: World) -> None:
+    store, of_cell = sdc.open(small.store.path), ("--lang", "en", "--task", "small")
+    cell: dict[str, Any] = {"lang": "en", "task": "small"}
+    store.judge(store.gen(**cell, model=small.model, quota=6, num_texts=4), gates=False)
+    drawn = store.sample(**cell, source="human", sizes=[4], repeats=2)
+    runs = store.train(drawn, repeats=1, calibrate="none")
+    before = small.store.everything()
+    steps: list[tuple[Any, tuple[str, ...]]] = [
+        (store.dry_run("gen", **cell, model=small.model, quota=8, frame=None),
+         ("gen", *of_cell, "--model", small.model, "--quota", "8")),
+        (store.dry_run("judge", **cell, threshold=0.7, frame=None), ("judge", *of_cell, "--threshold", "0.7")),
+        (store.dry_run("sample", **cell, source="human,synthetic", frame=None),
+         ("sample", *of_cell, "--source", "human,synthetic")),
+        (store.dry_run("train", drawn, calibrate="none", frame=None),
+         ("train", drawn[0].key, "--calibrate", "none")),
+        (store.dry_run("icl", drawn, model=small.model, shots=1, frame=None),
+         ("icl", drawn[0].key, "--model", small.model, "--shots", "1")),
+        (store.dry_run("eval", runs, frame=None), ("eval", runs[0].key)),
+        (store.dry_run("train", drawn, method="finetune", hpo=2, frame=None),
+         ("train", drawn[0].key, "--method", "finetune", "--hpo", "2")),
+    ]  # fmt: skip
+    for found, command in steps:
+        assert found == _command(*command, "--dry-run"), command
+        assert found, command
+    assert store.dry_run("train", drawn, calibrate="none")["cached"].tolist() == [True, False]
+    with pytest.raises(sdc.UsageError, match="unknown stage 'trian'; did you mean 'train'"):
+        store.dry_run("trian", **cell)
+
+    (seen,) = store.preview("gen", **cell, model=small.model, quota=8, most=1, frame=None)
+    (same,) = _command("gen", *of_cell, "--model", small.model, "--quota", "8", "--preview", "1")
+    assert seen == same and len(seen["results"]) > 0 and len(seen["prompts"]) == 2
+    (seen,) = store.preview("icl", **cell, model=small.model, shots=0, most=2)
+    assert len(seen["results"]) == 2
+    with pytest.raises(sdc.UsageError, match="stage: unknown stage 'sample'"):
+        store.preview("sample", **cell)
+    assert small.store.everything() == before
