@@ -11,8 +11,7 @@ from sdc.cache.counted import counted
 from sdc.cache.store import Artifact
 from sdc.cli import render
 from sdc.cli.progress import duration, short
-from sdc.pipelines.engines.estimate import CallEstimate
-from sdc.pipelines.stage import asked_record
+from sdc.pipelines.engines.estimate import CallEstimate, asked_record
 
 Number = TypeVar("Number", int, float)
 #: What tells lines apart; the rest of a row is added up.

@@ -25,6 +25,7 @@ from sdc.pipelines.records.outputs import RunAnswers
 from sdc.pipelines.records.runs import RunFacts
 from sdc.pipelines.stage import Context, Made, Outcome
 from sdc.pipelines.tasks import Task
+from sdc.pipelines.view import dry_record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -89,7 +90,7 @@ def dry_run(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Ar
     """Returns what `run` would make, as `--dry-run --json` tells it: a record per run."""
     planned = plan(context, config, pairs)
     cached = there(context, planned)
-    return [stage.dry_record(each, cached=each.key in cached) for each in planned]
+    return [dry_record(each, cached=each.key in cached) for each in planned]
 
 
 def run(context: Context, config: EvalConfig, pairs: Sequence[tuple[Cell, Artifact]]) -> list[Outcome]:

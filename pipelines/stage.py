@@ -19,7 +19,6 @@ from sdc.cache.counted import counted
 from sdc.cache.key import RecipeKeys, recipe_key
 from sdc.cache.store import Artifact, Rows
 from sdc.pipelines.context import Context as Context
-from sdc.pipelines.engines.estimate import CallEstimate
 from sdc.pipelines.engines.protocol import making
 from sdc.pipelines.progress import Step, log
 
@@ -80,26 +79,6 @@ def plan(
     """Returns the artifact that a stage would make, with its key and without its rows."""
     key = recipe_key(stage, version, config, inputs, lang=lang, task=task)
     return Artifact(key=key, stage=stage, version=version, lang=lang, task=task, config=config, inputs=tuple(inputs))
-
-
-def dry_record(planned: Artifact, *, cached: bool, **more: Any) -> dict[str, Any]:
-    """Returns what a dry run tells of an artifact: its key, what tells it from others, and whether it is there."""
-    cell = f"{planned.lang}/{planned.task}"
-    return {"key": planned.short, "stage": planned.stage, "cell": cell, **more, "cached": cached}
-
-
-def asked_record(planned: Artifact, expected: CallEstimate | None, *, model: str, **more: Any) -> dict[str, Any]:
-    """Returns what a dry run tells of an artifact that an LLM is asked for.
-
-    Args:
-        planned: The artifact.
-        expected: What would be asked; None says that it is there already.
-        model: Who would answer.
-        more: What else is told of it.
-    """
-    asked = (expected or CallEstimate.nothing(model)).as_json()
-    asked = {"cached_calls" if name == "cached" else name: value for name, value in asked.items()}
-    return {**dry_record(planned, cached=expected is None, **more), **asked}
 
 
 class Planner:

@@ -1,4 +1,4 @@
-"""What people look at: rows under a title, and previews of what an LLM is asked.
+"""What people look at: rows under a title, previews of what an LLM is asked, records of a dry run.
 
 Here: their form, for stages that give them and the command line that draws them. Not here: what stands in them.
 """
@@ -7,6 +7,8 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Any, TypeVar
+
+from sdc.cache.store import Artifact
 
 Row = Mapping[str, Any]
 _Item = TypeVar("_Item")
@@ -57,3 +59,9 @@ def in_turn(items: Sequence[_Item], most: int, *, of: Callable[[_Item], Hashable
     for item in items:
         kinds.setdefault(of(item), []).append(item)
     return [item for turn in zip_longest(*kinds.values()) for item in turn if item is not None][:most]
+
+
+def dry_record(planned: Artifact, *, cached: bool, **more: Any) -> dict[str, Any]:
+    """Returns what a dry run tells of an artifact: its key, what tells it from others, and whether it is there."""
+    cell = f"{planned.lang}/{planned.task}"
+    return {"key": planned.short, "stage": planned.stage, "cell": cell, **more, "cached": cached}

@@ -12,13 +12,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sdc.cache.store import Store
+from sdc.cache.store import Artifact, Store
 from sdc.errors import EngineError
 from sdc.pipelines.engines import hub
 from sdc.pipelines.engines.budget import Prices
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.protocol import Call, Reply
 from sdc.pipelines.engines.usage import at_most
+from sdc.pipelines.view import dry_record
 
 #: Prompts that are tokenised; the rest is taken to be alike.
 _SAMPLE = 200
@@ -72,6 +73,20 @@ class CallEstimate:
             "prompt_tokens": self.prompt_tokens, "completion_tokens": self.completion_tokens,
             "tokens_from": self.tokens_from, "seconds": self.seconds, "cost": self.cost, "currency": self.currency,
         }  # fmt: skip
+
+
+def asked_record(planned: Artifact, expected: CallEstimate | None, *, model: str, **more: Any) -> dict[str, Any]:
+    """Returns what a dry run tells of an artifact that an LLM is asked for.
+
+    Args:
+        planned: The artifact.
+        expected: What would be asked; None says that it is there already.
+        model: Who would answer.
+        more: What else is told of it.
+    """
+    asked = (expected or CallEstimate.nothing(model)).as_json()
+    asked = {"cached_calls" if name == "cached" else name: value for name, value in asked.items()}
+    return {**dry_record(planned, cached=expected is None, **more), **asked}
 
 
 def estimate(

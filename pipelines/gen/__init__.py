@@ -15,7 +15,7 @@ from sdc.errors import DataError
 from sdc.pipelines import gates, presets, prompts, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models
-from sdc.pipelines.engines.estimate import CallEstimate, estimate
+from sdc.pipelines.engines.estimate import CallEstimate, asked_record, estimate
 from sdc.pipelines.engines.protocol import Call
 from sdc.pipelines.gen.config import GenConfig
 from sdc.pipelines.gen.label import describe
@@ -135,7 +135,7 @@ def dry_run(
     """Returns what `run` would make and ask, as `--dry-run --json` tells it: one record."""
     planned = plan(context, config, cell, data=data, judgement=judgement)
     asked = expected(context, config, cell, data=data, judgement=judgement)
-    return [stage.asked_record(planned, asked, model=context.model(config.model).name)]
+    return [asked_record(planned, asked, model=context.model(config.model).name)]
 
 
 def first_calls(

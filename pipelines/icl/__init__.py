@@ -15,7 +15,7 @@ from sdc.cache.store import Artifact
 from sdc.pipelines import presets, prompts, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models
-from sdc.pipelines.engines.estimate import CallEstimate, estimate
+from sdc.pipelines.engines.estimate import CallEstimate, asked_record, estimate
 from sdc.pipelines.icl import room
 from sdc.pipelines.icl.computing import IclInputs, IclRun, compute, expected_calls, first_answers
 from sdc.pipelines.icl.config import IclConfig
@@ -67,7 +67,7 @@ def dry_run(
     by_draw = {draw.draw: {"source": draw.source, "size": draw.size} for draw in draws}
     model = context.model(config.model).name
     return [
-        stage.asked_record(planned, expected, model=model, **by_draw.get(planned.config["draw"] or "", {}))
+        asked_record(planned, expected, model=model, **by_draw.get(planned.config["draw"] or "", {}))
         for planned, expected in estimates(context, config, cell, draws=draws, test=test)
     ]
 

@@ -15,7 +15,7 @@ from sdc.errors import DataError, EngineError
 from sdc.pipelines import gates, presets, prompts, stage
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models
-from sdc.pipelines.engines.estimate import CallEstimate, estimate
+from sdc.pipelines.engines.estimate import CallEstimate, asked_record, estimate
 from sdc.pipelines.judge.computing import JudgeInputs, compute
 from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.judge.llm import Candidate, which_label, will_do
@@ -142,7 +142,7 @@ def dry_run(context: Context, config: JudgeConfig, cell: Cell, generation: Artif
     """Returns what `run` would make and ask, as `--dry-run --json` tells it: one record."""
     planned = plan(context, config, cell, generation)
     model = context.model(judge_name(config, generation)).name if config.llm else "gates"
-    return [stage.asked_record(planned, expected(context, config, cell, generation), model=model)]
+    return [asked_record(planned, expected(context, config, cell, generation), model=model)]
 
 
 def _read(context: Context, config: JudgeConfig, generation: Artifact, planned: Artifact) -> JudgeInputs:

@@ -1,17 +1,16 @@
 """The stages as methods: arguments of Python become what `run` of a stage takes, as flags do in `cli/`.
 
-Here: one method per stage, and what is done with several cells. Not here: any stage, what one works on where no key is
+Here: one method per stage. Not here: any stage, what one works on where no key is
 given (`inputs.py` of each), how results are read (`__init__.py`).
 """
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from sdc.cache.store import Artifact
-from sdc.errors import MissingInput
 from sdc.pipelines import cells, data, gen, icl, judge, presets, sample, train
 from sdc.pipelines import eval as evaluation
 from sdc.pipelines.cells import Cell
@@ -24,6 +23,7 @@ from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.notebook import arguments
 from sdc.pipelines.notebook.arguments import Given, Named
 from sdc.pipelines.notebook.looking import DryRun, Previews
+from sdc.pipelines.notebook.several import over
 from sdc.pipelines.records import inputs, lineage
 from sdc.pipelines.run import until_accepted as turns
 from sdc.pipelines.sample import inputs as sample_inputs
@@ -33,8 +33,6 @@ from sdc.pipelines.text import commas
 from sdc.pipelines.tracking import Tracker
 from sdc.pipelines.train import inputs as train_inputs
 from sdc.pipelines.train import tune
-
-_Input = TypeVar("_Input")
 
 
 class Stages:
@@ -98,7 +96,7 @@ class Stages:
                 return [last.judgement]
             return self._do(gen, running, config, cell, data=named, judgement=judgement)
 
-        return _over(running, self._pairs(keys, lang, task, "data", "judge"), one)
+        return over(running, self._pairs(keys, lang, task, "data", "judge"), one)
 
     def judge(
         self,
@@ -114,7 +112,7 @@ class Stages:
         """Accepts or rejects synthetic examples, as `sdc judge` (settings: `JudgeConfig`; `llm=False`: gates only)."""
         running = self._running(force)
         config = judge.configured(running, preset, no_think=no_think, **arguments.checked(settings, JudgeConfig))
-        return _over(
+        return over(
             running,
             self._pairs(keys, lang, task, "gen"),
             lambda cell, named: self._do(
@@ -152,7 +150,7 @@ class Stages:
                 made += self._do(sample, running, config, cell, examples=examples, human=human)
             return made
 
-        return _over(running, self._pairs(keys, lang, task, "judge", "gen", "data"), one)
+        return over(running, self._pairs(keys, lang, task, "judge", "gen", "data"), one)
 
     def train(
         self,
@@ -206,7 +204,7 @@ class Stages:
             draws = train_inputs.of(running, cell, samples, **wanted)
             return self._do(train, running, config, cell, draws=draws, test=self._test(cell, test))
 
-        return _over(running, found, one)
+        return over(running, found, one)
 
     def icl(
         self,
@@ -235,7 +233,7 @@ class Stages:
                 raise too_small[0]
             return self._do(icl, running, config, cell, draws=draws, test=self._test(cell, test))
 
-        return _over(running, self._pairs(keys, lang, task, "sample"), one)
+        return over(running, self._pairs(keys, lang, task, "sample"), one)
 
     def eval(
         self,
@@ -264,7 +262,7 @@ class Stages:
             runs = named or evaluation.find_runs(running, cell, everything=everything)
             return self._do(evaluation, running, config, [(cell, run) for run in runs])
 
-        return _over(running, inputs.by_cell(pairs), one)
+        return over(running, inputs.by_cell(pairs), one)
 
     # -- what they have in common -----------------------------------------------------------------------------------
 
@@ -289,27 +287,3 @@ class Stages:
 
     def _test(self, cell: Cell, key: str | Outcome | None) -> Artifact:
         return lineage.test_data(self._context, cell, arguments.key(key))
-
-
-def _over(
-    context: Context, work: Sequence[tuple[Cell, _Input]], one: Callable[[Cell, _Input], list[Outcome]]
-) -> list[Outcome]:
-    """Returns what comes of every cell; one of `all` that lacks what is worked on is passed over, and named.
-
-    Raises:
-        SdcError: That of the first cell that cannot be done, or of the first that lacks something if all do.
-    """
-    made: list[Outcome] = []
-    lacking: dict[str, MissingInput] = {}
-    for cell, given in work:
-        try:
-            made += one(cell, given)
-        except MissingInput as error:
-            if not cell.of_all:
-                raise
-            lacking.setdefault(str(cell), error)
-    if lacking and len(lacking) == len(work):
-        raise next(iter(lacking.values()))
-    if lacking:
-        context.say(f"passes over {commas.listed(list(lacking))}: {next(iter(lacking.values())).lacks}")
-    return made

@@ -22,6 +22,7 @@ from sdc.pipelines.sample.config import ALL, SampleConfig, has_seeds
 from sdc.pipelines.sample.rows import SamplePool, more
 from sdc.pipelines.sample.strategies import STRATEGIES
 from sdc.pipelines.stage import Computed, Context, Outcome
+from sdc.pipelines.view import dry_record
 
 VERSION = 2
 
@@ -73,7 +74,7 @@ def dry_run(
     """Returns what `run` would make, as `--dry-run --json` tells it: one record."""
     planned = plan(config, cell, examples, human=human)
     cached = bool(stage.are_there(context, [planned.key]))
-    return [stage.dry_record(planned, cached=cached, source=config.source)]
+    return [dry_record(planned, cached=cached, source=config.source)]
 
 
 def run(
