@@ -15,10 +15,8 @@ from sdc.pipelines import gen as stage
 from sdc.pipelines import judge, presets
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.gen import inputs
-from sdc.pipelines.gen.config import GenConfig
+from sdc.pipelines.gen.config import MOST_ROUNDS, GenConfig
 from sdc.pipelines.judge.config import JudgeConfig
-from sdc.pipelines.run import until_accepted as turns
-from sdc.pipelines.run.until_accepted import Round
 from sdc.pipelines.stage import Context, Outcome
 
 
@@ -67,7 +65,7 @@ class Turns:
     ] = False
     rounds: Annotated[
         int | None,
-        typer.Option(min=1, help=f"The most rounds of --until-accepted. Default: {turns.MOST_ROUNDS}."),
+        typer.Option(min=1, help=f"The most rounds of --until-accepted. Default: {MOST_ROUNDS}."),
     ] = None
     judge_model: Annotated[
         str | None, typer.Option(metavar="MODEL", help="The judge of --until-accepted. Default: the generator.")
@@ -115,10 +113,10 @@ def gen(
                 elif common.dry_run:
                     doing.planned.add(stage.dry_run(context, config, cell, data=data, judgement=judgement))
                     if again.until_accepted:
-                        most = again.rounds or turns.MOST_ROUNDS
+                        most = again.rounds or MOST_ROUNDS
                         render.note(f"{cell}: this is the first of up to {most} rounds, each of which is judged")
                 elif again.until_accepted:
-                    most = again.rounds or turns.MOST_ROUNDS
+                    most = again.rounds or MOST_ROUNDS
                     doing.done([_until_accepted(context, config, judging, cell, data, judgement, most=most)])
                 else:
                     outcome = stage.run(context, config, cell, data=data, judgement=judgement)
@@ -137,7 +135,9 @@ def _until_accepted(
     most: int,
 ) -> Outcome:
     """Returns the last judgement."""
-    made: Round | None = None
+    from sdc.pipelines.run import until_accepted as turns
+
+    made: turns.Round | None = None
     for made in turns.rounds(context, config, judging, cell, data=data, judgement=judgement, most=most):
         _report(cell, made.generation)
         judged = made.judgement.summary

@@ -11,10 +11,8 @@ from sdc.cli import render, reported, terminal
 from sdc.cli.boundary import ended_by_ctrl_c
 from sdc.errors import UsageError
 from sdc.pipelines import report as stage
-from sdc.pipelines import run as experiments
 from sdc.pipelines.report import ReportConfig, formats
 from sdc.pipelines.report.points import Point
-from sdc.pipelines.run.file import load
 from sdc.pipelines.stage import Context
 
 #: It is drawn again after so many seconds, or as many as drawing takes: who looks has the store meanwhile.
@@ -50,6 +48,9 @@ def _frames(
     langs: Sequence[str] | None,
     tasks: Sequence[str] | None,
 ) -> Iterator[render.TableFrame]:
+    from sdc.pipelines import run as experiments
+    from sdc.pipelines.run.file import load
+
     while True:
         begun = time.monotonic()
         plan = experiments.look(context, load(experiment))

@@ -9,12 +9,12 @@ from pathlib import Path
 from sdc.cli import render
 from sdc.cli.planned import Planned
 from sdc.errors import DataError, UsageError, system_reason
+from sdc.pipelines.gen.config import MOST_ROUNDS
 from sdc.pipelines.run import ExperimentEnded
 from sdc.pipelines.run.asked import asked
 from sdc.pipelines.run.estimate import Expected, Measured, expected, model_names
 from sdc.pipelines.run.plan import ExperimentPlan
 from sdc.pipelines.run.sites import Site
-from sdc.pipelines.run.until_accepted import MOST_ROUNDS
 from sdc.pipelines.stage import Context
 from sdc.pipelines.text.visible import as_json as json_text
 

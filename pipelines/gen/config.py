@@ -8,6 +8,9 @@ from sdc.pipelines import prompts
 from sdc.pipelines.engines import models
 from sdc.pipelines.gen.incentives import CHOICES, NONE
 
+#: Of writing and judging in turns: half of all texts may be rejected in each, and the tenth still fills a quota of 500.
+MOST_ROUNDS = 10
+
 
 @dataclass(frozen=True, kw_only=True)
 class GenConfig:

@@ -16,7 +16,7 @@ from sdc.pipelines import eval as evaluation
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.data.config import DataConfig
 from sdc.pipelines.gen import inputs as gen_inputs
-from sdc.pipelines.gen.config import GenConfig
+from sdc.pipelines.gen.config import MOST_ROUNDS, GenConfig
 from sdc.pipelines.icl import inputs as icl_inputs
 from sdc.pipelines.icl.config import IclConfig
 from sdc.pipelines.judge.config import JudgeConfig
@@ -74,7 +74,7 @@ class Stages:
         preset: str = presets.DEFAULT,
         top_up: bool = False,
         until_accepted: bool = False,
-        rounds: int = turns.MOST_ROUNDS,
+        rounds: int = MOST_ROUNDS,
         judge_model: str | None = None,
         no_think: bool = False,
         force: bool = False,

@@ -12,15 +12,12 @@ from sdc.cache.store import Artifact
 from sdc.errors import UsageError
 from sdc.pipelines import gen, judge, stage
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.gen.config import GenConfig
+from sdc.pipelines.gen.config import MOST_ROUNDS, GenConfig
 from sdc.pipelines.gen.label import QUOTA
 from sdc.pipelines.gen.saturation import LEAST_GAIN, count_at_most
 from sdc.pipelines.judge.config import JudgeConfig
 from sdc.pipelines.records import lineage
 from sdc.pipelines.stage import Context, Outcome
-
-#: Half of all texts may be rejected in each round, and the tenth still fills a quota of 500.
-MOST_ROUNDS = 10
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,9 @@ from sdc.cache.key import derive_seed
 from sdc.errors import UsageError
 from sdc.pipelines import gen, judge
 from sdc.pipelines.engines.protocol import Call, Reply
-from sdc.pipelines.gen.config import GenConfig
+from sdc.pipelines.gen.config import MOST_ROUNDS, GenConfig
 from sdc.pipelines.judge.config import JudgeConfig
-from sdc.pipelines.run.until_accepted import MOST_ROUNDS, Round, rounds
+from sdc.pipelines.run.until_accepted import Round, rounds
 
 JUDGE = JudgeConfig(gates=False)
 Answer = Callable[[Call], Reply | str]
