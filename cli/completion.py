@@ -13,6 +13,7 @@ from sdc.cache.key import SHORT
 from sdc.cache.store import Store
 from sdc.cli import options
 from sdc.errors import SdcError
+from sdc.pipelines.records import values
 
 #: (value, what stands beside it) pairs of a parameter, given those that were typed before.
 Completions = Callable[[Mapping[str, Any]], Iterable[tuple[str, str]]]
@@ -111,27 +112,25 @@ def _tasks(given: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     return [(name, "") for name in dict.fromkeys([*tasks.builtin_names(), *_in_store(given, 1), "all"])]
 
 
-def _column(given: Mapping[str, Any], name: str) -> list[str]:
-    """Returns the values that a function of `records.values` finds in the store."""
-    from sdc.pipelines.records import values
-
+def _column(given: Mapping[str, Any], values_of: Callable[[Store], list[str]]) -> list[str]:
+    """Returns the values that there are in the store."""
     store = _store(given)
-    return getattr(values, name)(store) if store is not None else []
+    return values_of(store) if store is not None else []
 
 
 def _labels(given: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    return [(name, "") for name in _column(given, "labels")]
+    return [(name, "") for name in _column(given, values.labels)]
 
 
 def _statuses(given: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     from sdc.pipelines.show import answers, choice, texts
 
     others = (texts.ACCEPTED, texts.REJECTED, answers.RIGHT, answers.WRONG, answers.UNPARSED, choice.ALL)
-    return [(name, "") for name in dict.fromkeys([*_column(given, "statuses"), *others])]
+    return [(name, "") for name in dict.fromkeys([*_column(given, values.statuses), *others])]
 
 
 def _drawn_sizes(given: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    return [(size, "") for size in _column(given, "sizes")]
+    return [(size, "") for size in _column(given, values.sizes)]
 
 
 def _sizes(given: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
@@ -140,7 +139,7 @@ def _sizes(given: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 
     preset = str(given.get("preset") or presets.DEFAULT)
     usual = presets.load(preset, "sample").get("sizes", ())
-    return [(size, "") for size in dict.fromkeys([*_column(given, "sizes"), *map(str, usual), "all"])]
+    return [(size, "") for size in dict.fromkeys([*_column(given, values.sizes), *map(str, usual), "all"])]
 
 
 def _models(_: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sdc.cache.counted import counted
@@ -76,16 +77,14 @@ class CommandBar:
         is_next = (
             last is not None and (last.unit, last.low) == (step.unit, step.low) and step.done >= last.done
         )  # of the same work, whose name may say how far it is
-        fresh = step.done - step.found
-        gained = max(0.0, fresh - (last.done - last.found if last is not None and is_next else 0))
+        before = last if last is not None and is_next else replace(step, done=0, found=0, at=0.0)
+        fresh, more = step.done - step.found, step.done - before.done
+        gained = max(0.0, fresh - (before.done - before.found))
         if last is None or last.unit != step.unit:
             self._seen.clear()
         _, moved, units = self._seen[-1] if self._seen else (now, 0.0, 0.0)
-        if step.at is not None:
-            since = last.position if last is not None and is_next else step.low
-            moved += (step.position - since) / self._cells if gained else 0.0
-        elif step.total:
-            moved += gained / step.total * (step.high - step.low) / self._cells
+        if gained and more > 0 and step.total:  # what was there already is no part of it
+            moved += max(0.0, step.position - before.position) * gained / more / self._cells
         if len(self._seen) == 1 and not fresh:
             self._seen.clear()  # the time until the first unit is begun is no part of its rate
         if gained or not self._seen:

@@ -57,6 +57,11 @@ class Tracker:
             raise UsageError(f"{self.name} is not installed", "--track", f"`pip install {self.name}`")
 
 
+def _final(numbers: Mapping[str, float]) -> dict[str, float]:
+    """Returns what is known at the end by the names that every library gets."""
+    return {f"final/{name}": value for name, value in numbers.items()}
+
+
 # -- the calls of each library ---------------------------------------------------------------------------------------
 
 
@@ -78,7 +83,7 @@ class _Wandb:
             self._run.log(dict(point.values), step=point.step)
 
     def end(self, numbers: Mapping[str, float], *, failed: bool) -> None:
-        self._run.summary.update({f"final/{name}": value for name, value in numbers.items()})
+        self._run.summary.update(_final(numbers))
         self._run.finish(exit_code=int(failed))
 
 
@@ -104,8 +109,7 @@ class _Mlflow:
         self._last = points[-1].step
 
     def end(self, numbers: Mapping[str, float], *, failed: bool) -> None:
-        final = {f"final/{name}": value for name, value in numbers.items()}
-        self.points([TrackedPoint(step=self._last, time_s=time.time(), values=final)])
+        self.points([TrackedPoint(step=self._last, time_s=time.time(), values=_final(numbers))])
         self._client.set_terminated(self._id, status="FAILED" if failed else "FINISHED")
 
 
@@ -125,8 +129,7 @@ class _Trackio:
         self._last = points[-1].step
 
     def end(self, numbers: Mapping[str, float], *, failed: bool) -> None:
-        final = {f"final/{name}": value for name, value in numbers.items()}
-        self._run.log({**final, "final/failed": int(failed)}, step=self._last)
+        self._run.log(_final({**numbers, "failed": int(failed)}), step=self._last)
         self._run.finish()
 
 
