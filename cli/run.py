@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from sdc.cache.counted import counted
+from sdc.cache.key import SHORT
 from sdc.cli import options, render, run_array, run_status, run_tables
 from sdc.cli.groups import Running, grouped
 from sdc.cli.help import INPUT
@@ -171,7 +172,7 @@ def _tell(context: Context, ended: experiments.ExperimentEnded, *, as_json: bool
     if as_json:
         run_tables.emit_summary(ended)
     elif not sys.stdout.isatty():
-        render.data("".join(f"{key}\n" for key in experiments.evaluations(context, ended.plan)))
+        render.data("".join(f"{key[:SHORT]}\n" for key in experiments.evaluations(context, ended.plan)))
     if not missing:
         path = context.store.path
         where = "" if path == options.store(None).path else f" --store {shlex.quote(str(path))}"

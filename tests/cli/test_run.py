@@ -36,7 +36,7 @@ def test_an_experiment_is_planned_run_and_reported(here: Path) -> None:
     done = _sdc("run", "small.toml")
     assert done.exit_code == 0
     keys = done.stdout.split()
-    assert len(keys) == 2 and all(len(key) == 64 for key in keys)
+    assert len(keys) == 2 and all(len(key) == 12 for key in keys)
     assert "2 runs, 0 were there, 2 made, 0 missing" in done.stderr
     assert done.stderr.splitlines()[-1] == "see `sdc report --experiment small.toml`"
     again = _sdc("run", "small.toml", "--json")
