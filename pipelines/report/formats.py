@@ -127,6 +127,8 @@ def _spare(rows: Sequence[Point]) -> tuple[str, ...]:
         for name in _SPARE_IF_ONE
         if len({(row.task, row.role, row.method, getattr(row, name)) for row in rows}) > len(methods)
     }
+    if any(row.lang is None for row in rows):
+        several.add("group")  # else the language says it
     return tuple(name for name in _SPARE if name not in several)
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -339,3 +340,13 @@ def test_imports_nothing_heavy(filled: Context) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     assert done.stderr.endswith("\n[]\n")
     assert "teacher_70b" in done.stdout
+
+
+def test_a_narrow_terminal_keeps_the_group_that_tells_means_apart(
+    filled: Context, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "70")
+    rows = report.run(filled, ReportConfig(by=("group", "method", "source")))
+    reported.show(formats.for_people(rows, aggregated=True), "table")
+    shown = capsys.readouterr().out
+    assert re.search(r"^ +group ", shown, re.M) and "without" in shown
