@@ -1,5 +1,7 @@
 """`sdc doctor`: flags and output. What is looked at stands in `pipelines/doctor/`."""
 
+from itertools import groupby
+
 from sdc.cli import options, render
 from sdc.pipelines.text.visible import as_json as json_text
 
@@ -12,6 +14,9 @@ def doctor(store: options.StoreOption = None, as_json: options.JsonOption = Fals
     if as_json:
         render.data(json_text(examination.as_json(findings)) + "\n")
     else:
-        rows = [(item.group, item.name, item.value, item.fix) for item in findings]
-        render.table(("group", "name", "found", "how to get what is missing"), rows)
+        for group, items in groupby(findings, key=lambda item: item.group):
+            rows = [(item.name, item.value, item.fix) for item in items]
+            columns = ("name", "found", "how to get what is missing")
+            num = 3 if any(fix for *_, fix in rows) else 2
+            render.table(columns[:num], [row[:num] for row in rows], title=group)
     examination.raise_broken(findings)

@@ -206,7 +206,8 @@ def _models(store: Store) -> list[Finding]:
             here = commit is not None and (pinned.snapshot(alias["hub"], commit) / "config.json").is_file()
             fix = "" if here else f"hf download {alias['hub']}"
             value = alias["hub"]
-        found.append(Finding(group="models", name=name, value=f"{value}: {'here' if here else 'missing'}", fix=fix))
+        said = f"{value}: here" if here else "missing"  # the fix has the name
+        found.append(Finding(group="models", name=name, value=said, fix=fix))
     return found
 
 

@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
@@ -29,11 +30,16 @@ def test_a_healthy_machine(invoke: Invoke, chain: dict[str, Artifact]) -> None:
     assert len(chain) == 7
 
 
-def test_the_table_shows_the_same(invoke: Invoke, store: Store) -> None:
+def test_the_tables_show_the_same_on_a_narrow_terminal(
+    invoke: Invoke, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     result = invoke("doctor")
     assert result.exit_code == 0
     assert "no store yet" in result.stdout
     assert not store.path.exists()
+    for group in ("versions", "models", "engines"):  # none of their rows is stacked
+        assert re.search(rf"^{group}\n *\n name +found", result.stdout, re.M), result.stdout
 
 
 def test_a_model_that_is_missing_comes_with_the_command_that_gets_it(
