@@ -1,6 +1,7 @@
 """The pocket models, and the 200 calls of `benchmarks/engines.py`, for tests that compare engines."""
 
 import runpy
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -38,6 +39,25 @@ def pocket(name: str, *, adapter: Path | None = None) -> Model:
     if adapter is None:
         return model
     return replace(model, name=f"{model.name}+{adapter.name}", adapter=str(adapter), adapter_digest="a")
+
+
+def save_adapter(base: Model, folder: Path) -> Path:
+    """Writes a LoRA adapter with random weights, none of them zero, in PEFT's format; returns the folder."""
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    modules = ["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"]
+    config = LoraConfig(r=4, lora_alpha=8, target_modules=modules, task_type="CAUSAL_LM")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # peft still asks transformers by an old name
+        model: Any = get_peft_model(AutoModelForCausalLM.from_pretrained(base.source, dtype=torch.float32), config)
+    noise = torch.Generator().manual_seed(0)
+    for name, weights in model.named_parameters():
+        if "lora_" in name:
+            weights.data = torch.randn(weights.shape, generator=noise) * 0.3
+    model.save_pretrained(folder)
+    return folder
 
 
 @cache

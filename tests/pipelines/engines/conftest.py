@@ -1,11 +1,15 @@
-"""A tiny Llama with random weights and a byte-level tokenizer, as a folder that `from_pretrained` reads."""
+"""A tiny Llama with random weights and a byte-level tokenizer, as a folder; vLLM's own server."""
 
 import os
+import runpy
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pocket_calls import pocket, save_adapter
 
+ROOT = Path(__file__).parents[3]
 # huggingface_hub reads it once, when it is imported: a fixture would be too late.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
@@ -52,3 +56,18 @@ def chat_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def teacher_adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The adapter that the server has, under the name `tuned`."""
+    return save_adapter(pocket("teacher"), tmp_path_factory.mktemp("served") / "tuned")
+
+
+@pytest.fixture(scope="session")
+def vllm_server(teacher_adapter: Path) -> Iterator[str]:
+    """The URL of vLLM's own server with the pocket teacher; to start one takes a third of a minute."""
+    server = runpy.run_path(str(ROOT / "benchmarks" / "engines.py"))["server"]
+    flags = ["--enable-lora", "--max-loras", "2", "--max-lora-rank", "8", "--lora-modules", f"tuned={teacher_adapter}"]
+    with server("pocket-teacher", *flags) as url:
+        yield url

@@ -2,13 +2,21 @@
 
 import json
 import shutil
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pocket_calls import NEEDS_VLLM, NOISE, greedy_calls, in_batches, mixed_calls, pocket, smallest_margin_before
+from pocket_calls import (
+    NEEDS_VLLM,
+    NOISE,
+    greedy_calls,
+    in_batches,
+    mixed_calls,
+    pocket,
+    save_adapter,
+    smallest_margin_before,
+)
 from scripted import answers
 
 from sdc.errors import EngineError
@@ -19,31 +27,11 @@ from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.engines.protocol import Call, Reply
 
 pytestmark = NEEDS_VLLM
-_RANK = 4
-
-
-def save_adapter(base: str, folder: Path) -> Path:
-    """Writes a LoRA adapter with random weights, none of them zero, in PEFT's format."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
-
-    modules = ["q_proj", "v_proj", "o_proj", "up_proj", "down_proj"]
-    config = LoraConfig(r=_RANK, lora_alpha=8, target_modules=modules, task_type="CAUSAL_LM")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # peft still asks transformers by an old name
-        model: Any = get_peft_model(AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32), config)
-    noise = torch.Generator().manual_seed(0)
-    for name, weights in model.named_parameters():
-        if "lora_" in name:
-            weights.data = torch.randn(weights.shape, generator=noise) * 0.3
-    model.save_pretrained(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")
 def adapted(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return pocket("student", adapter=save_adapter(pocket("student").source, tmp_path_factory.mktemp("adapter")))
+    return pocket("student", adapter=save_adapter(pocket("student"), tmp_path_factory.mktemp("adapter")))
 
 
 @pytest.fixture(scope="module")

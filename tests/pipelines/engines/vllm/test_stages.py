@@ -2,12 +2,11 @@
 
 import json
 import os
-import runpy
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.engines.protocol import Call
 
 pytestmark = [*NEEDS_VLLM, pytest.mark.timeout(600)]
-_ROOT = Path(__file__).parent.parent.parent.parent.parent
 _CELL = ["--lang", "en", "--task", "intent"]
 #: gen, judge and icl, and between them what needs no model.
 _CHAIN = (
@@ -36,7 +34,7 @@ _CHAIN = (
 )
 #: The places in the chain whose keys hold no generated rows: rounding may change one of these.
 _FROM_NO_ROWS = (0, 1, 4)
-_TEST_ROWS = 50
+_TEST_ROWS = 20
 _ASKING = ("gen", "judge", "icl")
 Invoke = Callable[..., Any]
 
@@ -195,26 +193,6 @@ def test_two_workers_share_a_model_and_end_with_a_killed_program(tmp_path: Path)
 # -- vLLM's own server ------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from importlib import import_module
-
-    folder = tmp_path_factory.mktemp("served") / "tuned"
-    sys.path.insert(0, str(Path(__file__).parent))
-    try:
-        return Path(import_module("test_lora").save_adapter(pocket("teacher").source, folder))
-    finally:
-        sys.path.remove(str(Path(__file__).parent))
-
-
-@pytest.fixture(scope="module")
-def url(adapter: Path) -> Iterator[str]:
-    server = runpy.run_path(str(_ROOT / "benchmarks" / "engines.py"))["server"]
-    flags = ["--enable-lora", "--max-loras", "2", "--max-lora-rank", "8", "--lora-modules", f"tuned={adapter}"]
-    with server("pocket-teacher", *flags) as url:
-        yield url
-
-
 def _ask(engine: str, model: Model, calls: list[Call], url: str | None = None) -> list[Any]:
     loaded: Any = load(engine, model, EngineOptions(engine=engine, server=url))
     try:
@@ -225,10 +203,10 @@ def _ask(engine: str, model: Model, calls: list[Call], url: str | None = None) -
 
 
 @pytest.mark.parametrize("is_adapted", [False, True])
-def test_a_server_answers_as_the_engine_does(url: str, adapter: Path, is_adapted: bool) -> None:
-    model = pocket("teacher", adapter=adapter if is_adapted else None)
+def test_a_server_answers_as_the_engine_does(vllm_server: str, teacher_adapter: Path, is_adapted: bool) -> None:
+    model = pocket("teacher", adapter=teacher_adapter if is_adapted else None)
     calls = [*greedy_calls()[::11], *(call for call in mixed_calls()[::9] if call.choices)]
-    served, ours = _ask("openai", model, calls, url), _ask("vllm", model, calls)
+    served, ours = _ask("openai", model, calls, vllm_server), _ask("vllm", model, calls)
     equal = [theirs.text == our.text for theirs, our in zip(served, ours, strict=True)]
     assert sum(equal) >= 0.95 * len(equal)
     for theirs, our in zip(served, ours, strict=True):
@@ -239,21 +217,21 @@ def test_a_server_answers_as_the_engine_does(url: str, adapter: Path, is_adapted
         assert sum(plain.text != our.text for plain, our in zip(base, ours, strict=False)) > 5
 
 
-def test_a_server_holds_an_answer_to_the_choices_where_it_cannot_be_scored(url: str) -> None:
+def test_a_server_holds_an_answer_to_the_choices_where_it_cannot_be_scored(vllm_server: str) -> None:
     model = Model(name="pocket-teacher", source="api:pocket-teacher", served=True)
     choices = ("travel", "traffic", "క్రీడలు", 'say "no"')
     calls = [Call(prompt=f"Which? {i}", choices=choices, temperature=1.5, seed=i) for i in range(20)]
-    texts = [reply.text for reply in _ask("openai", model, calls, url)]
+    texts = [reply.text for reply in _ask("openai", model, calls, vllm_server)]
     assert set(texts) <= set(choices)
     assert len(set(texts)) > 1
 
 
-def test_the_stages_run_through_a_server(invoke: Invoke, store: Store, tmp_path: Path, url: str) -> None:
+def test_the_stages_run_through_a_server(invoke: Invoke, store: Store, tmp_path: Path, vllm_server: str) -> None:
     _add_data(invoke, tmp_path)
     for command in _CHAIN[:2]:
-        done = invoke(*command, *_CELL, "--server", url)
+        done = invoke(*command, *_CELL, "--server", vllm_server)
         assert done.exit_code == 0, done.stderr
-    done = invoke("icl", "--shots", "0", "--model", "pocket-teacher", *_CELL, "--server", url)
+    done = invoke("icl", "--shots", "0", "--model", "pocket-teacher", *_CELL, "--server", vllm_server)
     assert done.exit_code == 0, done.stderr
     assert _engines_used(store) == {"openai": 3}
     scores = store.query("select scores from outputs order by key, idx")

@@ -4,16 +4,14 @@ Those without a marker are for environments without vLLM.
 """
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from pocket_calls import NOISE, greedy_calls, in_batches, mixed_calls, needs_vllm, pocket, smallest_margin_before
 from scripted import answers
@@ -285,43 +283,21 @@ def test_only_safetensors_are_read_no_code_is_run_and_threads_stay_ours(vllm: An
 
 
 @needs_vllm
-def test_two_engines_in_one_process_and_one_that_is_closed(vllm: Any) -> None:
+def test_two_engines_in_one_process_and_one_that_is_closed_gives_its_memory_back(vllm: Any) -> None:
     call = Call(prompt="Which sport is it?")
     before = answers(vllm, [call])
+    one = psutil.Process().memory_info().rss
     student: Any = load("vllm", pocket("student"), EngineOptions(max_model_len=64))
     assert answers(student, [call])[0].prompt_tokens == before[0].prompt_tokens
     assert "exceeds the context of 64" in answers(student, [Call(prompt="sport " * 64)])[0].reason
+    two = psutil.Process().memory_info().rss
     student.close()
+    closed = psutil.Process().memory_info().rss
+    assert two - one > 2**28
+    assert closed - one < (two - one) / 4
     with pytest.raises(EngineError, match="the engine is closed"):
         answers(student, [call])
     assert answers(vllm, [call])[0].text == before[0].text
-
-
-_TWO_ENGINES = """
-import psutil
-from pocket_calls import pocket
-from sdc.pipelines.engines import load
-from sdc.pipelines.engines.options import EngineOptions
-
-memory = []
-engines = []
-for name in ("teacher", "student"):
-    engines.append(load("vllm", pocket(name), EngineOptions()))
-    memory.append(psutil.Process().memory_info().rss)
-engines.pop().close()
-print(*memory, psutil.Process().memory_info().rss)
-"""
-
-
-@needs_vllm
-def test_an_engine_that_is_closed_gives_its_memory_back_while_another_goes_on() -> None:
-    paths = (str(Path(__file__).parents[3] / "support"), os.environ.get("PYTHONPATH", ""))
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    command = [sys.executable, "-c", _TWO_ENGINES]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    one, two, closed = map(int, done.stdout.split()[-3:])
-    assert two - one > 2**28
-    assert closed - one < (two - one) / 4
 
 
 @needs_vllm
