@@ -7,8 +7,14 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from _pytest.mark import ParameterSet
 
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
+
+
+def _long(cell: str) -> ParameterSet:
+    """A cell that CI leaves out: the others of its task are there."""
+    return pytest.param(cell, marks=pytest.mark.campaign)
 
 
 def _benchmark() -> ModuleType:
@@ -40,7 +46,7 @@ def test_broken_rows_and_copies_of_one_cell(paper_data: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", ["topic/de", "topic/te", "sarcasm/en", "sentiment/de", "sentiment/az"])
+@pytest.mark.parametrize("name", ["topic/te", "sarcasm/en", "sentiment/az", *map(_long, ["topic/de", "sentiment/de"])])
 def test_the_targets_hold_in_other_cells(paper_data: Path, name: str) -> None:
     benchmark, found = _measured(paper_data, name)
     assert benchmark.problems(found) == []
@@ -49,7 +55,7 @@ def test_the_targets_hold_in_other_cells(paper_data: Path, name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", ["sentiment/de", "sentiment/te", "intent/de"])
+@pytest.mark.parametrize("name", ["sentiment/te", "intent/de", _long("sentiment/de")])
 def test_with_ten_rows_per_label_people_pass(paper_data: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     benchmark = _benchmark()
     monkeypatch.setattr(benchmark, "MOST_SHOWN", 2100)  # fewer rows would be a guess at 1 %
