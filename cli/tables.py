@@ -84,11 +84,14 @@ def _fitted(whole: TableLayout, width: int, spare: Sequence[str]) -> TableLayout
         found = found or _with_widths(table, width, shortest=False)
     if found is not None:
         return found
+    fewest = 0
     for table in _narrower(whole, spare):
         broken = _with_widths(table, width, shortest=True)
-        if broken is not None and _num_lines(broken) <= _MOST_LINES:
-            return broken
-        found = found or broken
+        num_lines = 0 if broken is None else _num_lines(broken)
+        if broken is not None and (found is None or num_lines < fewest):
+            found, fewest = broken, num_lines
+        if found is not None and fewest <= _MOST_LINES:
+            break
     return found or replace(whole, is_stacked=True)
 
 

@@ -66,7 +66,7 @@ _FEWER = {"cells": "N of M cells: other rows are over more"}
 #: Columns that a narrow terminal leaves out, the first first: what other rows say, how many, what a line above says of
 #: all, what others beside say nearly, where each method of a task has one of them; last what sdc is for.
 _SPARE = ("linear", "majority", "n", *DIFFERENCES, "failed", "below chance", "collapsed", "rows", "group", "metric",
-          "reader", *INTERVALS[1:], HUMAN_MINUS, "model", "shots", "test leaked", INTERVALS[0],
+          "reader", *INTERVALS[1:], HUMAN_MINUS, "model", "shots", "test leaked", *_IF_SEVERAL, INTERVALS[0],
           "vs generator")  # fmt: skip
 _SPARE_IF_ONE = ("metric", "reader", "model", "shots")
 #: Digests and keys, which stand there only if two rows would look the same without; the first that help.
@@ -127,6 +127,8 @@ def _spare(rows: Sequence[Point]) -> tuple[str, ...]:
         for name in _SPARE_IF_ONE
         if len({(row.task, row.role, row.method, getattr(row, name)) for row in rows}) > len(methods)
     }
+    others = ("task", "lang", "group", "role", "method", "model", "source", "size", "rows", "shots", "metric")
+    several |= set(telling([vars(row) for row in rows], _IF_SEVERAL, known=others))
     if any(row.lang is None for row in rows):
         several.add("group")  # else the language says it
     return tuple(name for name in _SPARE if name not in several)

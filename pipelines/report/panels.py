@@ -22,7 +22,8 @@ _SAID = ("method", "model", "shots", "source")
 #: Columns that a narrow terminal leaves out, the first first.
 _SPARE = ("covers", "cut", "words", "fisher p", "runs b", "runs", "strict", "first", "last", "cells", "synthetic rows",
           "human rows", "broke off", "below chance", "collapsed", "failed", "mean", "draws", "inits", "texts by time",
-          "texts by money", "gap closed", "closed", "p", "barnard p", "synthetic more")  # fmt: skip
+          "texts by money", "gap closed", "closed", "p", "barnard p", "synthetic more", "metered", "timed",
+          "cached calls", "paper kg co2e", "artifacts", "paper hours each", "hours each", "code", "kind")  # fmt: skip
 #: What stands for words of a number, for people.
 _SHORT = {"at most ": "≤", "more than ": ">"}
 

@@ -125,3 +125,10 @@ def test_the_title_says_what_the_columns_are_that_stand_there() -> None:
     assert wide.title == "accuracy; majority is of the test; in %"
     narrow = fit(_COLUMNS, _ROWS, width=62, title="accuracy", spare=("majority",), meanings=meanings)
     assert narrow.title == "task intent, lang te, accuracy; in %; for want of room without majority"
+
+
+def test_of_long_sentences_that_stands_with_the_fewest_lines() -> None:
+    rows = [["about a hundred synthetic rows are enough to match the generator", "section 4.1 of it"]] * 2
+    rows[1] = [f"{rows[0][0]} again", "section 4.2 of it"]
+    fitted = fit(("says", "where"), rows, width=38, spare=("where",))
+    assert list(fitted.columns) == ["says"]

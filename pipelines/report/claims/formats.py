@@ -27,7 +27,7 @@ def table(checked: Sequence[CheckedClaim]) -> Table:
         for c in checked
     ]  # fmt: skip
     columns = ("claim", "verdict", "says", "expected", "measured", "95 %", "unit", "runs", "cells", "rows", "where")
-    return Table(columns=columns, rows=tuple(rows), title=_title(checked))
+    return Table(columns=columns, rows=tuple(rows), title=_title(checked), spare=("where", "runs"))
 
 
 def panels(checked: CheckedClaim) -> Table:
