@@ -185,8 +185,10 @@ def _scaled(row: Mapping[str, Any], value: float | None, to: str = "calls_likely
     """Returns what the likely calls take, or as many as `to` says, where the value is for those that are sure."""
     if value is None or row.get(to) is None:
         return value
-    sure = _new(row, "calls")
-    return value * max(sure, _new(row, to)) / sure if sure else value
+    sure, wanted = _new(row, "calls"), _new(row, to)
+    if not sure:
+        return None if wanted else value  # nothing is known of a call
+    return value * max(sure, wanted) / sure
 
 
 def _sum(values: Sequence[Number | None]) -> Number | None:

@@ -71,3 +71,10 @@ def test_json_is_an_object_per_artifact(capsys: pytest.CaptureFixture[str]) -> N
     assert (one, seen.err) == ({"key": "a", "cached": True}, "")
     found = [two[f"calls{name}"] for name in ("", "_at_least", "_at_most", "_likely")]
     assert (found, two["cached_calls"], two["cached"], two["cell"]) == ([10, 10, 302, None], 2, False, "sw/topic")
+
+
+def test_what_calls_take_of_which_none_is_sure_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:
+    planned = Planned()
+    planned.asked(_planned(0), _estimate(calls=2, at_most=50, likely=9, prompt_tokens=0, seconds=0.0), model="far")
+    planned.show(as_json=False)
+    assert "0 to at most 48 new calls, likely 7\n" in capsys.readouterr().err

@@ -19,6 +19,10 @@ _OVERVIEW = (
     "auc", "distinct_2", "nearest_human", "self_similarity", "openings", "length_ratio", "seed_copies", "human_copies",
     "leaks", "duplicates", "language", "rejected", "quota",
 )  # fmt: skip
+_OVERVIEW_SPARE = (
+    "language", "human_copies", "seed_copies", "duplicates", "self_similarity", "distinct_2", "openings",
+    "length_ratio", "quota", "leaks",
+)  # fmt: skip
 
 
 def value(estimate: Estimate | None, unit: str) -> str:
@@ -90,7 +94,7 @@ def overview(cards: Sequence[Card]) -> Table:
         figures = [card.figure(name) for name in _OVERVIEW]
         rows.append((card.cell, str(card.rows["synthetic"]), *map(_both, figures)))
     title = "synthetic rows / human rows; shares in %"
-    return Table(columns=("cell", "rows", *_OVERVIEW), rows=tuple(rows), title=title)
+    return Table(columns=("cell", "rows", *_OVERVIEW), rows=tuple(rows), title=title, spare=_OVERVIEW_SPARE)
 
 
 def _both(figure: Figure) -> str:
