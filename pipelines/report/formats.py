@@ -244,7 +244,7 @@ def markdown(table: Table) -> str:
     def line(cells: Sequence[str]) -> str:
         return f"| {' | '.join(map(escape_markdown, cells))} |"
 
-    rule = "|".join("---:" if right else "---" for right in _numeric(table))
+    rule = "|".join("---:" if right else "---" for right in numeric(table))
     return (
         "\n".join([f"{_one_line(table.whole_title)}\n", line(table.columns), f"|{rule}|", *map(line, table.rows)])
         + "\n"
@@ -266,7 +266,7 @@ def latex(table: Table) -> str:
     def line(cells: Sequence[str]) -> str:
         return " & ".join(_one_line(cell).translate(_LATEX) for cell in cells) + r" \\"
 
-    align = "".join("r" if right else "l" for right in _numeric(table))
+    align = "".join("r" if right else "l" for right in numeric(table))
     kind, repeated = ("longtable", [r"\endhead"]) if len(table.rows) > _ROWS_OF_A_PAGE else ("tabular", [])
     head = [f"% {_one_line(table.whole_title)}", rf"\begin{{{kind}}}{{{align}}}", r"\toprule", line(table.columns)]
     body = [r"\midrule", *repeated, *map(line, table.rows), r"\bottomrule", rf"\end{{{kind}}}"]
@@ -288,8 +288,9 @@ def _one_line(text: str) -> str:
     return visible.visible(one_line(text))
 
 
-def _numeric(table: Table) -> list[bool]:
+def numeric(table: Table) -> list[bool]:
+    """Returns which columns have nothing but numbers, with or without their intervals."""
     return [
-        all(row[i] == _MINUS or row[i].lstrip("+-")[:1].isdigit() for row in table.rows)
+        all(row[i] == _MINUS or row[i].lstrip("+-≤>")[:1].isdigit() for row in table.rows)
         for i in range(len(table.columns))
     ]

@@ -37,6 +37,29 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return _written(context, folder / "report.html")
 
 
+@pytest.fixture(scope="module")
+def hebrew(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page with texts, labels and a model whose names would act."""
+    folder = tmp_path_factory.mktemp("hebrew")
+    shelf = Shelf(Store(folder / "s.duckdb"))
+    rows = [
+        {"idx": idx, "lang": "he", "task": "topic", "text": f"שלום <script>alert({idx})</script> עולם",
+         "label": idx % 2, "label_name": f"ספורט {EVIL}", "source": "synthetic", "status": "ok"} for idx in range(14)
+    ]  # fmt: skip
+    test, written = (
+        put_test(shelf, "he", "topic"),
+        put(shelf, "gen", "gen", "he", "topic", {"model": EVIL}, examples=rows),
+    )
+    for name, draw in put_sample(shelf, "he", "topic", "synthetic", written, {"10": 14}).items():
+        put_run(shelf, test, "he", "topic", method="linear", model=EVIL, right=0.5 + int(name[-1]) / 10, draw=draw,
+                source="synthetic", num_rows=14)  # fmt: skip
+    put_run(shelf, test, "he", "topic", method="icl", model=EVIL, right=0.6, shots=0, reply="{name}")
+    shelf.flush()
+    context = Context(store=shelf.store)
+    evaluate(context, ("he", "topic"))
+    return _written(context, folder / "report.html")
+
+
 def _axe(page: "Page") -> list[str]:
     api: Any = pytest.importorskip("axe_playwright_python.sync_playwright")
     found = api.Axe().run(page).response["violations"]
@@ -57,6 +80,33 @@ def test_what_texts_say_is_shown_and_not_run(opened: Opened, path: Path) -> None
     page = opened(path, offline=True)
     assert page.locator("h1").inner_text() == f"A report {EVIL}"
     assert page.locator("img").count() == 0
+
+
+@pytest.mark.parametrize("width", [1280, 420])
+def test_texts_from_right_to_left_are_shown_so_and_not_run(opened: Opened, hebrew: Path, width: int) -> None:
+    page = opened(hebrew, viewport={"width": width, "height": 900}, offline=True)
+    texts = page.locator('td[lang="he"]')
+    assert texts.all_inner_texts()[0] == "שלום <script>alert(0)</script> עולם"
+    assert texts.first.evaluate("cell => getComputedStyle(cell).direction") == "rtl"
+    label = page.locator("#synthetic-texts td").first
+    assert (label.inner_text(), label.evaluate("cell => getComputedStyle(cell).direction")) == (f"ספורט {EVIL}", "rtl")
+    assert page.locator("img").count() == 0 and page.locator("script").count() == 2  # its own, and its data
+    assert _axe(page) == []
+
+
+@pytest.mark.parametrize("width", [1280, 420])
+def test_a_figure_is_as_large_as_it_is_read_and_scrolls_in_a_box_of_its_own(
+    opened: Opened, path: Path, width: int
+) -> None:
+    page = opened(path, viewport={"width": width, "height": 900}, offline=True)
+    drawn = page.locator(".drawn")
+    assert drawn.count() >= 4
+    shares = drawn.locator("svg").evaluate_all(
+        "all => all.map(svg => svg.getBoundingClientRect().width / svg.width.baseVal.value)"
+    )
+    assert min(shares) > 0.7  # 8 px at least for what is written with 11
+    inside = "all => all.every(each => each.getBoundingClientRect().right <= innerWidth)"
+    assert page.locator("figcaption, figure > p, .drawn").evaluate_all(inside)
 
 
 def test_rows_are_found_sorted_and_explained(opened: Opened, path: Path) -> None:

@@ -32,8 +32,10 @@ class Plot:
     width: int
     records: Sequence[Mapping[str, object]]
 
-    def spec(self) -> Spec:
-        """Returns the whole as a Vega-Lite specification."""
+    def spec(self, *, bare: bool = False) -> Spec:
+        """Returns the whole as a Vega-Lite specification; a bare one has no title and caption."""
+        if bare:
+            return {**self.chart, "config": marks.config()}
         lines = [
             line for sentence in self.caption for line in marks.wrapped(sentence, width_px=self.width, char_px=5.7)
         ]

@@ -18,12 +18,12 @@ _SCALE = 2
 _MOST_SAID = 4000
 
 
-def svg(plot: Plot) -> str:
-    """Returns a figure as SVG that says in words what it shows."""
+def svg(plot: Plot, *, bare: bool = False) -> str:
+    """Returns a figure as SVG that says in words what it shows; a bare one shows no title and caption."""
     import vl_convert
 
     marks.register_fonts()
-    text = vl_convert.vegalite_to_svg(plot.spec(), vl_version=vega.VERSION, allowed_base_urls=[])
+    text = vl_convert.vegalite_to_svg(plot.spec(bare=bare), vl_version=vega.VERSION, allowed_base_urls=[])
     # Vega gives every group of marks a role, without a name: the whole is one image, which has one.
     text = re.sub(r' (?:role="graphics-[a-z]+"|aria-(?:roledescription|label)="[^"]*")', "", text)
     said = escape(plot.says[:_MOST_SAID])

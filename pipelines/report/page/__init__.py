@@ -37,7 +37,7 @@ _COLUMNS = {
     "failed": "broke off", "below_chance": "below chance", "collapsed": "collapsed", "covers": "interval covers",
 }  # fmt: skip
 #: The columns of the choice, and of them those that may not be measured, with what they are called.
-_CHOICE = ("cell", "take", "rows", "of", "score %", "vs generator, points", "s a run", "s a fit", "ms a text", "MB",
+_CHOICE = ("cell", "take", "score %", "vs generator, points", "rows", "of", "s a run", "s a fit", "ms a text", "MB",
            "pays off after texts", "by money", "human rows give %", "best mean")  # fmt: skip
 _MEASURED = {
     "s a run": "time of a run", "s a fit": "time of a fit", "ms a text": "time of a text",
@@ -58,9 +58,10 @@ BIBTEX = """@inproceedings{pecher-etal-2026-better,
 
 @dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A figure: its name, what it shows and how its numbers were made, the SVG, and those numbers."""
+    """A figure: its name, what it shows and how its numbers were made, the SVG without both, and those numbers."""
 
     name: str
+    title: str
     caption: str
     svg: str
     numbers: Table | None = None
@@ -153,6 +154,7 @@ def as_html(page: Page, *, beside: str | None) -> str:
     from markupsafe import Markup
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["numeric"] = formats.numeric
     template = environment.from_string(_asset("page.html.jinja"))
     points = [point for point in page.found.points if point.role != MAJORITY]
     script = _asset("page.js")
@@ -195,9 +197,10 @@ def _choice_table(chosen: Sequence[Choice]) -> Table:
         pay_off = use.pay_off if use else None
         rows.append(
             (
-                f"{point.lang}/{point.task}", _take(choice), str(point.rows), point.source or "-",
+                f"{point.lang}/{point.task}", _take(choice),
                 f"{_percent(point.mean)} ({_percent(point.low)}..{_percent(point.high)})",
-                _points(point), _seconds(choice.seconds), _seconds(use.fit_s if use else None),
+                _points(point), str(point.rows), point.source or "-",
+                _seconds(choice.seconds), _seconds(use.fit_s if use else None),
                 _milliseconds(use.text_s if use else None), _megabytes(use.num_bytes if use else None),
                 _texts(pay_off.by_time if pay_off else None), _texts(pay_off.by_money if pay_off else None),
                 "-" if human is None else f"{_percent(human.mean)} ({human.rows})",

@@ -121,8 +121,9 @@ def _texts(context: Context, chosen: Sequence[Choice]) -> Iterator[Section]:
 def _picture(plot: Plot) -> Picture:
     return Picture(
         name=plot.name.replace("-", " ").capitalize(),
-        caption=f"{plot.title}. {' '.join(plot.caption)}",
-        svg=render.svg(plot),
+        title=plot.title,
+        caption=" ".join(plot.caption),
+        svg=render.svg(plot, bare=True),
         numbers=_numbers(plot),
     )
 

@@ -145,11 +145,13 @@ def test_what_stands_on_it(page: Page) -> None:
 
 def test_sections_hold_figures_with_their_numbers_and_tables(page: Page) -> None:
     table = Table(columns=("a", "b"), rows=(("<i>", "2"),), title="A table")
-    picture = Picture(name="Figure 2", caption="What & how", svg="<svg></svg>", numbers=table)
+    picture = Picture(name="Figure 2", title="What & why", caption="How", svg="<svg></svg>", numbers=table)
     section = Section(title="Figures & co", words="Read <so>.", pictures=[picture], tables=[table], code="a < b")
     text = report_page.as_html(Page(title="T", found=page.found, sections=[section]), beside=None)
     assert '<section id="figures---co"' in text
     assert "<svg></svg>" in text and "Numbers behind figure 2" in text
+    assert "<figcaption><strong>Figure 2.</strong> What &amp; why</figcaption>" in text
+    assert '<td class="number">2</td>' in text
     assert text.count("&lt;i&gt;") == 2 and "Read &lt;so&gt;." in text and "a &lt; b" in text
 
 
