@@ -52,6 +52,13 @@ def sizes(given: object) -> list[str]:
     return commas.parts(map(str, items))
 
 
+def makes(settings: Mapping[str, Any]) -> None:
+    """Raises a UsageError if settings are of a command that only looks: Python has methods of their own for that."""
+    for name in ("dry_run", "preview"):
+        if name in settings:
+            raise UsageError(f"{name} is a method", fix=f"write store.{name}(STAGE, ...), such as of 'gen'")
+
+
 def checked(settings: Mapping[str, Any], config: type) -> dict[str, Any]:
     """Returns the settings if the config has such fields.
 
@@ -62,6 +69,7 @@ def checked(settings: Mapping[str, Any], config: type) -> dict[str, Any]:
     Raises:
         UsageError: It has no such field.
     """
+    makes(settings)
     known = [field.name for field in fields(config)]
     for name in settings:
         if name not in known:

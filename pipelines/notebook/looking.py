@@ -50,6 +50,8 @@ class Previews:
     """
 
     def __init__(self, most: int, kind: str | None) -> None:
+        if most < 1:
+            raise UsageError(f"{most} calls are no preview", "most", "from 1")
         self._most, self._kind = most, kind
         self.found: list[dict[str, Any]] = []
 

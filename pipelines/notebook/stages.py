@@ -177,6 +177,7 @@ class Stages:
         **settings: Any,
     ) -> list[Outcome]:
         """Fits a small model on every draw, and tests it, as `sdc train` (settings: those of the method)."""
+        arguments.makes(settings)
         running = replace(self._running(force), track=Tracker(track) if track is not None else None)
         config = train.configured(
             running, preset, method=method, settings=settings, seed=seed, keep_weights=keep_weights,

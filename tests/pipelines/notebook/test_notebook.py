@@ -245,4 +245,9 @@ def test_looking_tells_what_the_commands_tell_and_makes_nothing(small: World) ->
     assert len(seen["results"]) == 2
     with pytest.raises(sdc.UsageError, match="stage: unknown stage 'sample'"):
         store.preview("sample", **cell)
+    with pytest.raises(sdc.UsageError, match="0 calls are no preview"):
+        store.preview("gen", **cell, most=0)
+    for wrong in (store.gen, store.train):
+        with pytest.raises(sdc.UsageError, match=r"write store.dry_run\(STAGE"):
+            wrong(**cell, dry_run=True)
     assert small.store.everything() == before
