@@ -9,7 +9,7 @@ from pathlib import Path
 
 import program
 import pytest
-from report_store import EVERY, TEACHER, evaluate, fill
+from report_store import EVERY, TEACHER, evaluate, fill, fill_more
 
 
 @pytest.fixture(scope="module")
@@ -60,14 +60,22 @@ def test_a_terminal_of_80_columns_has_a_row_a_line(store: Path, monkeypatch: pyt
 
 
 _EVERY = ("gap", "break-even", "failed", "compare", "compare source=human source=synthetic", "costs", "deviations",
-          "claims")  # fmt: skip
+          "claims", "generators", "variance")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def more(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that every command has something to say of."""
+    path = Path(tmp_path_factory.mktemp("more")) / "s.duckdb"
+    fill_more(path)
+    return path
 
 
 @pytest.mark.parametrize("command", _EVERY)
-def test_every_format_has_the_same_numbers(store: Path, command: str) -> None:
+def test_every_format_has_the_same_numbers(more: Path, command: str) -> None:
     pandas = pytest.importorskip("pandas")
     form = {
-        name: program.sdc(["report", *command.split(), "--store", str(store), "--format", name]).stdout
+        name: program.sdc(["report", *command.split(), "--store", str(more), "--format", name]).stdout
         for name in ("csv", "json", "md", "latex")
     }
     rows, records = list(csv.DictReader(io.StringIO(form["csv"]))), json.loads(form["json"])
@@ -82,11 +90,11 @@ def test_every_format_has_the_same_numbers(store: Path, command: str) -> None:
 
 
 @pytest.mark.slow
-def test_latex_takes_every_table(store: Path, tmp_path: Path) -> None:
+def test_latex_takes_every_table(more: Path, tmp_path: Path) -> None:
     latex = shutil.which("pdflatex")
     if latex is None:
         pytest.skip("no LaTeX here: apt-get install texlive-latex-base")
-    words = ["--store", str(store), "--format", "latex"]
+    words = ["--store", str(more), "--format", "latex"]
     tables = [program.sdc(["report", *command.split(), *words]).stdout for command in _EVERY]
     assert any(r"$\leq$" in table for table in tables)
     head = r"\documentclass{article}\usepackage{booktabs,longtable}\usepackage[T1]{fontenc}\begin{document}\tiny"

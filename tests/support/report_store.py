@@ -1,6 +1,8 @@
 """Stores that a report is made of, filled by hand: tests, samples and runs that are right on a share of the rows."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from sdc.pipelines.stage import Context
 
 LABELS = {"topic": 7, "sarcasm": 2}
 TEACHER, STUDENT = "teacher_70b", "student & co"
+#: Rows of 70 80 70 and 30 40 30 %: two draws that each meet three initialisations.
+CROSSED = {(0, 1): 0.7, (0, 2): 0.8, (0, 3): 0.7, (1, 1): 0.3, (1, 2): 0.4, (1, 3): 0.3}
 
 
 class Shelf:
@@ -86,6 +90,18 @@ def put_run(
     return put(shelf, "icl" if method == "icl" else "train", name, lang, task, {}, runs=[row], outputs=outputs)
 
 
+def put_crossed(
+    shelf: Shelf, test: str, lang: str, task: str, draws: Mapping[str, str], right: Mapping[tuple[int, int], float]
+) -> None:
+    """Fine-tuned runs on 14 rows in which draws meet initialisations: (draw, init) -> the share that is right."""
+    for (draw, init), share in right.items():
+        put_run(shelf, test, lang, task, method="finetune", right=share, draw=draws[f"14/{draw}"], source="synthetic",
+                num_rows=14)  # fmt: skip
+        artifact, rows = shelf.items[-1]
+        run = {**rows["runs"][0], "init_seed": init}
+        shelf.items[-1] = replace(artifact, key=digest([artifact.key, init])), {**rows, "runs": [run]}
+
+
 def fill(path: Path) -> Context:
     """te/topic in full, and a little of sw/topic and en/sarcasm."""
     shelf = Shelf(Store(path))
@@ -132,6 +148,25 @@ def fill(path: Path) -> Context:
                     num_rows=int(name.split("/")[0]))  # fmt: skip
     shelf.flush()
     return Context(store=shelf.store)
+
+
+def fill_more(path: Path) -> Context:
+    """As `fill`, and de/topic with the rows of two generators, and runs in which draws meet initialisations."""
+    context = fill(path)
+    shelf = Shelf(context.store)
+    test = put_test(shelf, "de", "topic")
+    written = [
+        put(shelf, "gen", name, "de", "topic", {"model": name}, examples=[
+            {"idx": i, "lang": "de", "task": "topic", "source": "synthetic", "status": "ok", "label": i % 7,
+             "text": f"word{i % 7} {name} {i}"} for i in range(28)
+        ])
+        for name in (TEACHER, "another_70b")
+    ]  # fmt: skip
+    draws = put_sample(shelf, "de", "topic", "synthetic", written[0], {"10": 14})
+    put_crossed(shelf, test, "de", "topic", draws, CROSSED)
+    shelf.flush()
+    evaluate(context, *EVERY, ("de", "topic"))
+    return context
 
 
 def evaluate(context: Context, *names: tuple[str, str], reader: str = "auto") -> list[str]:

@@ -1,18 +1,13 @@
 """`report variance`: grids in which every draw meets every initialisation are found, and split."""
 
-from dataclasses import replace
 from pathlib import Path
 
-from report_store import Shelf, evaluate, put, put_run, put_sample, put_test
+from report_store import CROSSED, Shelf, evaluate, put, put_crossed, put_sample, put_test
 
-from sdc.cache.key import digest
 from sdc.cache.store import Store
 from sdc.pipelines import report
 from sdc.pipelines.report import ReportConfig, variance
 from sdc.pipelines.stage import Context
-
-#: Of ten rows so many are right, by draw and initialisation.
-_RIGHT = {(0, 1): 7, (0, 2): 8, (0, 3): 7, (1, 1): 3, (1, 2): 4, (1, 3): 3}
 
 
 def _grid(tmp_path: Path, without: tuple[tuple[int, int], ...] = ()) -> tuple[Context, report.Found]:
@@ -20,16 +15,8 @@ def _grid(tmp_path: Path, without: tuple[tuple[int, int], ...] = ()) -> tuple[Co
     test = put_test(shelf, "te", "topic")
     written = put(shelf, "gen", "gen", "te", "topic", {"model": "teacher"})
     draws = put_sample(shelf, "te", "topic", "synthetic", written, {"10": 14})
-    for (draw, init), right in _RIGHT.items():
-        if (draw, init) in without:
-            continue
-        put_run(shelf, test, "te", "topic", method="finetune", right=right / 10, draw=draws[f"14/{draw}"],
-                source="synthetic", num_rows=14)  # fmt: skip
-        artifact, rows = shelf.items[-1]
-        shelf.items[-1] = (
-            replace(artifact, key=digest([artifact.key, init])),
-            {**rows, "runs": [{**rows["runs"][0], "init_seed": init}]},
-        )
+    right = {place: share for place, share in CROSSED.items() if place not in without}
+    put_crossed(shelf, test, "te", "topic", draws, right)
     shelf.flush()
     context = Context(store=shelf.store)
     evaluate(context, ("te", "topic"))

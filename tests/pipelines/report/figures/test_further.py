@@ -5,9 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report_store import Shelf, evaluate, put, put_run, put_sample, put_test
+from report_store import CROSSED, Shelf, evaluate, put, put_crossed, put_sample, put_test
 
-from sdc.cache.key import digest
 from sdc.cache.store import Store
 from sdc.pipelines import report
 from sdc.pipelines.report import ReportConfig
@@ -117,12 +116,7 @@ def test_crossed_grids_are_shown_by_draw_and_initialisation(tmp_path: Path) -> N
     shelf = Shelf(Store(tmp_path / "s.duckdb"))
     test = put_test(shelf, "te", "topic")
     draws = put_sample(shelf, "te", "topic", "synthetic", put(shelf, "gen", "gen", "te", "topic", {}), {"10": 14})
-    for (draw, init), right in {(0, 1): 7, (0, 2): 8, (0, 3): 7, (1, 1): 3, (1, 2): 4, (1, 3): 3}.items():
-        put_run(shelf, test, "te", "topic", method="finetune", right=right / 10, draw=draws[f"14/{draw}"],
-                source="synthetic", num_rows=14)  # fmt: skip
-        artifact, rows = shelf.items[-1]
-        run = {**rows["runs"][0], "init_seed": init}
-        shelf.items[-1] = (replace(artifact, key=digest([artifact.key, init])), {**rows, "runs": [run]})
+    put_crossed(shelf, test, "te", "topic", draws, CROSSED)
     shelf.flush()
     context = Context(store=shelf.store)
     evaluate(context, ("te", "topic"))
