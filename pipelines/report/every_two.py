@@ -23,6 +23,9 @@ WORDS = (
     " all rows of this table, which are one family."
 )
 
+#: Of more students in one panel, no pair is compared: one family of so many tests tells nothing, and takes minutes.
+_MOST = 30
+
 _Held = list[tuple[Point, Point]]
 
 
@@ -30,7 +33,7 @@ def run(context: Context, found: Found, by: Sequence[str] = ("group",)) -> list[
     """Returns one record per pair of students, kind of rows and panel, over the cells that both have.
 
     Args:
-        context: Where readings are; hears which cells are left out.
+        context: Where readings are; hears which cells, and panels of more than thirty students, are left out.
         found: All points; the generator and what has no rows are no students.
         by: Parts of a cell that are kept apart.
     """
@@ -38,7 +41,14 @@ def run(context: Context, found: Found, by: Sequence[str] = ("group",)) -> list[
     records: list[dict[str, Any]] = []
     for what, inside in panels(shown, by).items():
         where = dict(zip((*by, "metric"), what, strict=True))
-        for one, other in combinations(students(inside), 2):
+        several = students(inside)
+        if len(several) > _MOST:
+            which = " ".join(map(str, what))
+            context.say(
+                f"report compare: {len(several)} students in {which} are too many for every two: name two of them"
+            )
+            continue
+        for one, other in combinations(several, 2):
             held = _held(context, one, other)
             if held:
                 size, pairs = max(enumerate(by_size(held)), key=lambda of: (len(of[1][1]), of[0]))[1]

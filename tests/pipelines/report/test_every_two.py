@@ -77,3 +77,16 @@ def test_the_size_is_the_largest_that_most_cells_have(tmp_path: Path) -> None:
     (both,) = every_two.run(context, Found(points=[p for p in kept if p.method in ("finetune", "linear")],
                                            resampled=found.resampled), ("task",))  # fmt: skip
     assert (both["size"], both["cells"]) == ("10,20", 2)
+
+
+def test_too_many_students_are_said_and_not_compared(
+    paper: Context, found: Found, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(every_two, "_MOST", 4)
+    said: list[str] = []
+    records = every_two.run(Context(store=paper.store, say=said.append), found)
+    assert said == [
+        f"report compare: 7 students in {panel} accuracy are too many for every two: name two of them"
+        for panel in ("high", "low")
+    ]
+    assert {r["metric"] for r in records} == {"macro_f1"}
