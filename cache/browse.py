@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sdc.cache import freshness, owned
+from sdc.cache.counted import counted
 from sdc.cache.key import SHORT
 from sdc.cache.store import Artifact, Store
 
@@ -114,11 +115,17 @@ def brief(summary: Mapping[str, Any]) -> str:
     '140 rows, 60 accepted'
     """
     names = " ".join(str(summary[name]) for name in _NAMES if isinstance(summary.get(name), str) and summary[name])
-    counts = [f"{summary[name]} {name.removeprefix('num_')}" for name in _COUNTS if isinstance(summary.get(name), int)]
+    counts = [
+        _count(summary[name], name.removeprefix("num_")) for name in _COUNTS if isinstance(summary.get(name), int)
+    ]
     score = summary.get("macro_f1")
     scores = [f"F1 {score:.3f}"] if isinstance(score, float) else []
     status = [str(summary["status"])] if summary.get("status") not in (None, "", "ok") else []
     return ", ".join(part for part in (names, *counts, *scores, *status) if part) or in_words(summary)
+
+
+def _count(number: int, name: str) -> str:
+    return counted(number, name.removesuffix("s")) if name.endswith("s") else f"{number} {name}"
 
 
 def in_words(summary: Mapping[str, Any]) -> str:
