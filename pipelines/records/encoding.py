@@ -4,11 +4,12 @@ Here: what commands measured, each once, and the seconds of a text. Not here: en
 (`encoders/`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from sdc.cache.store import Store
+from sdc.pipelines.records.draws import Draw
 
 #: Name of the model, and its identity as its key has it.
 EncoderId = tuple[str, str | None]
@@ -60,6 +61,31 @@ def of_text(per_text: Mapping[EncoderId, float], *, method: str, encoder: Encode
     [0.1, None, 0.0]
     """
     return per_text.get(encoder) if method in _methods() else 0.0
+
+
+def first_read(runs: Iterable[tuple[str, Hashable, Draw | None, int]]) -> dict[str, int]:
+    """Returns run -> how many texts it reads that no run before it has read: an encoder reads each once.
+
+    Args:
+        runs: In the order in which they are made: key, what shares an encoder and a cell, draw, rows of the test.
+
+    Of draws whose rows are not known yet only the largest counts, so that it is at least so many.
+    """
+    read: dict[Hashable, set[int]] = {}
+    found: dict[str, int] = {}
+    for key, shared, draw, num_test in runs:
+        parts: list[tuple[str, str, Sequence[int]]] = [("test", "", range(num_test))]
+        if draw is not None:
+            rows = draw.members or range(draw.num_rows)
+            parts += [(draw.source, draw.example_key, rows), ("human", draw.human_key or "", draw.human_members)]
+        found[key] = 0
+        for source, example_key, idx in parts:
+            # Known rows are told by what they are of, whatever the draw calls them.
+            seen = read.setdefault((shared, example_key or source), set())
+            before = len(seen)
+            seen.update(idx)
+            found[key] += len(seen) - before
+    return found
 
 
 @cache

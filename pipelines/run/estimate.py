@@ -4,7 +4,7 @@ Here: seconds and energy of a run, sums over the runs of a line and a wave. Not 
 """
 
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -12,11 +12,12 @@ from typing import Any
 from sdc.cache.store import Store
 from sdc.errors import SdcError
 from sdc.pipelines.icl.config import IclConfig
-from sdc.pipelines.records import runs
+from sdc.pipelines.records import encoding, runs
 from sdc.pipelines.run.experiment import Line
 from sdc.pipelines.run.plan import ExperimentPlan, PlannedRun, config_of
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
+from sdc.pipelines.students import STUDENTS
 
 #: What the store needs for what a student says of one test row, measured (benchmarks/store.py), in bytes.
 _BYTES_PER_OUTPUT = 25
@@ -34,6 +35,8 @@ class Measured:
 
     def __init__(self, store: Store, model_of: Callable[[Line], str]) -> None:
         self._known = runs.measured(store) if store.exists() else {}
+        per_text = encoding.seconds_per_text(store) if store.exists() else {}
+        self._per_text = {model: seconds for (model, _), seconds in per_text.items()}
         self._model_of = model_of
 
     def seconds(self, line: Line, num_rows: int) -> float | None:
@@ -45,6 +48,31 @@ class Measured:
         """Returns the energy of a run; None if it was never measured."""
         found = self._at(line, num_rows)
         return None if found is None else found[1]
+
+    def of_runs(self, plan: ExperimentPlan, there: Collection[str]) -> Callable[[PlannedRun], float | None]:
+        """Returns what gives the seconds of a run, with encoding the texts that no run before it has read.
+
+        Args:
+            plan: With the run.
+            there: Keys of the runs that the store has: what they are of is read already.
+        """
+        lines = plan.experiment.lines
+        reading = [
+            run for run in plan.runs
+            if lines[run.line].method in STUDENTS and STUDENTS[lines[run.line].method].reads_embeddings
+        ]  # fmt: skip
+        new = encoding.first_read(
+            (run.key, (self._model_of(lines[run.line]), run.cell), run.draw, plan.cells[run.cell].num_test or 0)
+            for run in sorted(reading, key=lambda run: run.key not in there)
+        )
+
+        def seconds(run: PlannedRun) -> float | None:
+            line = lines[run.line]
+            fit_s = self.seconds(line, run.draw.num_rows if run.draw else 0)
+            text_s = self._per_text.get(self._model_of(line)) if new.get(run.key) else 0.0
+            return None if fit_s is None or text_s is None else fit_s + text_s * new.get(run.key, 0)
+
+        return seconds
 
     def _at(self, line: Line, num_rows: int) -> tuple[float, float | None] | None:
         curve = self._known.get((line.method, self._model_of(line)))
@@ -79,7 +107,7 @@ class Expected:
         there: How many the store has.
         draws: Distinct draws.
         outputs: Answers on test rows; None where a test is not there.
-        hours: Of what is missing; None where no run of the kind was measured.
+        hours: Of what is missing, with encoding its texts once; None where no run of the kind was measured.
         cost: At the price of the site; None without a price or without hours.
         bytes: That the outputs of what is missing take in the store.
         kg_co2e: Of what is missing; None where energy or the grid's intensity is not known.
@@ -105,13 +133,14 @@ def expected(plan: ExperimentPlan, there: set[str], measured: Measured, site: Si
     """Returns what each line takes, wave by wave, then all of it."""
     lines = plan.experiment.lines
     parts: dict[tuple[int, int], list[PlannedRun]] = {}
+    seconds = measured.of_runs(plan, there)
     for run in plan.runs:
         parts.setdefault((run.line, run.wave), []).append(run)
     rows = [
-        _expected(plan, str(lines[line]), wave, of_part, there, measured, site)
+        _expected(plan, str(lines[line]), wave, of_part, there, measured, seconds, site)
         for (line, wave), of_part in sorted(parts.items(), key=lambda part: (part[0][0], part[0][1]))
     ]
-    return [*rows, _expected(plan, "all", None, plan.runs, there, measured, site)]
+    return [*rows, _expected(plan, "all", None, plan.runs, there, measured, seconds, site)]
 
 
 def _expected(
@@ -121,6 +150,7 @@ def _expected(
     runs: Sequence[PlannedRun],
     there: set[str],
     measured: Measured,
+    seconds: Callable[[PlannedRun], float | None],
     site: Site,
 ) -> Expected:
     lines = plan.experiment.lines
@@ -128,7 +158,7 @@ def _expected(
     tests = [plan.cells[run.cell].num_test for run in runs]
     left = [plan.cells[run.cell].num_test for run in missing]
     rows = [(lines[run.line], run.draw.num_rows if run.draw else 0) for run in missing]
-    hours = _sum([measured.seconds(*row) for row in rows], 1 / 3600)
+    hours = _sum([seconds(run) for run in missing], 1 / 3600)
     return Expected(
         line=name,
         wave=wave,

@@ -54,6 +54,7 @@ def of_plan(store: Store, plan: ExperimentPlan, measured: Measured, site: Site) 
     counts: dict[int, Counter[str]] = {number: Counter() for number in range(len(lines))}
     seconds = dict.fromkeys(counts, 0.0)
     left: dict[int, float | None] = dict.fromkeys(counts, 0.0)
+    seconds_of = measured.of_runs(plan, there)
     for run in plan.runs:
         count = counts[run.line]
         count["runs"] += 1
@@ -62,7 +63,7 @@ def of_plan(store: Store, plan: ExperimentPlan, measured: Measured, site: Site) 
             count["failed"] += there[run.key].get("status") == "failed"
             seconds[run.line] += artifacts[run.key].seconds or 0
             continue
-        expected = measured.seconds(lines[run.line], run.draw.num_rows if run.draw else 0)
+        expected = seconds_of(run)
         so_far = left[run.line]
         left[run.line] = None if expected is None or so_far is None else so_far + expected
     rows = [

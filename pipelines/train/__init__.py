@@ -18,7 +18,7 @@ from sdc.cache.store import Artifact
 from sdc.errors import UsageError, one_of
 from sdc.pipelines import presets, stage, students
 from sdc.pipelines.cells import Cell
-from sdc.pipelines.records import leaks, lineage
+from sdc.pipelines.records import encoding, leaks, lineage
 from sdc.pipelines.records import runs as records
 from sdc.pipelines.records.draws import Draw
 from sdc.pipelines.records.examples import rows_of, test_rows
@@ -148,12 +148,23 @@ def dry_run(
     planned = plan(context, config, cell, draws=draws, test=test)
     known, usual = there(context, config, planned), usual_seconds(context, config, cell)
     model = config.student.build(context, cell.task).model
+    per_text = {name: seconds for (name, _), seconds in encoding.seconds_per_text(context.store).items()}
+    reading = sorted(planned, key=lambda run: run.planned.key not in known) if config.student.reads_embeddings else []
+    new = encoding.first_read((run.planned.key, None, run.draw, test.summary.get("ok") or 0) for run in reading)
+
+    def seconds(run: Run) -> float | None:
+        if run.planned.key in known:
+            return 0.0
+        fit_s, number = usual.get(run.draw.num_rows), new.get(run.planned.key, 0)
+        text_s = per_text.get(model) if number else 0.0
+        return None if fit_s is None or text_s is None else round(fit_s + number * text_s, 2)
+
     return [
         {"key": run.planned.short, "stage": "train", "cell": str(cell), "source": run.draw.source,
          "method": config.student.method, "model": model,
          "size": run.draw.size, "rows": run.draw.num_rows, "repeat": run.draw.repeat,
          "cached": run.planned.key in known,
-         "seconds": 0.0 if run.planned.key in known else usual.get(run.draw.num_rows)}
+         "seconds": seconds(run)}
         for run in planned
     ]  # fmt: skip
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sdc.cache.store import Store
+from sdc.cache.store import Artifact, Store
 from sdc.pipelines import run as experiments
 from sdc.pipelines.run import file
 from sdc.pipelines.run.estimate import Measured, between, expected, model_names
@@ -125,6 +125,32 @@ def test_what_it_takes_is_null_where_nothing_was_measured(tmp_path: Path) -> Non
     num_test = plan.cells[0].num_test
     assert num_test and total.outputs == num_test * len(plan.runs)
     assert sum(row.runs for row in rows[:-1]) == total.runs
+
+
+def test_hours_of_a_probe_have_its_texts_read_once(tmp_path: Path) -> None:
+    text = SMALL.replace('"finetune"', '"probe"')
+    context, plan = _plan(tmp_path, text, make=True)
+    probes = [run for run in plan.runs if plan.experiment.lines[run.line].method == "probe"]
+    name = model_names(context, plan)(plan.experiment.lines[probes[0].line])
+    details = '{"encoded": 100, "encoding_seconds": 50.0}'
+    row = {"lang": "te", "task": "topic", "method": "probe", "model": name, "num_rows": 14, "setting": "s",
+           "test_key": "t", "status": "ok", "seconds": 2.0, "details": details}  # fmt: skip
+    artifact = Artifact(
+        key="0" * 64, stage="train", version=1, lang="te", task="topic", config={"model": "m"}, inputs=(), summary={}
+    )
+    context.store.put_many([(artifact, {"runs": [row]})])
+    read = {idx for run in probes if run.draw for idx in run.draw.members}
+    assert plan.cells[0].num_test
+    texts = plan.cells[0].num_test + len(read)
+    measured = Measured(context.store, model_names(context, plan))
+    waves = [row.hours for row in expected(plan, set(), measured, Site()) if row.line == "probe"]
+    assert sum(hours or 0 for hours in waves) == pytest.approx((2.0 * len(probes) + 0.5 * texts) / 3600)
+    there = {run.key for run in probes[:-1]}  # what these have read need not be read again
+    seconds = measured.of_runs(plan, there)(probes[-1])
+    last = probes[-1].draw
+    assert last is not None and seconds is not None
+    left = set(last.members) - {idx for run in probes[:-1] if run.draw for idx in run.draw.members}
+    assert seconds == pytest.approx(2.0 + 0.5 * len(left))
 
 
 def test_seconds_lie_on_the_line_between_two_sizes() -> None:

@@ -13,10 +13,12 @@ from sdc.pipelines import students, tasks, train
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models
 from sdc.pipelines.progress import Step
+from sdc.pipelines.records import encoding
 from sdc.pipelines.records.draws import draws_of
 from sdc.pipelines.stage import Context, Outcome, plan
 from sdc.pipelines.students import LinearConfig
 from sdc.pipelines.students.finetune import FinetuneConfig, FinetuneStudent
+from sdc.pipelines.students.probe import ProbeConfig
 from sdc.pipelines.students.protocol import FitFailed, Seeds
 from sdc.pipelines.tasks import languages
 from sdc.pipelines.train import TrainConfig
@@ -92,6 +94,24 @@ def _run(context: Context, sample: Artifact, test: Artifact, config: TrainConfig
 
 def _finetune(folder: Path, **settings: Any) -> FinetuneConfig:
     return FinetuneConfig(model=str(folder), **{"epochs": 1, "learning_rate": 1e-3, "batch_size": 8, **settings})
+
+
+def test_a_dry_run_of_a_probe_has_the_texts_that_are_still_to_be_read(
+    context: Context, test_data: Artifact, bert: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = TrainConfig(student=ProbeConfig(model=str(bert)))
+    picked = {("10", 0): [0, 1, 4, 5, 8, 12], ("10", 1): [6, 7, 2, 3, 9, 13], ("10", 2): [0, 1, 20, 21, 22, 23]}
+    draws = draws_of(context, _sample(context.store, picked))
+
+    def seconds() -> list[float | None]:
+        return [row["seconds"] for row in train.dry_run(context, config, CELL, draws=draws, test=test_data)]
+
+    assert seconds() == [None, None, None]
+    train.run(context, config, CELL, draws=draws[:2], test=test_data)
+    ((name, identity),) = encoding.seconds_per_text(context.store)
+    monkeypatch.setattr(encoding, "seconds_per_text", lambda store: {(name, identity): 0.5})
+    monkeypatch.setattr(train, "usual_seconds", lambda *_: {6: 2.0})
+    assert seconds() == [0.0, 0.0, 2.0 + 4 * 0.5]  # four of its rows were in no draw; the test is read
 
 
 def test_a_run_keeps_scores_for_every_usable_test_row(context: Context, test_data: Artifact) -> None:
@@ -384,6 +404,7 @@ import sys
 from pathlib import Path
 from sdc.cache.store import Store
 from sdc.pipelines import cells, train
+from sdc.pipelines.records import encoding
 from sdc.pipelines.records.draws import draws_of
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students.finetune import FinetuneConfig
