@@ -33,7 +33,8 @@ def test_one_run_per_draw_of_the_chosen_sizes(small: World, invoke: Callable[...
     row, *_ = invoke(
         "icl", "-", "--dry-run", "--json", "--model", small.model, "--shots", "1", stdin=drawn
     ).stdout.splitlines()
-    assert (json.loads(row)["cached"], json.loads(row)["calls"]) == (True, 0)
+    told = json.loads(row)
+    assert (told["cached"], told["calls"], told["source"], told["size"]) == (True, 0, "human", "4")
 
 
 def test_the_number_of_shots_can_be_chosen(small: World, invoke: Callable[..., Any]) -> None:

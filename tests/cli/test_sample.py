@@ -37,6 +37,13 @@ def test_a_key_of_train_data_means_human(small: World, invoke: Callable[..., Any
 def test_a_dry_run_makes_nothing(small: World, invoke: Callable[..., Any]) -> None:
     dry = invoke("sample", *CELL, "--dry-run")
     assert (dry.stdout, "1 of 1 artifact to make" in dry.stderr) == ("", True)
+    (told,) = map(json.loads, invoke("sample", *CELL, "--dry-run", "--json").stdout.splitlines())
+    assert (told["stage"], told["cell"], told["source"], told["cached"]) == (
+        "sample",
+        "en/sentiment",
+        "synthetic",
+        False,
+    )
     assert small.store.find("sample") == []
 
 
