@@ -20,6 +20,8 @@ INPUT, MODEL, SAMPLING, SETTINGS, LIMITS, OUTPUT = (
 #: So wide help gets where a terminal is wider.
 WIDTH = 100
 _EXAMPLES = "\n\nExamples:\n"
+#: In place of a hyphen, at which a line would be broken.
+_HYPHEN = "\u2011"
 _ORDER = {INPUT: 0, MODEL: 2, SAMPLING: 3, SETTINGS: 4, LIMITS: 5, OUTPUT: 6}
 _KINDS = {int: "N", float: "X", Path: "PATH"}
 
@@ -32,11 +34,15 @@ class Helped:
         arguments = [_name(one) for one in self.get_params(ctx) if one.param_type_name == "argument"]  # type: ignore[attr-defined]
         return ["[OPTIONS]", *arguments, *([self.subcommand_metavar] if hasattr(self, "subcommand_metavar") else [])]
 
+    def get_help(self, ctx: Any) -> str:
+        """Returns the help; no line of it ends within a flag."""
+        return str(super().get_help(ctx)).replace(_HYPHEN, "-")  # type: ignore[misc]
+
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
         """Writes what the command does."""
         formatter.write_paragraph()
         with formatter.indentation():
-            formatter.write_text(text(self))
+            formatter.write_text(text(self).replace("-", _HYPHEN))
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Writes arguments and options, those of a group below its heading, then the commands of a group."""
@@ -44,7 +50,7 @@ class Helped:
         for heading, records in groups(ctx, self.get_params(ctx)):  # type: ignore[attr-defined]
             formatter.write_heading(heading)  # no empty lines between groups: 60 lines have room for all flags of gen
             with formatter.indentation():
-                formatter.write_dl(records, col_max=32)
+                formatter.write_dl([(flag, says.replace("-", _HYPHEN)) for flag, says in records], col_max=32)
         if hasattr(self, "format_commands"):
             self.format_commands(ctx, formatter)
 

@@ -75,3 +75,11 @@ def test_the_environment_narrows_no_keys(
 
 def test_the_version_has_a_short_flag(invoke: Invoke) -> None:
     assert invoke("-V").stdout == invoke("--version").stdout != ""
+
+
+def test_no_line_ends_within_a_flag(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    for width in range(60, 101, 8):
+        monkeypatch.setenv("COLUMNS", str(width))
+        lines = invoke("train", "--help").stdout.splitlines()
+        assert not [line for line in lines if line.endswith("-")]
+        assert "--warmup-steps" in "".join(lines) and "\u2011" not in "".join(lines)
