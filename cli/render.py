@@ -78,8 +78,10 @@ def shown(*lines: str) -> None:
     """Writes lines for people to stdout."""
     progress.clear()
     width = terminal.console().width if sys.stdout.isatty() else None
-    texts = map(visible, lines)
-    sys.stdout.write("".join((terminal.wrapped(text, width=width) if width else text) + "\n" for text in texts))
+    for text in map(visible, lines):
+        indent = len(text) - len(text.lstrip(" |")) if width else 0
+        told = terminal.wrapped(text[indent:], width=width - indent) if width else text
+        sys.stdout.write(text[:indent] + told.replace("\n", "\n" + " " * indent) + "\n")
 
 
 def emit(outcomes: Sequence[Outcome], *, as_json: bool) -> None:

@@ -4,8 +4,9 @@ import json
 import sys
 
 import pytest
+from rich.console import Console
 
-from sdc.cli import render
+from sdc.cli import render, terminal
 from sdc.pipelines.stage import Outcome
 
 OUTCOME = Outcome(key="ab" * 32, hit=True, summary={"rows": 3, "text": "తె"})
@@ -66,3 +67,18 @@ def test_a_narrow_terminal_gets_lines_broken_between_words_and_others_one_line(
     assert lines[-1] == "`sdc judge --lang te --task topic`"  # to be copied whole
     render.note(f"  {'a' * 70} తెలుగు b")  # neither a long word nor what stands before the first is touched
     assert capsys.readouterr().err.splitlines() == [f"  {'a' * 70}", "తెలుగు b"]
+
+
+def test_lines_on_a_narrow_terminal_are_broken_between_words_below_their_beginning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "24")
+    lines = ("  | Write ten short texts about it.", "gen te/topic: 20 rows", "")
+    render.shown(*lines)
+    assert capsys.readouterr().out.splitlines() == list(lines)
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    monkeypatch.setattr(terminal, "console", lambda **_: Console(width=24))
+    render.shown(*lines)
+    assert capsys.readouterr().out.splitlines() == [
+        "  | Write ten short", "    texts about it.", *lines[1:],
+    ]  # fmt: skip
