@@ -50,7 +50,7 @@ def test_whom_to_reach_is_named(store: Path) -> None:
     assert gap == ["25.0", ""]
 
 
-@pytest.mark.parametrize("command", ["gap", "break-even", "failed", "compare source=human source=synthetic"])
+@pytest.mark.parametrize("command", ["gap", "break-even", "failed", "compare", "compare source=human source=synthetic"])
 def test_a_terminal_of_80_columns_has_a_row_a_line(store: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     lines = program.sdc(["report", *command.split(), "--store", str(store)]).stdout.splitlines()
