@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sdc.cache.counted import counted
 from sdc.pipelines.records import examples, runs
@@ -23,6 +24,9 @@ from sdc.pipelines.report.page.choice import Choice, choices
 from sdc.pipelines.report.page.registers import Register
 from sdc.pipelines.report.points import MAJORITY, Point
 from sdc.pipelines.stage import Context
+
+if TYPE_CHECKING:
+    from sdc.pipelines.report.statistics.break_even import BreakEven
 
 #: Texts that are shown of each cell, one of a label.
 _TEXTS_OF_A_CELL = 3
@@ -173,7 +177,7 @@ def _same(curve: Curve, others: Sequence[Curve]) -> Curve | None:
 def _rows(label: str, curve: Curve, against: Curve | None) -> Iterator[tuple[str, ...]]:
     differences = {point.rows: point for point in against.points} if against else {}
     even = against.break_even if against else None
-    words = f"{even.words(even.even)} ({even.words(even.low)} to {even.words(even.high)})" if even else ""
+    words = _even(even) if even else ""
     for place, point in enumerate(curve.points):
         interval, other = point.interval, differences.get(point.rows)
         gained = other.interval if other else None
@@ -188,6 +192,12 @@ def _rows(label: str, curve: Curve, against: Curve | None) -> Iterator[tuple[str
             "-" if gained is None else f"{100 * gained.low:+.1f}..{100 * gained.high:+.1f}",
             words if place == 0 else "",
         )
+
+
+def _even(even: "BreakEven") -> str:
+    """Returns a break-even with the ends of its interval, where these say more than it does."""
+    said, low, high = (even.words(rows) for rows in (even.even, even.low, even.high))
+    return said if said == low == high else f"{said} ({low} to {high})"
 
 
 def _langs(points: Sequence[Point]) -> str:

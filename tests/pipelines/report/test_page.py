@@ -219,6 +219,7 @@ def test_means_over_cells_stand_with_their_differences_and_break_even(page: Page
     assert [(row[1], row[4], row[6]) for row in rows] == [("14", "45.0", "-15.0"), ("60", "65.0", "+5.0")]
     assert rows[0][8].startswith("42 (") and rows[0][8].endswith("to not reached by 60)")
     assert rows[1][8] == ""
+    assert [row[8] for row in means.tables[0].rows if row[0].startswith("icl") and row[1] == "14"] == ["at most 14"]
 
 
 def test_registers_of_costs_deviations_and_break_even_stand_on_it(page: Page) -> None:
