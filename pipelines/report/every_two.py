@@ -19,8 +19,9 @@ TITLE = "every two students on the same draws, first minus second in points"
 WORDS = (
     "Every two students that learnt from the same kind of rows, first minus second in points, on the same draws: at"
     " the largest size of those that most of their cells have. The 95 % interval is about new draws, seeds and texts."
-    " p is about these tests alone: the signs of the differences between repeats are flipped. p holm is corrected for"
-    " all rows of this table, which are one family."
+    " p is about these tests alone: the signs of the differences between repeats are flipped, so that of few"
+    " repeats it cannot be small (of three at least 0.25). p holm is corrected for all rows of this table, which are"
+    " one family."
 )
 
 #: Of more students in one panel, no pair is compared: one family of so many tests tells nothing, and takes minutes.
