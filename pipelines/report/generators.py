@@ -29,6 +29,7 @@ from sdc.pipelines.report.resampled import SEED
 from sdc.pipelines.stage import Context
 from sdc.pipelines.students import LinearConfig
 from sdc.pipelines.students.protocol import Seeds
+from sdc.pipelines.tasks import Task
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -94,9 +95,7 @@ def run(context: Context, cell: Cell, *, repeats: int = 5, seed: int = 1337) -> 
         others = [(written[i].artifact.key, rows) for i, rows in enumerate(tests) if i != place and rows]
         scores.append(_mean(one.artifact.key, [_scores(key, rows, said(rows)) for key, rows in others]))
         on_human.append(
-            _mean(one.artifact.key, [_scores("human", human, said(human), macro=_labels_if_macro(cell))])
-            if human
-            else None
+            _mean(one.artifact.key, [_scores("human", human, said(human), of=cell.task)]) if human else None
         )
     return _records(cell, written, numbers, scores, on_human)
 
@@ -155,20 +154,16 @@ def _chosen(rows: Sequence[_Row], numbers: dict[int, int], seed: int, *purpose: 
     return [row for label, number in numbers.items() for row in [r for r in shuffled if r[1] == label][:number]]
 
 
-def _labels_if_macro(cell: Cell) -> int | None:
-    return len(cell.task.labels) if cell.task.metric == "macro_f1" else None
-
-
-def _scores(test: str, rows: Sequence[_Row], said_RN: "NDArray[Any]", *, macro: int | None = None) -> "Scores":
+def _scores(test: str, rows: Sequence[_Row], said_RN: "NDArray[Any]", *, of: Task | None = None) -> "Scores":
+    """Returns the scores of fits in the metric of a task, else their accuracy."""
     import numpy as np
 
     from sdc.pipelines.report.statistics import resampling
 
     gold_N = np.array([label for _, label in rows])
     times_BN = resampling.resample({test: range(len(rows))}, test=test, seed=SEED)[test]
-    if macro is not None:
-        return resampling.macro_f1(gold_N, said_RN, times_BN, num_labels=macro)
-    return resampling.accuracy(said_RN == gold_N, times_BN)
+    score = resampling.OF_METRIC[of.metric if of else "accuracy"]
+    return score(gold_N, said_RN, times_BN, lambda: len(of.labels) if of else 0)
 
 
 def _mean(name: str, on_tests: Sequence["Scores"]) -> "Replicates":

@@ -160,11 +160,12 @@ class Resampled:
         for name, read_N in zip(evals, read_RN, strict=True):
             if np.bincount(read_N[read_N >= 0], minlength=1).max() >= _ONE_LABEL * len(read_N):
                 self._collapsed.add(name)
-        if metric == "accuracy":
-            scores = resampling.accuracy(read_RN == test.gold.label_N, times_BN)
-        else:
-            num_labels = len(cells.load_task(self._context.store, str(results[0].task)).labels)
-            scores = resampling.macro_f1(test.gold.label_N, read_RN, times_BN, num_labels=num_labels)
+        scores = resampling.OF_METRIC[metric](
+            test.gold.label_N,
+            read_RN,
+            times_BN,
+            lambda: len(cells.load_task(self._context.store, str(results[0].task)).labels),
+        )
         self._scores[what] = resampling.Scores(
             of_runs_R=scores.of_runs_R,
             resampled_BR=scores.resampled_BR.astype(np.float32),  # there may be 30,000 runs

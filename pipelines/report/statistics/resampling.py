@@ -13,7 +13,7 @@ equal skill add nothing, and three runs get an interval as wide as Student's t g
 Array legend: B replicates, K sentences, N test rows, R runs, L labels, S points of a curve.
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -197,6 +197,13 @@ def macro_f1(
     both_BN = np.vstack([np.ones((1, len(gold_N)), dtype=np.float32), times_BN])
     scores_BR = np.column_stack([f1_on_resamples(gold_N, read_N, both_BN, num_labels=num_labels) for read_N in read_RN])
     return Scores(of_runs_R=scores_BR[0], resampled_BR=scores_BR[1:], repeats_R=_numbers(repeats, len(read_RN)))
+
+
+#: What a report can rank by -> (gold_N, read_RN, times_BN, the number of labels if asked) -> the scores of every run.
+OF_METRIC: Mapping[str, Callable[[NDArray[Any], NDArray[Any], NDArray[Any], Callable[[], int]], Scores]] = {
+    "accuracy": lambda gold_N, read_RN, times_BN, _: accuracy(read_RN == gold_N, times_BN),
+    "macro_f1": lambda gold_N, read_RN, times_BN, labels: macro_f1(gold_N, read_RN, times_BN, num_labels=labels()),
+}
 
 
 def replicates(cells: Mapping[str, Scores], *, seed: int, weights: Mapping[str, float] | None = None) -> Replicates:

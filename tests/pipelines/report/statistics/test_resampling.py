@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from sdc.pipelines.metrics import HEADLINES, METRICS
 from sdc.pipelines.metrics.interval import mean_interval
 from sdc.pipelines.metrics.macro_f1 import macro_f1 as metric
 from sdc.pipelines.report.statistics.resampling import (
+    OF_METRIC,
     ROWS,
     RUNS_AND_ROWS,
     SOME_RUNS,
@@ -235,6 +237,17 @@ def test_macro_f1_is_that_of_the_metrics_on_all_rows_and_on_resampled_ones() -> 
         for b in range(5):
             rows = np.repeat(np.arange(40), times[b].astype(int))
             assert found.resampled_BR[b, run] == pytest.approx(metric(gold[rows], read[run][rows], num_labels=3).value)
+
+
+def test_all_that_a_report_ranks_by_is_resampled_as_itself() -> None:
+    gold, read = np.array([0, 0, 0, 1, 1, 2]), np.array([0, 0, 1, 1, -1, 2])
+    times = resample({"te": range(6)}, test="t", seed=1)["te"]
+    assert OF_METRIC.keys() == HEADLINES.keys()
+    for name, scores in OF_METRIC.items():
+        found = scores(gold, np.stack([read]), times, lambda: 3)
+        assert found.of_runs_R == pytest.approx([METRICS[name](gold, read, num_labels=3).value], rel=1e-6)
+        again = [METRICS[name](gold.repeat(n), read.repeat(n), num_labels=3).value for n in times[:20].astype(int)]
+        assert found.resampled_BR[:20, 0] == pytest.approx(again, rel=1e-6)
 
 
 def test_a_replicate_without_a_row_of_a_cell_has_the_score_of_all() -> None:
