@@ -9,7 +9,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -18,7 +18,7 @@ from typer.exceptions import TyperException
 
 from sdc.cli.plain import PlainGroup
 from sdc.cli.render import fail
-from sdc.errors import EngineError, SdcError, StoreError, UsageError, suggestion
+from sdc.errors import EngineError, SdcError, StoreError, UsageError, nearest
 
 #: Whether it was said that Ctrl-C ended the command: `__main__.py` says it where nobody has.
 stopped = False
@@ -159,10 +159,16 @@ def _as_usage_error(error: TyperException, running: Any) -> UsageError:
     what = _NEAR.sub("", text)
     hint = None
     if near is not None:
-        of_options = (near["options"] or "").split(", ")
-        hint = f"did you mean {near['command']}?" if near["command"] else suggestion(what.split()[-1], of_options)
+        hint = f"did you mean {near['command']}?" if near["command"] else _near_flag(what, near["options"].split(", "))
     fix = f"{hint} " if hint else ""
     return UsageError(what[:1].lower() + what[1:], "" if path == "sdc" else path, f"{fix}see `{path} --help`")
+
+
+def _near_flag(what: str, flags: Sequence[str]) -> str | None:
+    """Returns the question after the flag that is near; their dashes alone make no two flags alike."""
+    words = {flag.lstrip("-"): flag for flag in flags}
+    near = nearest(what.split()[-1].lstrip("-"), words)
+    return None if near is None else f"did you mean {words[near]!r}?"
 
 
 def _mute_stdout() -> None:

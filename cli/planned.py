@@ -79,7 +79,8 @@ class Planned:
         to_do = total.artifacts - total.there
         parts = [f"{to_do} of {counted(total.artifacts, 'artifact')} to make", *total.words()]
         render.result(f"in all: {', '.join(parts)}")
-        known = dict.fromkeys(str(row["tokens_from"]) for row in self._rows if row.get("tokens_from"))
+        told = [row for row in self._rows if row.get("tokens_from") and _scaled(row, "tokens")]
+        known = dict.fromkeys(str(row["tokens_from"]) for row in told)
         for name in known:
             answers = "at their longest" if name == "characters" else "as long as earlier ones, else at their longest"
             render.result(f"{_HOW[name]}; answers {answers}")
@@ -107,10 +108,7 @@ class _Line:
     @classmethod
     def of(cls, rows: Sequence[Mapping[str, Any]]) -> "_Line":
         asks = [row for row in rows if "calls" in row]
-        most = [
-            _sum([_scaled(row, value(row), "calls_at_most") for row in asks])
-            for value in (_tokens, lambda row: row.get("seconds"), lambda row: row.get("cost"))
-        ]
+        most = [_sum([_scaled(row, name, "calls_at_most") for row in asks]) for name in ("tokens", "seconds", "cost")]
         return cls(
             alike={name: rows[0].get(name) for name in _ALIKE},
             artifacts=len(rows),
@@ -118,9 +116,9 @@ class _Line:
             at_least=sum(_new(row, "calls_at_least") for row in asks) if asks else None,
             at_most=sum(_new(row, "calls_at_most") for row in asks) if asks else None,
             likely=_sum([None if row["calls_likely"] is None else _new(row, "calls_likely") for row in asks]),
-            tokens=_sum([_scaled(row, _tokens(row)) for row in asks]) if asks else None,
-            seconds=_sum([_scaled(row, row.get("seconds")) for row in rows if asks or "seconds" in row]),
-            cost=_sum([_scaled(row, row.get("cost")) for row in asks]),
+            tokens=_sum([_scaled(row, "tokens") for row in asks]) if asks else None,
+            seconds=_sum([_scaled(row, "seconds") for row in rows if asks or "seconds" in row]),
+            cost=_sum([_scaled(row, "cost") for row in asks]),
             most=(most[0], most[1], most[2]),
             currency=next((str(row["currency"]) for row in asks if row.get("currency")), ""),
         )
@@ -181,14 +179,16 @@ def _tokens(row: Mapping[str, Any]) -> float | None:
     return _sum([row["prompt_tokens"], row["completion_tokens"]])
 
 
-def _scaled(row: Mapping[str, Any], value: float | None, to: str = "calls_likely") -> float | None:
-    """Returns what the likely calls take, or as many as `to` says, where the value is for those that are sure."""
-    if value is None or row.get(to) is None:
+def _scaled(row: Mapping[str, Any], name: str, to: str = "calls_likely") -> float | None:
+    """Returns what the likely calls take, or as many as `to` says, where the figure is for those that are sure."""
+    value: float | None = _tokens(row) if name == "tokens" else row.get(name)
+    if row.get(to) is None:
         return value
     sure, wanted = _new(row, "calls"), _new(row, to)
-    if not sure:
-        return None if wanted else value  # nothing is known of a call
-    return value * max(sure, wanted) / sure
+    if not sure and wanted:
+        a_call = (row.get("a_call") or {}).get(name)
+        return None if a_call is None else float(a_call) * wanted
+    return None if value is None else value * max(sure, wanted) / (sure or 1)
 
 
 def _sum(values: Sequence[Number | None]) -> Number | None:

@@ -9,7 +9,7 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sdc.cache.store import Artifact, Store
@@ -39,10 +39,12 @@ class CallEstimate:
         prompt_tokens: As `tokens_from` says.
         completion_tokens: As long as the answers of this model to earlier calls of the stage, else at their longest.
         tokens_from: `tokenizer` (the model's own), `ledger` (as earlier calls with the same settings), `characters`
-            (the true number may be half or twice as many); None where nothing would be asked.
+            (the true number may be half or twice as many); None where no call is known.
         seconds: As fast as earlier calls of the stage; None without any.
         cost: From the price table; None where the price is unknown, or the time of a model that is paid by the hour.
         currency: Of the price table; None without a cost.
+        a_call: What one more call takes, as `tokens`, `seconds` and `cost`, where all of `calls` are cached and so tell
+            nothing of those that may follow; else None.
     """
 
     model: str
@@ -57,6 +59,7 @@ class CallEstimate:
     seconds: float | None = 0.0
     cost: float | None = None
     currency: str | None = None
+    a_call: Mapping[str, float | None] | None = None
 
     @classmethod
     def nothing(cls, model: str) -> "CallEstimate":
@@ -72,6 +75,7 @@ class CallEstimate:
             "calls_likely": least if least == most else self.likely, "cached": self.cached,
             "prompt_tokens": self.prompt_tokens, "completion_tokens": self.completion_tokens,
             "tokens_from": self.tokens_from, "seconds": self.seconds, "cost": self.cost, "currency": self.currency,
+            "a_call": None if self.a_call is None else dict(self.a_call),
         }  # fmt: skip
 
 
@@ -112,24 +116,24 @@ def estimate(
     unique = {call.key(identity): call for call in calls}
     known = _cached(store, list(unique))
     new = [call for key, call in unique.items() if key not in known]
-    if not new:
-        return CallEstimate(model=model.name, calls=len(unique), cached=len(known))
-    prompt_tokens, tokens_from = _prompt_tokens(store, model, new, stage, like or {})
+    known_of = new or list(unique.values())
+    if not known_of:
+        return CallEstimate.nothing(model.name)
+    prompt_tokens, tokens_from = _prompt_tokens(store, model, known_of, stage, like or {})
     completion_rate, seconds_rate = _rates(store, model, stage)
-    longest = sum(at_most(call).completion_tokens or 0 for call in new)
-    completion = longest if completion_rate is None else round(completion_rate * len(new))
-    seconds = None if seconds_rate is None else round(seconds_rate * len(new), 1)
+    longest = sum(at_most(call).completion_tokens or 0 for call in known_of)
+    completion = longest if completion_rate is None else round(completion_rate * len(known_of))
+    seconds = None if seconds_rate is None else round(seconds_rate * len(known_of), 1)
     cost = prices.cost(model, prompt_tokens=prompt_tokens, completion_tokens=completion, seconds=seconds)
-    return CallEstimate(
-        model=model.name,
-        calls=len(unique),
-        cached=len(known),
-        prompt_tokens=prompt_tokens,
-        completion_tokens=completion,
-        tokens_from=tokens_from,
-        seconds=seconds,
-        cost=cost,
-        currency=None if cost is None else prices.currency,
+    currency = None if cost is None else prices.currency
+    found = CallEstimate(
+        model=model.name, calls=len(unique), cached=len(known), tokens_from=tokens_from, currency=currency
+    )
+    if new:
+        return replace(found, prompt_tokens=prompt_tokens, completion_tokens=completion, seconds=seconds, cost=cost)
+    of_all = {"tokens": prompt_tokens + completion, "seconds": seconds, "cost": cost}
+    return replace(
+        found, a_call={name: None if value is None else value / len(known_of) for name, value in of_all.items()}
     )
 
 

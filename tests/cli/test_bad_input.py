@@ -70,6 +70,7 @@ _FLAGS = [
     _case("unknown command", "generate", 2, "no such command 'generate'", "sdc --help"),
     _case("unknown subcommand", "store list", 2, "no such command 'list'", "sdc store --help"),
     _case("unknown option", "gen --langg te", 2, "no such option: --langg", "sdc gen --help"),
+    _case("an option of others", "icl --repeats 2", 2, "no such option: --repeats; see `sdc icl --help`"),
     _case("unknown option of sdc", "--verbose store ls", 2, "no such option: --verbose", "sdc --help"),
     _case("option without value", "gen --lang", 2, "--lang", "sdc gen --help"),
     _case("missing argument", "store show", 2, "missing argument 'KEY'", "sdc store show --help"),

@@ -78,3 +78,24 @@ def test_what_calls_take_of_which_none_is_sure_is_not_known(capsys: pytest.Captu
     planned.asked(_planned(0), _estimate(calls=2, at_most=50, likely=9, prompt_tokens=0, seconds=0.0), model="far")
     planned.show(as_json=False)
     assert "0 to at most 48 new calls, likely 7\n" in capsys.readouterr().err
+
+
+def test_likely_calls_take_what_those_took_that_are_cached(capsys: pytest.CaptureFixture[str]) -> None:
+    planned = Planned()
+    none_sure = {"calls": 2, "prompt_tokens": 0, "seconds": 0.0}
+    a_call = {"tokens": 100.0, "seconds": 2.0, "cost": None}
+    planned.asked(_planned(0), _estimate(**none_sure, at_most=50, likely=9, a_call=a_call), model="far")
+    planned.show(as_json=False)
+    told = capsys.readouterr().err
+    assert "0 to at most 48 new calls, likely 7, 700 tokens, 0:14; at most 4.8k tokens, 1:36\n" in told
+    assert "tokenizer" in told
+
+
+def test_where_all_is_cached_nothing_is_said_of_how_tokens_are_known(capsys: pytest.CaptureFixture[str]) -> None:
+    planned = Planned()
+    a_call = {"tokens": 100.0, "seconds": 2.0, "cost": None}
+    planned.asked(_planned(0), _estimate(calls=2, prompt_tokens=0, seconds=0.0, a_call=a_call), model="far")
+    planned.show(as_json=False)
+    told = capsys.readouterr().err
+    assert "0 new calls" in told
+    assert "tokenizer" not in told

@@ -30,7 +30,10 @@ _OF_MODEL = ("model", "model_version", "recipe")
 
 @dataclass(frozen=True, kw_only=True)
 class Bar:
-    """A way of classifying: the mean of its models, which are named with their own means; shares."""
+    """A way of classifying: the mean of its models, which are named with their own means; shares.
+
+    `fewer` is the number of rows of a student that never saw all of them; None of others.
+    """
 
     label: str
     method: str
@@ -39,6 +42,7 @@ class Bar:
     models: dict[str, float]
     cells: tuple[int, ...]
     n: int
+    fewer: int | None
 
 
 def plot(material: Material) -> Plot | NotDrawn:
@@ -54,6 +58,9 @@ def plot(material: Material) -> Plot | NotDrawn:
         f"{score}, mean over {over} (language and task) and over models; students with all synthetic rows, no others.",
         "Black lines: 95 % intervals over runs and test rows. Dots: single models. Dashes: the generator.",
     ]
+    fewer = [f"{bar.label} ({counted(bar.fewer, 'row')})" for bar in bars if bar.fewer is not None]
+    if fewer:
+        caption.append(f"Without a run on all rows, and so on the most it has: {', '.join(fewer)}.")
     return Plot(
         name=NAME,
         title=material.title(NAME, "Score with all synthetic rows"),
@@ -115,6 +122,7 @@ def _bar(label: str, method: str, found: Sequence[Curve]) -> Bar:
 
         values_B = np.mean([one.values_B for one in known], axis=0)
         interval = Replicates(estimate=mean, values_B=values_B, covers=known[0].covers).interval()
+    fewer = [point.rows for point in points if point.rows is not None and "all" not in point.sizes]
     return Bar(
         label=label,
         method=method,
@@ -123,6 +131,7 @@ def _bar(label: str, method: str, found: Sequence[Curve]) -> Bar:
         models={str(curve.first.model): point.mean for curve, point in zip(found, points, strict=True)},
         cells=tuple(sorted({len(point.cells) for point in points})),
         n=sum(point.n for point in points),
+        fewer=round(max(fewer)) if fewer else None,
     )
 
 

@@ -90,3 +90,17 @@ def test_cached_and_repeated_calls_cost_nothing(store: Store, model: Model) -> N
     assert (found.calls, found.cached, found.prompt_tokens) == (5, 3, alone.prompt_tokens)
     nothing = estimate(context.store, model, CALLS[:3], stage="icl", prices=context.budget.prices)
     assert (nothing.cached, nothing.prompt_tokens, nothing.seconds) == (3, 0, 0.0)
+    assert alone.a_call is None
+
+
+def test_calls_that_are_all_cached_tell_what_one_more_takes(store: Store, model: Model) -> None:
+    remember(store, model)
+    prices = Context(store=store).budget.prices
+    new = estimate(store, model, CALLS, stage="icl", prices=prices)
+    with replies(store.replies_folder) as cache:
+        cache.put_many({call.key(model.identity()): {"text": "x", "finish": "stop"} for call in CALLS})
+    found = estimate(store, model, CALLS, stage="icl", prices=prices)
+    assert (found.cached, found.prompt_tokens, found.completion_tokens, found.tokens_from) == (5, 0, 0, "tokenizer")
+    tokens = (new.prompt_tokens + new.completion_tokens) / 5
+    assert found.a_call == {"tokens": tokens, "seconds": 2.0, "cost": None}
+    assert found.as_json()["a_call"] == found.a_call

@@ -100,6 +100,16 @@ def test_figure_1_is_of_all_rows_where_some_cells_have_more_sizes(material: Mate
     assert _records(bars.plot(longer)) == _records(bars.plot(material))
 
 
+def test_figure_1_names_students_that_have_no_run_on_all_rows(material: Material) -> None:
+    whole = bars.plot(material)
+    assert isinstance(whole, Plot)
+    assert "without a run on all rows" not in " ".join(whole.caption).lower()
+    points = [p for p in material.found.points if p.method != "finetune" or "all" not in (p.size or "")]
+    made = bars.plot(Material(found=dataclasses.replace(material.found, points=points)))
+    assert isinstance(made, Plot)
+    assert made.caption[-1] == "Without a run on all rows, and so on the most it has: fine-tuning (50 rows)."
+
+
 def test_other_models_than_the_papers_are_drawn_and_named(tmp_path: Path) -> None:
     context = fill(tmp_path / "s.duckdb")
     evaluate(context, *EVERY)
