@@ -11,7 +11,7 @@ import typer
 from sdc.cache.store import Artifact
 from sdc.cli import options, render
 from sdc.cli.help import INPUT, OUTPUT
-from sdc.errors import DataError, UsageError, one_of
+from sdc.errors import DataError, UsageError, one_of, system_reason
 from sdc.pipelines import files
 from sdc.pipelines import report as stage
 from sdc.pipelines.report import formats, inputs
@@ -94,8 +94,9 @@ def save(text: str, out: Path) -> None:
         raise UsageError("it is a pipe, not a file", str(out), "name another file with --out")
     try:
         out.write_text(text, "utf-8")
-    except PermissionError as error:
-        raise UsageError("may not be written", str(out), "name another file with --out") from error
+    except OSError as error:
+        what = f"cannot be written: {system_reason(error)}"
+        raise UsageError(what, str(out), "name another file with --out") from error
     render.note(f"Written to {out}")
 
 

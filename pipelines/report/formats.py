@@ -6,6 +6,8 @@ Our own although tabulate and pandas write tables: neither escapes names of mode
 LaTeX, and what is left without that is joining cells.
 """
 
+import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
@@ -211,6 +213,8 @@ def _percent(share: float | None) -> str:
 
 
 _ROWS_OF_A_PAGE = 50
+#: Characters of a text that LaTeX breaks into lines, and which part of a line such columns have together.
+_LONG_CELL, _SHARE_OF_LONG = 40, 0.5
 #: The first columns for programs, in this order; the others follow.
 _FIRST = ("task", "lang", "group", "role", "method", "model", "source", "size", "rows", "shots", "decoding", "setting",
           "reader", "metric", "n", "cells", "mean", "std", "low", "high", "reference", "majority", "linear", "failed",
@@ -261,16 +265,38 @@ def escape_markdown(text: str) -> str:
 
 
 def latex(table: Table) -> str:
-    """Returns a LaTeX `tabular` with booktabs rules, its title as a comment; a `longtable` where a page has no room."""
+    """Returns a LaTeX `tabular` with booktabs rules, its title as a comment; a `longtable` where a page has no room.
+
+    Columns of long texts break their lines: a column that does not would leave the page.
+    """
 
     def line(cells: Sequence[str]) -> str:
-        return " & ".join(_one_line(cell).translate(_LATEX) for cell in cells) + r" \\"
+        return " & ".join(map(_escape_latex, cells)) + r" \\"
 
-    align = "".join("r" if right else "l" for right in numeric(table))
+    align = "".join(_latex_columns(table))
     kind, repeated = ("longtable", [r"\endhead"]) if len(table.rows) > _ROWS_OF_A_PAGE else ("tabular", [])
     head = [f"% {_one_line(table.whole_title)}", rf"\begin{{{kind}}}{{{align}}}", r"\toprule", line(table.columns)]
     body = [r"\midrule", *repeated, *map(line, table.rows), r"\bottomrule", rf"\end{{{kind}}}"]
     return "\n".join([*head, *body]) + "\n"
+
+
+def _escape_latex(text: str) -> str:
+    r"""Returns a text as one line of LaTeX that shows it as it is; two signs that are one to LaTeX are kept apart.
+
+    >>> _escape_latex("5 % -- ok")
+    '5 \\% -{}- ok'
+    """
+    return re.sub(r"([-`',<>])(?=\1)", r"\1{}", _one_line(text).translate(_LATEX))
+
+
+def _latex_columns(table: Table) -> list[str]:
+    """Returns how LaTeX sets each column: those of long texts share half of the line, a longer text has more of it."""
+    longest = [max(map(len, cells)) for cells in zip(table.columns, *table.rows, strict=True)]
+    parts = [math.sqrt(chars) if chars > _LONG_CELL else 0.0 for chars in longest]
+    return [
+        rf"p{{{_SHARE_OF_LONG * part / sum(parts):.2f}\linewidth}}" if part else "r" if right else "l"
+        for part, right in zip(parts, numeric(table), strict=True)
+    ]
 
 
 def as_csv(rows: Sequence[Mapping[str, object]], *, safe: bool = False) -> str:

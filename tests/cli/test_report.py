@@ -63,9 +63,12 @@ def test_a_file_gets_the_format_of_its_name(filled: Path, tmp_path: Path) -> Non
         assert (tmp_path / name).read_text("utf-8").lstrip().startswith(start), name
     sdc("report", "--out", str(tmp_path / "any.name"), "--format", "json", store=filled)
     assert json.loads((tmp_path / "any.name").read_text("utf-8"))[0]["method"] == "majority"
+    loop = tmp_path / "loop.md"
+    loop.symlink_to(loop)
     for arguments, message in (
         (("--out", str(tmp_path / "other.name")), "the name does not say a format: 'other.name'"),
         (("--out", str(tmp_path / "none" / "r.md")), "there is no folder for this file"),
+        (("--out", str(loop)), "symbolic links; name another file with --out"),
         (("--csv-safe", "--out", str(tmp_path / "r.md")), "only --format csv is CSV"),
     ):
         refused = sdc("report", *arguments, store=filled)

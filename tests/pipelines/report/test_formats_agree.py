@@ -11,6 +11,7 @@ from report_store import EVERY, evaluate, fill
 
 from sdc.pipelines import report
 from sdc.pipelines.report import ReportConfig, formats
+from sdc.pipelines.report.figures import tables
 from sdc.pipelines.report.formats import Table
 from sdc.pipelines.report.points import Point
 
@@ -54,7 +55,19 @@ def test_markdown_and_latex_have_the_numbers_of_the_table(table: Table) -> None:
     assert found == [[cell.replace("±", r"$\pm$") for cell in row] for row in table.rows]
 
 
-def _compiled(table: Table, folder: Path) -> None:
+def test_latex_shows_dashes_and_quotes_one_by_one() -> None:
+    body = formats.latex(Table(columns=("a",), rows=(("the --- token, ``x''",),), title="")).splitlines()
+    assert body[5] == r"the -{}-{}- token, `{}`x'{}' \\"
+
+
+def test_latex_breaks_the_lines_of_long_texts() -> None:
+    table = Table(columns=("a", "b", "c", "d"), rows=(("short", "x " * 25, "y " * 100, "1.5"),), title="")
+    assert r"\begin{tabular}{lp{0.17\linewidth}p{0.33\linewidth}r}" in formats.latex(table)
+    table = Table(columns=("a",), rows=(("x" * 40,),), title="")
+    assert r"\begin{tabular}{l}" in formats.latex(table)
+
+
+def _compiled(table: Table, folder: Path) -> str:
     program = shutil.which("pdflatex")
     if program is None:
         pytest.skip("no LaTeX here: apt-get install texlive-latex-base")
@@ -63,11 +76,19 @@ def _compiled(table: Table, folder: Path) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
     assert (folder / "t.pdf").stat().st_size > 5000
+    return done.stdout
 
 
 @pytest.mark.slow
 def test_latex_takes_the_table(table: Table, tmp_path: Path) -> None:
     _compiled(table, tmp_path)
+
+
+@pytest.mark.slow
+def test_latex_keeps_the_prompts_of_the_paper_on_the_page(tmp_path: Path) -> None:
+    log = _compiled(tables.of_prompts().table, tmp_path)
+    overfull = [float(width) for width in re.findall(r"Overfull \\hbox \(([\d.]+)pt too wide\)", log)]
+    assert max(overfull, default=0) < 30  # it was wider than three pages
 
 
 @pytest.mark.slow
