@@ -15,6 +15,7 @@ from sdc.errors import DataError, UsageError, one_of, system_reason
 from sdc.pipelines import files
 from sdc.pipelines import report as stage
 from sdc.pipelines.report import formats, inputs
+from sdc.pipelines.report.latex import as_latex
 from sdc.pipelines.report.points import Point
 from sdc.pipelines.stage import Context
 
@@ -127,7 +128,7 @@ def show(table: formats.Table, output: str, *, csv_safe: bool = False) -> None:
     elif output in stage.FOR_PROGRAMS:
         write([dict(zip(table.columns, row, strict=True)) for row in table.rows], output, csv_safe=csv_safe)
     else:
-        text = formats.markdown(table) if output == "md" else formats.latex(table)
+        text = formats.markdown(table) if output == "md" else as_latex(table)
         render.data(text)
 
 

@@ -1,13 +1,11 @@
-"""How a report is written: cells of a table for people, and md, csv, json and LaTeX.
+"""How a report is written: cells of a table for people, and md, csv and json.
 
-Here: text. Not here: what stands in it (`points.py`), the terminal (`cli/render.py`).
+Here: text. Not here: what stands in it (`points.py`), LaTeX (`latex.py`), the terminal (`cli/render.py`).
 
 Our own although tabulate and pandas write tables: neither escapes names of models and tasks for both Markdown and
 LaTeX, and what is left without that is joining cells.
 """
 
-import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 
@@ -18,15 +16,8 @@ from sdc.pipelines.text import visible
 from sdc.pipelines.text.folding import one_line
 
 _MINUS = "-"
-#: In Markdown and LaTeX alike, model and task names may hold anything.
+#: Model and task names may hold anything.
 _MARKDOWN = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]<>#|~$"})
-_LATEX = str.maketrans(
-    {
-        "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "_": r"\_", "%": r"\%", "&": r"\&", "#": r"\#", "$": r"\$",
-        "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
-        "±": r"$\pm$", "≤": r"$\leq$", "|": r"\textbar{}", '"': r"\textquotedbl{}",
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,9 +203,6 @@ def _percent(share: float | None) -> str:
     return _MINUS if share is None else f"{100 * share:.1f}"
 
 
-_ROWS_OF_A_PAGE = 50
-#: Characters of a text that LaTeX breaks into lines, and which part of a line such columns have together.
-_LONG_CELL, _SHARE_OF_LONG = 40, 0.5
 #: The first columns for programs, in this order; the others follow.
 _FIRST = ("task", "lang", "group", "role", "method", "model", "source", "size", "rows", "shots", "decoding", "setting",
           "reader", "metric", "n", "cells", "mean", "std", "low", "high", "reference", "majority", "linear", "failed",
@@ -250,8 +238,7 @@ def markdown(table: Table) -> str:
 
     rule = "|".join("---:" if right else "---" for right in numeric(table))
     return (
-        "\n".join([f"{_one_line(table.whole_title)}\n", line(table.columns), f"|{rule}|", *map(line, table.rows)])
-        + "\n"
+        "\n".join([f"{printed(table.whole_title)}\n", line(table.columns), f"|{rule}|", *map(line, table.rows)]) + "\n"
     )
 
 
@@ -261,42 +248,7 @@ def escape_markdown(text: str) -> str:
     >>> escape_markdown("a|b *c*")
     'a\\|b \\*c\\*'
     """
-    return _one_line(text).translate(_MARKDOWN)
-
-
-def latex(table: Table) -> str:
-    """Returns a LaTeX `tabular` with booktabs rules, its title as a comment; a `longtable` where a page has no room.
-
-    Columns of long texts break their lines: a column that does not would leave the page.
-    """
-
-    def line(cells: Sequence[str]) -> str:
-        return " & ".join(map(_escape_latex, cells)) + r" \\"
-
-    align = "".join(_latex_columns(table))
-    kind, repeated = ("longtable", [r"\endhead"]) if len(table.rows) > _ROWS_OF_A_PAGE else ("tabular", [])
-    head = [f"% {_one_line(table.whole_title)}", rf"\begin{{{kind}}}{{{align}}}", r"\toprule", line(table.columns)]
-    body = [r"\midrule", *repeated, *map(line, table.rows), r"\bottomrule", rf"\end{{{kind}}}"]
-    return "\n".join([*head, *body]) + "\n"
-
-
-def _escape_latex(text: str) -> str:
-    r"""Returns a text as one line of LaTeX that shows it as it is; two signs that are one to LaTeX are kept apart.
-
-    >>> _escape_latex("5 % -- ok")
-    '5 \\% -{}- ok'
-    """
-    return re.sub(r"([-`',<>])(?=\1)", r"\1{}", _one_line(text).translate(_LATEX))
-
-
-def _latex_columns(table: Table) -> list[str]:
-    """Returns how LaTeX sets each column: those of long texts share half of the line, a longer text has more of it."""
-    longest = [max(map(len, cells)) for cells in zip(table.columns, *table.rows, strict=True)]
-    parts = [math.sqrt(chars) if chars > _LONG_CELL else 0.0 for chars in longest]
-    return [
-        rf"p{{{_SHARE_OF_LONG * part / sum(parts):.2f}\linewidth}}" if part else "r" if right else "l"
-        for part, right in zip(parts, numeric(table), strict=True)
-    ]
+    return printed(text).translate(_MARKDOWN)
 
 
 def as_csv(rows: Sequence[Mapping[str, object]], *, safe: bool = False) -> str:
@@ -310,7 +262,8 @@ def as_json(rows: Sequence[Mapping[str, object]]) -> str:
     return visible.as_json([dict(row) for row in rows], indent=1) + "\n"
 
 
-def _one_line(text: str) -> str:
+def printed(text: str) -> str:
+    """Returns a text as one line in which everything can be seen."""
     return visible.visible(one_line(text))
 
 

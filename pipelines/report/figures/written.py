@@ -12,6 +12,7 @@ from sdc.pipelines.report import formats
 from sdc.pipelines.report.figures import render
 from sdc.pipelines.report.figures.plot import Plot
 from sdc.pipelines.report.figures.tables import NamedTable
+from sdc.pipelines.report.latex import as_latex
 
 
 def plot(drawn: Plot, folder: Path, wanted: Sequence[str], *, csv_safe: bool = False) -> list[Path]:
@@ -27,7 +28,7 @@ def table(made: NamedTable, folder: Path, *, csv_safe: bool = False) -> list[Pat
     texts = {
         "md": formats.markdown(made.table),
         "csv": formats.as_csv(records, safe=csv_safe),
-        "tex": formats.latex(made.table),
+        "tex": as_latex(made.table),
     }
     return [_put(folder / f"{made.name}.{ending}", text.encode()) for ending, text in texts.items()]
 

@@ -13,6 +13,7 @@ from sdc.pipelines import report
 from sdc.pipelines.report import ReportConfig, formats
 from sdc.pipelines.report.figures import tables
 from sdc.pipelines.report.formats import Table
+from sdc.pipelines.report.latex import as_latex
 from sdc.pipelines.report.points import Point
 
 _HEAD = r"\documentclass{article}\usepackage{booktabs,longtable}\usepackage[T1]{fontenc}\begin{document}\tiny"
@@ -50,28 +51,28 @@ def test_markdown_and_latex_have_the_numbers_of_the_table(table: Table) -> None:
     lines = [line for line in formats.markdown(table).splitlines() if line.startswith("| ")][1:]
     found = _cells([line.strip("| ") for line in lines], r"(?<!\\)\|", r"\\([^a-z])")
     assert found == [list(row) for row in table.rows]
-    body = formats.latex(table).split("\\midrule\n")[1].split("\\bottomrule")[0]
+    body = as_latex(table).split("\\midrule\n")[1].split("\\bottomrule")[0]
     found = _cells([line.removesuffix(r" \\") for line in body.splitlines()], r"(?<!\\)&", r"\\([^a-z])")
     assert found == [[cell.replace("±", r"$\pm$") for cell in row] for row in table.rows]
 
 
 def test_latex_shows_dashes_and_quotes_one_by_one() -> None:
-    body = formats.latex(Table(columns=("a",), rows=(("the --- token, ``x''",),), title="")).splitlines()
+    body = as_latex(Table(columns=("a",), rows=(("the --- token, ``x''",),), title="")).splitlines()
     assert body[5] == r"the -{}-{}- token, `{}`x'{}' \\"
 
 
 def test_latex_breaks_the_lines_of_long_texts() -> None:
     table = Table(columns=("a", "b", "c", "d"), rows=(("short", "x " * 25, "y " * 100, "1.5"),), title="")
-    assert r"\begin{tabular}{lp{0.17\linewidth}p{0.33\linewidth}r}" in formats.latex(table)
+    assert r"\begin{tabular}{lp{0.17\linewidth}p{0.33\linewidth}r}" in as_latex(table)
     table = Table(columns=("a",), rows=(("x" * 40,),), title="")
-    assert r"\begin{tabular}{l}" in formats.latex(table)
+    assert r"\begin{tabular}{l}" in as_latex(table)
 
 
 def _compiled(table: Table, folder: Path) -> str:
     program = shutil.which("pdflatex")
     if program is None:
         pytest.skip("no LaTeX here: apt-get install texlive-latex-base")
-    (folder / "t.tex").write_text(f"{_HEAD}\n{formats.latex(table)}\n\\end{{document}}\n", "utf-8")
+    (folder / "t.tex").write_text(f"{_HEAD}\n{as_latex(table)}\n\\end{{document}}\n", "utf-8")
     command = [program, "-interaction=nonstopmode", "-halt-on-error", "t.tex"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
@@ -94,5 +95,5 @@ def test_latex_keeps_the_prompts_of_the_paper_on_the_page(tmp_path: Path) -> Non
 @pytest.mark.slow
 def test_latex_takes_a_table_of_many_pages(table: Table, tmp_path: Path) -> None:
     many = Table(columns=table.columns, rows=table.rows * 20, title=table.title)
-    assert r"\begin{longtable}" in formats.latex(many)
+    assert r"\begin{longtable}" in as_latex(many)
     _compiled(many, tmp_path)

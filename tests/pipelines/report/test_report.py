@@ -22,6 +22,7 @@ from sdc.errors import DataError, UsageError
 from sdc.pipelines import report
 from sdc.pipelines.report import ReportConfig, audit, by, formats, pivot
 from sdc.pipelines.report import points as report_points
+from sdc.pipelines.report.latex import as_latex
 from sdc.pipelines.report.points import Point
 from sdc.pipelines.report.result import RunResult
 from sdc.pipelines.stage import Context
@@ -58,7 +59,7 @@ def test_golden(filled: Context, capsys: pytest.CaptureFixture[str], monkeypatch
     rows = report.run(filled, ReportConfig())
     table = formats.for_people(rows, aggregated=False)
     check_golden("report.md", formats.markdown(table))
-    check_golden("report.tex", formats.latex(table))
+    check_golden("report.tex", as_latex(table))
     check_golden("report.csv", formats.as_csv(formats.records(rows)))
     check_golden("report.json", formats.as_json(formats.records(rows)))
     check_golden("report_wide.md", formats.markdown(pivot.by_size(table)))
@@ -251,7 +252,7 @@ def test_a_cell_counts_once_however_many_rows_it_has() -> None:
 def test_special_characters_are_escaped(filled: Context) -> None:
     table = formats.Table(columns=("a_b", "%"), rows=(("x|y & 5 %", "-"), ("\\_{}#$~^<>", "±")), title="t")
     assert r"x\|y & 5 %" in formats.markdown(table)
-    latex = formats.latex(table)
+    latex = as_latex(table)
     assert r"a\_b & \% \\" in latex
     assert r"\textbackslash{}\_\{\}\#\$\textasciitilde{}\textasciicircum{}\textless{}\textgreater{} & $\pm$ \\" in latex
     assert r"x\textbar{}y \& 5 \% & - \\" in latex
