@@ -98,12 +98,12 @@ def test_names_from_data_cannot_act(plot: Plot) -> None:
     point = LinePoint(
         rows=10.0, sizes="10", cells=1, n=1, failed=0, below_chance=0, mean=1.0, low=None, high=None, apart=False
     )  # fmt: skip
-    name = '"><script>alert(1)</script>'
+    name = '"><script>alert(1)</script> \\input \x1b[31m'
     line = StudentLine(label=name, method="icl", model=name, source="synthetic", points=(point, point))
     panel = LinePanel(title=name, lines=(line,))
     made = panels.plot("figure-2", [[panel]], title=name, caption=[name], band="interval")
     drawn = render.svg(made)
-    assert "<script" not in drawn and "&lt;script" in drawn
+    assert "<script" not in drawn and "&lt;script" in drawn and r"\input \x1b[31m" in drawn
     assert "<script" not in render.page(made, drawn).decode()
     ElementTree.fromstring(drawn)
 
