@@ -9,7 +9,7 @@ them (`cli/render.py`).
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 #: Controls, C1 codes, separators of lines, embeddings, overrides and isolates of direction, deprecated and invisible
@@ -32,6 +32,19 @@ def visible(text: str, *, keep: str = "") -> str:
         keep: Characters that stay as they are.
     """
     return _ACTS.sub(lambda found: found[0] if found[0] in keep else repr(found[0])[1:-1], text)
+
+
+def in_all(value: Any, *, keep: str = "") -> Any:
+    r"""Returns a value of dictionaries and lists in which all texts are `visible`.
+
+    >>> in_all({"a": ["b\x1b", 1]})
+    {'a': ['b\\x1b', 1]}
+    """
+    if isinstance(value, str):
+        return visible(value, keep=keep)
+    if isinstance(value, Mapping):
+        return {name: in_all(inner, keep=keep) for name, inner in value.items()}
+    return [in_all(inner, keep=keep) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def as_json(value: Any, *, indent: int | None = None, default: Callable[[Any], Any] | None = None) -> str:

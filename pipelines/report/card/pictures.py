@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from sdc.pipelines.report.card import Card
+from sdc.pipelines.text.visible import in_all
 
 #: Okabe and Ito's colours, which colour-blind people can tell apart.
 _COLOURS = {
@@ -120,6 +121,7 @@ def _svg(chart: Any, *, prefix: str) -> str:
 
     configured = chart.configure(font=_FONT).configure_view(stroke=None).configure_legend(**_LEGEND)
     version = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
-    text = vl_convert.vegalite_to_svg(configured.to_dict(), vl_version=version, allowed_base_urls=[])
+    spec = in_all(configured.to_dict(), keep="\n")  # XML has no control characters: vl-convert aborts at one
+    text = vl_convert.vegalite_to_svg(spec, vl_version=version, allowed_base_urls=[])
     safe = re.sub(r"[^A-Za-z0-9-]", "-", prefix)
     return re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{safe}-", text)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sdc.pipelines.report.figures import marks, vega
 from sdc.pipelines.report.figures.plot import Plot
-from sdc.pipelines.text.visible import visible
+from sdc.pipelines.text.visible import in_all, visible
 
 #: Pixels of a PNG to those of the chart.
 _SCALE = 2
@@ -24,7 +24,7 @@ def svg(plot: Plot, *, bare: bool = False) -> str:
     import vl_convert
 
     marks.register_fonts()
-    spec = _visible(plot.spec(bare=bare))
+    spec = in_all(plot.spec(bare=bare), keep="\n")  # XML has no control characters: vl-convert aborts at one
     text = vl_convert.vegalite_to_svg(spec, vl_version=vega.VERSION, allowed_base_urls=[])
     # Vega gives every group of marks a role, without a name: the whole is one image, which has one.
     text = re.sub(r' (?:role="graphics-[a-z]+"|aria-(?:roledescription|label)="[^"]*")', "", text)
@@ -34,15 +34,6 @@ def svg(plot: Plot, *, bare: bool = False) -> str:
     text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{plot.name}-", text)
     title = f"<title>{escape(visible(plot.title))}</title>"
     return re.sub(r"<svg [^>]*>", lambda found: found[0] + title, text, count=1)
-
-
-def _visible(value: Any) -> Any:
-    """Returns a specification whose texts have no control characters: XML has none, and vl-convert aborts at one."""
-    if isinstance(value, str):
-        return visible(value, keep="\n")
-    if isinstance(value, Mapping):
-        return {name: _visible(inner) for name, inner in value.items()}
-    return [_visible(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def png(plot: Plot, drawn: str) -> bytes:

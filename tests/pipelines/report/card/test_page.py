@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 from xml.etree import ElementTree
@@ -104,6 +105,13 @@ def test_a_page_holds_everything_and_nothing_gets_out() -> None:
     boxes = re.findall(r'<div class="wide" tabindex="0"[^>]*>\s*<table[^>]*>', text)
     assert len(boxes) == text.count("<table") > 5  # each scrolls on its own where a screen is narrow
     assert read(page.as_html([made()])).seen.count("h2") == 1  # no overview of one
+
+
+def test_a_control_character_in_the_name_of_a_label_is_shown_as_its_escape() -> None:
+    (first, *others) = made().labels
+    drawn = pictures.draw(made(labels=(replace(first, name="\x1b[31m"), *others)))
+    assert r"\x1b[31m" in drawn["labels"]
+    ElementTree.fromstring(drawn["labels"])
 
 
 def test_pictures_are_svg_with_the_labels_as_text() -> None:
