@@ -190,10 +190,13 @@ def _records(
     import numpy as np
 
     values_GB = np.stack([one.values_B for one in scores])
-    ranks_GB = (values_GB[None, :, :] > values_GB[:, None, :]).sum(axis=1) + 1
-    low_G, high_G = np.quantile(ranks_GB, [0.025, 0.975], axis=1, method="inverted_cdf")
+    best_GB = (values_GB[None, :, :] > values_GB[:, None, :]).sum(axis=1) + 1
+    worst_GB = (values_GB[None, :, :] >= values_GB[:, None, :]).sum(axis=1)  # behind all that are as good
+    low_G = np.quantile(best_GB, 0.025, axis=1, method="inverted_cdf")
+    high_G = np.quantile(worst_GB, 0.975, axis=1, method="inverted_cdf")
     records = []
-    for rank, place in enumerate(sorted(range(len(scores)), key=lambda i: -scores[i].estimate), start=1):
+    for place in sorted(range(len(scores)), key=lambda i: -scores[i].estimate):
+        rank = 1 + sum(other.estimate > scores[place].estimate for other in scores)
         interval, human = scores[place].interval(), on_human[place]
         of_human = None if human is None else human.interval()
         artifact = written[place].artifact

@@ -98,3 +98,10 @@ def test_cells_without_flags_are_those_with_several(tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     context = _store(tmp_path / "more", names=_THREE, human=False)
     assert [str(cell) for cell in generators.cells(context, None, None)] == ["en/sarcasm"]
+
+
+def test_generations_that_are_alike_share_their_rank(tmp_path: Path) -> None:
+    context = _store(tmp_path, names=(("one", 0.0), ("other", 0.0)), human=False)
+    found = generators.run(context, _cell(context), repeats=3)
+    assert {record["score"] for record in found} == {100}
+    assert [(record["rank"], record["rank_low"], record["rank_high"]) for record in found] == [(1, 1, 2)] * 2
