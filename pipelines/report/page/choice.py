@@ -58,7 +58,16 @@ class Choice:
             more = 100 * (self.human.mean - point.mean)
             said += f"; {self.human.rows} {_of_people(self.human)} rows give {abs(more):.1f} points "
             said += "more" if more >= 0 else "less"
-        return said + "."
+        return said + self._majority + "."
+
+    @property
+    def _majority(self) -> str:
+        """Returns what has to be said of a student that may be no better than one that always says the same."""
+        low, high, rate = self.point.low, self.point.high, self.point.majority
+        if low is None or high is None or rate is None or low > rate:
+            return ""
+        how = "worse than" if high < rate else "not shown to be better than"
+        return f"; {how} always saying the most frequent label ({_percent(rate)} %)"
 
     @property
     def _generator(self) -> str:

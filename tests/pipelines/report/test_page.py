@@ -105,6 +105,19 @@ def test_where_no_student_is_shown_to_be_better_than_the_generator_that_is_said(
     assert ("the generator, or a m</td>" in text) == (low < 0)
 
 
+@pytest.mark.parametrize(
+    ("majority", "said"),
+    [
+        (0.70, ""),
+        (0.78, "; not shown to be better than always saying the most frequent label (78.0 %)"),
+        (0.90, "; worse than always saying the most frequent label (90.0 %)"),
+    ],
+)
+def test_who_may_be_no_better_than_the_most_frequent_label_is_said_to_be(majority: float, said: str) -> None:
+    (choice,) = choices([replace(_point("a", 0.80, half=0.05), majority=majority)], {}, NOTHING)
+    assert choice.sentence.endswith(f"(75.0 to 85.0){said}.")
+
+
 def test_rows_that_people_wrote_are_no_choice_whatever_they_are_called() -> None:
     points = [_point("a", 0.9, rows=30, source="seeds"), _point("a", 0.8), _point("b", 0.7, source="human+synthetic")]
     (choice,) = choices(points, {}, NOTHING)
