@@ -1,6 +1,6 @@
 """Embeddings of texts, kept by what they are of: the encoder's identity and the text's content.
 
-They cost seconds, not money: nothing is lost with the file, and where it is damaged they are computed again. Here: one
+They cost seconds, not money: nothing is lost with the file, and where it is damaged it is begun anew. Here: one
 SQLite file beside the store. Not here: computing them (`pipelines/encoders/`).
 """
 
@@ -18,6 +18,7 @@ _TIMEOUT_S = 30.0
 _AT_ONCE = 500
 #: Bytes of the sha256 that name a text.
 _NAME_BYTES = 16
+_DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 
 class Embeddings:
@@ -51,17 +52,27 @@ class Embeddings:
         return found if sound else {}
 
     def put(self, texts: Sequence[str], vectors_NE: Any) -> bool:
-        """Keeps vectors; returns whether it could."""
+        """Keeps vectors, in a new file where the old one is damaged; returns whether it could."""
         rows = [
             (self._encoder, _name(text), vector.astype("<f4").tobytes())
             for text, vector in zip(texts, vectors_NE, strict=True)
         ]
         try:
-            with self._open(write=True) as con, con:
-                con.executemany("insert or replace into embeddings values (?, ?, ?)", rows)
+            try:
+                self._insert(rows)
+            except sqlite3.DatabaseError as error:
+                if getattr(error, "sqlite_errorcode", 0) & 0xFF not in _DAMAGED:  # the upper bits say where
+                    raise
+                self._path.unlink(missing_ok=True)
+                self._path.with_name(f"{self._path.name}-journal").unlink(missing_ok=True)
+                self._insert(rows)
         except (sqlite3.Error, OSError):
             return False
         return True
+
+    def _insert(self, rows: Sequence[tuple[bytes, bytes, bytes]]) -> None:
+        with self._open(write=True) as con, con:
+            con.executemany("insert or replace into embeddings values (?, ?, ?)", rows)
 
     @contextmanager
     def _open(self, *, write: bool) -> Iterator[sqlite3.Connection]:

@@ -1,3 +1,5 @@
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +43,27 @@ def test_more_texts_than_a_statement_can_name(kept: Embeddings) -> None:
     assert len(kept.get(texts)) == 1200
 
 
-@pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\0" + b"x" * 5000])
-def test_a_damaged_file_gives_nothing_and_loses_nothing_else(kept: Embeddings, tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\0" + b"x" * 5000, None])
+def test_a_damaged_file_gives_nothing_and_is_begun(kept: Embeddings, tmp_path: Path, content: bytes | None) -> None:
     kept.put(TEXTS, _vectors(TEXTS))
-    (tmp_path / "s.d" / "embeddings.db").write_bytes(content)
+    many = [str(number) for number in range(5000)]
+    kept.put(many, _vectors(many))
+    file = tmp_path / "s.d" / "embeddings.db"
+    file.write_bytes(file.read_bytes()[:5000] if content is None else content)
     assert kept.get(TEXTS) == {}
+    assert kept.put(TEXTS, _vectors(TEXTS))
+    assert kept.get(TEXTS).keys() == set(TEXTS)
+
+
+def test_a_file_that_another_process_writes_is_kept(
+    kept: Embeddings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept.put(["a"], _vectors(["a"]))
+    monkeypatch.setattr("sdc.cache.embeddings._TIMEOUT_S", 0.05)
+    with closing(sqlite3.connect(tmp_path / "s.d" / "embeddings.db")) as con:
+        con.execute("begin immediate")
+        assert not kept.put(["b"], _vectors(["b"]))
+    assert kept.get(["a"]).keys() == {"a"}
 
 
 def test_a_vector_that_is_no_number_is_not_taken(kept: Embeddings) -> None:
