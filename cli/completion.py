@@ -28,6 +28,17 @@ _STAGES = {
 }  # fmt: skip
 
 
+#: What typer's script lacks: zsh reads its file at the first Tab only, and what the file does is the answer to it.
+_FIRST_TAB = "\nif [[ ${funcstack[1]} == _%(prog_name)s ]]; then %(complete_func)s; fi\n"
+
+
+def answer_first_tab() -> None:
+    """Makes the script for zsh, which typer installs and shows, answer the first Tab of a shell as well."""
+    from typer import _completion_shared as scripts
+
+    scripts._completion_scripts["zsh"] += _FIRST_TAB
+
+
 def words() -> list[str]:
     """Returns the words before the one that a shell wants completed, without the program."""
     if "COMP_WORDS" in os.environ:  # bash

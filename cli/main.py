@@ -107,4 +107,8 @@ def main() -> None:
 
         completion.prepare(typer.main.get_command(application(completion.words())))(prog_name="sdc")
     else:
+        if {"--install-completion", "--show-completion"} & set(sys.argv):
+            from sdc.cli import completion
+
+            completion.answer_first_tab()
         application(sys.argv[1:])(prog_name="sdc")

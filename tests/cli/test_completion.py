@@ -61,13 +61,13 @@ def _fish(line: str, environment: dict[str, str]) -> list[str]:
 
 
 def _zsh(line: str, environment: dict[str, str]) -> list[str]:
-    """Runs what zsh runs at a Tab; what it would be shown is printed instead."""
+    """Runs what zsh runs at its first Tab; what it would be shown is printed instead."""
     script = """
-        autoload -Uz compinit; compinit -u -D; source ~/.zfunc/_sdc
+        fpath+=~/.zfunc; autoload -Uz compinit; compinit -u -D
         _arguments() { print -r -- "$@" }
         _files() { }
         words=(${(z)1}); [[ $1 == *' ' ]] && words+=(''); CURRENT=$#words
-        _sdc_completion
+        $_comps[sdc]
     """
     done = subprocess.run(
         ["zsh", "-f", "-c", script, "zsh", line], env=environment, capture_output=True, text=True, check=False
