@@ -154,7 +154,7 @@ def _as_usage_error(error: TyperException, running: Any) -> UsageError:
         path = context.command_path
     else:  # typer forgets it where an option lacks its value
         path = f"sdc {running.invoked_subcommand}" if running is not None and running.invoked_subcommand else "sdc"
-    text = error.format_message().rstrip(".")
+    text = error.format_message().rstrip(".").replace(": Value error, ", ": ")  # typer asks pydantic for some values
     near = _NEAR.search(text)
     what = _NEAR.sub("", text)
     hint = None

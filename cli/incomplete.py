@@ -5,6 +5,7 @@ all were done, else that of the first error. A cell that is one of `all` and lac
 over, and named: it is no error unless all of them are. Not here: errors that end any command (`boundary.py`).
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import TracebackType
@@ -38,6 +39,7 @@ class Cells:
         self._passed_over: dict[str, MissingInput] = {}
         self._exit_code = 0
         self._before = ""
+        self._made: list[Outcome] = []
         #: What a dry run finds; it is shown in the end.
         self.planned = Planned()
 
@@ -47,6 +49,8 @@ class Cells:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._made:
+            render.emit(self._made, as_json=self._as_json)
         self.planned.show(as_json=self._as_json)
         self._say_passed_over()
         for message, cells in self._errors.items():
@@ -112,8 +116,14 @@ class Cells:
         self._exit_code = self._exit_code or error.exit_code
 
     def done(self, outcomes: Sequence[Outcome]) -> None:
-        """Prints the keys of what was made, at once: they are known whatever happens next."""
-        render.emit(outcomes, as_json=self._as_json)
+        """Prints the keys of what was made, at once: they are known whatever happens next.
+
+        On a terminal those of several cells are one line in the end.
+        """
+        if self._total > 1 and not self._as_json and sys.stdout.isatty():
+            self._made += outcomes
+        else:
+            render.emit(outcomes, as_json=self._as_json)
 
 
 def _line(message: str, cells: Sequence[str]) -> str:

@@ -71,7 +71,7 @@ def configured(student: StudentConfig, *, flags: Mapping[str, Any], **settings: 
         UsageError: This student has no settings that are searched, or nothing is left to search.
     """
     if not isinstance(student, FinetuneConfig):
-        what = f"--hpo searches for method {FinetuneConfig.method}, and this is {student.method}"
+        what = f"only {FinetuneConfig.method} has settings that are searched, and this is {student.method}"
         raise UsageError(what, "--hpo", "drop it")
     fixed = tuple(name for name in space.SEARCHED if flags.get(name) is not None)
     return TuneConfig(student=student, fixed=fixed, **settings)

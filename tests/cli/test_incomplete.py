@@ -15,6 +15,7 @@ from sdc.cli.incomplete import Cells
 from sdc.errors import DataError, EngineError, StoreError
 from sdc.pipelines import cells
 from sdc.pipelines.cells import Cell
+from sdc.pipelines.stage import Outcome
 
 Invoke = Callable[..., Any]
 
@@ -41,6 +42,20 @@ def fill(store: Store, lang: str, *, human: int = 12, synthetic: int = 20, test:
 
 def lines(done: Any) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_terminal_gets_the_keys_of_all_cells_as_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = [[Outcome(key=f"{number:02}" * 32, hit=False, summary={}) for number in (i, i + 1)] for i in (10, 20, 30)]
+    for is_terminal in (False, True):
+        monkeypatch.setattr("sys.stdout.isatty", lambda is_terminal=is_terminal: is_terminal)
+        with Cells("train", total=3) as doing:
+            for outcomes in made:
+                doing.done(outcomes)
+    *piped, shown = capsys.readouterr().out.splitlines()
+    assert piped == [outcome.key[:12] for outcomes in made for outcome in outcomes]
+    assert shown == "101010101010 ... 313131313131: 6 keys; a pipe or a file gets them all"
 
 
 # -- one incomplete cell ------------------------------------------------------------------------------------------

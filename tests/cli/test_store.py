@@ -102,6 +102,13 @@ def test_sql_as_csv(invoke: Invoke, chain: Chain) -> None:
     assert row[:4] == ['ఒక,"టి\nx', "", "[1, 2]", "0.5"]
 
 
+def test_sql_in_no_such_form_is_one_line_in_our_words(invoke: Invoke, chain: Chain) -> None:
+    assert chain
+    refused = invoke("store", "sql", "select 1", "--format", "latex")
+    assert refused.exit_code == 2
+    assert "invalid value for '--format': 'latex' is not one of 'table', 'csv', 'json'; see" in refused.stderr
+
+
 @pytest.mark.parametrize("form", ["table", "csv", "json"])
 def test_bytes_are_shown_as_hexadecimal_digits(invoke: Invoke, chain: Chain, form: str) -> None:
     assert chain

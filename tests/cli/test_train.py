@@ -60,7 +60,7 @@ def _chosen(store: Store) -> list[tuple[str, str, str]]:
 def test_hpo_is_for_finetune_only(invoke: Invoke, sampled: None) -> None:
     refused = invoke("train", *CELL, "--hpo", "2")
     assert (refused.exit_code, refused.stdout) == (2, "")
-    assert "--hpo searches for method finetune, and this is linear" in refused.stderr
+    assert "--hpo: only finetune has settings that are searched, and this is linear" in refused.stderr
 
 
 def test_retry_failed_has_nothing_to_do_without_failed_runs(invoke: Invoke, sampled: None) -> None:

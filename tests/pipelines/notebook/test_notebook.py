@@ -92,7 +92,7 @@ def test_turns_and_pushes_are_those_of_the_commands(small: World) -> None:
 def test_a_search_and_a_tracker_are_refused_as_by_the_command(small: World) -> None:
     store = sdc.open(small.store.path)
     store.sample(lang="en", task="small", source="human", sizes=[4], repeats=1)
-    with pytest.raises(sdc.UsageError, match="--hpo searches for method finetune, and this is linear"):
+    with pytest.raises(sdc.UsageError, match="--hpo: only finetune has settings that are searched, and this is linear"):
         store.train(lang="en", task="small", hpo=2)
     with pytest.raises(sdc.UsageError, match="unknown tracker 'wand'"):
         store.train(lang="en", task="small", track="wand")
