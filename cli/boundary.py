@@ -24,7 +24,7 @@ from sdc.errors import EngineError, SdcError, StoreError, UsageError, nearest
 stopped = False
 #: Whether Ctrl-C has come: some libraries lose it while they are imported, and end with another error.
 interrupted = False
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 #: What no file that is named wrongly gives, but a machine that does not work as it should.
 _SURROUNDINGS = (
     errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE,
@@ -125,7 +125,7 @@ def _as_known(error: BaseException, running: Any) -> SdcError | None:
         if type(error).__name__ == "NoArgsIsHelpError":  # the help of a group; the class itself is private
             return None
         return _as_usage_error(error, running)
-    if isinstance(error, OSError) and error.errno in _FULL:
+    if isinstance(error, OSError) and error.errno in FULL:
         _mute_stdout()
         return StoreError("the disk is full", str(error.filename or "the output"), "free some space and run it again")
     if isinstance(error, OSError) and error.errno in _SURROUNDINGS:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sdc.cache.store import Artifact
-from sdc.cli import options, render
+from sdc.cli import boundary, options, render
 from sdc.cli.help import INPUT, OUTPUT
 from sdc.errors import DataError, UsageError, one_of, system_reason
 from sdc.pipelines import files
@@ -96,6 +96,8 @@ def save(text: str, out: Path) -> None:
     try:
         out.write_text(text, "utf-8")
     except OSError as error:
+        if error.errno in boundary.FULL:  # no fault of the file that is named
+            raise
         what = f"cannot be written: {system_reason(error)}"
         raise UsageError(what, str(out), "name another file with --out") from error
     render.note(f"Written to {out}")
