@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sdc.cache.counted import counted
-from sdc.cache.store import Artifact
 from sdc.cli import render
 from sdc.cli.progress import duration, short
-from sdc.pipelines.engines.estimate import CallEstimate, asked_record
 
 Number = TypeVar("Number", int, float)
 #: What tells lines apart; the rest of a row is added up.
@@ -38,17 +36,6 @@ class Planned:
     def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Takes more rows."""
         self._rows += rows
-
-    def asked(self, planned: Artifact, expected: CallEstimate | None, *, model: str, **more: Any) -> None:
-        """Takes an artifact with what an LLM would be asked for it.
-
-        Args:
-            planned: The artifact.
-            expected: What would be asked; None says that it is there already.
-            model: Who would answer.
-            more: What else is told of it.
-        """
-        self._rows.append(asked_record(planned, expected, model=model, **more))
 
     def show(self, *, as_json: bool) -> None:
         """Shows them, if there are any."""
@@ -152,23 +139,23 @@ def _range(line: _Line, between: str = " to ") -> str:
     return f"{line.at_least:,}{between}{line.at_most:,}" if line.at_least < line.at_most else f"{line.at_most:,}"
 
 
+def _token_range(line: _Line) -> str:
+    if line.tokens is None:
+        return ""
+    most = line.most[0] if line.has_more else None
+    return short(round(line.tokens)) + ("" if most is None else f" to {short(round(most))}")
+
+
 #: Names of columns -> what stands in them.
 _COLUMNS: dict[str, Callable[[_Line], str]] = {
     "to make": lambda line: f"{line.artifacts - line.there:,}",
     "there": lambda line: f"{line.there:,}",
     "new calls": _range,
     "likely": lambda line: "" if line.likely is None or line.at_least == line.at_most else f"{line.likely:,}",
-    "tokens": lambda line: _token_range(line),
+    "tokens": _token_range,
     "time": lambda line: "" if line.seconds is None else duration(line.seconds),
     "cost": lambda line: "" if line.cost is None else f"{line.cost:.2f} {line.currency}",
 }
-
-
-def _token_range(line: _Line) -> str:
-    if line.tokens is None:
-        return ""
-    most = line.most[0] if line.has_more else None
-    return short(round(line.tokens)) + ("" if most is None else f" to {short(round(most))}")
 
 
 def _new(row: Mapping[str, Any], name: str) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from sdc.cli import render
 from sdc.cli.planned import Planned
 from sdc.errors import DataError, UsageError, system_reason
+from sdc.pipelines.engines.estimate import asked_record
 from sdc.pipelines.gen.config import MOST_ROUNDS
 from sdc.pipelines.run import ExperimentEnded
 from sdc.pipelines.run.asked import asked
@@ -22,10 +23,8 @@ from sdc.pipelines.text.visible import as_json as json_text
 def show_expected(context: Context, plan: ExperimentPlan, site: Site, *, as_json: bool) -> None:
     """Shows what writing and judging ask, then what each line of students takes, wave by wave."""
     asks, unknown = asked(context, plan.experiment)
-    planned = Planned(apart=("stage", "model"))
-    for each in asks:
-        planned.asked(each.planned, each.expected, model=each.model)
-    planned.show(as_json=as_json)
+    records = [asked_record(each.planned, each.expected, model=each.model) for each in asks]
+    Planned(records, apart=("stage", "model")).show(as_json=as_json)
     there = set(plan.there(context.store))
     rows = expected(plan, there, Measured(context.store, model_names(context, plan)), site)
     if as_json:

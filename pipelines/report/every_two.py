@@ -42,14 +42,14 @@ def run(context: Context, found: Found, by: Sequence[str] = ("group",)) -> list[
     records: list[dict[str, Any]] = []
     for what, inside in panels(shown, by).items():
         where = dict(zip((*by, "metric"), what, strict=True))
-        several = students(inside)
-        if len(several) > _MOST:
+        every = students(inside)
+        if len(every) > _MOST:
             which = " ".join(map(str, what))
             context.say(
-                f"report compare: {len(several)} students in {which} are too many for every two: name two of them"
+                f"report compare: {len(every)} students in {which} are too many for every two: name two of them"
             )
             continue
-        for one, other in combinations(several, 2):
+        for one, other in combinations(every, 2):
             held = _held(context, one, other)
             if held:
                 size, pairs = max(enumerate(by_size(held)), key=lambda of: (len(of[1][1]), of[0]))[1]

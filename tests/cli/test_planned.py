@@ -7,7 +7,7 @@ import pytest
 
 from sdc.cache.store import Artifact
 from sdc.cli.planned import Planned
-from sdc.pipelines.engines.estimate import CallEstimate
+from sdc.pipelines.engines.estimate import CallEstimate, asked_record
 from sdc.pipelines.stage import plan
 
 
@@ -35,8 +35,8 @@ def _lines(capsys: pytest.CaptureFixture[str], planned: Planned) -> list[list[st
 def test_what_is_alike_is_a_line_and_all_of_it_a_total(capsys: pytest.CaptureFixture[str]) -> None:
     planned = Planned()
     for number in range(3):
-        planned.asked(_planned(number), _estimate() if number else None, model="far", source="human")
-    planned.asked(_planned(9, "te"), _estimate(cost=0.5, currency="EUR"), model="far", source="human")
+        planned.add([asked_record(_planned(number), _estimate() if number else None, model="far", source="human")])
+    planned.add([asked_record(_planned(9, "te"), _estimate(cost=0.5, currency="EUR"), model="far", source="human")])
     _, head, _, sw, te, total, how = _lines(capsys, planned)
     assert head == ["cell", "source", "model", "to", "make", "there", "new", "calls", "tokens", "time", "cost"]
     assert sw == ["sw/topic", "human", "far", "2", "1", "16", "1.6k", "0:16"]  # half of its cost is unknown
@@ -47,7 +47,7 @@ def test_what_is_alike_is_a_line_and_all_of_it_a_total(capsys: pytest.CaptureFix
 
 def test_a_range_has_what_is_likely_and_what_that_takes(capsys: pytest.CaptureFixture[str]) -> None:
     planned = Planned()
-    planned.asked(_planned(0), _estimate(at_most=302, likely=42, tokens_from="characters"), model="far")
+    planned.add([asked_record(_planned(0), _estimate(at_most=302, likely=42, tokens_from="characters"), model="far")])
     *_, line, total, how = _lines(capsys, planned)
     assert line == ["sw/topic", "far", "1", "8", "to", "300", "40", "4k", "to", "30k", "0:40"]
     assert "8 to at most 300 new calls, likely 40, 4k tokens, 0:40; at most 30k tokens, 5:00" in " ".join(total)
@@ -56,15 +56,15 @@ def test_a_range_has_what_is_likely_and_what_that_takes(capsys: pytest.CaptureFi
 
 def test_time_that_is_not_known_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     planned = Planned()
-    planned.asked(_planned(0), _estimate(seconds=None), model="far")
-    planned.asked(_planned(1, "te"), _estimate(), model="far")
+    planned.add([asked_record(_planned(0), _estimate(seconds=None), model="far")])
+    planned.add([asked_record(_planned(1, "te"), _estimate(), model="far")])
     *_, sw, te, total, _ = _lines(capsys, planned)
     assert (sw[-1], te[-1], total[-1]) == ("800", "0:08", "tokens")
 
 
 def test_json_is_an_object_per_artifact(capsys: pytest.CaptureFixture[str]) -> None:
     planned = Planned([{"key": "a", "cached": True}])
-    planned.asked(_planned(0), _estimate(at_most=302), model="far")
+    planned.add([asked_record(_planned(0), _estimate(at_most=302), model="far")])
     planned.show(as_json=True)
     seen = capsys.readouterr()
     one, two = map(json.loads, seen.out.splitlines())
@@ -75,7 +75,9 @@ def test_json_is_an_object_per_artifact(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_what_calls_take_of_which_none_is_sure_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:
     planned = Planned()
-    planned.asked(_planned(0), _estimate(calls=2, at_most=50, likely=9, prompt_tokens=0, seconds=0.0), model="far")
+    planned.add(
+        [asked_record(_planned(0), _estimate(calls=2, at_most=50, likely=9, prompt_tokens=0, seconds=0.0), model="far")]
+    )
     planned.show(as_json=False)
     assert "0 to at most 48 new calls, likely 7\n" in capsys.readouterr().err
 
@@ -84,7 +86,7 @@ def test_likely_calls_take_what_those_took_that_are_cached(capsys: pytest.Captur
     planned = Planned()
     none_sure = {"calls": 2, "prompt_tokens": 0, "seconds": 0.0}
     a_call = {"tokens": 100.0, "seconds": 2.0, "cost": None}
-    planned.asked(_planned(0), _estimate(**none_sure, at_most=50, likely=9, a_call=a_call), model="far")
+    planned.add([asked_record(_planned(0), _estimate(**none_sure, at_most=50, likely=9, a_call=a_call), model="far")])
     planned.show(as_json=False)
     told = capsys.readouterr().err
     assert "0 to at most 48 new calls, likely 7, 700 tokens, 0:14; at most 4.8k tokens, 1:36\n" in told
@@ -94,7 +96,9 @@ def test_likely_calls_take_what_those_took_that_are_cached(capsys: pytest.Captur
 def test_where_all_is_cached_nothing_is_said_of_how_tokens_are_known(capsys: pytest.CaptureFixture[str]) -> None:
     planned = Planned()
     a_call = {"tokens": 100.0, "seconds": 2.0, "cost": None}
-    planned.asked(_planned(0), _estimate(calls=2, prompt_tokens=0, seconds=0.0, a_call=a_call), model="far")
+    planned.add(
+        [asked_record(_planned(0), _estimate(calls=2, prompt_tokens=0, seconds=0.0, a_call=a_call), model="far")]
+    )
     planned.show(as_json=False)
     told = capsys.readouterr().err
     assert "0 new calls" in told
