@@ -15,7 +15,7 @@ def _tokenizer(folder: Path, *, pad: bool) -> int:
     raw = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     raw.pre_tokenizer = pre_tokenizers.Whitespace()
     special = {"pad_token": "[PAD]"} if pad else {}
-    PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    PreTrainedTokenizerFast(
         tokenizer_object=raw, unk_token="[UNK]", eos_token="</s>", model_max_length=32, **special
     ).save_pretrained(folder)
     return len(vocabulary)

@@ -76,7 +76,7 @@ def write(
     choose = decoding.Choosing(calls, prompts, device=str(ids_BT.device))
     unfit: list[list[bool]] = []  # of each token
 
-    class _Chosen(LogitsProcessor):
+    class _Chosen(LogitsProcessor):  # type: ignore[misc]
         def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
             chosen_BV = torch.full_like(scores, -torch.inf)
             chosen_BV[torch.arange(len(scores)), choose(scores)] = 0.0

@@ -109,11 +109,11 @@ class Prefixes:
         return roomy
 
 
-class _RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
+class _RoomyLayer(DynamicLayer):  # type: ignore[misc]
     """Keys and values with room behind them, which new ones are written into."""
 
     def __init__(self, keys: torch.Tensor | None = None, values: torch.Tensor | None = None, used: int = 0) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         if keys is not None and values is not None:
             self.lazy_initialization(keys, values)
             self._all_keys, self._all_values = keys, values

@@ -118,7 +118,7 @@ def dev_batches(corpus: Corpus, tokenizer: PreTrainedTokenizerBase, *, count: in
 
 def write(model: LlamaForCausalLM, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Writes the model in bfloat16 with its tokenizer and generation settings; a model card stays as it is."""
-    model.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]
+    model.generation_config = GenerationConfig(
         do_sample=True,
         bos_token_id=tokenizer.bos_token_id,
         eos_token_id=tokenizer.eos_token_id,

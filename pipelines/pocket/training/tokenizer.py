@@ -42,7 +42,7 @@ def train(texts: Iterable[str], *, vocabulary: int = 6144) -> PreTrainedTokenize
     )
     backend.train_from_iterator(texts, trainer)
     backend.add_tokens([AddedToken(BREAK, normalized=False, special=False)])
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    return PreTrainedTokenizerFast(
         tokenizer_object=backend,
         pad_token=PAD,
         bos_token=BOS,

@@ -188,7 +188,7 @@ def _share_gradients(model: LlamaForCausalLM, *, elapsed_s: float) -> float:
 @torch.no_grad()
 def evaluate(model: LlamaForCausalLM, dev: Sequence[Batch]) -> dict[str, float]:
     """Returns, by skill, the mean loss of the answer tokens and the share that is predicted exactly."""
-    model.eval()  # type: ignore[no-untyped-call]
+    model.eval()
     losses: dict[str, list[float]] = defaultdict(list)
     hits: dict[str, list[float]] = defaultdict(list)
     for batch in dev:

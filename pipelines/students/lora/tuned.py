@@ -219,7 +219,7 @@ def _load_4bit(model: Model) -> tuple[Any, Any]:
     import transformers
 
     tokenizer = load_tokenizer(model)
-    how = transformers.BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+    how = transformers.BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
