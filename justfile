@@ -37,13 +37,16 @@ test-containers *OPTIONS:
     python -m pytest -m container tests/containers {{ OPTIONS }}
 
 # Check style, types, layers, layout and documents.
-lint:
+lint: check
+    python -m pytest -q tests/test_layout.py tests/test_docs.py
+
+# Check what no test does: style, types, layers, generated documents.
+check:
     ruff check .
     ruff format --check .
     mypy
     lint-imports
     python docs/generate.py --check
-    python -m pytest -q tests/test_layout.py tests/test_docs.py
 
 # Correct what ruff can correct.
 format:
