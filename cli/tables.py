@@ -79,9 +79,7 @@ def fit(
 
 
 def _fitted(whole: TableLayout, width: int, spare: Sequence[str]) -> TableLayout:
-    found = None
-    for table in _narrower(whole, spare):
-        found = found or _with_widths(table, width, shortest=False)
+    found = next(filter(None, (_with_widths(table, width, shortest=False) for table in _narrower(whole, spare))), None)
     if found is not None:
         return found
     fewest = 0
@@ -101,16 +99,16 @@ def _num_lines(table: TableLayout) -> int:
     return max((wrapped(text, width=width).count("\n") + 1 for text, width in cells if " " in text), default=1)
 
 
-def _narrower(whole: TableLayout, spare: Sequence[str]) -> Sequence[TableLayout]:
-    """Returns the table, and others that each take less room than the one before."""
-    found = [replace(whole, gap=gap) for gap in GAPS]
-    found.append(_without_constants(found[-1]))
-    base, left_out = found[-1], list[str]()
+def _narrower(whole: TableLayout, spare: Sequence[str]) -> Iterator[TableLayout]:
+    """Gives the table, and others that each take less room than the one before."""
+    for gap in GAPS:
+        yield replace(whole, gap=gap)
+    base, left_out = _without_constants(replace(whole, gap=GAPS[-1])), list[str]()
+    yield base
     for name in spare:
         if name in base.columns and len(base.columns) > len(left_out) + 1:
             left_out.append(name)
-            found.append(replace(_without(base, left_out), left_out=tuple(left_out)))
-    return found
+            yield replace(_without(base, left_out), left_out=tuple(left_out))
 
 
 def _named(left_out: Sequence[str]) -> str:
@@ -144,9 +142,10 @@ def _without(table: TableLayout, names: Container[str]) -> TableLayout:
 def _with_widths(table: TableLayout, width: int, *, shortest: bool) -> TableLayout | None:
     """Returns the table with the widths of its columns, names shortened where they may be; None if it does not fit."""
     columns = [[row[i] for row in table.rows] for i in range(len(table.columns))]
+    keyed = any(len(set(cells)) == len(cells) and all(map(_KEY.fullmatch, cells)) for cells in columns)
+    columns = [list(dict.fromkeys(cells)) for cells in columns]  # of thousands of rows, most say what others say
     numeric = [all(map(is_number, cells)) for cells in columns]
     widest = [max(map(shown_width, [name, *cells])) for name, cells in zip(table.columns, columns, strict=True)]
-    keyed = any(len(set(cells)) == len(cells) and all(map(_KEY.fullmatch, cells)) for cells in columns)
     least = widest
     if shortest:
         least = [_least(name, cells, keyed=keyed) for name, cells in zip(table.columns, columns, strict=True)]
@@ -157,11 +156,12 @@ def _with_widths(table: TableLayout, width: int, *, shortest: bool) -> TableLayo
     while sum(widths) > room:  # the widest of those that can be narrower
         at = max((i for i in range(len(widths)) if widths[i] > least[i]), key=widths.__getitem__)
         widths[at] -= 1
-    cells = [
-        [text if numeric[i] or " " in text else shortened(text, widths[i]) for i, text in enumerate(row)]
-        for row in table.rows
+    shown = [
+        {text: text if right or " " in text else shortened(text, most) for text in cells}
+        for cells, right, most in zip(columns, numeric, widths, strict=True)
     ]
-    return replace(table, rows=cells, widths=widths, numeric=numeric)
+    rows = [[shown[i][text] for i, text in enumerate(row)] for row in table.rows]
+    return replace(table, rows=rows, widths=widths, numeric=numeric)
 
 
 def _least(name: str, cells: Sequence[str], *, keyed: bool) -> int:

@@ -34,7 +34,7 @@ def labels_of(store: Store, evals: Sequence[str]) -> "dict[str, NDArray[Any]]":
 
     Args:
         store: Where they are.
-        evals: Full keys.
+        evals: Full keys; all that are wanted, since DuckDB looks through every row for a few as for many.
     """
     import numpy as np
 
@@ -45,7 +45,8 @@ def labels_of(store: Store, evals: Sequence[str]) -> "dict[str, NDArray[Any]]":
         [list(evals)],
     ):
         read_N = np.frombuffer(labels, dtype="<u2" if len(labels) > num_rows else "<u1")
-        found[key] = np.where(read_N == np.iinfo(read_N.dtype).max, -1, read_N.astype(np.int32))
+        signed = np.int32 if read_N.itemsize > 1 else np.int16  # there may be 100,000 runs
+        found[key] = np.where(read_N == np.iinfo(read_N.dtype).max, signed(-1), read_N.astype(signed))
     return found
 
 

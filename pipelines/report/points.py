@@ -98,6 +98,9 @@ def build(
         kept = [point for point in points if any(member.eval_key in wanted for member in point.members)]
         if kept:
             found += _with_references(kept, points, generator)
+    if resampled is not None:
+        means = [(point.members, None) for point in found if point.n]
+        resampled.prepare(means + [(p.members, p.against) for p in found if p.difference is not None])
     return sorted((with_intervals(point, resampled) for point in found), key=order)
 
 
@@ -186,7 +189,8 @@ def _with_references(kept: Sequence[Point], points: Sequence[Point], generator: 
     ]
     everybody = {author for point in points for member in point.members for author in member.authors}
     zero_shot = [point for point in points if _is_zero_shot(point) and point.mean is not None]
-    linears = [point for point in points if point.method == "linear" and point.mean is not None]
+    linears = _best((point for point in points if point.method == "linear"), _OF_ROWS)
+    human = _best((point for point in points if point.source == "human"), _AT_EQUAL_ROWS)
     for point in kept:
         own = {author for member in point.members for author in member.authors}
         # Human rows have no author: they are held against the generator of the cell, if there is just one.
@@ -194,7 +198,6 @@ def _with_references(kept: Sequence[Point], points: Sequence[Point], generator: 
         # Where several settings could serve, the best one does: the reference that is hardest to beat.
         could = [p for p in zero_shot if _is_by(p.members[0], authors)]
         reference = max(could, key=lambda p: p.mean or 0, default=None)
-        linear = max((p.mean or 0 for p in linears if on_same_rows(p, point)), default=None)
         is_generator = point.method == "icl" and _is_by(point.members[0], everybody | authors)
         is_reference = is_generator and point.shots == 0
         score = None if reference is None else reference.mean
@@ -205,25 +208,33 @@ def _with_references(kept: Sequence[Point], points: Sequence[Point], generator: 
                 reference=score,
                 difference=None if is_reference or score is None or point.mean is None else point.mean - score,
                 against=() if reference is None or is_reference else reference.members,
-                human_minus=_human_minus(point, points),
+                human_minus=_human_minus(point, human.get(_values(point, _AT_EQUAL_ROWS))),
                 majority=majority,
-                linear=linear if point.rows is not None else None,
+                linear=linears.get(_values(point, _OF_ROWS)) if point.rows is not None else None,
             )
         )
     return found
 
 
-def _human_minus(point: Point, points: Sequence[Point]) -> float | None:
+def _human_minus(point: Point, human: float | None) -> float | None:
     """Returns how much better a student is on as many human rows of the same test; None where nobody tried."""
-    if point.source in (None, *HUMAN_SOURCES) or point.mean is None:
+    if point.source in (None, *HUMAN_SOURCES) or point.mean is None or human is None:
         return None
-    human = [
-        other.mean
-        for other in points
-        if other.source == "human" and other.mean is not None
-        and all(getattr(other, name) == getattr(point, name) for name in _AT_EQUAL_ROWS)
-    ]  # fmt: skip
-    return max(human) - point.mean if human else None
+    return human - point.mean
+
+
+def _best(points: Iterable[Point], names: Sequence[str]) -> dict[tuple[object, ...], float]:
+    """Returns the best mean among points that agree in some fields, by what these hold."""
+    best: dict[tuple[object, ...], float] = {}
+    for point in points:
+        if point.mean is not None:
+            what = _values(point, names)
+            best[what] = max(point.mean, best.get(what, point.mean))
+    return best
+
+
+def _values(point: Point, names: Sequence[str]) -> tuple[object, ...]:
+    return tuple(getattr(point, name) for name in names)
 
 
 def _is_zero_shot(row: Point) -> bool:
@@ -246,7 +257,7 @@ _OF_ROWS = ("rows", *PARTS["source"], "generation", "judgement", "data", "draw")
 
 def on_same_rows(one: Point, other: Point) -> bool:
     """Returns whether two points are of the same draws, or of rows drawn in the same way."""
-    return all(getattr(one, name) == getattr(other, name) for name in _OF_ROWS)
+    return _values(one, _OF_ROWS) == _values(other, _OF_ROWS)
 
 
 def size_order(size: str) -> tuple[bool, int, str]:

@@ -1,18 +1,18 @@
 """The scores of evaluated runs on resampled test rows, from what their readers read.
 
-Here: which tests are translations of each other, what is read of the store, once per test. Not here: how rows are
-drawn and what becomes of the scores (`statistics/resampling.py`).
+Here: what is read of the store, once per test, and which runs are asked for. Not here: which tests are translations of
+each other (`parallel.py`), how rows are drawn and what becomes of the scores (`statistics/resampling.py`).
 """
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sdc.cache.key import SHORT, digest
 from sdc.pipelines import cells
 from sdc.pipelines.records import readings, sentences
-from sdc.pipelines.records.examples import GoldLabels, gold_labels
+from sdc.pipelines.records.examples import gold_labels
+from sdc.pipelines.report.parallel import ParallelTest, in_families
 from sdc.pipelines.report.result import RunResult
 from sdc.pipelines.stage import Context
 
@@ -26,21 +26,31 @@ if TYPE_CHECKING:
 SEED = 20
 #: The share of one label among the answers of a run that collapsed.
 _ONE_LABEL = 0.95
-#: What two test sets share at least to be taken for translations of each other.
-_LEAST_SHARED = 0.5
 #: (key of a test, metric).
 _What = tuple[str, str]
 #: Keys of the evals of each point.
 _Evals = tuple[tuple[str, ...], ...]
+#: Scores that are worked on at once: they stay in the processor's memory.
+_AT_ONCE = 2**17
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Test:
-    """A test set: gold labels, the ids of its sentences if it has them, and the name of its stream of chance."""
+class _Runs:
+    """Where the scores of some runs stand among those on a test, and the numbers of their draws."""
 
-    gold: GoldLabels
-    ids: tuple[str, ...] | None
-    name: str = ""
+    what: _What
+    places: Sequence[int]
+    repeats: Sequence[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked:
+    """Where the scores of a point stand, and those of the same draws, if any, that are taken from them."""
+
+    evals: _Evals
+    places: Sequence[int]
+    against: Sequence[int]
+    repeats: tuple[int, ...]
 
 
 class Resampled:
@@ -67,24 +77,37 @@ class Resampled:
         """Returns the scores of runs on one test; None where the readings of some are not there, or all broke off."""
         from sdc.pipelines.report.statistics.resampling import Scores
 
+        runs = self._runs(members)
+        if runs is None:
+            return None
+        whole = self._whole(runs.what)
+        return Scores(
+            of_runs_R=whole.of_runs_R[runs.places],
+            resampled_BR=whole.resampled_BR.T[runs.places].T.astype("float64"),
+            repeats_R=tuple(runs.repeats),
+        )
+
+    def _runs(self, members: Sequence[RunResult]) -> "_Runs | None":
+        """Returns where the scores of runs on one test stand; None as `scores`."""
         scored = [member for member in members if member.value is not None]
         if not scored:
             return None
         what = (scored[0].test_key, scored[0].metric)
         if what not in self._columns:
             self._read(what)
-        whole, columns = self._scores[what], self._columns[what]
-        if whole is None or any(member.eval_key not in columns for member in scored):
+        columns = self._columns[what]
+        if any(member.eval_key not in columns for member in scored):
             return None
-        at = [columns[member.eval_key] for member in scored]
         numbers = [member.repeat for member in scored]
         if len(set(numbers)) < len(numbers):  # several runs on one draw: they are told apart, and paired with nothing
             numbers = list(range(len(numbers)))
-        return Scores(
-            of_runs_R=whole.of_runs_R[at],
-            resampled_BR=whole.resampled_BR[:, at].astype("float64"),
-            repeats_R=tuple(numbers),
-        )
+        return _Runs(what=what, places=[columns[member.eval_key] for member in scored], repeats=numbers)
+
+    def _whole(self, what: _What) -> "Scores":
+        """Returns the scores of all runs on a test that has some."""
+        whole = self._scores[what]
+        assert whole is not None
+        return whole
 
     def num_collapsed(self, members: Sequence[RunResult]) -> int:
         """Returns how many of some runs, whose scores were asked for, answer nearly always with one label."""
@@ -133,29 +156,67 @@ class Resampled:
         """Returns those of one point, kept: it is in many means."""
         what = _evals([members, against or ()])
         if what not in self._of_points:
-            scores = self.scores(members)
-            if against is not None and scores is not None:
-                other = self.scores(against)
-                paired = other and (len(other.repeats_R) == 1 or set(other.repeats_R) & set(scores.repeats_R))
-                scores = scores.minus(other) if other and paired else None
-            self._of_points[what] = None if scores is None else scores.moments
+            self.prepare([(members, against)])
         return self._of_points[what]
+
+    def prepare(self, points: Iterable[tuple[Sequence[RunResult], Sequence[RunResult] | None]]) -> None:
+        """Makes at once what the means of many points are made of: one by one, it takes several times as long.
+
+        Args:
+            points: The runs of each, and those that are taken from them.
+        """
+        from sdc.pipelines.report.statistics.resampling import paired
+
+        alike: dict[tuple[_What, _What | None, int], list[_Asked]] = {}
+        for members, against in points:
+            evals = _evals([members, against or ()])
+            own, other = self._runs(members), None if against is None else self._runs(against)
+            self._of_points[evals] = None
+            if own is None or (other is None and against is not None):
+                continue
+            mine, theirs = paired(own.repeats, other.repeats) if other else (list(range(len(own.places))), [])
+            if mine:
+                asked = _Asked(
+                    evals=evals,
+                    places=[own.places[place] for place in mine],
+                    against=[other.places[place] for place in theirs] if other else [],
+                    repeats=tuple(own.repeats[place] for place in mine),
+                )
+                alike.setdefault((own.what, other.what if other else None, len(mine)), []).append(asked)
+        for (what, against_what, num_runs), group in alike.items():
+            whole, reference = self._whole(what), self._whole(against_what) if against_what else None
+            size = max(1, _AT_ONCE // (num_runs * len(whole.resampled_BR)))
+            for start in range(0, len(group), size):
+                self._prepare(group[start : start + size], whole, reference)
+
+    def _prepare(self, group: "Sequence[_Asked]", whole: "Scores", against: "Scores | None") -> None:
+        from sdc.pipelines.report.statistics.by_runs import moments
+
+        places_PR = [asked.places for asked in group]
+        of_runs_PR = whole.of_runs_R[places_PR]
+        resampled_PRB = whole.resampled_BR.T[places_PR].astype("float64")
+        if against is not None:
+            against_PR = [asked.against for asked in group]
+            of_runs_PR = of_runs_PR - against.of_runs_R[against_PR]
+            resampled_PRB -= against.resampled_BR.T[against_PR]
+        found = moments(of_runs_PR, resampled_PRB, [asked.repeats for asked in group])
+        self._of_points |= {asked.evals: own for asked, own in zip(group, found, strict=True)}
 
     def _read(self, what: _What) -> None:
         from sdc.pipelines.report.statistics import resampling
 
         key, metric = what
         results = self._results.get(what, [])
-        read = readings.labels_of(self._context.store, [result.eval_key for result in results])
-        test = self._tests[key]
-        evals = [name for name, labels_N in read.items() if len(labels_N) == len(test.gold.label_N)]
+        test, num_rows = self._tests[key], len(self._tests[key].gold.label_N)
+        every = dict.fromkeys(result.eval_key for result in results)
+        evals = [name for name in every if name in self._labels and len(self._labels[name]) == num_rows]
         self._columns[what] = {name: position for position, name in enumerate(evals)}
         if not evals:
             self._scores[what] = None
             return
         import numpy as np
 
-        read_RN = np.stack([read[name] for name in evals])
+        read_RN = np.stack([self._labels[name] for name in evals]).astype(np.int32)
         times_BN = self._times(test, key)
         for name, read_N in zip(evals, read_RN, strict=True):
             if np.bincount(read_N[read_N >= 0], minlength=1).max() >= _ONE_LABEL * len(read_N):
@@ -168,11 +229,12 @@ class Resampled:
         )
         self._scores[what] = resampling.Scores(
             of_runs_R=scores.of_runs_R,
-            resampled_BR=scores.resampled_BR.astype(np.float32),  # there may be 30,000 runs
+            # There may be 30,000 runs, of which some are asked for at a time: those of one stand together.
+            resampled_BR=np.ascontiguousarray(scores.resampled_BR.T, dtype=np.float32).T,
             repeats_R=scores.repeats_R,
         )
 
-    def _times(self, test: _Test, key: str) -> "NDArray[Any]":
+    def _times(self, test: ParallelTest, key: str) -> "NDArray[Any]":
         """Returns how often each row of a test is in each replicate: translations of a sentence are drawn together."""
         from sdc.pipelines.report.statistics.resampling import resample
 
@@ -182,7 +244,13 @@ class Resampled:
         return resample({"": everything, key: own}, test=test.name, seed=SEED)[key]
 
     @cached_property
-    def _tests(self) -> dict[str, _Test]:
+    def _labels(self) -> "dict[str, NDArray[Any]]":
+        """What every run reads, by the key of its eval."""
+        evals = {result.eval_key for results in self._results.values() for result in results}
+        return readings.labels_of(self._context.store, sorted(evals))
+
+    @cached_property
+    def _tests(self) -> dict[str, ParallelTest]:
         """All tests that runs were tested on, by key; those that are translations of each other have one name."""
         of_task = {key: str(results[0].task) for (key, _), results in self._results.items()}
         named = sentences.ids_of(self._context.store, sorted(of_task))
@@ -191,37 +259,9 @@ class Resampled:
             gold = gold_labels(self._context, key)
             names = named.get(key, {})
             ids = tuple(names.get(idx, "") for idx in gold.idx_N.tolist()) if names else None
-            tests[key] = _Test(gold=gold, ids=None if ids and "" in ids else ids)
-        return _in_families(tests, of_task)
+            tests[key] = ParallelTest(gold=gold, ids=None if ids and "" in ids else ids)
+        return in_families(tests, of_task)
 
 
 def _evals(points: Sequence[Sequence[RunResult]]) -> _Evals:
     return tuple(tuple(member.eval_key for member in members) for members in points)
-
-
-def _in_families(tests: Mapping[str, _Test], of_task: Mapping[str, str]) -> dict[str, _Test]:
-    """Returns the tests with the names of their families; a test that is no translation of another has its own."""
-    families: list[tuple[str, dict[str, int], list[str]]] = []  # task, label of each sentence, keys
-    named = {}
-    for key, test in tests.items():
-        if test.ids is None:
-            named[key] = _Test(gold=test.gold, ids=None, name=key)
-            continue
-        labels = dict(zip(test.ids, test.gold.label_N.tolist(), strict=True))
-        for task, known, keys in families:
-            shared = labels.keys() & known.keys()
-            # Files that number their rows share ids by chance; their labels do not agree as well.
-            if (
-                task == of_task[key]
-                and len(shared) >= _LEAST_SHARED * min(len(labels), len(known))
-                and all(labels[name] == known[name] for name in shared)
-            ):
-                known |= labels
-                keys.append(key)
-                break
-        else:
-            families.append((of_task[key], labels, [key]))
-    for task, known, keys in families:
-        name = f"{task} {digest(sorted(known))[:SHORT]}"
-        named |= {key: _Test(gold=tests[key].gold, ids=tests[key].ids, name=name) for key in keys}
-    return named

@@ -4,7 +4,7 @@ The view `results` of the store holds the same as its column `result`. Here: the
 reading them from the store (`run_results.py`), means and references (`points.py`, `by.py`).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
@@ -155,10 +155,21 @@ def telling(records: Sequence[Mapping[str, object]], names: Sequence[str], *, kn
     ['shots']
     """
     told: list[str] = []
+    number_of = _numbered(tuple(record[name] for name in known) for record in records)
     for name in names:
-        if name not in known and _most(records, name, within=[*known, *told]) > 1:
+        if name in known:
+            continue
+        finer = _numbered((number, record[name]) for number, record in zip(number_of, records, strict=True))
+        if max(finer, default=0) > max(number_of, default=0):
             told.append(name)
+            number_of = finer
     return told
+
+
+def _numbered(things: Iterable[Hashable]) -> list[int]:
+    """Returns the number of each thing, equal ones having the same, from 0."""
+    numbers: dict[Hashable, int] = {}
+    return [numbers.setdefault(thing, len(numbers)) for thing in things]
 
 
 def mixed(results: Sequence[Result]) -> str | None:

@@ -3,11 +3,11 @@
 Here: what is needed of the runs of one cell, and the moves of a mean over cells. Not here: scores, test rows and the
 mean itself (`resampling.py`, which says why runs are not drawn with replacement).
 
-Array legend: B replicates, R runs.
+Array legend: B replicates, P points, R runs.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -42,22 +42,35 @@ class Moments:
     repeats_R: tuple[int, ...]
 
 
-def moments(of_runs_R: NDArray[Any], resampled_BR: NDArray[Any], repeats_R: tuple[int, ...]) -> Moments:
-    """Returns the moments of some runs; arguments as in `Scores`."""
-    mean, by_rows_B, num_runs = float(of_runs_R.mean()), resampled_BR.mean(axis=1), len(repeats_R)
-    if num_runs < 2:
-        return Moments(
-            mean=mean, by_rows_B=by_rows_B, variance=0.0, noise=0.0, deviations_R=np.zeros(1), repeats_R=repeats_R
-        )  # fmt: skip
-    beyond_BR = resampled_BR - by_rows_B[:, None]
-    return Moments(
-        mean=mean,
-        by_rows_B=by_rows_B,
-        variance=float(of_runs_R.var(ddof=1)),
-        noise=float(beyond_BR.var(axis=0).mean()) * num_runs / (num_runs - 1),
-        deviations_R=(of_runs_R - mean) / np.sqrt(num_runs * (num_runs - 1)),
-        repeats_R=repeats_R,
-    )
+def moments(
+    of_runs_PR: NDArray[Any], resampled_PRB: NDArray[Any], repeats_P: Sequence[tuple[int, ...]]
+) -> list[Moments]:
+    """Returns the moments of several points that have as many runs each: of each as if it were alone.
+
+    Args:
+        of_runs_PR: Scores on the whole test.
+        resampled_PRB: Scores on the test rows of each replicate.
+        repeats_P: The numbers of the draws of each point's runs.
+    """
+    num_points, num_runs = of_runs_PR.shape
+    mean_P, by_rows_PB = of_runs_PR.mean(axis=1), resampled_PRB.mean(axis=1)
+    variance_P, noise_P, deviations_PR = np.zeros(num_points), np.zeros(num_points), np.zeros((num_points, num_runs))
+    if num_runs > 1:
+        beyond_PRB = resampled_PRB - by_rows_PB[:, None]
+        variance_P = of_runs_PR.var(axis=1, ddof=1)
+        noise_P = beyond_PRB.var(axis=2).mean(axis=1) * num_runs / (num_runs - 1)
+        deviations_PR = (of_runs_PR - mean_P[:, None]) / np.sqrt(num_runs * (num_runs - 1))
+    return [
+        Moments(
+            mean=float(mean_P[p]),
+            by_rows_B=by_rows_PB[p],
+            variance=float(variance_P[p]),
+            noise=float(noise_P[p]),
+            deviations_R=deviations_PR[p],
+            repeats_R=repeats,
+        )
+        for p, repeats in enumerate(repeats_P)
+    ]
 
 
 def moved(cells: Mapping[str, Moments], shares: Mapping[str, float], seed: int) -> NDArray[Any]:

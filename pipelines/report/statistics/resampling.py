@@ -13,6 +13,7 @@ equal skill add nothing, and three runs get an interval as wide as Student's t g
 Array legend: B replicates, K sentences, N test rows, R runs, L labels, S points of a curve.
 """
 
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -63,7 +64,8 @@ class Scores:
     @cached_property
     def moments(self) -> Moments:
         """What replicates need of them."""
-        return moments(self.of_runs_R, self.resampled_BR, self.repeats_R)
+        (found,) = moments(self.of_runs_R[None], np.ascontiguousarray(self.resampled_BR.T)[None], [self.repeats_R])
+        return found
 
     def minus(self, other: "Scores") -> "Scores":
         """Returns the differences of runs with one number; one run, such as a generator's, is taken from all.
@@ -71,19 +73,25 @@ class Scores:
         Raises:
             ValueError: No number is in both.
         """
-        if len(other.repeats_R) == 1:
-            return Scores(
-                of_runs_R=self.of_runs_R - other.of_runs_R,
-                resampled_BR=self.resampled_BR - other.resampled_BR,
-                repeats_R=self.repeats_R,
-            )
-        both = [repeat for repeat in self.repeats_R if repeat in other.repeats_R]
-        mine, theirs = ([scores.repeats_R.index(repeat) for repeat in both] for scores in (self, other))
+        mine, theirs = paired(self.repeats_R, other.repeats_R)
         return Scores(
             of_runs_R=self.of_runs_R[mine] - other.of_runs_R[theirs],
             resampled_BR=self.resampled_BR[:, mine] - other.resampled_BR[:, theirs],
-            repeats_R=tuple(both),
+            repeats_R=tuple(self.repeats_R[place] for place in mine),
         )
+
+
+def paired(mine: Sequence[int], theirs: Sequence[int]) -> tuple[list[int], list[int]]:
+    """Returns the places of the runs that have one number; one run, such as a generator's, is the partner of all.
+
+    >>> paired([0, 1, 3], [3, 0, 2]), paired([0, 1, 3], [7])
+    (([0, 2], [1, 0]), ([0, 1, 2], [0, 0, 0]))
+    """
+    if len(theirs) == 1:
+        return list(range(len(mine))), [0] * len(mine)
+    place = {number: position for position, number in enumerate(theirs)}
+    both = [(position, place[number]) for position, number in enumerate(mine) if number in place]
+    return [position for position, _ in both], [position for _, position in both]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,9 +113,25 @@ class Replicates:
         >>> found.low, found.high
         (1.0, inf)
         """
-        low, high = np.quantile(self.values_B, [0.025, 0.975], method="inverted_cdf")  # no arithmetic on infinity
-        low, high = min(float(low), self.estimate), max(float(high), self.estimate)
+        low, high = _percentiles(self.values_B)
+        low, high = min(low, self.estimate), max(high, self.estimate)
         return Interval(estimate=self.estimate, low=low, high=high, covers=self.covers)
+
+
+def _percentiles(values_B: NDArray[Any]) -> tuple[float, float]:
+    """Returns the values that 2.5 and 97.5 % do not exceed, themselves replicates: no arithmetic on infinity.
+
+    As `np.quantile` with `inverted_cdf`, which takes ten times as long for a thousand values.
+
+    >>> values_B = np.random.default_rng(0).permutation(1000)
+    >>> _percentiles(values_B) == tuple(np.quantile(values_B, [0.025, 0.975], method="inverted_cdf"))
+    True
+    """
+    places = [math.ceil(round(share * len(values_B), 6)) - 1 for share in (0.025, 0.975)]
+    found_B = np.partition(values_B, [*places, -1])
+    if np.isnan(found_B[-1]):  # it is sorted to the end
+        return math.nan, math.nan
+    return float(found_B[places[0]]), float(found_B[places[1]])
 
 
 def resample(
