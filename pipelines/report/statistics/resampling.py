@@ -188,8 +188,9 @@ def accuracy(correct_RN: NDArray[Any], times_BN: NDArray[Any], *, repeats: Seque
     """
     of_runs_R = correct_RN.mean(axis=1, dtype=np.float64)
     hits_BR = (times_BN @ correct_RN.T.astype(np.float32)).astype(np.float64)
-    total_B1 = times_BN.sum(axis=1, dtype=np.float64)[:, None]
-    resampled_BR = np.divide(hits_BR, total_B1, out=np.tile(of_runs_R, (len(hits_BR), 1)), where=total_B1 > 0)
+    total_B = times_BN.sum(axis=1, dtype=np.float64)
+    resampled_BR = hits_BR / np.maximum(1, total_B)[:, None]
+    resampled_BR[total_B == 0] = of_runs_R
     return Scores(of_runs_R=of_runs_R, resampled_BR=resampled_BR, repeats_R=_numbers(repeats, len(of_runs_R)))
 
 
