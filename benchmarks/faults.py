@@ -205,7 +205,7 @@ def main() -> None:
     parser.add_argument("--slice", default="0/1", help="I/N: every Nth kind from the Ith on")
     parser.add_argument("--only", default="", help="kinds with this in their names")
     arguments = parser.parse_args()
-    forked.warm()
+    forked.load()
     kinds = [kind for kind in fault_leaks.KINDS if arguments.only in kind]
     random.Random(arguments.seed).shuffle(kinds)
     first, step = map(int, arguments.slice.split("/"))

@@ -13,22 +13,17 @@ import signal
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
-_IMPORTS = (
-    "numpy", "torch", "transformers", "safetensors.torch", "peft", "sklearn.linear_model",
-    "sklearn.feature_extraction.text", "duckdb", "pyarrow", "pyarrow.parquet", "diskcache", "py3langid", "langcodes",
-    "transformers.models.auto.modeling_auto", "transformers.models.auto.tokenization_auto",
-    "transformers.models.llama.modeling_llama", "transformers.models.llama.configuration_llama",
-)  # fmt: skip
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
-#: How a child ends whose signal came before its command began.
-NOT_BEGUN = 99
+import warm
+from warm import NOT_BEGUN, load
+
+__all__ = ["NOT_BEGUN", "Ended", "call", "load", "sdc", "summary"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,17 +43,6 @@ class Ended:
     stderr: str
     seconds: float
     peak_mb: float = 0.0
-
-
-def warm() -> None:
-    """Imports what commands import, without opening a store or loading a model: those may start threads."""
-    # One thread: a fork copies only the thread that calls it, and sums come out the same each time.
-    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
-    from sdc.cli.main import application
-
-    application()
-    for name in _IMPORTS:
-        import_module(name)
 
 
 def sdc(
@@ -87,17 +71,7 @@ def sdc(
     def command() -> NoReturn:
         if cold:
             os.execv(sys.executable, [sys.executable, "-m", "sdc", *arguments])
-        sys.argv = ["sdc", *arguments]
-        from sdc.__main__ import main
-
-        try:
-            main()
-        except SystemExit as ended:
-            _leave(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
-        except BaseException:  # noqa: BLE001 (what Python does with it at its end)
-            traceback.print_exc()
-            _leave(1)
-        _leave(0)
+        warm.sdc(arguments)
 
     return _child(
         command, folder=folder, env=env or {}, stdin=stdin, timeout_s=timeout_s, signal_after=signal_after,
@@ -113,12 +87,7 @@ def call(function: Callable[[], Any], *, timeout_s: float = 120) -> Any:
     """
 
     def command() -> NoReturn:
-        try:
-            sys.stdout.write(json.dumps(function(), default=str))
-        except BaseException:  # noqa: BLE001 (it is told through the pipe)
-            traceback.print_exc()
-            _leave(1)
-        _leave(0)
+        warm.ends(lambda: sys.stdout.write(json.dumps(function(), default=str)))
 
     ended = _child(command, folder=Path.cwd(), env={}, stdin=b"", timeout_s=timeout_s)
     if ended.code != 0:
@@ -191,16 +160,6 @@ def _signal(pid: int, number: int) -> None:
 def _ended(handle: int, deadline: float) -> bool:
     ready, _, _ = select.select([handle], [], [], max(0.0, deadline - time.perf_counter()))
     return bool(ready)
-
-
-def _leave(code: int) -> NoReturn:
-    """Ends a child with what it has written, and without what its parent would do at its end."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            code = code or 120  # as Python
-    os._exit(code)
 
 
 def summary(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=None, help="where to work; default: a temporary folder")
     options = parser.parse_args()
     start = time.perf_counter()
-    forked.warm()
+    forked.load()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="sdc-fuzz-"))
     wanted = [name.strip() for name in options.kinds.split(",") if name.strip()]
     kinds = [kind for kind in KINDS if not wanted or kind.name in wanted]

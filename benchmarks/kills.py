@@ -238,7 +238,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=None, help="where to work; default: a temporary folder")
     options = parser.parse_args()
     start = time.perf_counter()
-    forked.warm()
+    forked.load()
     folder = options.folder or Path(tempfile.mkdtemp(prefix="sdc-kills-"))
     stages = [name.strip() for name in options.stages.split(",") if name.strip()]
     signals = [signal.Signals[f"SIG{name}"] for name in options.signal.split(",")]

@@ -168,6 +168,17 @@ def run_sdc(tmp_path: Path) -> RunSdc:
     return run
 
 
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `sdc` and `python` that start at once, for a PATH or a command: forks of what has imported all."""
+    from warm import programs
+
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # one for all workers
+        return programs(folder.parent, owner=os.getppid())
+    return programs(folder, owner=os.getpid())
+
+
 @pytest.fixture
 def invoke(store: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """`invoke("store", "ls")` runs a command in this process and returns exit code, stdout and stderr."""
