@@ -193,6 +193,18 @@ def invoke(store: Store, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
 
 
 @pytest.fixture
+def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runs of an experiment on this machine are made by this process, not by workers of their own."""
+    from in_process import InProcess
+
+    from sdc.pipelines.run.array import element
+    from sdc.pipelines.run.executors import local
+
+    for module in (local, element):
+        monkeypatch.setattr(module, "LocalExecutor", InProcess)
+
+
+@pytest.fixture
 def one_thread() -> Iterator[None]:
     """torch computes with one thread: the models of the tests are too small for more, and sums come out the same."""
     import torch

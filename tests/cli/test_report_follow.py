@@ -21,6 +21,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.usefixtures("in_process")
 def test_it_is_drawn_until_all_is_evaluated(here: Path, invoke: Callable[..., Any]) -> None:
     with terminal(_FOLLOW, folder=here) as screen:
         until(lambda: "0 of 2 runs are evaluated" in screen.drawn, screen.process)

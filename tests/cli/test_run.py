@@ -66,6 +66,7 @@ def test_a_dry_run_tells_what_gen_and_judge_would_ask(here: Path) -> None:
     assert total["line"] == "all"
 
 
+@pytest.mark.usefixtures("in_process")
 def test_only_the_runs_of_an_experiment_are_reported(here: Path) -> None:
     _sdc("run", "small.toml")
     _sdc("run", "small.toml", "--set", "students.0.max_iterations=3")
@@ -73,6 +74,7 @@ def test_only_the_runs_of_an_experiment_are_reported(here: Path) -> None:
     assert sum(row["n"] or 0 for row in rows if row["method"] == "linear") == 2
 
 
+@pytest.mark.usefixtures("in_process")
 def test_merge_takes_the_runs_of_an_experiment_and_what_they_were_made_from(here: Path) -> None:
     made = _sdc("run", "small.toml", "--store", "a.duckdb")
     assert made.stderr.splitlines()[-1] == f"see `sdc report --experiment small.toml --store {here / 'a.duckdb'}`"
@@ -90,6 +92,7 @@ def test_merge_takes_the_runs_of_an_experiment_and_what_they_were_made_from(here
     assert (lacking.exit_code, "no run of other.toml is there" in lacking.stderr) == (5, True)
 
 
+@pytest.mark.usefixtures("in_process")
 def test_not_all_of_it_is_exit_code_6(here: Path) -> None:
     done = _sdc("run", "small.toml", "--set", "stop.hours=0.0")
     assert done.exit_code == 6

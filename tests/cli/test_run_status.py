@@ -30,6 +30,7 @@ def _row(drawn: str) -> list[str]:
     return line.split()[1:]
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_terminal_shows_it_until_all_is_there(here: Path, invoke: Callable[..., Any]) -> None:
     with terminal(_STATUS, folder=here) as screen:
         until(lambda: _HINT in screen.drawn, screen.process)

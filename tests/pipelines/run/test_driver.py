@@ -62,6 +62,7 @@ def test_runs_are_those_of_the_stage_commands(tmp_path: Path) -> None:
         assert all(outcome.hit for outcome in train.run(context, config, cell, draws=draws, test=test))
 
 
+@pytest.mark.usefixtures("in_process")
 def test_more_repeats_are_another_plan_that_has_what_overlaps(tmp_path: Path) -> None:
     first = _run(tmp_path)
     second = _run(tmp_path, SMALL.replace("repeats = 4", "repeats = 5"))
@@ -165,6 +166,7 @@ def test_only_what_is_missing_of_a_lost_batch_is_done_again(tmp_path: Path) -> N
     assert len(_accuracies(store)) == 16
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_run_that_kills_its_worker_three_times_is_a_failed_run_with_the_reason(tmp_path: Path) -> None:
     killer: list[str] = []
 
@@ -201,6 +203,7 @@ def test_a_machine_that_goes_says_nothing_of_the_batches_that_it_had(
     assert driver.doing.stopped == stopped
 
 
+@pytest.mark.usefixtures("in_process")
 def test_hours_of_work_are_a_limit(tmp_path: Path) -> None:
     text = SMALL.replace("[[stud", "[stop]\nhours = 0.0\n[[stud")
     ended = _run(tmp_path, text)
@@ -208,6 +211,7 @@ def test_hours_of_work_are_a_limit(tmp_path: Path) -> None:
     assert "limit of 0 hours" in ended.doing.stopped
 
 
+@pytest.mark.usefixtures("in_process")
 def test_repeats_of_a_point_end_when_its_interval_is_narrow(tmp_path: Path) -> None:
     text = SMALL.replace("repeats = 4", "repeats = 9").replace("[[stud", "[stop]\nhalf_width = 50.0\n[[stud")
     ended = _run(tmp_path, text)
@@ -217,6 +221,7 @@ def test_repeats_of_a_point_end_when_its_interval_is_narrow(tmp_path: Path) -> N
     assert (wide.doing.there, wide.doing.num_made, wide.doing.num_spared) == (20, 16, 0)
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_limit_on_cost_needs_a_price_and_ends_the_experiment(tmp_path: Path) -> None:
     text = SMALL.replace("[[stud", "[stop]\ncost = 0.0\n[[stud")
     with pytest.raises(UsageError, match="no price of a worker; add price_per_hour"):

@@ -20,7 +20,7 @@ def _rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path: Path, _rendered: Path, monkeypatch: pytest.MonkeyPatch) -> Submitting:
+def place(tmp_path: Path, _rendered: Path, in_process: None, monkeypatch: pytest.MonkeyPatch) -> Submitting:
     shutil.copytree(_rendered, tmp_path, dirs_exist_ok=True)
     commands = SlurmCommands(tmp_path / "bin")
     monkeypatch.setenv("PATH", commands.path)
