@@ -33,7 +33,7 @@ def main() -> None:
     grid = (
         paper_store.PaperGrid(repeats=small.repeats, sizes=small.sizes, broken=broken)
         if arguments.small
-        else paper_store.PaperGrid(repeats=arguments.repeats, broken=broken)
+        else paper_store.PaperGrid(repeats=arguments.repeats, repeats_of_llms=arguments.repeats, broken=broken)
     )
     start = time.perf_counter()
     paper_store.fill(path, grid)
