@@ -1,5 +1,6 @@
 """What every stage must keep: what changes a key and what does not, hits, crashes, computing without a store."""
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, make_dataclass, replace
 from pathlib import Path
@@ -177,20 +178,30 @@ BY_IDENTITY = pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.by
 ASKING = pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.asks], ids=lambda kind: kind.name)
 
 
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a world with a generation, a sample of it and a run in context, which tests copy."""
+    small = world(tmp_path_factory.mktemp("made"))
+    model_folder(small.root / "other", '{"other": 1}')
+    with pytest.MonkeyPatch.context() as patch:
+        ScriptedEngine(obliging).install(patch)
+        small.gen(**_TINY)
+        config = SampleConfig(sizes=("all",), repeats=2, seed=9)
+        sample.run(small.context, config, small.cell, examples=_generation(small))
+        icl.run(small.context, _first_icl(small), small.cell, draws=_draws(small)[:1], test=small.test)
+    return small.root
+
+
 @pytest.fixture
-def ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A world with a generation, a sample of it, and an engine that does what it is asked."""
+def ready(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A world like that, and an engine that does what it is asked."""
     ScriptedEngine(obliging).install(monkeypatch)
-    return _ready(tmp_path / "a")
+    return _copied(made, tmp_path / "a")
 
 
-def _ready(root: Path) -> World:
+def _copied(made: Path, root: Path) -> World:
     small = world(root)
-    model_folder(root / "other", '{"other": 1}')
-    small.gen(**_TINY)
-    config = SampleConfig(sizes=("all",), repeats=2, seed=9)
-    sample.run(small.context, config, small.cell, examples=_generation(small))
-    icl.run(small.context, _first_icl(small), small.cell, draws=_draws(small)[:1], test=small.test)
+    shutil.copytree(made, root, dirs_exist_ok=True)
     return small
 
 
@@ -230,9 +241,9 @@ def test_the_same_config_has_the_same_key(kind: Kind, ready: World) -> None:
 
 @ALL
 def test_the_key_does_not_depend_on_where_store_and_model_are(
-    kind: Kind, ready: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: Kind, ready: World, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    elsewhere = _ready(tmp_path / "deep" / "in" / "b")
+    elsewhere = _copied(made, tmp_path / "deep" / "in" / "b")
     assert elsewhere.store.path != ready.store.path
     assert _key(kind, elsewhere) == _key(kind, ready)
     planned = kind.plan(elsewhere, _config(kind, elsewhere))
@@ -252,12 +263,12 @@ def test_a_new_field_at_its_default_keeps_the_key(kind: Kind, ready: World) -> N
 
 @ASKING
 def test_batch_size_and_engine_do_not_change_key_or_rows(
-    kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: Kind, made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = []
     for batch_size, engine in ((1, "auto"), (7, "transformers")):
         ScriptedEngine(obliging).install(monkeypatch)
-        small = _ready(tmp_path / str(batch_size))
+        small = _copied(made, tmp_path / str(batch_size))
         small.context = replace(small.context, engine=EngineOptions(engine=engine, batch_size=batch_size))
         (outcome, *_) = kind.run(small, _config(kind, small))
         rows = [small.store.query(f"from {table} where key = ? order by all", [outcome.key]) for table in _TABLES]
