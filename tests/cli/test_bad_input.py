@@ -610,7 +610,7 @@ def test_ctrl_c_while_it_waits(place: Place, chain_of_stages: Chain) -> None:
 
 def test_ctrl_c_in_the_middle_of_a_stage(place: Place, chain_of_stages: Chain) -> None:
     chain_of_stages(place)
-    sample = place.sdc("sample", place.keys["gen"], "--strategy", "random", "--sizes", "14", "--repeats", "900")
+    sample = place.sdc("sample", place.keys["gen"], "--strategy", "random", "--sizes", "14", "--repeats", "600")
     before = len(place.store.everything())
     process = start(place, f"exec sdc train {sample}", start_new_session=True)
     waiting.until(lambda: len(place.store.everything()) > before, process)
@@ -620,7 +620,7 @@ def test_ctrl_c_in_the_middle_of_a_stage(place: Place, chain_of_stages: Chain) -
     assert_clean(place)
     kept = len(place.store.everything()) - before
     assert kept > 0
-    code, stdout, stderr = run(place, f"sdc train {sample}")
+    code, stdout, stderr = _sdc(place, f"train {sample}")
     assert code == 0
     assert len(stdout.split()) > kept
     assert int(re.findall(r"(\d+) already there", stderr)[0]) == kept

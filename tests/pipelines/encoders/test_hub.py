@@ -13,15 +13,16 @@ COMMIT = "1" * 40
 
 
 @pytest.fixture
-def train(run_sdc: Any, tmp_path: Path) -> Callable[..., str]:
+def train(run_sdc: Any, invoke: Any, tmp_path: Path) -> Callable[..., str]:
     """`sdc train --method probe --model owner/name` on a few rows, with an empty cache of models in `home`."""
     for split, words in (("train", ("good", "fine", "sun")), ("test", ("music", "film"))):
         lines = [f"very {label} {word}\t{label}" for word in words for label in ("travel", "sports")]
         (tmp_path / f"{split}.tsv").write_text("\n".join(["text\tlabel", *lines]) + "\n", "utf-8")
-        added = run_sdc("data", "add", f"{split}.tsv", "--lang", "en", "--task", "topic", "--split", split)
-        assert added.returncode == 0, added.stderr
-    drawn = run_sdc("sample", "--lang", "en", "--task", "topic", "--source", "human", "--strategy", "random")
-    assert drawn.returncode == 0, drawn.stderr
+        file = str(tmp_path / f"{split}.tsv")
+        added = invoke("data", "add", file, "--lang", "en", "--task", "topic", "--split", split)
+        assert added.exit_code == 0, added.stderr
+    drawn = invoke("sample", "--lang", "en", "--task", "topic", "--source", "human", "--strategy", "random")
+    assert drawn.exit_code == 0, drawn.stderr
 
     def run(hub: FakeHub, *flags: str, offline: str = "0") -> str:
         env = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": offline}

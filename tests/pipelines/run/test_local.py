@@ -1,7 +1,6 @@
 """Workers of this machine: how many there are, what they refuse, and what is said of a bug in one."""
 
 import os
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from sdc.pipelines.run import file
 from sdc.pipelines.run.batches import Job, job
 from sdc.pipelines.run.executors import of_site
 from sdc.pipelines.run.executors.local import LocalExecutor
-from sdc.pipelines.run.executors.protocol import JobEnded, JobFailed, JobProgress, RunsEnded
+from sdc.pipelines.run.executors.protocol import Event, JobEnded, JobFailed, JobProgress, RunsEnded
 from sdc.pipelines.run.sites import Site
 from sdc.pipelines.stage import Context
 from sdc.pipelines.train.computing import TrainInputs
@@ -92,33 +91,24 @@ def _with_a_bug(right: Job) -> Job:
     return replace(right, inputs=None)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "wrong, kind, code, said",
-    [
-        (
-            _planned_elsewhere,
-            UsageError,
-            2,
-            "method of te/topic linear is not what the runs were planned for; use the same",
-        ),
-        (_with_a_bug, EngineError, 4, "te/topic linear: a worker broke (AssertionError: "),
-    ],
-)
-def test_a_worker_that_refuses_a_job_or_breaks_goes_on_with_the_next(
-    context: Context, tmp_path: Path, wrong: Callable[[Job], Job], kind: type[SdcError], code: int, said: str
-) -> None:
+def test_a_worker_that_refuses_a_job_or_breaks_goes_on_with_the_next(context: Context, tmp_path: Path) -> None:
     plan = experiments.planned(context, loaded(tmp_path, small(lang='"te"', sizes='"10"', repeats=1)))
     (batch,) = experiments.batches_of(context, plan, set())
     right = job(context, plan, batch, attempt=1)
-    jobs = [right, wrong(right)]
+    jobs = [right, _with_a_bug(right), _planned_elsewhere(right)]
     executor = LocalExecutor(context, Site(workers=1))
     try:
         events = list(executor.run(lambda: jobs.pop() if jobs else None))
     finally:
         executor.close()
-    failed, *rest = [event for event in events if not isinstance(event, JobProgress)]
-    assert isinstance(failed, JobFailed) and isinstance(failed.error, kind)
-    assert (failed.error.exit_code, "\n" in str(failed.error), said in str(failed.error)) == (code, False, True)
+    refused, broke, *rest = [event for event in events if not isinstance(event, JobProgress)]
+    expected: list[tuple[Event, type[SdcError], int, str]] = [
+        (refused, UsageError, 2, "method of te/topic linear is not what the runs were planned for; use the same"),
+        (broke, EngineError, 4, "te/topic linear: a worker broke (AssertionError: "),
+    ]
+    for failed, kind, code, said in expected:
+        assert isinstance(failed, JobFailed) and isinstance(failed.error, kind)
+        assert (failed.error.exit_code, "\n" in str(failed.error), said in str(failed.error)) == (code, False, True)
     assert [type(event) for event in rest] == [RunsEnded, JobEnded]
 
 
