@@ -1,8 +1,10 @@
 """The pocket models, and the 200 calls of `benchmarks/engines.py`, for tests that compare engines."""
 
+import os
 import runpy
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
@@ -12,7 +14,9 @@ from typing import Any
 import pytest
 from scripted import answers
 
+from sdc.pipelines.engines import load
 from sdc.pipelines.engines.models import POCKET, Model
+from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.engines.protocol import Call, Engine, Reply
 
 _BENCHMARK = Path(__file__).parent.parent.parent / "benchmarks" / "engines.py"
@@ -39,6 +43,16 @@ def pocket(name: str, *, adapter: Path | None = None) -> Model:
     if adapter is None:
         return model
     return replace(model, name=f"{model.name}+{adapter.name}", adapter=str(adapter), adapter_digest="a")
+
+
+@contextmanager
+def in_vllm(model: Model) -> Iterator[Any]:
+    """Loads a model into vLLM, with less memory for keys and values than by default: that is zeroed first."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(os.environ, "VLLM_CPU_KVCACHE_SPACE", "1")
+        engine: Any = load("vllm", model, EngineOptions())
+    yield engine
+    engine.close()
 
 
 def save_adapter(base: Model, folder: Path) -> Path:

@@ -1,11 +1,10 @@
 """export: an adapter as vLLM loads it."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import trained
-from pocket_calls import NEEDS_VLLM, NOISE, pocket
+from pocket_calls import NEEDS_VLLM, NOISE, in_vllm, pocket
 from scripted import answers
 
 from sdc.pipelines import export, prompts
@@ -25,11 +24,8 @@ def test_an_exported_adapter_says_in_vllm_what_the_run_said(tmp_path: Path) -> N
     export.run(run.world.context, ExportConfig(out=out), run.run)
     task = run.run.cell.task
     calls = [Call(prompt=prompts.classify(task, text=text), choices=task.label_names) for text, _, _ in run.stored()]
-    engine: Any = load("vllm", pocket("student", adapter=out), EngineOptions())
-    try:
+    with in_vllm(pocket("student", adapter=out)) as engine:
         said = [reply.scores for reply in answers(engine, calls)]
-    finally:
-        engine.close()
     base = [reply.scores for reply in answers(load("transformers", pocket("student"), EngineOptions()), calls)]
     for (_, stored, _), scores, untrained in zip(run.stored(), said, base, strict=True):
         assert scores == pytest.approx(stored, abs=10 * NOISE)

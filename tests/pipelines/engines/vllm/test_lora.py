@@ -12,6 +12,7 @@ from pocket_calls import (
     NOISE,
     greedy_calls,
     in_batches,
+    in_vllm,
     mixed_calls,
     pocket,
     save_adapter,
@@ -36,9 +37,8 @@ def adapted(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 @pytest.fixture(scope="module")
 def vllm(adapted: Model) -> Iterator[Any]:
-    engine: Any = load("vllm", adapted, EngineOptions())
-    yield engine
-    engine.close()
+    with in_vllm(adapted) as engine:
+        yield engine
 
 
 def test_replies_and_scores_are_those_of_transformers_with_peft(adapted: Model, vllm: Any) -> None:

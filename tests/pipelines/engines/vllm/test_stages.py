@@ -7,12 +7,13 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import waiting
-from pocket_calls import NEEDS_VLLM, NOISE, greedy_calls, in_batches, mixed_calls, pocket
+from pocket_calls import NEEDS_VLLM, NOISE, greedy_calls, in_batches, in_vllm, mixed_calls, pocket
 from scripted import answers
 
 from sdc.cache.store import Store
@@ -20,7 +21,7 @@ from sdc.pipelines.engines import load, models
 from sdc.pipelines.engines.local.transformers import TransformersEngine
 from sdc.pipelines.engines.models import Model
 from sdc.pipelines.engines.options import EngineOptions
-from sdc.pipelines.engines.protocol import Call
+from sdc.pipelines.engines.protocol import Call, Reply
 
 pytestmark = [*NEEDS_VLLM, pytest.mark.timeout(600)]
 _CELL = ["--lang", "en", "--task", "intent"]
@@ -193,20 +194,19 @@ def test_two_workers_share_a_model_and_end_with_a_killed_program(tmp_path: Path)
 # -- vLLM's own server ------------------------------------------------------------------------------------------------
 
 
-def _ask(engine: str, model: Model, calls: list[Call], url: str | None = None) -> list[Any]:
-    loaded: Any = load(engine, model, EngineOptions(engine=engine, server=url))
-    try:
-        return answers(loaded, calls)
-    finally:
-        if engine == "vllm":
-            loaded.close()
+def _served(url: str, model: Model, calls: list[Call]) -> list[Reply]:
+    return answers(load("openai", model, EngineOptions(engine="openai", server=url)), calls)
 
 
 @pytest.mark.parametrize("is_adapted", [False, True])
-def test_a_server_answers_as_the_engine_does(vllm_server: str, teacher_adapter: Path, is_adapted: bool) -> None:
+def test_a_server_answers_as_the_engine_does(
+    vllm_server: str, vllm: Any, teacher_adapter: Path, is_adapted: bool
+) -> None:
     model = pocket("teacher", adapter=teacher_adapter if is_adapted else None)
     calls = [*greedy_calls()[::11], *(call for call in mixed_calls()[::9] if call.choices)]
-    served, ours = _ask("openai", model, calls, vllm_server), _ask("vllm", model, calls)
+    served = _served(vllm_server, model, calls)
+    with in_vllm(model) if is_adapted else nullcontext(vllm) as engine:
+        ours = answers(engine, calls)
     equal = [theirs.text == our.text for theirs, our in zip(served, ours, strict=True)]
     assert sum(equal) >= 0.95 * len(equal)
     for theirs, our in zip(served, ours, strict=True):
@@ -221,7 +221,7 @@ def test_a_server_holds_an_answer_to_the_choices_where_it_cannot_be_scored(vllm_
     model = Model(name="pocket-teacher", source="api:pocket-teacher", served=True)
     choices = ("travel", "traffic", "క్రీడలు", 'say "no"')
     calls = [Call(prompt=f"Which? {i}", choices=choices, temperature=1.5, seed=i) for i in range(20)]
-    texts = [reply.text for reply in _ask("openai", model, calls, vllm_server)]
+    texts = [reply.text for reply in _served(vllm_server, model, calls)]
     assert set(texts) <= set(choices)
     assert len(set(texts)) > 1
 

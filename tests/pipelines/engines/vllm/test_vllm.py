@@ -5,7 +5,6 @@ Those without a marker are for environments without vLLM.
 
 import json
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,13 +25,8 @@ from sdc.pipelines.engines.protocol import Call, Reply
 Both = tuple[TransformersEngine, Any]
 #: In nats; sums of some ten log-probabilities in float32.
 _SCORE_NOISE = 1e-4
-
-
-@pytest.fixture(scope="module")
-def vllm() -> Iterator[Any]:
-    engine: Any = load("vllm", pocket("teacher"), EngineOptions())
-    yield engine
-    engine.close()
+#: Every fourth of the 200 calls; all in a campaign.
+_some = pytest.mark.parametrize("every", [4, pytest.param(1, marks=pytest.mark.campaign)])
 
 
 @pytest.fixture(scope="module")
@@ -61,16 +55,17 @@ def _prompt_of(engine: TransformersEngine, num_tokens: int) -> str:
 
 
 @needs_vllm
-def test_greedy_replies_are_those_of_transformers(transformers: TransformersEngine, vllm: Any) -> None:
-    calls = greedy_calls()
+@_some
+def test_greedy_replies_are_those_of_transformers(transformers: TransformersEngine, vllm: Any, every: int) -> None:
+    calls = greedy_calls()[::every]
     theirs, ours = in_batches(transformers, calls), answers(vllm, calls)
     different = [i for i in range(len(calls)) if _told(theirs[i]) != _told(ours[i])]
-    assert len(calls) == 200
-    assert len(different) <= 10
+    assert len(calls) == 200 // every
+    assert len(different) <= 0.05 * len(calls)
     for i in different:
         margin = smallest_margin_before(transformers, calls[i], ours[i].text)
         assert margin < NOISE, f"call {i}: {theirs[i].text!r} or {ours[i].text!r}, by a margin of {margin}"
-    assert len({reply.text for reply in ours}) > 30
+    assert len({reply.text for reply in ours}) > 0.15 * len(calls)
     assert {reply.finish for reply in ours} == {"stop", "length"}
 
 
@@ -82,13 +77,17 @@ def test_a_difference_that_rounding_does_not_explain_has_a_margin(transformers: 
 
 
 @needs_vllm
-def test_scores_and_sampled_texts_are_those_of_transformers(transformers: TransformersEngine, vllm: Any) -> None:
+@_some
+def test_scores_and_sampled_texts_are_those_of_transformers(
+    transformers: TransformersEngine, vllm: Any, every: int
+) -> None:
     """On a CPU both draw the same noise from the same seed, so that even what is sampled is the same."""
-    calls = mixed_calls()
+    calls = mixed_calls()[::every]
     theirs, ours = in_batches(transformers, calls), answers(vllm, calls)
     scored = [i for i, call in enumerate(calls) if call.choices]
     sampled = [i for i, call in enumerate(calls) if not call.choices]
-    assert len(scored) == 140
+    assert len(scored) >= 0.5 * len(calls)
+    assert len(sampled) >= 0.3 * len(calls)
     for i in scored:
         assert ours[i].scores == pytest.approx(theirs[i].scores, abs=_SCORE_NOISE)
         assert len(ours[i].scores) == len(calls[i].choices)
@@ -96,7 +95,7 @@ def test_scores_and_sampled_texts_are_those_of_transformers(transformers: Transf
         assert ours[i].prompt_tokens == theirs[i].prompt_tokens
         assert ours[i].completion_tokens == theirs[i].completion_tokens
     equal = [_told(theirs[i]) == _told(ours[i]) for i in sampled]
-    assert sum(equal) >= 0.95 * len(equal)
+    assert equal.count(False) <= max(1, 0.05 * len(equal))
 
 
 @needs_vllm
