@@ -26,11 +26,15 @@ test-marked *OPTIONS:
 # Run the tests of the vLLM engine, in an environment of their own.
 test-vllm *OPTIONS:
     ./run setup-vllm
-    .venv-vllm/bin/python -m pytest -m vllm {{ OPTIONS }}
+    .venv-vllm/bin/python -m pytest -m "vllm and not campaign" {{ OPTIONS }}
 
 # Run the long forms of tests that CI runs in short: more runs, more kills, students that take longer.
 campaigns *OPTIONS:
-    ./run test -m campaign {{ OPTIONS }}
+    ./run test -m "campaign and not vllm" {{ OPTIONS }}
+
+# Run those of the vLLM engine: every call of the benchmark, a second server.
+campaigns-vllm *OPTIONS:
+    just test-vllm -m '"vllm and campaign"' {{ OPTIONS }}
 
 # Build the images and run them: root, buildah, podman, and a base by containers/debian-base.sh.
 test-containers *OPTIONS:

@@ -55,6 +55,12 @@ def test_a_fork_is_killed_with_its_caller(tmp_path: Path, warm: Path) -> None:
     process.communicate(timeout=30)  # stderr ends with who last had it: the fork
 
 
+def test_a_caller_ends_as_a_fork_that_is_killed(tmp_path: Path, warm: Path) -> None:
+    (tmp_path / "dies.py").write_text("import os\nos.kill(os.getpid(), 9)\n")
+    done = subprocess.run([warm / "python", "dies.py"], cwd=tmp_path, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (-signal.SIGKILL, b"")
+
+
 def test_a_reader_that_leaves_ends_the_writer(tmp_path: Path, warm: Path) -> None:
     (tmp_path / "writes.py").write_text("while True:\n    print('y' * 1000)\n")
     command = f"'{warm}/python' writes.py | head -n 1"

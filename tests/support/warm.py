@@ -23,6 +23,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -32,6 +33,13 @@ _IMPORTS = (
     "transformers.models.auto.modeling_auto", "transformers.models.auto.tokenization_auto",
     "transformers.models.llama.modeling_llama", "transformers.models.llama.configuration_llama",
 )  # fmt: skip
+#: In the environment that has it, ten seconds more.
+_VLLM = (
+    "vllm.engine.arg_utils",
+    "vllm.v1.engine.llm_engine",
+    "vllm.v1.worker.gpu_worker",
+    "vllm.model_executor.models.llama",
+)
 
 #: How a fork ends whose signal came before its program began.
 NOT_BEGUN = 99
@@ -47,6 +55,12 @@ def load() -> None:
     application()
     for name in _IMPORTS:
         import_module(name)
+    if find_spec("vllm"):
+        from sdc.pipelines.engines.vllm import load as vllm
+
+        vllm.quiet()
+        for name in _VLLM:
+            import_module(name)
 
 
 def sdc(arguments: Sequence[str]) -> NoReturn:

@@ -50,10 +50,7 @@ def load(model: Model, options: EngineOptions) -> Any:
     folder = Path(hub.folder(model))
     hub.say_loading(model.name, folder)
     _check_files(model, folder, options)
-    os.environ.update(_QUIET)
-    os.environ.setdefault("VLLM_LOGGING_LEVEL", "CRITICAL")  # what it logs as errors, we raise
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    logging.getLogger("torch._library.triton").setLevel(logging.ERROR)  # says that a CPU has no triton
+    quiet()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # vLLM's own, about its own dependencies
         try:
@@ -77,6 +74,14 @@ def load(model: Model, options: EngineOptions) -> Any:
     if bad:
         raise networks.not_finite(model.name, bad)
     return engine
+
+
+def quiet() -> None:
+    """Sets what vLLM reads as it is imported: no engine in a process of its own, nothing on stdout, no reports home."""
+    os.environ.update(_QUIET)
+    os.environ.setdefault("VLLM_LOGGING_LEVEL", "CRITICAL")  # what it logs as errors, we raise
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    logging.getLogger("torch._library.triton").setLevel(logging.ERROR)  # says that a CPU has no triton
 
 
 def _check_files(model: Model, folder: Path, options: EngineOptions) -> None:

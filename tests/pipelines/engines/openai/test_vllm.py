@@ -39,8 +39,12 @@ def test_scores_are_those_of_the_transformers_engine(vllm_server: str) -> None:
     _scores_are_those_of_the_transformers_engine(engine_at(vllm_server, TEACHER, timeout_s=120))
 
 
+@pytest.mark.campaign
 def test_scores_by_echo_as_other_servers_have_it_are_too() -> None:
-    """On a CPU, vLLM ends where it is asked for an echo and loads adapters: so a server without them."""
+    """On a CPU, vLLM ends where it is asked for an echo and loads adapters: so a server without them.
+
+    In short this is a case of `test_choices_are_scored_as_whole_answers`.
+    """
     start = runpy.run_path(str(Path(__file__).parents[4] / "benchmarks" / "engines.py"))["server"]
     with start("pocket-teacher") as url:
         engine = engine_at(url, TEACHER, timeout_s=120)

@@ -94,17 +94,31 @@ def test_the_stages_run_and_the_engine_is_in_no_key(
 # -- the program ----------------------------------------------------------------------------------------------------
 
 
+_SAYS_ITS_SESSION = """
+import os, pathlib, sys
+from sdc.__main__ import main
+pathlib.Path("session.txt").write_text(str(os.getsid(0)))
+main()
+"""
+
+
 class _Program:
     """`sdc gen` with vLLM in a process, and a session, of its own."""
 
-    def __init__(self, folder: Path, *flags: str) -> None:
+    def __init__(self, folder: Path, warm: Path, *flags: str) -> None:
         self.journal = folder / "journal.txt"
+        self._session = folder / "session.txt"
+        self._session.unlink(missing_ok=True)
+        (folder / "program.py").write_text(_SAYS_ITS_SESSION, "utf-8")
         env = {**os.environ, "SDC_STORE": str(folder / "store" / "store.duckdb"), "SDC_CALL_JOURNAL": str(self.journal)}
-        command = [sys.executable, "-m", "sdc", "gen", *_CELL, "--engine", "vllm", *flags]
         self.process = subprocess.Popen(
-            command, env=env, cwd=folder, start_new_session=True, text=True,
+            [warm / "python", "program.py", "gen", *_CELL, "--engine", "vllm", *flags], env=env, cwd=folder, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
+
+    @property
+    def session(self) -> int:
+        return int(self._session.read_text("utf-8"))
 
     def answered(self) -> list[str]:
         """Returns the keys of the calls whose replies were kept."""
@@ -113,7 +127,7 @@ class _Program:
     def signal_after(self, number: int, kind: int) -> None:
         """Sends a signal to the whole session when so many calls are answered."""
         waiting.until(lambda: len(self.answered()) >= number, self.process)
-        os.killpg(self.process.pid, kind) if kind != signal.SIGKILL else self.process.kill()
+        os.killpg(self.session, kind) if kind != signal.SIGKILL else os.kill(self.session, kind)
 
 
 def _leaves_nothing(session: int) -> None:
@@ -121,21 +135,21 @@ def _leaves_nothing(session: int) -> None:
     waiting.until(lambda: not waiting.of_session(session), within_s=20, shown=lambda: waiting.of_session(session))
 
 
-def test_a_kill_loses_no_reply_that_was_given_and_leaves_no_process(invoke: Invoke, tmp_path: Path) -> None:
+def test_a_kill_loses_no_reply_that_was_given_and_leaves_no_process(invoke: Invoke, tmp_path: Path, warm: Path) -> None:
     _add_data(invoke, tmp_path)
-    first = _Program(tmp_path, "--quota", "40")
+    first = _Program(tmp_path, warm, "--quota", "40")
     first.signal_after(15, signal.SIGKILL)
-    first.process.communicate(timeout=60)
-    assert first.process.returncode == -signal.SIGKILL
-    _leaves_nothing(first.process.pid)
+    _, errors = first.process.communicate(timeout=60)
+    assert first.process.returncode == -signal.SIGKILL, errors
+    _leaves_nothing(first.session)
     given = first.answered()
-    second = _Program(tmp_path, "--quota", "40")
+    second = _Program(tmp_path, warm, "--quota", "40")
     second.signal_after(len(given) + 15, signal.SIGINT)
     _, errors = second.process.communicate(timeout=120)
     assert second.process.returncode not in (0, 1)  # 1 is a bug
     assert "Traceback" not in errors
-    _leaves_nothing(second.process.pid)
-    third = _Program(tmp_path, "--quota", "40")
+    _leaves_nothing(second.session)
+    third = _Program(tmp_path, warm, "--quota", "40")
     printed, errors = third.process.communicate(timeout=300)
     assert third.process.returncode == 0, errors
     assert len(printed.split()) == 1  # stdout is the key alone, whatever vLLM has to say
