@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Artifacts whose rows are read back at once, to be digested, and rows that become text at once.
 _KEYS_A_TIME, _ROWS_A_TIME = 200, 10_000
+#: Fewer are made into JSON row by row, as the one row of a run.
+_FEW_ROWS = 8
 
 
 def _numbers(values: Sequence[float]) -> str:
@@ -116,8 +118,16 @@ def _json(rows: TableRows, columns: Mapping[str, _Convert]) -> Iterator[str]:
     for start in range(0, len(rows), _ROWS_A_TIME):
         end = start + _ROWS_A_TIME
         some = rows[start:end] if isinstance(rows, Sequence) else rows.slice(start, _ROWS_A_TIME)
-        texts = [_texts(some, name, convert) for name, convert in columns.items()]
-        yield from (f"[{', '.join(row)}]" for row in zip(*texts, strict=True))
+        if isinstance(some, Sequence) and len(some) < _FEW_ROWS:
+            yield from (json.dumps(_converted(row, columns)) for row in some)
+        else:
+            texts = [_texts(some, name, convert) for name, convert in columns.items()]
+            yield from (f"[{', '.join(row)}]" for row in zip(*texts, strict=True))
+
+
+def _converted(row: Mapping[str, Any], columns: Mapping[str, _Convert]) -> list[Any]:
+    """Returns the columns of a row, as they are hashed."""
+    return [None if (value := row.get(name)) is None else convert(value) for name, convert in columns.items()]
 
 
 def _texts(rows: TableRows, name: str, convert: _Convert) -> list[str]:
