@@ -80,8 +80,16 @@ def pytest_unconfigure() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that have a time limit of their own, which take long, come first: no worker waits for one at the end."""
-    items.sort(key=lambda item: item.get_closest_marker("timeout") is None)
+    """Tests that have a time limit of their own, which take long, come first: no worker waits for one at the end.
+
+    Before all of them come those that wait most, for clusters: the others fill that time.
+    """
+    items.sort(
+        key=lambda item: (
+            not {"ray", "slurm"} & {mark.name for mark in item.iter_markers()},
+            item.get_closest_marker("timeout") is None,
+        )
+    )
 
 
 @pytest.fixture(autouse=True)

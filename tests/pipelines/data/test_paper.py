@@ -52,13 +52,22 @@ def test_row_counts_and_the_one_empty_text(paper: tuple[Context, dict[str, Outco
     assert stored == expected
 
 
-def test_all_lines_of_the_profile(paper: tuple[Context, dict[str, Outcome]], paper_data: Path) -> None:
+#: Two thirds of the time of all cells.
+_LONGEST = ("az/sentiment", "de/sentiment", "ro/sentiment")
+
+
+@pytest.mark.parametrize("left_out", [_LONGEST, pytest.param((), marks=pytest.mark.campaign)], ids=["most", "all"])
+def test_the_lines_of_the_profile(
+    paper: tuple[Context, dict[str, Outcome]], paper_data: Path, left_out: tuple[str, ...]
+) -> None:
     context, _ = paper
     lines = list(_LINE.finditer((paper_data / "README.md").read_text("utf-8")))
     assert len(lines) == 19
     profiles = {}
     for line in lines:
         cell = Cell(language=languages.load(line["lang"]), task=load(line["task"]))
+        if str(cell) in left_out:
+            continue
         train, test, synthetic = data_profile.profile(context.store, data_profile.newest(context, cell))
         profiles[str(cell)] = (train, test, synthetic)
         measured = [
@@ -74,12 +83,15 @@ def test_all_lines_of_the_profile(paper: tuple[Context, dict[str, Outcome]], pap
     def odd(cell: str, what: str) -> list[int]:
         return [profile.odd.get(next(n for n in data_profile.ODD if what in n), 0) for profile in profiles[cell][:2]]
 
+    def majority(cell: str) -> float:
+        return round(100 * profiles[cell][1].majority_rate, 1)
+
     assert odd("te/sentiment", "spreadsheet") == [128, 43]
-    assert odd("de/sentiment", "U+FFFD") == [79, 9]
     assert odd("en/sarcasm", "HTML") == [90, 19]
-    assert odd("az/sentiment", "carriage") == [2, 0]
-    assert [p.chars_max for p in profiles["de/sentiment"][:2]] == [15575, 12036]
-    rates = {
-        cell: round(100 * profiles[cell][1].majority_rate, 1) for cell in ("de/sentiment", "en/sarcasm", "sw/sentiment")
-    }
-    assert rates == {"de/sentiment": 85.7, "en/sarcasm": 85.7, "sw/sentiment": 73.7}
+    assert [majority(cell) for cell in ("en/sarcasm", "sw/sentiment")] == [85.7, 73.7]
+    assert [p.chars_max for p in profiles["sw/sentiment"][:2]] == [277, 274]
+    if not left_out:
+        assert odd("de/sentiment", "U+FFFD") == [79, 9]
+        assert odd("az/sentiment", "carriage") == [2, 0]
+        assert majority("de/sentiment") == 85.7
+        assert [p.chars_max for p in profiles["de/sentiment"][:2]] == [15575, 12036]
