@@ -11,16 +11,19 @@ import tempfile
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import hypothesis
 import pytest
 from _pytest.mark.expression import Expression
 
-from sdc.cache import file
+from sdc.cache import engine, file
 from sdc.cache.file import StoreFile
 from sdc.cache.key import recipe_key
 from sdc.cache.store import Artifact, Rows, Store
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 ROOT = Path(__file__).parent.parent
 
@@ -137,6 +140,36 @@ def _empty_stores(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 _EMPTY: dict[tuple[Callable[..., None], ...], bytes] = {}
+
+
+@pytest.fixture(autouse=True)
+def _one_duckdb(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """DuckDB is started once for the stores of all tests, whose folder it may reach: a start takes 14 ms.
+
+    Tests of the store itself (`tests/cache`) have one for each store, which reaches that alone.
+    """
+    root = Path(os.path.realpath(tmp_path_factory.getbasetemp()))
+    start = engine._started
+
+    def started(path: Path, *more: Path) -> "DuckDBPyConnection":
+        import duckdb
+
+        if more or root not in path.parents:
+            return start(path, *more)
+        with suppress(KeyError):
+            _, idle = engine._idle.popitem()
+            if idle in _OF_ALL:
+                return idle
+        con = duckdb.connect(":memory:", config={**engine.OPTIONS, "temp_directory": f"{root}/duckdb.tmp"})
+        con.execute(f"set allowed_directories = [{engine.quoted(root)}]")
+        con.execute("set enable_external_access = false")
+        _OF_ALL.append(con)
+        return con
+
+    monkeypatch.setattr(engine, "_started", started)
+
+
+_OF_ALL: "list[DuckDBPyConnection]" = []
 
 
 @pytest.fixture
