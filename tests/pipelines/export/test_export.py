@@ -173,7 +173,16 @@ def test_an_icl_run_has_nothing_to_export(linear: Trained, tmp_path: Path) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize("family", ["bert", "llama"])
-def test_onnx_says_what_the_run_said(family: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_onnx_says_what_the_run_said(
+    family: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measure, seen = onnx_forms._labels, list[list[str]]()
+
+    def labels(record: Any, folder: Path, texts: Any, precision: str) -> Any:
+        seen.append(list(texts))
+        return measure(record, folder, texts, precision)
+
+    monkeypatch.setattr(onnx_forms, "_labels", labels)
     model = str(request.getfixturevalue(family))
     student = FinetuneConfig(model=model, epochs=12, learning_rate=1e-2, batch_size=8, precision="fp32")
     # A bias is in the head that both forms are made from; one of the two families has one.
@@ -181,6 +190,9 @@ def test_onnx_says_what_the_run_said(family: str, request: pytest.FixtureRequest
     run = trained.make(tmp_path / "w", student, **of_seeds)
     out = tmp_path / "out"
     made = _export(run, out, onnx=True)
+    tests = {text for text, _, _ in run.stored()}
+    assert len(seen) >= 2
+    assert all(texts and not tests & set(texts) for texts in seen), "the int8 form is chosen on training rows"
     assert family != "bert" or abs(run.run.details["bias"][0]) > 0.01
     measured = json.loads((out / "onnx" / "measured.json").read_text("utf-8"))
     assert made["onnx"] == measured
@@ -205,24 +217,6 @@ def test_onnx_says_what_the_run_said(family: str, request: pytest.FixtureRequest
     (out / "onnx" / "model.onnx").write_bytes(b"no model")
     with pytest.raises(EngineError, match="onnxruntime cannot load the model"):
         _answers(run, out, "fp32")
-
-
-@pytest.mark.slow
-def test_the_int8_form_is_chosen_on_training_rows(
-    tuned: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    seen: list[list[str]] = []
-    measure = onnx_forms._labels
-
-    def labels(record: Any, folder: Path, texts: Any, precision: str) -> Any:
-        seen.append(list(texts))
-        return measure(record, folder, texts, precision)
-
-    monkeypatch.setattr(onnx_forms, "_labels", labels)
-    _export(tuned, tmp_path / "out", onnx=True)
-    tests = {text for text, _, _ in tuned.stored()}
-    assert len(seen) >= 2
-    assert all(texts and not tests & set(texts) for texts in seen)
 
 
 def _accuracy(run: Trained) -> float:

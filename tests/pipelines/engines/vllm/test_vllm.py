@@ -118,8 +118,9 @@ def test_settings_mean_the_same(transformers: TransformersEngine, vllm: Any, set
 
 
 @needs_vllm
-def test_a_reply_does_not_depend_on_its_batch_and_a_seed_repeats_it(vllm: Any) -> None:
-    calls = [*greedy_calls()[:30:3], *(call for call in mixed_calls() if not call.choices)][:20]
+@pytest.mark.parametrize("of_each", [4, pytest.param(10, marks=pytest.mark.campaign)])
+def test_a_reply_does_not_depend_on_its_batch_and_a_seed_repeats_it(vllm: Any, of_each: int) -> None:
+    calls = [*greedy_calls()[::3][:of_each], *[call for call in mixed_calls() if not call.choices][:of_each]]
     together = answers(vllm, calls)
     assert [reply.text for reply in answers(vllm, calls[::-1])][::-1] == [reply.text for reply in together]
     alone = [answers(vllm, [call])[0] for call in calls]
