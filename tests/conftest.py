@@ -85,14 +85,21 @@ def pytest_unconfigure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests that have a time limit of their own, which take long, come first: no worker waits for one at the end.
 
-    Before all of them come those that wait most, for clusters: the others fill that time.
+    Each worker begins with one of those that wait most, for clusters: the others fill that time.
     """
-    items.sort(
-        key=lambda item: (
-            not {"ray", "slurm"} & {mark.name for mark in item.iter_markers()},
-            item.get_closest_marker("timeout") is None,
-        )
-    )
+    waits, others = list[pytest.Item](), list[pytest.Item]()
+    for item in items:
+        (waits if any(map(item.get_closest_marker, ("ray", "slurm"))) else others).append(item)
+    others.sort(key=lambda item: item.get_closest_marker("timeout") is None)
+    end, num_workers = 0, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if len(items) < num_workers * len(waits):
+        num_workers = 1
+    for worker in range(num_workers):  # each is given a stretch, as xdist cuts them
+        start, end = end, end + (len(items) - end) // (num_workers - worker)
+        first = waits[worker::num_workers]
+        num_others = end - start - len(first)
+        items[start:end] = [*first, *others[:num_others]]
+        del others[:num_others]
 
 
 @pytest.fixture(autouse=True)
