@@ -22,6 +22,8 @@ _ANSWER_S = 10.0
 _HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
 _SETTINGS = 4
 _LOCAL = "local"
+#: How often, a second apart, to try what listens there; where nobody says, Ray does it twenty times.
+_TRIES, _TRIES_NAME = 5, "RAY_gcs_server_port_wait_time_s"
 #: Read by Ray when it is imported: nothing is reported to its makers, nothing printed when it ends.
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_DEDUP_LOGS": "0"}
 
@@ -95,7 +97,8 @@ class RayCluster:
             from ray._private import services  # a name for this machine becomes the address that others know it by
 
             _check_answers(services.canonicalize_bootstrap_address(self.address))
-            self.ray.init(**how)
+            with _few_tries():
+                self.ray.init(**how)
 
     def _unreachable(self, error: Exception, said: str) -> EngineError:
         reason = "it asks for a token, and this one is not it" if "AuthToken" in said else _reason(error)
@@ -105,6 +108,19 @@ class RayCluster:
             return EngineError(f"Ray did not start on this machine ({reason})", where, fix)
         fix = "see `ray status` there; a cluster with tokens needs RAY_AUTH_MODE=token and RAY_AUTH_TOKEN here, too"
         return EngineError(f"no Ray cluster can be had at {self.address[:80]} ({reason})", where, fix)
+
+
+@contextmanager
+def _few_tries() -> Iterator[None]:
+    """A Ray answers there: what it refuses now, as a token that is not its own, it will refuse again."""
+    if _TRIES_NAME in os.environ:
+        yield
+        return
+    os.environ[_TRIES_NAME] = str(_TRIES)
+    try:
+        yield
+    finally:
+        del os.environ[_TRIES_NAME]
 
 
 def _check_answers(address: str) -> None:
