@@ -1,6 +1,5 @@
 """The pocket models, and the 200 calls of `benchmarks/engines.py`, for tests that compare engines."""
 
-import os
 import runpy
 import warnings
 from collections.abc import Iterator, Sequence
@@ -45,11 +44,16 @@ def pocket(name: str, *, adapter: Path | None = None) -> Model:
     return replace(model, name=f"{model.name}+{adapter.name}", adapter=str(adapter), adapter_digest="a")
 
 
+#: For vLLM, in GiB: less for keys and values than by default, as all of it is zeroed first.
+LITTLE_MEMORY = {"VLLM_CPU_KVCACHE_SPACE": "1"}
+
+
 @contextmanager
 def in_vllm(model: Model) -> Iterator[Any]:
-    """Loads a model into vLLM, with less memory for keys and values than by default: that is zeroed first."""
+    """Loads a model into vLLM."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(os.environ, "VLLM_CPU_KVCACHE_SPACE", "1")
+        for name, value in LITTLE_MEMORY.items():
+            patch.setenv(name, value)
         engine: Any = load("vllm", model, EngineOptions())
     yield engine
     engine.close()

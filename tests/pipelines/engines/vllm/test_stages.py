@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import waiting
-from pocket_calls import NEEDS_VLLM, NOISE, greedy_calls, in_batches, in_vllm, mixed_calls, pocket
+from pocket_calls import LITTLE_MEMORY, NEEDS_VLLM, NOISE, greedy_calls, in_batches, in_vllm, mixed_calls, pocket
 from scripted import answers
 
 from sdc.cache.store import Store
@@ -110,9 +110,10 @@ class _Program:
         self._session = folder / "session.txt"
         self._session.unlink(missing_ok=True)
         (folder / "program.py").write_text(_SAYS_ITS_SESSION, "utf-8")
-        env = {**os.environ, "SDC_STORE": str(folder / "store" / "store.duckdb"), "SDC_CALL_JOURNAL": str(self.journal)}
+        own = {"SDC_STORE": str(folder / "store" / "store.duckdb"), "SDC_CALL_JOURNAL": str(self.journal)}
         self.process = subprocess.Popen(
-            [warm / "python", "program.py", "gen", *_CELL, "--engine", "vllm", *flags], env=env, cwd=folder, text=True,
+            [warm / "python", "program.py", "gen", *_CELL, "--engine", "vllm", *flags],
+            env={**os.environ, **LITTLE_MEMORY, **own}, cwd=folder, text=True,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
@@ -193,7 +194,7 @@ def test_two_workers_share_a_model_and_end_with_a_killed_program(tmp_path: Path)
     script.write_text(_TWO_WORKERS, "utf-8")
     program = subprocess.Popen(
         [sys.executable, str(script), str(folder)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True, env={**os.environ, "VLLM_CPU_OMP_THREADS_BIND": "0|1"},
+        start_new_session=True, env={**os.environ, **LITTLE_MEMORY, "VLLM_CPU_OMP_THREADS_BIND": "0|1"},
     )  # fmt: skip
     printed, errors = program.communicate(timeout=300)
     assert program.returncode == -signal.SIGKILL, errors
