@@ -138,19 +138,19 @@ def _leaves_nothing(session: int) -> None:
 
 def test_a_kill_loses_no_reply_that_was_given_and_leaves_no_process(invoke: Invoke, tmp_path: Path, warm: Path) -> None:
     _add_data(invoke, tmp_path)
-    first = _Program(tmp_path, warm, "--quota", "40")
-    first.signal_after(15, signal.SIGKILL)
+    first = _Program(tmp_path, warm, "--quota", "20")
+    first.signal_after(8, signal.SIGKILL)
     _, errors = first.process.communicate(timeout=60)
     assert first.process.returncode == -signal.SIGKILL, errors
     _leaves_nothing(first.session)
     given = first.answered()
-    second = _Program(tmp_path, warm, "--quota", "40")
-    second.signal_after(len(given) + 15, signal.SIGINT)
+    second = _Program(tmp_path, warm, "--quota", "20")
+    second.signal_after(len(given) + 8, signal.SIGINT)
     _, errors = second.process.communicate(timeout=120)
     assert second.process.returncode not in (0, 1)  # 1 is a bug
     assert "Traceback" not in errors
     _leaves_nothing(second.session)
-    third = _Program(tmp_path, warm, "--quota", "40")
+    third = _Program(tmp_path, warm, "--quota", "20")
     printed, errors = third.process.communicate(timeout=300)
     assert third.process.returncode == 0, errors
     assert len(printed.split()) == 1  # stdout is the key alone, whatever vLLM has to say
