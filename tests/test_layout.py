@@ -54,8 +54,9 @@ def test_code_lives_in_the_root_folders_only() -> None:
 def test_few_modules_lie_beside_the_rooms_and_none_is_long() -> None:
     assert len(list((ROOT / "pipelines").glob("*.py"))) <= 12
     for folder in ("cli", "pipelines", "cache"):
-        for path in (ROOT / folder).rglob("*.py"):
-            assert len(path.read_text("utf-8").splitlines()) <= 300, path
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in {".py", ".js", ".css", ".jinja"}:
+                assert len(path.read_text("utf-8").splitlines()) <= 300, path
 
 
 def test_no_import_circles() -> None:

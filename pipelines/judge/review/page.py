@@ -105,7 +105,7 @@ def _row(row: SheetRow, label: str) -> dict[str, Any]:
 @cache
 def _script() -> str:
     """Returns the scripts as one function: nothing of it is seen from outside."""
-    parts = "\n".join(_asset(name) for name in ("page_state.js", "page_marks.js", "page.js"))
+    parts = "\n".join(_asset(name) for name in ("page_state.js", "page_marks.js", "page_panels.js", "page.js"))
     return f'"use strict";\n(() => {{\n{parts}}})();\n'
 
 
