@@ -91,7 +91,8 @@ def is_worse(resampled: Resampled, point: Point, best: Point) -> bool:
 
 def on_same_draws(one: Point, other: Point, first: "Scores", second: "Scores") -> bool:
     """Returns whether the runs of two points, of which the scores are given, can be paired by their draws."""
-    return on_same_rows(one, other) and bool(set(first.repeats_R) & set(second.repeats_R))
+    of_draws = first.of_draws and second.of_draws
+    return on_same_rows(one, other) and of_draws and bool(set(first.repeats_R) & set(second.repeats_R))
 
 
 def _cell(point: Point) -> str:

@@ -41,6 +41,7 @@ class _Runs:
     what: _What
     places: Sequence[int]
     repeats: Sequence[int]
+    of_draws: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,6 +86,7 @@ class Resampled:
             of_runs_R=whole.of_runs_R[runs.places],
             resampled_BR=whole.resampled_BR.T[runs.places].T.astype("float64"),
             repeats_R=tuple(runs.repeats),
+            of_draws=runs.of_draws,
         )
 
     def _runs(self, members: Sequence[RunResult]) -> "_Runs | None":
@@ -99,9 +101,13 @@ class Resampled:
         if any(member.eval_key not in columns for member in scored):
             return None
         numbers = [member.repeat for member in scored]
-        if len(set(numbers)) < len(numbers):  # several runs on one draw: they are told apart, and paired with nothing
-            numbers = list(range(len(numbers)))
-        return _Runs(what=what, places=[columns[member.eval_key] for member in scored], repeats=numbers)
+        of_draws = len(set(numbers)) == len(numbers)  # else several runs are on one draw, or on none
+        return _Runs(
+            what=what,
+            places=[columns[member.eval_key] for member in scored],
+            repeats=numbers if of_draws else list(range(len(numbers))),
+            of_draws=of_draws,
+        )
 
     def _whole(self, what: _What) -> "Scores":
         """Returns the scores of all runs on a test that has some."""
@@ -136,21 +142,31 @@ class Resampled:
         from sdc.pipelines.report.statistics.resampling import of_moments
 
         found: dict[str, Moments] = {}
-        cell_of: dict[str, str] = {}
-        for place, members in enumerate(points):
-            own = self._moments(members, against[place] if against else None)
-            if own is None:
+        weights: dict[str, float] = {}
+        cell_of = [f"{members[0].lang}/{members[0].task}" for members in points]
+        for place, (members, cell) in enumerate(zip(points, cell_of, strict=True)):
+            share = 1 / len(set(cell_of)) / cell_of.count(cell)
+            parts = self._parts(members, against[place] if against else None)
+            if not parts:
                 return None
-            cell = f"{members[0].lang}/{members[0].task}"
-            name = f"{cell} {members[0].source}"
-            while name in found:
-                name += "+"
-            found[name], cell_of[name] = own, cell
+            for runs, own, sign in parts:
+                name = f"{cell} {runs[0].source}"
+                while name in found:
+                    name += "+"
+                found[name], weights[name] = own, sign * share
         if not found:
             return None
-        sizes = {cell: sum(other == cell for other in cell_of.values()) for cell in cell_of.values()}
-        weights = {name: 1 / len(sizes) / sizes[cell] for name, cell in cell_of.items()}
         return of_moments(found, seed=SEED, weights=weights)
+
+    def _parts(
+        self, members: Sequence[RunResult], against: Sequence[RunResult] | None
+    ) -> "list[tuple[Sequence[RunResult], Moments, int]]":
+        """Returns what a point is the sum of: itself, its difference from others by pairs of runs, or it and those."""
+        whole = self._moments(members, against)
+        if whole is not None:
+            return [(members, whole, 1)]
+        own, other = (self._moments(members, None), self._moments(against, None)) if against else (None, None)
+        return [] if own is None or other is None or not against else [(members, own, 1), (against, other, -1)]
 
     def _moments(self, members: Sequence[RunResult], against: Sequence[RunResult] | None) -> "Moments | None":
         """Returns those of one point, kept: it is in many means."""
@@ -174,7 +190,9 @@ class Resampled:
             self._of_points[evals] = None
             if own is None or (other is None and against is not None):
                 continue
-            mine, theirs = paired(own.repeats, other.repeats) if other else (list(range(len(own.places))), [])
+            mine, theirs = list(range(len(own.places))), list[int]()
+            if other is not None:
+                mine, theirs = paired(own.repeats, other.repeats, of_draws=own.of_draws and other.of_draws)
             if mine:
                 asked = _Asked(
                     evals=evals,

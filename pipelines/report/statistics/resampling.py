@@ -48,11 +48,14 @@ class Scores:
         of_runs_R: On the whole test.
         resampled_BR: On the test rows of each replicate.
         repeats_R: The number of each run's draw: what has one number at other points is varied together.
+        of_draws: Whether they are numbers of draws; else they only tell runs apart of which several have one draw, or
+            none, and are paired with nothing.
     """
 
     of_runs_R: NDArray[Any]
     resampled_BR: NDArray[Any]
     repeats_R: tuple[int, ...]
+    of_draws: bool = True
 
     def __post_init__(self) -> None:
         num_runs = len(self.repeats_R)
@@ -71,24 +74,33 @@ class Scores:
         """Returns the differences of runs with one number; one run, such as a generator's, is taken from all.
 
         Raises:
-            ValueError: No number is in both.
+            ValueError: No run of one has a partner.
         """
-        mine, theirs = paired(self.repeats_R, other.repeats_R)
+        mine, theirs = paired(self.repeats_R, other.repeats_R, of_draws=self.of_draws and other.of_draws)
         return Scores(
             of_runs_R=self.of_runs_R[mine] - other.of_runs_R[theirs],
             resampled_BR=self.resampled_BR[:, mine] - other.resampled_BR[:, theirs],
             repeats_R=tuple(self.repeats_R[place] for place in mine),
+            of_draws=self.of_draws,
         )
 
 
-def paired(mine: Sequence[int], theirs: Sequence[int]) -> tuple[list[int], list[int]]:
+def paired(mine: Sequence[int], theirs: Sequence[int], *, of_draws: bool) -> tuple[list[int], list[int]]:
     """Returns the places of the runs that have one number; one run, such as a generator's, is the partner of all.
 
-    >>> paired([0, 1, 3], [3, 0, 2]), paired([0, 1, 3], [7])
+    Args:
+        mine, theirs: The numbers of the runs on either side.
+        of_draws: Whether they are numbers of draws; else nothing has a partner but in that one run.
+
+    >>> paired([0, 1, 3], [3, 0, 2], of_draws=True), paired([0, 1, 3], [7], of_draws=False)
     (([0, 2], [1, 0]), ([0, 1, 2], [0, 0, 0]))
+    >>> paired([0, 1, 2], [0, 1], of_draws=False)
+    ([], [])
     """
     if len(theirs) == 1:
         return list(range(len(mine))), [0] * len(mine)
+    if not of_draws:
+        return [], []
     place = {number: position for position, number in enumerate(theirs)}
     both = [(position, place[number]) for position, number in enumerate(mine) if number in place]
     return [position for position, _ in both], [position for _, position in both]

@@ -1,16 +1,20 @@
 """Intervals of points: over runs and test rows, paired with the generator, translations of a sentence together."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from report_store import TEACHER, Shelf, evaluate, fill, put, put_run, put_sample, put_test
 
+from sdc.cache.key import digest
 from sdc.cache.store import Store
 from sdc.pipelines import report
 from sdc.pipelines.records import readings
 from sdc.pipelines.report import ReportConfig
+from sdc.pipelines.report.compare import compared
+from sdc.pipelines.report.contrasts import contrast
 from sdc.pipelines.report.points import Point
 from sdc.pipelines.report.resampled import SEED
 from sdc.pipelines.report.result import RunResult
@@ -96,3 +100,62 @@ def test_without_readings_an_interval_is_over_runs_and_says_so(tmp_path: Path) -
     (row,) = (row for row in _linear(context) if row.source == "synthetic" and row.rows == 14)
     assert row.covers == "runs"
     assert row.difference_low is None
+
+
+def _again(shelf: Shelf, number: int) -> None:
+    """Makes the run that was put last another one of the same result, as another seed does."""
+    artifact, rows = shelf.items[-1]
+    run = {**rows["runs"][0], "init_seed": number}
+    shelf.items[-1] = replace(artifact, key=digest([artifact.key, number])), {**rows, "runs": [run]}
+
+
+def test_several_runs_of_the_generator_are_paired_with_no_draw(tmp_path: Path) -> None:
+    shelf = Shelf(Store(tmp_path / "s.duckdb"))
+    test = put_test(shelf, "te", "topic")
+    gen = put(shelf, "gen", "gen", "te", "topic", {"model": TEACHER})
+    for number, right in enumerate((0.3, 0.5, 0.7)):
+        put_run(shelf, test, "te", "topic", method="icl", model=TEACHER, right=right, shots=0, reply="{name}")
+        _again(shelf, number)
+    draws = put_sample(shelf, "te", "topic", "synthetic", gen, {"10": 14}).values()
+    for right, draw in zip((0.7, 0.8), draws, strict=True):
+        put_run(
+            shelf, test, "te", "topic", method="linear", right=right, draw=draw, source="synthetic", num_rows=14
+        )  # fmt: skip
+    shelf.flush()
+    context = Context(store=shelf.store)
+    evaluate(context, ("te", "topic"))
+    found = report.find(context, ReportConfig())
+    (point,) = (point for point in found.points if point.method == "linear")
+    (reference,) = (point for point in found.points if point.method == "icl")
+    assert reference.n == 3
+    assert point.difference == pytest.approx(0.25, abs=0.01)
+    whole = contrast(found.resampled, [(point, (reference,))])
+    assert whole is not None
+    apart = whole.interval()
+    assert (apart.estimate, apart.low, apart.high) == pytest.approx(
+        (point.difference, point.difference_low, point.difference_high)
+    )
+    assert apart.low < 0 < 0.5 < apart.high  # three runs that lie 20 points apart say little
+
+
+def test_several_runs_on_one_draw_are_held_against_others_as_a_whole(tmp_path: Path) -> None:
+    shelf = Shelf(Store(tmp_path / "s.duckdb"))
+    test = put_test(shelf, "te", "topic")
+    gen = put(shelf, "gen", "gen", "te", "topic", {"model": TEACHER})
+    draws = put_sample(shelf, "te", "topic", "synthetic", gen, {"10": 14}).values()
+    for number, draw in enumerate(draws):
+        about = {"draw": draw, "source": "synthetic", "num_rows": 14}
+        put_run(shelf, test, "te", "topic", method="linear", right=0.6, **about)  # type: ignore[arg-type]
+        for right in (0.3, 0.7):
+            put_run(shelf, test, "te", "topic", method="finetune", right=right, **about)  # type: ignore[arg-type]
+            _again(shelf, round(10 * right) + number)
+    shelf.flush()
+    context = Context(store=shelf.store)
+    evaluate(context, ("te", "topic"))
+    found = report.find(context, ReportConfig())
+    one, other = (next(p for p in found.points if p.method == method) for method in ("finetune", "linear"))
+    assert (one.n, other.n) == (4, 2)
+    held = compared(context, found.resampled, [(one, other)])
+    assert held is not None
+    assert (held["draws"], held["runs"], held["runs_b"]) == ("others", 4, 2)
+    assert held["difference"] == pytest.approx(100 * ((one.mean or 0) - (other.mean or 0)), abs=0.1)
