@@ -1,6 +1,8 @@
 """`sdc report`: its flags, and the commands beside it (`sdc report data`)."""
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
@@ -177,7 +179,7 @@ def report(
         report_follow.show(context, config, experiment, lang, task)
         return
     evals, wanted = reported.asked(context, keys, lang, task, experiment)
-    with incomplete.Cells("report", total=max(1, len(wanted or []))) as doing:
+    with incomplete.Cells("report", total=max(1, len(wanted or []))) as doing, _all_stays():
         with reported.into(out):
             if asked.audit:
                 found = report_audit.run(context, evals=evals, wanted=wanted, everything=everything)
@@ -187,6 +189,16 @@ def report(
                 _show(rows, form, aggregated=bool(config.by), wide=wide, csv_safe=csv_safe)
         for cell, error in [] if evals else _lacking(context, wanted or [], lang, task):
             doing.lacks(cell, error)
+
+
+@contextmanager
+def _all_stays() -> Iterator[None]:
+    """Looks for no rubbish among the objects of a report, half a million that all stay until it is shown."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _show(rows: Sequence[Point], form: str, *, aggregated: bool, wide: bool, csv_safe: bool) -> None:

@@ -7,6 +7,7 @@ each other (`parallel.py`), how rows are drawn and what becomes of the scores (`
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from sdc.pipelines import cells
@@ -30,6 +31,7 @@ _ONE_LABEL = 0.95
 _What = tuple[str, str]
 #: Keys of the evals of each point.
 _Evals = tuple[tuple[str, ...], ...]
+_EVAL_KEY = attrgetter("eval_key")
 #: Scores that are worked on at once: they stay in the processor's memory.
 _AT_ONCE = 2**17
 
@@ -282,4 +284,4 @@ class Resampled:
 
 
 def _evals(points: Sequence[Sequence[RunResult]]) -> _Evals:
-    return tuple(tuple(member.eval_key for member in members) for members in points)
+    return tuple(tuple(map(_EVAL_KEY, members)) for members in points)

@@ -6,6 +6,7 @@ reading them from the store (`run_results.py`), means and references (`points.py
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import TypeVar
 
 #: Name of a model, and what identifies it in keys, as JSON; empty if that is not known.
@@ -120,9 +121,13 @@ class RunResult(Result):
     test_key: str = ""
 
 
+_OF_RESULT = attrgetter(*NAMES)
+
+
 def identity(result: Result) -> tuple[object, ...]:
     """Returns what two repeats of one result have in common, and no other result."""
-    return tuple(getattr(result, name) for name in NAMES)
+    found: tuple[object, ...] = _OF_RESULT(result)
+    return found
 
 
 def of_parts(result: Result, parts: Sequence[str]) -> tuple[object, ...]:

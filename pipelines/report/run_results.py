@@ -7,6 +7,7 @@ Here: from readings and origins to results. Not here: the queries (`records/resu
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sdc.cache.key import SHORT, canonical_json, digest
@@ -57,7 +58,7 @@ def run_results(
             "draw": row["draw"][:SHORT] if row["draw"] and origin is _UNKNOWN else None,
             "recipe": recipes.get(row["tuned_by"], row["setting"]),
             "model_version": short_version(row["model_identity"]),
-            "definition": digest(json.loads(row["definition"]))[:SHORT] if row["definition"] else None,
+            "definition": _short_digest(row["definition"]),
             "metric": name,
         }
         made.append(
@@ -66,7 +67,7 @@ def run_results(
                 eval_key=row["eval_key"],
                 run=row["run"],
                 sizes=origin.sizes,
-                model_identity=canonical_json(json.loads(row["model_identity"])) if row["model_identity"] else None,
+                model_identity=_canonical(row["model_identity"]),
                 authors=origin.authors,
                 value=row[name],
                 low=row[f"{name}_low"],
@@ -98,6 +99,17 @@ def _leaked(context: Context, found: Sequence[dict[str, Any]]) -> dict[tuple[str
     return shares
 
 
+@lru_cache(maxsize=1024)  # thousands of runs have the same few
+def _short_digest(text: str | None) -> str | None:
+    return digest(json.loads(text))[:SHORT] if text else None
+
+
+@lru_cache(maxsize=1024)
+def _canonical(text: str | None) -> str | None:
+    return canonical_json(json.loads(text)) if text else None
+
+
+@lru_cache(maxsize=1024)
 def short_version(identity: str | None) -> str | None:
     """Returns what tells two models of one name apart, for people: the commit, or the first digits of a digest.
 
