@@ -154,8 +154,8 @@ def with_intervals(point: Point, resampled: Resampled | None) -> Point:
     paired = resampled.mean([point.members], against=[point.against]) if point.difference is not None else None
     # Of one run, its evaluation has Wilson's interval, which is no point where every answer is right.
     own = _over_runs(point) if point.n == 1 else {}
-    own = {} if own.get("low") is None else own
-    return replace(point, **ends(found, paired) | own, collapsed=resampled.num_collapsed(point.members))
+    with_own = own if own.get("low") is not None else {}
+    return replace(point, **ends(found, paired) | with_own, collapsed=resampled.num_collapsed(point.members))
 
 
 def ends(mean: "Replicates | None", difference: "Replicates | None") -> dict[str, Any]:

@@ -4,6 +4,7 @@ Here: what is read of the store, once per test, and which runs are asked for. No
 each other (`parallel.py`), how rows are drawn and what becomes of the scores (`statistics/resampling.py`).
 """
 
+from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -146,8 +147,9 @@ class Resampled:
         found: dict[str, Moments] = {}
         weights: dict[str, float] = {}
         cell_of = [f"{members[0].lang}/{members[0].task}" for members in points]
+        sizes = Counter(cell_of)
         for place, (members, cell) in enumerate(zip(points, cell_of, strict=True)):
-            share = 1 / len(set(cell_of)) / cell_of.count(cell)
+            share = 1 / len(sizes) / sizes[cell]
             parts = self._parts(members, against[place] if against else None)
             if not parts:
                 return None

@@ -97,9 +97,14 @@ def put_crossed(
     for (draw, init), share in right.items():
         put_run(shelf, test, lang, task, method="finetune", right=share, draw=draws[f"14/{draw}"], source="synthetic",
                 num_rows=14)  # fmt: skip
-        artifact, rows = shelf.items[-1]
-        run = {**rows["runs"][0], "init_seed": init}
-        shelf.items[-1] = replace(artifact, key=digest([artifact.key, init])), {**rows, "runs": [run]}
+        seed_last(shelf, init)
+
+
+def seed_last(shelf: Shelf, init: int) -> None:
+    """Makes the run that was put last one of another initialisation: it has the same result and another key."""
+    artifact, rows = shelf.items[-1]
+    run = {**rows["runs"][0], "init_seed": init}
+    shelf.items[-1] = replace(artifact, key=digest([artifact.key, init])), {**rows, "runs": [run]}
 
 
 def fill(path: Path) -> Context:

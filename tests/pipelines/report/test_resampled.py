@@ -1,14 +1,12 @@
 """Intervals of points: over runs and test rows, paired with the generator, translations of a sentence together."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from report_store import TEACHER, Shelf, evaluate, fill, put, put_run, put_sample, put_test
+from report_store import TEACHER, Shelf, evaluate, fill, put, put_run, put_sample, put_test, seed_last
 
-from sdc.cache.key import digest
 from sdc.cache.store import Store
 from sdc.pipelines import report
 from sdc.pipelines.records import readings
@@ -102,20 +100,13 @@ def test_without_readings_an_interval_is_over_runs_and_says_so(tmp_path: Path) -
     assert row.difference_low is None
 
 
-def _again(shelf: Shelf, number: int) -> None:
-    """Makes the run that was put last another one of the same result, as another seed does."""
-    artifact, rows = shelf.items[-1]
-    run = {**rows["runs"][0], "init_seed": number}
-    shelf.items[-1] = replace(artifact, key=digest([artifact.key, number])), {**rows, "runs": [run]}
-
-
 def test_several_runs_of_the_generator_are_paired_with_no_draw(tmp_path: Path) -> None:
     shelf = Shelf(Store(tmp_path / "s.duckdb"))
     test = put_test(shelf, "te", "topic")
     gen = put(shelf, "gen", "gen", "te", "topic", {"model": TEACHER})
     for number, right in enumerate((0.3, 0.5, 0.7)):
         put_run(shelf, test, "te", "topic", method="icl", model=TEACHER, right=right, shots=0, reply="{name}")
-        _again(shelf, number)
+        seed_last(shelf, number)
     draws = put_sample(shelf, "te", "topic", "synthetic", gen, {"10": 14}).values()
     for right, draw in zip((0.7, 0.8), draws, strict=True):
         put_run(
@@ -148,7 +139,7 @@ def test_several_runs_on_one_draw_are_held_against_others_as_a_whole(tmp_path: P
         put_run(shelf, test, "te", "topic", method="linear", right=0.6, **about)  # type: ignore[arg-type]
         for right in (0.3, 0.7):
             put_run(shelf, test, "te", "topic", method="finetune", right=right, **about)  # type: ignore[arg-type]
-            _again(shelf, round(10 * right) + number)
+            seed_last(shelf, round(10 * right) + number)
     shelf.flush()
     context = Context(store=shelf.store)
     evaluate(context, ("te", "topic"))
