@@ -21,11 +21,14 @@ from sdc.cache import engine, file
 from sdc.cache.file import StoreFile
 from sdc.cache.key import recipe_key
 from sdc.cache.store import Artifact, Rows, Store
+from sdc.pipelines import ending
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 ROOT = Path(__file__).parent.parent
+#: Before anything else is registered for the end.
+_ending = ending.AtOnce()
 
 
 class RunSdc(Protocol):
@@ -76,9 +79,10 @@ def pytest_collection() -> Generator[None, object, object]:
         gc.enable()
 
 
-def pytest_unconfigure() -> None:
-    """Python takes all of it down as ever: libraries in C++ print what is left of theirs."""
-    gc.unfreeze()
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(exitstatus: int) -> None:
+    """Ends as sdc does, without taking all modules apart, which took seconds of every worker."""
+    _ending.code = int(exitstatus)
 
 
 @pytest.hookimpl(trylast=True)

@@ -4,11 +4,12 @@ Here: what must hold before and after everything else: Ctrl-C is one line and 13
 when all is done, and arguments are UTF-8. Not here: the commands (`cli/main.py`), what ends them (`cli/boundary.py`).
 """
 
-import atexit
 import os
 import signal
 import sys
 from contextlib import suppress
+
+from sdc.pipelines import ending
 
 STOPPED = "sdc: stopped; what was finished is kept, and the same command goes on from there\n"
 
@@ -19,7 +20,10 @@ def main() -> None:
         # A locale of another encoding: arguments, names of files and texts would be read wrongly, by libraries too.
         os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 (this very program)
     sys.unraisablehook = _unraisable
-    atexit.register(_deaf)  # the first to register is the last to run
+    ending.AtOnce().run(_run)
+
+
+def _run() -> None:
     try:
         from sdc.cli.main import main as program
 
@@ -41,15 +45,6 @@ def _stop(*_: object) -> None:
         with suppress(OSError):  # nobody listens
             os.write(2, STOPPED.encode())
     os._exit(130)
-
-
-def _deaf() -> None:
-    """Holds Ctrl-C back while Python takes itself down: no handler runs any more, and the command is done.
-
-    A KeyboardInterrupt that went through an `exec`, as in the making of a dataclass, would else make Python end by its
-    signal instead of by the exit code.
-    """
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
 def _said() -> bool:
