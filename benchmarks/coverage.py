@@ -87,8 +87,8 @@ def both_drawn(num_runs: int, num_rows: int, *, runs: float = RUNS) -> Simulatio
 
     def simulate(rng: np.random.Generator, seed: int) -> tuple[Interval, float]:
         scores = one_cell(rng, seed, num_runs=num_runs, num_rows=num_rows, runs=runs)
-        times_BR = rng.multinomial(num_runs, np.full(num_runs, 1 / num_runs), size=len(scores.resampled_BR))
-        values_B = (times_BR * scores.resampled_BR).sum(axis=1) / num_runs
+        times_BR = rng.multinomial(num_runs, np.full(num_runs, 1 / num_runs), size=scores.resampled_RB.shape[1])
+        values_B = (times_BR * scores.resampled_RB.T).sum(axis=1) / num_runs
         estimate = float(scores.of_runs_R.mean())
         return Replicates(estimate=estimate, values_B=values_B, covers=RUNS_AND_ROWS).interval(), 0.0
 

@@ -193,7 +193,7 @@ def _read(context: Context, items: Sequence[_Item]) -> list[_Answered]:
     Raises:
         DataError: The test data of a run is not in the store.
     """
-    gold = {test: gold_labels(context, test) for test in {item.run.test_key for item in items}}
+    gold = gold_labels(context, {item.run.test_key for item in items})
     for item in items:
         if not len(gold[item.run.test_key].idx_N):
             what = f"test data {item.run.test_key[:12]} has no labelled row"

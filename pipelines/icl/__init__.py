@@ -150,7 +150,7 @@ def preview(
     """
     item = runs_of(context, config, cell, draws, test)[0]
     tests, pool = test_rows(context, test)[:most], _pools(context, [item])[item.planned.key]
-    gold = gold_labels(context, test.key)
+    gold = gold_labels(context, [test.key])[test.key]
     with stage.making_of(item.planned), context.asker(context.model(config.model)) as asker:
         return first_answers(
             config, cell, item, pool, tests, asker,

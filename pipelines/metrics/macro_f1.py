@@ -1,6 +1,7 @@
 """Macro-F1 over the task's labels, and as the released script computes it.
 
-Array legend: B bootstrap samples, N test rows, L labels, W the columns of hits (L), gold plus read (L), unparsed (1).
+Array legend: B bootstrap samples, N test rows, R runs, L labels, W the columns of a run: hits (L), read (L) and, where
+that is a class, unparsed (1).
 """
 
 from collections.abc import Sequence
@@ -51,22 +52,48 @@ def macro_f1_paper_code(gold: Labels, predicted: Labels, *, num_labels: int) -> 
 
 
 def f1_on_resamples(
-    gold: Labels, predicted: Labels, times_BN: "NDArray[Any]", *, num_labels: int, unparsed_is_a_class: bool = False
+    gold: Labels,
+    predictions: Sequence[Labels],
+    times_BN: "NDArray[Any]",
+    *,
+    num_labels: int,
+    unparsed_is_a_class: bool = False,
 ) -> "NDArray[Any]":
-    """Returns the macro-F1 on each of B samples of the test rows, (B) float64.
+    """Returns the macro-F1 of R runs on each of B samples of the test rows, (R, B) float64.
 
     Args:
         gold: Gold labels.
-        predicted: Read labels, None or -1 for unparsed.
+        predictions: Read labels of each run, None or -1 for unparsed.
         times_BN: How often each row is in each sample, float32; no sample may be empty.
         num_labels: Labels of the task.
         unparsed_is_a_class: As the released script has it.
 
     >>> import numpy as np
-    >>> f1_on_resamples([0, 1], [0, 0], np.array([[1, 1], [2, 0]], dtype=np.float32), num_labels=2).round(3).tolist()
-    [0.333, 1.0]
+    >>> f1_on_resamples([0, 1], [[0, 0]], np.array([[1, 1], [2, 0]], dtype=np.float32), num_labels=2).round(3).tolist()
+    [[0.333, 1.0]]
     """
-    return _of_runs(gold, [predicted], times_BN, num_labels, unparsed_is_a_class=unparsed_is_a_class)[0]
+    import numpy as np  # 0.17 s: only when something is computed
+
+    labels_L = np.arange(num_labels)
+    is_gold_NL = as_array(gold)[:, None] == labels_L
+    gold_BL = times_BN @ is_gold_NL.astype(np.float32)  # small whole numbers: exact, and twice as fast
+
+    def of_part(part: Sequence[Labels]) -> "NDArray[Any]":
+        read_NR1 = np.stack([as_array(predicted) for predicted in part], axis=1)[:, :, None]
+        is_read_NRL = read_NR1 == labels_L
+        unparsed_NR1 = (read_NR1 == -1) if unparsed_is_a_class else is_read_NRL[:, :, :0]
+        weights_NRW = np.concatenate([is_gold_NL[:, None] & is_read_NRL, is_read_NRL, unparsed_NR1], axis=2)
+        counts_BW = times_BN @ weights_NRW.reshape(len(weights_NRW), -1).astype(np.float32)
+        counts_BRW = counts_BW.reshape(len(times_BN), len(part), -1)
+        hits_BRL, read_BRL, unparsed_BR1 = np.split(counts_BRW, [num_labels, 2 * num_labels], axis=2)
+        total_BRL = gold_BL[:, None] + read_BRL
+        f1_BRL = np.divide(2 * hits_BRL, total_BRL, out=np.zeros(total_BRL.shape), where=total_BRL > 0)
+        num_classes_BR = (total_BRL > 0).sum(axis=2) + (unparsed_BR1 > 0).sum(axis=2)
+        return np.asarray(f1_BRL.sum(axis=2) / num_classes_BR).T
+
+    size = max(1, _MOST_COLUMNS // (2 * num_labels + unparsed_is_a_class))
+    parts = [of_part(predictions[at : at + size]) for at in range(0, len(predictions), size)]
+    return np.concatenate([np.zeros((0, len(times_BN))), *parts])
 
 
 def macro_f1_of_many(gold: Labels, predictions: Sequence[Labels], *, num_labels: int) -> list[Estimate]:
@@ -75,11 +102,7 @@ def macro_f1_of_many(gold: Labels, predictions: Sequence[Labels], *, num_labels:
     >>> [round(found.value, 4) for found in macro_f1_of_many([0, 1], [[0, 1], [1, 0]], num_labels=2)]
     [1.0, 0.0]
     """
-    size = max(1, _MOST_COLUMNS // (2 * num_labels + 1))
-    parts = [predictions[start : start + size] for start in range(0, len(predictions), size)]
-    return [
-        found for part in parts for found in _estimates(gold, part, num_labels=num_labels, unparsed_is_a_class=False)
-    ]
+    return _estimates(gold, predictions, num_labels=num_labels, unparsed_is_a_class=False)
 
 
 def _estimate(gold: Labels, predicted: Labels, *, num_labels: int, unparsed_is_a_class: bool) -> Estimate:
@@ -92,46 +115,14 @@ def _estimates(
 ) -> list[Estimate]:
     import numpy as np
 
-    def f1(times_BN: "NDArray[Any]") -> "list[NDArray[Any]]":
-        return _of_runs(gold, predictions, times_BN, num_labels, unparsed_is_a_class=unparsed_is_a_class)
+    def f1(times_BN: "NDArray[Any]") -> "NDArray[Any]":
+        return f1_on_resamples(
+            gold, predictions, times_BN, num_labels=num_labels, unparsed_is_a_class=unparsed_is_a_class
+        )
 
-    resamples_BN = _resamples(len(gold)).astype(np.float32)
-    ends = np.percentile(f1(resamples_BN), [2.5, 97.5], axis=1).tolist()
-    values = f1(np.ones((1, len(gold)), dtype=np.float32))
-    return [
-        Estimate(value=float(value_1[0]), low=low, high=high) for value_1, low, high in zip(values, *ends, strict=True)
-    ]
-
-
-def _of_runs(
-    gold: Labels,
-    predictions: Sequence[Labels],
-    times_BN: "NDArray[Any]",
-    num_labels: int,
-    *,
-    unparsed_is_a_class: bool,
-) -> "list[NDArray[Any]]":
-    """Returns the `f1_on_resamples` of each run: all of them are one product of matrices."""
-    import numpy as np  # 0.17 s: only when something is computed
-
-    gold_N1, labels_L = as_array(gold)[:, None], np.arange(num_labels)
-    is_gold_NL = gold_N1 == labels_L
-
-    def weights(predicted: Labels) -> "NDArray[Any]":
-        read_N1 = as_array(predicted)[:, None]
-        is_read_NL = read_N1 == labels_L
-        unparsed_N1 = (read_N1 == -1) & unparsed_is_a_class
-        return np.hstack([is_gold_NL & is_read_NL, is_gold_NL.astype(int) + is_read_NL, unparsed_N1])
-
-    def f1(counts_BW: "NDArray[Any]") -> "NDArray[Any]":
-        hits_BL, total_BL, unparsed_B1 = np.split(counts_BW, [num_labels, 2 * num_labels], axis=1)
-        f1_BL = np.divide(2 * hits_BL, total_BL, out=np.zeros(total_BL.shape), where=total_BL > 0)
-        num_classes_B = (total_BL > 0).sum(axis=1) + (unparsed_B1[:, 0] > 0)
-        return np.asarray(f1_BL.sum(axis=1) / num_classes_B)
-
-    weights_NW = np.hstack([weights(predicted) for predicted in predictions])
-    weights_NW = weights_NW.astype(np.float32)  # small whole numbers: exact, and twice as fast
-    return [f1(counts_BW) for counts_BW in np.split(times_BN @ weights_NW, len(predictions), axis=1)]
+    lows, highs = np.percentile(f1(_resamples(len(gold)).astype(np.float32)), [2.5, 97.5], axis=1).tolist()
+    values = f1(np.ones((1, len(gold)), dtype=np.float32))[:, 0].tolist()
+    return [Estimate(value=value, low=low, high=high) for value, low, high in zip(values, lows, highs, strict=True)]
 
 
 @lru_cache(maxsize=16)

@@ -89,15 +89,17 @@ class GoldLabels:
     label_N: "NDArray[Any]"
 
 
-def gold_labels(context: Context, test: str) -> GoldLabels:
-    """Returns the label ids of the usable rows of test data."""
+def gold_labels(context: Context, tests: Collection[str]) -> dict[str, GoldLabels]:
+    """Returns the label ids of the usable rows of test data, by its key."""
     import numpy as np
 
-    found = context.store.query(
-        "select idx, label from examples where key = ? and status = 'ok' and label is not null order by idx", [test]
-    )
-    idx_N, label_N = np.array(found, dtype=np.int32).reshape(-1, 2).T
-    return GoldLabels(idx_N=idx_N, label_N=label_N)
+    sql = """select key, idx, label from examples
+        where key in (select unnest(?::varchar[])) and status = 'ok' and label is not null order by idx"""
+    rows: dict[str, list[list[int]]] = {test: [] for test in tests}
+    for test, *row in context.store.query(sql, [list(rows)]):
+        rows[test].append(row)
+    arrays = {test: np.array(of_test, dtype=np.int32).reshape(-1, 2).T for test, of_test in rows.items()}
+    return {test: GoldLabels(idx_N=idx_N, label_N=label_N) for test, (idx_N, label_N) in arrays.items()}
 
 
 def ok_rows(context: Context, key: str, source: str) -> list[ExampleRow]:

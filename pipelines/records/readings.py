@@ -38,15 +38,21 @@ def labels_of(store: Store, evals: Sequence[str]) -> "dict[str, NDArray[Any]]":
     """
     import numpy as np
 
-    found = {}
+    alike: dict[tuple[int, int], tuple[list[str], list[bytes]]] = {}
     for key, labels, num_rows in store.query(
         """select g.key, g.labels, (a.summary ->> '$.num_test')::integer from readings g join artifacts a using (key)
         where g.key in (select unnest(?::varchar[])) and g.labels is not null""",
         [list(evals)],
     ):
-        read_N = np.frombuffer(labels, dtype="<u2" if len(labels) > num_rows else "<u1")
-        signed = np.int32 if read_N.itemsize > 1 else np.int16  # there may be 100,000 runs
-        found[key] = np.where(read_N == np.iinfo(read_N.dtype).max, signed(-1), read_N.astype(signed))
+        keys, packed_R = alike.setdefault((len(labels), num_rows), ([], []))
+        keys.append(key)
+        packed_R.append(labels)
+    found: dict[str, NDArray[Any]] = {}
+    for (num_bytes, num_rows), (keys, packed_R) in alike.items():  # there may be 100,000 runs
+        unsigned, signed = ("<u2", np.int32) if num_bytes > num_rows else ("<u1", np.int16)
+        read_RN = np.frombuffer(b"".join(packed_R), dtype=unsigned).reshape(len(keys), -1)
+        read_RN = np.where(read_RN == np.iinfo(unsigned).max, signed(-1), read_RN.astype(signed))
+        found |= zip(keys, read_RN, strict=True)
     return found
 
 

@@ -64,10 +64,12 @@ def _with_intervals(point: Point, rows: Sequence[Point], resampled: Resampled | 
     if resampled is None or point.role == MAJORITY:
         return point
     scored = [row for row in rows if row.mean is not None]
-    mean = resampled.mean([row.members for row in scored])
     held = [row for row in scored if row.difference is not None]
-    difference = resampled.mean([row.members for row in held], against=[row.against for row in held])
-    return replace(point, **ends(mean, difference))
+    found = (
+        resampled.mean([row.members for row in scored]),
+        resampled.mean([row.members for row in held], against=[row.against for row in held]),
+    )
+    return replace(point, **ends(*(None if mean is None else mean.interval() for mean in found)))
 
 
 def _mean_row(

@@ -252,7 +252,7 @@ def _only_right(context: Context, one: Point, other: Point) -> tuple[int, int]:
     """Returns how many test rows only the run of one point got right, and only that of the other."""
     (first,), (second,) = ([member for member in point.members if member.value is not None] for point in (one, other))
     read = readings.labels_of(context.store, [first.eval_key, second.eval_key])
-    gold_N = gold_labels(context, first.test_key).label_N
+    gold_N = gold_labels(context, [first.test_key])[first.test_key].label_N
     right, wrong = read[first.eval_key] == gold_N, read[second.eval_key] == gold_N
     return int((right & ~wrong).sum()), int((wrong & ~right).sum())
 

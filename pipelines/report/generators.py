@@ -174,7 +174,7 @@ def _mean(name: str, on_tests: Sequence["Scores"]) -> "Replicates":
 
     whole = Scores(
         of_runs_R=np.mean([scores.of_runs_R for scores in on_tests], axis=0),
-        resampled_BR=np.mean([scores.resampled_BR for scores in on_tests], axis=0),
+        resampled_RB=np.mean([scores.resampled_RB for scores in on_tests], axis=0),
         repeats_R=on_tests[0].repeats_R,
     )
     return replicates({name: whole}, seed=SEED)

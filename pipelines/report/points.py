@@ -19,7 +19,7 @@ from sdc.pipelines.report.result import NAMES, PARTS, STUDENT, Author, Result, R
 from sdc.pipelines.tasks.languages import group_of
 
 if TYPE_CHECKING:
-    from sdc.pipelines.report.statistics.resampling import Replicates
+    from sdc.pipelines.report.statistics.resampling import Interval
 
 MAJORITY, GENERATOR = "majority", "generator"
 #: Where the reader stands in what two repeats have in common.
@@ -100,10 +100,7 @@ def build(
         kept = [point for point in points if any(member.eval_key in wanted for member in point.members)]
         if kept:
             found += _with_references(kept, points, generator)
-    if resampled is not None:
-        means = [(point.members, None) for point in found if point.n]
-        resampled.prepare(means + [(p.members, p.against) for p in found if p.difference is not None])
-    return sorted((with_intervals(point, resampled) for point in found), key=order)
+    return sorted(_with_intervals(found, resampled), key=order)
 
 
 def _group(results: Sequence[RunResult]) -> list[list[RunResult]]:
@@ -144,39 +141,41 @@ def _std(values: Sequence[float]) -> float:
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
-def with_intervals(point: Point, resampled: Resampled | None) -> Point:
-    """Returns a point of one cell with the intervals of its mean and of its difference."""
-    if not point.n or point.role == MAJORITY:
-        return point
-    found = resampled and resampled.mean([point.members])
-    if not resampled or not found:
-        return replace(point, **_over_runs(point))
-    paired = resampled.mean([point.members], against=[point.against]) if point.difference is not None else None
-    # Of one run, its evaluation has Wilson's interval, which is no point where every answer is right.
-    own = _over_runs(point) if point.n == 1 else {}
-    with_own = own if own.get("low") is not None else {}
-    return replace(point, **ends(found, paired) | with_own, collapsed=resampled.num_collapsed(point.members))
+def _with_intervals(points: Sequence[Point], resampled: Resampled | None) -> list[Point]:
+    """Returns points of one cell each with the intervals of their means and of their differences."""
+    if resampled is None:
+        return [replace(point, **_over_runs(point)) for point in points]
+    means = resampled.intervals([(point.members, None) for point in points])
+    differences = resampled.intervals([(point.members, point.against) for point in points])
+    made = []
+    for point, mean, difference in zip(points, means, differences, strict=True):
+        found = ends(mean, difference)
+        if mean is not None:
+            found["collapsed"] = resampled.num_collapsed(point.members)
+        if mean is None or point.n == 1:
+            # Of one run, its evaluation has Wilson's interval, which is no point where every answer is right.
+            found |= _over_runs(point)
+        made.append(replace(point, **found))
+    return made
 
 
-def ends(mean: "Replicates | None", difference: "Replicates | None") -> dict[str, Any]:
+def ends(mean: "Interval | None", difference: "Interval | None") -> dict[str, Any]:
     """Returns the fields of a point that hold the intervals of its mean and of its difference; scores are shares."""
     found: dict[str, Any] = {}
     if mean is not None:
-        whole = mean.interval()
-        found |= {"low": max(0.0, whole.low), "high": min(1.0, whole.high), "covers": whole.covers}
+        found |= {"low": max(0.0, mean.low), "high": min(1.0, mean.high), "covers": mean.covers}
     if difference is not None:
-        whole = difference.interval()
-        found |= {"difference_low": max(-1.0, whole.low), "difference_high": min(1.0, whole.high)}
+        found |= {"difference_low": max(-1.0, difference.low), "difference_high": min(1.0, difference.high)}
     return found
 
 
 def _over_runs(point: Point) -> dict[str, Any]:
-    """Returns the interval without readings: over runs, or of one run as its evaluation has it."""
+    """Returns the interval without readings: over runs, or of one run as its evaluation has it, if it has one."""
     scored = [member for member in point.members if member.value is not None]
     if len(scored) == 1:
-        return {"low": scored[0].low, "high": scored[0].high, "covers": None if scored[0].low is None else "test rows"}
-    low, high = mean_interval([member.value for member in scored if member.value is not None]) or (None, None)
-    return {"low": low, "high": high, "covers": "runs"}
+        return {} if scored[0].low is None else {"low": scored[0].low, "high": scored[0].high, "covers": "test rows"}
+    found = mean_interval([member.value for member in scored if member.value is not None])
+    return {} if found is None else {"low": found[0], "high": found[1], "covers": "runs"}
 
 
 def _with_references(kept: Sequence[Point], points: Sequence[Point], generator: str | None) -> list[Point]:

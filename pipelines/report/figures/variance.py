@@ -95,10 +95,7 @@ def _parts(material: Material, point: CurvePoint) -> tuple[float, float] | None:
         scores = material.found.resampled.scores(inside.members)
         if scores is None or len(scores.repeats_R) < 2:
             continue
-        num_runs = len(scores.repeats_R)
-        beyond_BR = scores.resampled_BR - scores.resampled_BR.mean(axis=1, keepdims=True)
-        noise = float(beyond_BR.var(axis=0).mean()) * num_runs / (num_runs - 1)
-        whole = float(scores.of_runs_R.var(ddof=1))
+        whole, noise = (float(of_point[0]) for of_point in (scores.moments.variance_P, scores.moments.noise_P))
         of_runs.append(whole - noise)
         of_rows.append(noise)
     return (max(0.0, statistics.fmean(of_runs)), statistics.fmean(of_rows)) if of_runs else None

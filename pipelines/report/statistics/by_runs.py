@@ -7,7 +7,7 @@ Array legend: B replicates, P points, R runs.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -23,76 +23,94 @@ _GRID_STEP = 0.04
 
 @dataclass(frozen=True, kw_only=True)
 class Moments:
-    """What replicates need of the scores of one point in one cell: a hundredth of the scores themselves.
+    """What replicates need of the scores of points of one cell, whose runs have the same numbers of draws.
 
     Args:
-        mean: Of the runs, on the whole test.
-        by_rows_B: Mean of the runs on the test rows of each replicate.
-        variance: Of the runs; 0 of one run.
-        noise: The part of it that is the chance of single test rows.
-        deviations_R: Of the runs from their mean, over the root of R (R - 1).
+        mean_P: Of the runs, on the whole test.
+        by_rows_PB: Mean of the runs on the test rows of each replicate.
+        variance_P: Of the runs; 0 of one run.
+        noise_P: The part of it that is the chance of single test rows.
+        deviations_PR: Of the runs from their mean, over the root of R (R - 1).
         repeats_R: The number of each run's draw.
     """
 
-    mean: float
-    by_rows_B: NDArray[Any]
-    variance: float
-    noise: float
-    deviations_R: NDArray[Any]
+    mean_P: NDArray[Any]
+    by_rows_PB: NDArray[Any]
+    variance_P: NDArray[Any]
+    noise_P: NDArray[Any]
+    deviations_PR: NDArray[Any]
     repeats_R: tuple[int, ...]
 
+    def of(self, point: int) -> "Moments":
+        """Returns those of one point: a hundredth of its scores, and no copy."""
+        only = slice(point, point + 1)
+        return Moments(
+            mean_P=self.mean_P[only],
+            by_rows_PB=self.by_rows_PB[only],
+            variance_P=self.variance_P[only],
+            noise_P=self.noise_P[only],
+            deviations_PR=self.deviations_PR[only],
+            repeats_R=self.repeats_R,
+        )
 
-def moments(
-    of_runs_PR: NDArray[Any], resampled_PRB: NDArray[Any], repeats_P: Sequence[tuple[int, ...]]
-) -> list[Moments]:
-    """Returns the moments of several points that have as many runs each: of each as if it were alone.
+
+def moments(of_runs_PR: NDArray[Any], resampled_PRB: NDArray[Any], repeats: tuple[int, ...]) -> Moments:
+    """Returns the moments of several points.
 
     Args:
         of_runs_PR: Scores on the whole test.
         resampled_PRB: Scores on the test rows of each replicate.
-        repeats_P: The numbers of the draws of each point's runs.
+        repeats: The numbers of the draws of the runs of each.
     """
     num_points, num_runs = of_runs_PR.shape
     mean_P, by_rows_PB = of_runs_PR.mean(axis=1), resampled_PRB.mean(axis=1)
     variance_P, noise_P, deviations_PR = np.zeros(num_points), np.zeros(num_points), np.zeros((num_points, num_runs))
     if num_runs > 1:
-        beyond_PRB = resampled_PRB - by_rows_PB[:, None]
         variance_P = of_runs_PR.var(axis=1, ddof=1)
-        noise_P = beyond_PRB.var(axis=2).mean(axis=1) * num_runs / (num_runs - 1)
+        beyond_PRB = resampled_PRB - by_rows_PB[:, None]
+        beyond_PRB -= beyond_PRB.mean(axis=2, keepdims=True)
+        # As the mean of `beyond_PRB.var(axis=2)`, without the squares in memory.
+        squares_P = np.einsum("prb,prb->p", beyond_PRB, beyond_PRB)
+        noise_P = squares_P / beyond_PRB.shape[2] / (num_runs - 1)
         deviations_PR = (of_runs_PR - mean_P[:, None]) / np.sqrt(num_runs * (num_runs - 1))
-    return [
-        Moments(
-            mean=float(mean_P[p]),
-            by_rows_B=by_rows_PB[p],
-            variance=float(variance_P[p]),
-            noise=float(noise_P[p]),
-            deviations_R=deviations_PR[p],
-            repeats_R=repeats,
-        )
-        for p, repeats in enumerate(repeats_P)
-    ]
+    return Moments(
+        mean_P=mean_P,
+        by_rows_PB=by_rows_PB,
+        variance_P=variance_P,
+        noise_P=noise_P,
+        deviations_PR=deviations_PR,
+        repeats_R=repeats,
+    )
 
 
 def moved(cells: Mapping[str, Moments], shares: Mapping[str, float], seed: int) -> NDArray[Any]:
-    """Returns how much each replicate moves the mean, (B); cells have two runs at least, and a share each."""
-    moved_B, variance, noise, inverse_degrees = 0.0, 0.0, 0.0, 0.0
+    """Returns how much each replicate moves the mean over cells of each point, (P, B).
+
+    Args:
+        cells: Of as many points each, with two runs at least.
+        shares: What each cell counts in the mean.
+        seed: Seed, any whole number.
+    """
+    num_points, num = next(iter(cells.values())).by_rows_PB.shape
+    moved_PB = np.zeros((num_points, num))
+    variance_P, noise_P, inverse_degrees_P = np.zeros(num_points), np.zeros(num_points), np.zeros(num_points)
     for name, of_cell in cells.items():
-        num_runs, num = len(of_cell.repeats_R), len(of_cell.by_rows_B)
+        num_runs = len(of_cell.repeats_R)
         share = shares[name] ** 2 / num_runs
-        variance += share * of_cell.variance
-        noise += share * of_cell.noise
-        inverse_degrees += (share * of_cell.variance) ** 2 / (num_runs - 1)
+        variance_P += share * of_cell.variance_P
+        noise_P += share * of_cell.noise_P
+        inverse_degrees_P += (share * of_cell.variance_P) ** 2 / (num_runs - 1)
         ways_RB = _ways(seed, name, max(of_cell.repeats_R) + 1, num)
         every = of_cell.repeats_R == tuple(range(num_runs))
-        moved_B = moved_B + shares[name] * (
-            of_cell.deviations_R @ (ways_RB if every else ways_RB[list(of_cell.repeats_R)])
-        )
-    if variance == 0:
-        return np.zeros(num)
-    degrees = round(variance**2 / inverse_degrees, 9)  # those of one cell are a whole number, less the last bits
-    chi_squared_B = chi_squared(degrees, seed, tuple(sorted(cells)), num)
-    scale_B = np.sqrt(np.maximum(0, variance * degrees / chi_squared_B - noise) / variance)
-    return np.asarray(scale_B * moved_B)
+        moved_PB += shares[name] * (of_cell.deviations_PR @ (ways_RB if every else ways_RB[list(of_cell.repeats_R)]))
+    equal_P = variance_P == 0
+    variance_P[equal_P] = inverse_degrees_P[equal_P] = 1  # their deviations are 0: they do not move
+    # Those of one cell are a whole number, less the last bits.
+    degrees_P = [round(degrees, 9) for degrees in (variance_P**2 / inverse_degrees_P).tolist()]
+    drawn = {degrees: chi_squared(degrees, seed, tuple(sorted(cells)), num) for degrees in set(degrees_P)}
+    chi_squared_PB = np.stack([drawn[degrees] for degrees in degrees_P])
+    spread_PB = (variance_P * degrees_P)[:, None] / chi_squared_PB - noise_P[:, None]
+    return np.asarray(np.sqrt(np.maximum(0, spread_PB) / variance_P[:, None]) * moved_PB)
 
 
 def stream(seed: int, *purpose: str) -> np.random.Generator:

@@ -65,7 +65,7 @@ def gap_closed(
     Source: own; on the interval of a ratio E. Fieller (1954), JRSS B 16.
 
     >>> runs = np.array([[0.7], [0.8], [0.6]])
-    >>> s, h, g = ({"te": Scores(of_runs_R=run, resampled_BR=run[None], repeats_R=(0,))} for run in runs)
+    >>> s, h, g = ({"te": Scores(of_runs_R=run, resampled_RB=run[:, None], repeats_R=(0,))} for run in runs)
     >>> round(gap_closed(s, human=h, reference=g, seed=0).estimate, 3)
     0.5
     """
@@ -138,7 +138,7 @@ def worth_human_rows(
     Source: own; the inverse of the monotone curve of `break_even.py`.
 
     >>> runs = np.array([[0.5], [0.6], [0.7]])
-    >>> low, same, high = ({"te": Scores(of_runs_R=run, resampled_BR=run[None], repeats_R=(0,))} for run in runs)
+    >>> low, same, high = ({"te": Scores(of_runs_R=run, resampled_RB=run[:, None], repeats_R=(0,))} for run in runs)
     >>> round(worth_human_rows(same, [10, 40], [low, high], seed=0).rows, 6)
     20.0
     """

@@ -16,7 +16,7 @@ Array legend: B replicates, K sentences, N test rows, R runs, L labels, S points
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -46,29 +46,28 @@ class Scores:
 
     Args:
         of_runs_R: On the whole test.
-        resampled_BR: On the test rows of each replicate.
+        resampled_RB: On the test rows of each replicate.
         repeats_R: The number of each run's draw: what has one number at other points is varied together.
         of_draws: Whether they are numbers of draws; else they only tell runs apart of which several have one draw, or
             none, and are paired with nothing.
     """
 
     of_runs_R: NDArray[Any]
-    resampled_BR: NDArray[Any]
+    resampled_RB: NDArray[Any]
     repeats_R: tuple[int, ...]
     of_draws: bool = True
 
     def __post_init__(self) -> None:
         num_runs = len(self.repeats_R)
-        if not num_runs or self.of_runs_R.shape != (num_runs,) or self.resampled_BR.shape[1:] != (num_runs,):
-            raise ValueError(f"{num_runs} runs with scores of {self.of_runs_R.shape} and {self.resampled_BR.shape}")
+        if not num_runs or self.of_runs_R.shape != (num_runs,) or len(self.resampled_RB) != num_runs:
+            raise ValueError(f"{num_runs} runs with scores of {self.of_runs_R.shape} and {self.resampled_RB.shape}")
         if len(set(self.repeats_R)) < num_runs:
             raise ValueError("two runs of a point have one number")
 
     @cached_property
     def moments(self) -> Moments:
         """What replicates need of them."""
-        (found,) = moments(self.of_runs_R[None], np.ascontiguousarray(self.resampled_BR.T)[None], [self.repeats_R])
-        return found
+        return moments(self.of_runs_R[None], self.resampled_RB[None], self.repeats_R)
 
     def minus(self, other: "Scores") -> "Scores":
         """Returns the differences of runs with one number; one run, such as a generator's, is taken from all.
@@ -79,7 +78,7 @@ class Scores:
         mine, theirs = paired(self.repeats_R, other.repeats_R, of_draws=self.of_draws and other.of_draws)
         return Scores(
             of_runs_R=self.of_runs_R[mine] - other.of_runs_R[theirs],
-            resampled_BR=self.resampled_BR[:, mine] - other.resampled_BR[:, theirs],
+            resampled_RB=self.resampled_RB[mine] - other.resampled_RB[theirs],
             repeats_R=tuple(self.repeats_R[place] for place in mine),
             of_draws=self.of_draws,
         )
@@ -133,15 +132,15 @@ class Replicates:
 def _percentiles(values_B: NDArray[Any]) -> tuple[float, float]:
     """Returns the values that 2.5 and 97.5 % do not exceed, themselves replicates: no arithmetic on infinity.
 
-    As `np.quantile` with `inverted_cdf`, which takes ten times as long for a thousand values.
+    As `np.quantile` with `inverted_cdf`, which takes ten times as long for a thousand values; so does a partition.
 
     >>> values_B = np.random.default_rng(0).permutation(1000)
     >>> _percentiles(values_B) == tuple(np.quantile(values_B, [0.025, 0.975], method="inverted_cdf"))
     True
     """
     places = [math.ceil(round(share * len(values_B), 6)) - 1 for share in (0.025, 0.975)]
-    found_B = np.partition(values_B, [*places, -1])
-    if np.isnan(found_B[-1]):  # it is sorted to the end
+    found_B = np.sort(values_B)
+    if np.isnan(found_B[-1]):
         return math.nan, math.nan
     return float(found_B[places[0]]), float(found_B[places[1]])
 
@@ -173,14 +172,21 @@ def resample(
     if not sentences or not all(len(ids) for ids in sentences.values()):
         raise ValueError("a cell without test rows has nothing to resample")
     places = {name: place for place, name in enumerate(dict.fromkeys(i for ids in sentences.values() for i in ids))}
-    num_sentences = len(places)
+    times_BK = _times(len(places), test, seed, num)
+    everything = list(range(len(places)))
+    rows = {cell: [places[i] for i in ids] for cell, ids in sentences.items()}
+    return {cell: times_BK if where == everything else times_BK[:, where] for cell, where in rows.items()}
+
+
+@lru_cache(maxsize=4)  # a test is drawn once for all its translations
+def _times(num_sentences: int, test: str, seed: int, num: int) -> NDArray[Any]:
+    """Returns how often each sentence is in each replicate, (B, K)."""
     drawn_BK = stream(seed, "rows", test).integers(0, num_sentences, size=(num, num_sentences))
     drawn_BK += np.arange(num)[:, None] * num_sentences
     times_BK = np.bincount(drawn_BK.ravel(), minlength=num * num_sentences).reshape(num, num_sentences)
     times_BK = times_BK.astype(np.float32)  # exact for whole numbers, and the fast type for products
-    everything = list(range(num_sentences))
-    rows = {cell: [places[i] for i in ids] for cell, ids in sentences.items()}
-    return {cell: times_BK if where == everything else times_BK[:, where] for cell, where in rows.items()}
+    times_BK.flags.writeable = False
+    return times_BK
 
 
 def accuracy(correct_RN: NDArray[Any], times_BN: NDArray[Any], *, repeats: Sequence[int] | None = None) -> Scores:
@@ -195,15 +201,14 @@ def accuracy(correct_RN: NDArray[Any], times_BN: NDArray[Any], *, repeats: Seque
 
     >>> times = resample({"te": range(4)}, test="topic", seed=0)["te"]
     >>> scores = accuracy(np.array([[1, 1, 0, 0], [1, 1, 1, 0]]), times)
-    >>> scores.of_runs_R.tolist(), scores.resampled_BR.shape
-    ([0.5, 0.75], (1000, 2))
+    >>> scores.of_runs_R.tolist(), scores.resampled_RB.shape
+    ([0.5, 0.75], (2, 1000))
     """
     of_runs_R = correct_RN.mean(axis=1, dtype=np.float64)
-    hits_BR = (times_BN @ correct_RN.T.astype(np.float32)).astype(np.float64)
     total_B = times_BN.sum(axis=1, dtype=np.float64)
-    resampled_BR = hits_BR / np.maximum(1, total_B)[:, None]
-    resampled_BR[total_B == 0] = of_runs_R
-    return Scores(of_runs_R=of_runs_R, resampled_BR=resampled_BR, repeats_R=_numbers(repeats, len(of_runs_R)))
+    resampled_RB = (correct_RN.astype(np.float32) @ times_BN.T) / np.maximum(1, total_B)
+    resampled_RB[:, total_B == 0] = of_runs_R[:, None]
+    return Scores(of_runs_R=of_runs_R, resampled_RB=resampled_RB, repeats_R=_numbers(repeats, len(of_runs_R)))
 
 
 def macro_f1(
@@ -232,8 +237,8 @@ def macro_f1(
     """
     times_BN = np.where(times_BN.any(axis=1, keepdims=True), times_BN, np.float32(1))
     both_BN = np.vstack([np.ones((1, len(gold_N)), dtype=np.float32), times_BN])
-    scores_BR = np.column_stack([f1_on_resamples(gold_N, read_N, both_BN, num_labels=num_labels) for read_N in read_RN])
-    return Scores(of_runs_R=scores_BR[0], resampled_BR=scores_BR[1:], repeats_R=_numbers(repeats, len(read_RN)))
+    scores_RB = f1_on_resamples(gold_N, list(read_RN), both_BN, num_labels=num_labels)
+    return Scores(of_runs_R=scores_RB[:, 0], resampled_RB=scores_RB[:, 1:], repeats_R=_numbers(repeats, len(read_RN)))
 
 
 #: What a report can rank by -> (gold_N, read_RN, times_BN, the number of labels if asked) -> the scores of every run.
@@ -273,20 +278,27 @@ def replicates(cells: Mapping[str, Scores], *, seed: int, weights: Mapping[str, 
     >>> replicates({"te": accuracy(right[:1], times)}, seed=0).interval().covers
     'test rows'
     """
-    return of_moments({name: scores.moments for name, scores in cells.items()}, seed=seed, weights=weights)
+    (found,) = of_moments({name: scores.moments for name, scores in cells.items()}, seed=seed, weights=weights)
+    return found
 
 
-def of_moments(cells: Mapping[str, Moments], *, seed: int, weights: Mapping[str, float] | None = None) -> Replicates:
-    """Returns what `replicates` does, for who keeps no scores."""
+def of_moments(
+    cells: Mapping[str, Moments], *, seed: int, weights: Mapping[str, float] | None = None
+) -> list[Replicates]:
+    """Returns what `replicates` does, of every point, for who keeps no scores; all cells have as many points."""
     if not cells:
         raise ValueError("a mean over no cells")
     shares = weights or dict.fromkeys(cells, 1 / len(cells))
-    estimate = sum(shares[name] * own.mean for name, own in cells.items())
-    by_rows_B = sum(shares[name] * own.by_rows_B for name, own in cells.items())
+    estimate_P = sum(shares[name] * own.mean_P for name, own in cells.items())
+    values_PB = sum(shares[name] * own.by_rows_PB for name, own in cells.items())
     several = {name: own for name, own in cells.items() if len(own.repeats_R) > 1}
     covers = ROWS if not several else RUNS_AND_ROWS if len(several) == len(cells) else SOME_RUNS
-    values_B = by_rows_B + moved(several, shares, seed) if several else np.asarray(by_rows_B)
-    return Replicates(estimate=estimate, values_B=values_B, covers=covers)
+    if several:
+        values_PB = values_PB + moved(several, shares, seed)
+    return [
+        Replicates(estimate=float(estimate), values_B=values_B, covers=covers)
+        for estimate, values_B in zip(np.asarray(estimate_P), np.asarray(values_PB), strict=True)
+    ]
 
 
 def _numbers(repeats: Sequence[int] | None, num_runs: int) -> tuple[int, ...]:

@@ -11,8 +11,8 @@ from sdc.pipelines.report.statistics.resampling import ROWS, Scores
 
 def _runs(mean: float, *, spread: float = 0.01, seed: int = 0) -> dict[str, Scores]:
     """Returns one run whose score on resampled rows is normal."""
-    resampled = mean + spread * np.random.default_rng(seed).standard_normal((1000, 1))
-    return {"te": Scores(of_runs_R=np.array([mean]), resampled_BR=resampled, repeats_R=(0,))}
+    resampled = mean + spread * np.random.default_rng(seed).standard_normal((1, 1000))
+    return {"te": Scores(of_runs_R=np.array([mean]), resampled_RB=resampled, repeats_R=(0,))}
 
 
 def test_a_share_of_the_gap() -> None:
@@ -27,7 +27,7 @@ def test_a_share_of_the_gap() -> None:
 def test_a_share_is_the_ratio_of_the_two_in_every_replicate() -> None:
     synthetic, human, reference = (_runs(score, seed=seed) for seed, score in enumerate((0.7, 0.8, 0.6)))
     found = gap_closed(synthetic, human=human, reference=reference, seed=0)
-    s, h, g = (scores["te"].resampled_BR[:, 0] for scores in (synthetic, human, reference))
+    s, h, g = (scores["te"].resampled_RB[0] for scores in (synthetic, human, reference))
     ratio = np.sort((s - g) / (h - g))
     assert found is not None
     assert (found.low, found.high) == pytest.approx((ratio[24], ratio[974]))
@@ -81,7 +81,7 @@ def test_the_two_are_on_the_same_cells_and_a_reference_may_have_several_runs() -
         gap_closed(_runs(0.7), human=_runs(0.8), reference={}, seed=0)
     with pytest.raises(ValueError, match="same cells"):
         worth_human_rows(_runs(0.7), [10], [{}], seed=0)
-    two = Scores(of_runs_R=np.array([0.6, 0.7]), resampled_BR=np.full((1000, 2), 0.6), repeats_R=(0, 1))
+    two = Scores(of_runs_R=np.array([0.6, 0.7]), resampled_RB=np.full((2, 1000), 0.6), repeats_R=(0, 1))
     found = gap_closed(_runs(0.7), human=_runs(0.8), reference={"te": two}, seed=0)  # from a mean of 0.65
     assert found is not None
     assert found.estimate == pytest.approx(1 / 3)
@@ -90,8 +90,10 @@ def test_the_two_are_on_the_same_cells_and_a_reference_may_have_several_runs() -
 
 def test_runs_on_synthetic_and_on_human_rows_have_luck_of_their_own() -> None:
     values = np.array([0.64, 0.70, 0.76])
-    runs = {"te": Scores(of_runs_R=values, resampled_BR=np.tile(values, (1000, 1)), repeats_R=(0, 1, 2))}
-    higher = {"te": Scores(of_runs_R=values + 0.1, resampled_BR=np.tile(values + 0.1, (1000, 1)), repeats_R=(0, 1, 2))}
+    runs = {"te": Scores(of_runs_R=values, resampled_RB=np.tile(values[:, None], 1000), repeats_R=(0, 1, 2))}
+    higher = {
+        "te": Scores(of_runs_R=values + 0.1, resampled_RB=np.tile(values[:, None] + 0.1, 1000), repeats_R=(0, 1, 2))
+    }
     found = gap_closed(runs, human=higher, reference=_runs(0.3, spread=0), seed=0)
     assert found is not None
     assert found.high - found.low > 0.2  # 0.8, and 0.06 if the luck of a number were one

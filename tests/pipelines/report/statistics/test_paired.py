@@ -124,7 +124,7 @@ def test_a_difference_is_paired_by_rows_and_runs() -> None:
 def test_cells_weigh_alike_however_many_runs_they_have() -> None:
     def scores(values: list[float]) -> Scores:
         array = np.array(values)
-        return Scores(of_runs_R=array, resampled_BR=np.tile(array, (50, 1)), repeats_R=tuple(range(len(values))))
+        return Scores(of_runs_R=array, resampled_RB=np.tile(array[:, None], 50), repeats_R=tuple(range(len(values))))
 
     zero = {"te": scores([0.0] * 4), "sw": scores([0.0])}
     found = compare({"te": scores([0.1] * 4), "sw": scores([-0.05])}, zero, seed=0)

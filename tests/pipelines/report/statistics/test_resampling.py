@@ -86,7 +86,7 @@ def test_the_reference_of_a_difference_from_the_generator() -> None:
     drawn_BR = rng.multinomial(20, np.full(20, 1 / 20), 10_000) / 20
     for values_B, width, ours in (
         (drawn_BR @ scores.of_runs_R, 0.024, alone),
-        ((drawn_BR * scores.resampled_BR).sum(axis=1), 0.139, (found.low, found.high)),
+        ((drawn_BR * scores.resampled_RB.T).sum(axis=1), 0.139, (found.low, found.high)),
     ):
         low, high = np.quantile(values_B, [0.025, 0.975])
         assert high - low == pytest.approx(width, abs=0.001)
@@ -110,7 +110,7 @@ def test_over_runs_and_rows_the_interval_is_as_wide_as_rows_make_it() -> None:
 @pytest.mark.parametrize("num_runs", [2, 3, 5, 20])
 def test_without_noise_of_rows_runs_have_the_interval_of_student(num_runs: int) -> None:
     values_R = 0.5 + 0.01 * np.random.default_rng(num_runs).standard_normal(num_runs)
-    same = Scores(of_runs_R=values_R, resampled_BR=np.tile(values_R, (40_000, 1)), repeats_R=tuple(range(num_runs)))
+    same = Scores(of_runs_R=values_R, resampled_RB=np.tile(values_R[:, None], 40_000), repeats_R=tuple(range(num_runs)))
     found = replicates({"te": same}, seed=1).interval()
     expected = mean_interval(values_R.tolist())
     assert expected is not None
@@ -134,7 +134,7 @@ def test_what_an_interval_covers() -> None:
     assert replicates({"te": several}, seed=0).covers == RUNS_AND_ROWS
     assert replicates({"te": one}, seed=0).covers == ROWS
     assert replicates({"te": several, "sw": one}, seed=0).covers == SOME_RUNS
-    assert (replicates({"te": one}, seed=0).values_B == one.resampled_BR[:, 0]).all()
+    assert (replicates({"te": one}, seed=0).values_B == one.resampled_RB[0]).all()
 
 
 def test_all_right_is_an_interval_of_no_width() -> None:
@@ -147,7 +147,7 @@ def test_a_generator_is_taken_from_every_run_on_the_same_rows() -> None:
     times = resample({"te": range(300)}, test="topic", seed=0)["te"]
     right = _bernoulli(1, 300)
     same = accuracy(np.repeat(right, 4, axis=0), times).minus(accuracy(right, times))
-    assert not same.resampled_BR.any()
+    assert not same.resampled_RB.any()
     assert not same.of_runs_R.any()
 
 
@@ -164,8 +164,8 @@ def test_two_methods_are_paired_by_the_numbers_of_their_runs() -> None:
 
 def test_points_of_a_curve_move_together_and_cells_apart() -> None:
     values = np.array([0.4, 0.5, 0.7])
-    point = Scores(of_runs_R=values, resampled_BR=np.tile(values, (2000, 1)), repeats_R=(0, 1, 2))
-    higher = Scores(of_runs_R=values + 0.1, resampled_BR=point.resampled_BR + 0.1, repeats_R=(0, 1, 2))
+    point = Scores(of_runs_R=values, resampled_RB=np.tile(values[:, None], 2000), repeats_R=(0, 1, 2))
+    higher = Scores(of_runs_R=values + 0.1, resampled_RB=point.resampled_RB + 0.1, repeats_R=(0, 1, 2))
     first, second, other = (
         replicates({name: scores}, seed=5).values_B for name, scores in (("te", point), ("te", higher), ("sw", point))
     )
@@ -176,15 +176,15 @@ def test_points_of_a_curve_move_together_and_cells_apart() -> None:
 def test_what_may_be_noise_of_the_rows_is_not_taken_for_a_difference_of_runs() -> None:
     """Two runs whose variance is 3.841 times that of their rows' noise: chi-squared is above that in 5 %."""
     noise, values = 0.01, np.array([0.5, 0.5 + 0.01 * math.sqrt(2 * 3.8415)])
-    resampled = values + noise * np.random.default_rng(0).standard_normal((40_000, 2))
-    scores = Scores(of_runs_R=values, resampled_BR=resampled, repeats_R=(0, 1))
-    unmoved = replicates({"te": scores}, seed=0).values_B == resampled.mean(axis=1)
+    resampled = values[:, None] + noise * np.random.default_rng(0).standard_normal((2, 40_000))
+    scores = Scores(of_runs_R=values, resampled_RB=resampled, repeats_R=(0, 1))
+    unmoved = replicates({"te": scores}, seed=0).values_B == resampled.mean(axis=0)
     assert unmoved.mean() == pytest.approx(0.05, abs=0.005)
 
 
 def test_a_difference_of_unpaired_methods_has_the_degrees_of_freedom_of_both() -> None:
     values = np.array([0.4, 0.5, 0.6])
-    runs = Scores(of_runs_R=values, resampled_BR=np.tile(values, (40_000, 1)), repeats_R=(0, 1, 2))
+    runs = Scores(of_runs_R=values, resampled_RB=np.tile(values[:, None], 40_000), repeats_R=(0, 1, 2))
     found = replicates({"human": runs, "synthetic": runs}, seed=0, weights={"human": 1, "synthetic": -1}).interval()
     expected = 2.776 * math.sqrt(2 * 0.01 / 3)  # Student's, 4 degrees of freedom
     assert found.estimate == 0
@@ -195,7 +195,7 @@ def test_the_order_of_runs_does_not_matter() -> None:
     values = np.array([0.4, 0.5, 0.7])
 
     def made(order: list[int]) -> NDArray[Any]:
-        scores = Scores(of_runs_R=values[order], resampled_BR=np.tile(values[order], (500, 1)), repeats_R=tuple(order))
+        scores = Scores(of_runs_R=values[order], resampled_RB=np.tile(values[order, None], 500), repeats_R=tuple(order))
         return replicates({"te": scores}, seed=0).values_B
 
     assert made([2, 0, 1]) == pytest.approx(made([0, 1, 2]))
@@ -209,7 +209,7 @@ def test_a_missing_run_does_not_change_how_the_others_move() -> None:
         return replicates(
             {
                 "te": Scores(
-                    of_runs_R=values[kept], resampled_BR=np.tile(values[kept], (3000, 1)), repeats_R=tuple(kept)
+                    of_runs_R=values[kept], resampled_RB=np.tile(values[kept, None], 3000), repeats_R=tuple(kept)
                 )
             },
             seed=2,
@@ -236,7 +236,7 @@ def test_macro_f1_is_that_of_the_metrics_on_all_rows_and_on_resampled_ones() -> 
         assert found.of_runs_R[run] == metric(gold, read[run], num_labels=3).value
         for b in range(5):
             rows = np.repeat(np.arange(40), times[b].astype(int))
-            assert found.resampled_BR[b, run] == pytest.approx(metric(gold[rows], read[run][rows], num_labels=3).value)
+            assert found.resampled_RB[run, b] == pytest.approx(metric(gold[rows], read[run][rows], num_labels=3).value)
 
 
 def test_all_that_a_report_ranks_by_is_resampled_as_itself() -> None:
@@ -247,24 +247,24 @@ def test_all_that_a_report_ranks_by_is_resampled_as_itself() -> None:
         found = scores(gold, np.stack([read]), times, lambda: 3)
         assert found.of_runs_R == pytest.approx([METRICS[name](gold, read, num_labels=3).value], rel=1e-6)
         again = [METRICS[name](gold.repeat(n), read.repeat(n), num_labels=3).value for n in times[:20].astype(int)]
-        assert found.resampled_BR[:20, 0] == pytest.approx(again, rel=1e-6)
+        assert found.resampled_RB[0, :20] == pytest.approx(again, rel=1e-6)
 
 
 def test_a_replicate_without_a_row_of_a_cell_has_the_score_of_all() -> None:
     times = np.zeros((2, 4), dtype=np.float32)
     times[0] = 1
-    assert accuracy(np.array([[1, 0, 0, 0]]), times).resampled_BR.tolist() == [[0.25], [0.25]]
+    assert accuracy(np.array([[1, 0, 0, 0]]), times).resampled_RB.tolist() == [[0.25, 0.25]]
     found = macro_f1(np.array([0, 0, 1, 1]), np.array([[0, 0, 1, -1]]), times, num_labels=2)
-    assert found.resampled_BR[:, 0] == pytest.approx(found.of_runs_R[0])
+    assert found.resampled_RB[0] == pytest.approx(found.of_runs_R[0])
 
 
 def test_what_makes_no_sense_is_refused() -> None:
     with pytest.raises(ValueError, match="without test rows"):
         resample({"te": []}, test="topic", seed=0)
     with pytest.raises(ValueError, match="0 runs"):
-        Scores(of_runs_R=np.zeros(0), resampled_BR=np.zeros((9, 0)), repeats_R=())
+        Scores(of_runs_R=np.zeros(0), resampled_RB=np.zeros((0, 9)), repeats_R=())
     with pytest.raises(ValueError, match="one number"):
-        Scores(of_runs_R=np.zeros(2), resampled_BR=np.zeros((9, 2)), repeats_R=(1, 1))
+        Scores(of_runs_R=np.zeros(2), resampled_RB=np.zeros((2, 9)), repeats_R=(1, 1))
     with pytest.raises(ValueError, match="no cells"):
         replicates({}, seed=0)
 
