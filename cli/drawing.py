@@ -31,7 +31,8 @@ def drawn(
 ) -> "DrawnTable":
     """Returns a table as it fits so many characters; columns that are `spare` are left out first where it is narrow."""
     names = [visible(name) for name in columns]
-    cells = [["" if cell is None else visible(str(cell)) for cell in row] for row in rows]
+    shown = {cell: visible(cell) for cell in {str(cell) for row in rows for cell in row if cell is not None}}
+    cells = [["" if cell is None else shown[str(cell)] for cell in row] for row in rows]
     about = None if title is None else visible(title)
     layout = tables.fit(names, cells, width=width, title=about, spare=spare, meanings=meanings or {})
     return DrawnTable(layout, width=width)

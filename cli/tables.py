@@ -8,9 +8,9 @@ Here: texts and widths. Not here: drawing (`drawing.py`).
 """
 
 import re
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import zip_longest
+from functools import cached_property
 
 from sdc.cli.terminal import shown_width, wrapped
 
@@ -53,6 +53,71 @@ class TableLayout:
     is_stacked: bool = False
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Column:
+    """A column of a table: it is measured once, however many ways to make the table narrower are tried.
+
+    Args:
+        name: Its name.
+        cells: Text of each cell.
+    """
+
+    name: str
+    cells: Sequence[str]
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """What the cells say, each once: of thousands of rows, most say what others say."""
+        return list(dict.fromkeys(self.cells))
+
+    @cached_property
+    def is_numeric(self) -> bool:
+        """Whether it stands to the right."""
+        return all(map(is_number, self.texts))
+
+    @cached_property
+    def has_keys(self) -> bool:
+        """Whether it tells every row from the others."""
+        return len(self.texts) == len(self.cells) and all(map(_KEY.fullmatch, self.texts))
+
+    @cached_property
+    def widest(self) -> int:
+        """The characters that it takes."""
+        return max(map(shown_width, [self.name, *self.texts]))
+
+    def least(self, *, keyed: bool) -> int:
+        """Returns the fewest characters in which nothing of it is broken.
+
+        No two cells become the same, unless rows have keys to tell them apart.
+        """
+        words = max(map(shown_width, self.name.split(" ")))  # names of columns are broken between words
+        longest = max(map(shown_width, self.texts), default=0)
+        if all(is_number(text) or _KEY.fullmatch(text) for text in self.texts):
+            return max(words, longest)
+        if any(" " in text for text in self.texts):
+            word = max(shown_width(word) for text in self.texts for word in text.split(" "))
+            return max(words, min(longest, max(_NARROWEST, word)))
+        least = max(words, min(longest, _SHORTEST_NAME))
+        while not keyed and len({shortened(text, least) for text in self.texts}) < len(self.texts):
+            least += 1
+        return least
+
+    def within(self, width: int) -> list[str]:
+        """Returns the cells, names shortened to so many characters; sentences are broken as they are drawn."""
+        shown = {text: text if self.is_numeric or " " in text else shortened(text, width) for text in self.texts}
+        return [shown[text] for text in self.cells]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Choice:
+    """A way to make a table narrower: the columns that are left, and what its title says of the others."""
+
+    columns: Sequence[_Column]
+    title: str | None
+    gap: int = GAPS[0]
+    left_out: Sequence[str] = ()
+
+
 def fit(
     columns: Sequence[str],
     rows: Sequence[Sequence[str]],
@@ -72,25 +137,30 @@ def fit(
         spare: Columns that may be left out, the first first.
         meanings: Column -> what the title says of it, if it stands there.
     """
-    found = _fitted(TableLayout(columns=columns, rows=rows, title=title), width, spare)
+    whole = [_Column(name=name, cells=[row[i] for row in rows]) for i, name in enumerate(columns)]
+    found = _fitted(_Choice(columns=whole, title=title), width, spare)
+    if found is None:
+        found = TableLayout(columns=columns, rows=rows, title=title, is_stacked=True)
     parts = [found.title or "", *(says for name, says in (meanings or {}).items() if name in found.columns)]
     parts += [f"for want of room without {_named(found.left_out)}"] if found.left_out else []
     return replace(found, title="; ".join(filter(None, parts)) or None)
 
 
-def _fitted(whole: TableLayout, width: int, spare: Sequence[str]) -> TableLayout:
-    found = next(filter(None, (_with_widths(table, width, shortest=False) for table in _narrower(whole, spare))), None)
+def _fitted(whole: _Choice, width: int, spare: Sequence[str]) -> TableLayout | None:
+    found = next(
+        filter(None, (_with_widths(choice, width, shortest=False) for choice in _narrower(whole, spare))), None
+    )
     if found is not None:
         return found
     fewest = 0
-    for table in _narrower(whole, spare):
-        broken = _with_widths(table, width, shortest=True)
+    for choice in _narrower(whole, spare):
+        broken = _with_widths(choice, width, shortest=True)
         num_lines = 0 if broken is None else _num_lines(broken)
         if broken is not None and (found is None or num_lines < fewest):
             found, fewest = broken, num_lines
         if found is not None and fewest <= _MOST_LINES:
             break
-    return found or replace(whole, is_stacked=True)
+    return found
 
 
 def _num_lines(table: TableLayout) -> int:
@@ -99,16 +169,17 @@ def _num_lines(table: TableLayout) -> int:
     return max((wrapped(text, width=width).count("\n") + 1 for text, width in cells if " " in text), default=1)
 
 
-def _narrower(whole: TableLayout, spare: Sequence[str]) -> Iterator[TableLayout]:
+def _narrower(whole: _Choice, spare: Sequence[str]) -> Iterator[_Choice]:
     """Gives the table, and others that each take less room than the one before."""
     for gap in GAPS:
         yield replace(whole, gap=gap)
     base, left_out = _without_constants(replace(whole, gap=GAPS[-1])), list[str]()
     yield base
     for name in spare:
-        if name in base.columns and len(base.columns) > len(left_out) + 1:
+        if any(column.name == name for column in base.columns) and len(base.columns) > len(left_out) + 1:
             left_out.append(name)
-            yield replace(_without(base, left_out), left_out=tuple(left_out))
+            kept = [column for column in base.columns if column.name not in left_out]
+            yield replace(base, columns=kept, left_out=tuple(left_out))
 
 
 def _named(left_out: Sequence[str]) -> str:
@@ -116,70 +187,44 @@ def _named(left_out: Sequence[str]) -> str:
     return ", ".join(left_out) if len(left_out) <= _MOST_NAMED else f"{len(left_out)} columns"
 
 
-def _without_constants(table: TableLayout) -> TableLayout:
+def _without_constants(whole: _Choice) -> _Choice:
     """Returns the table without columns that say the same in every row, which its title says then."""
-    if len(table.rows) < 2:
-        return table
-    constant = {
-        name: table.rows[0][i] for i, name in enumerate(table.columns) if len({row[i] for row in table.rows}) == 1
-    }
-    if len(constant) == len(table.columns):
-        return table
-    said = [f"{name} {value}" for name, value in constant.items() if value not in ("", "-")]
-    title = ", ".join([*said, *([table.title] if table.title else [])])
-    return replace(_without(table, constant), title=title or None)
-
-
-def _without(table: TableLayout, names: Container[str]) -> TableLayout:
-    kept = [i for i, name in enumerate(table.columns) if name not in names]
-    rows = [[row[i] for i in kept] for row in table.rows]
-    return replace(table, columns=[table.columns[i] for i in kept], rows=rows)
+    if any(len(column.cells) < 2 for column in whole.columns):
+        return whole
+    constant = [column for column in whole.columns if len(column.texts) == 1]
+    if len(constant) == len(whole.columns):
+        return whole
+    said = [f"{column.name} {column.texts[0]}" for column in constant if column.texts[0] not in ("", "-")]
+    kept = [column for column in whole.columns if column not in constant]
+    return replace(whole, columns=kept, title=", ".join([*said, *([whole.title] if whole.title else [])]) or None)
 
 
 # -- widths ----------------------------------------------------------------------------------------------------------
 
 
-def _with_widths(table: TableLayout, width: int, *, shortest: bool) -> TableLayout | None:
+def _with_widths(choice: _Choice, width: int, *, shortest: bool) -> TableLayout | None:
     """Returns the table with the widths of its columns, names shortened where they may be; None if it does not fit."""
-    columns = [[row[i] for row in table.rows] for i in range(len(table.columns))]
-    keyed = any(len(set(cells)) == len(cells) and all(map(_KEY.fullmatch, cells)) for cells in columns)
-    columns = [list(dict.fromkeys(cells)) for cells in columns]  # of thousands of rows, most say what others say
-    numeric = [all(map(is_number, cells)) for cells in columns]
-    widest = [max(map(shown_width, [name, *cells])) for name, cells in zip(table.columns, columns, strict=True)]
-    least = widest
-    if shortest:
-        least = [_least(name, cells, keyed=keyed) for name, cells in zip(table.columns, columns, strict=True)]
-    room = width - table.gap * (len(columns) - 1) - 2  # a space on either side
+    columns = choice.columns
+    widths = [column.widest for column in columns]
+    keyed = any(column.has_keys for column in columns)
+    least = [column.least(keyed=keyed) for column in columns] if shortest else widths
+    room = width - choice.gap * (len(columns) - 1) - 2  # a space on either side
     if sum(least) > room:
         return None
-    widths = list(widest)
+    widths = list(widths)
     while sum(widths) > room:  # the widest of those that can be narrower
         at = max((i for i in range(len(widths)) if widths[i] > least[i]), key=widths.__getitem__)
         widths[at] -= 1
-    shown = [
-        {text: text if right or " " in text else shortened(text, most) for text in cells}
-        for cells, right, most in zip(columns, numeric, widths, strict=True)
-    ]
-    rows = [[shown[i][text] for i, text in enumerate(row)] for row in table.rows]
-    return replace(table, rows=rows, widths=widths, numeric=numeric)
-
-
-def _least(name: str, cells: Sequence[str], *, keyed: bool) -> int:
-    """Returns the fewest characters of a column in which nothing is broken.
-
-    No two cells become the same, unless rows have keys to tell them apart.
-    """
-    words = max(map(shown_width, name.split(" ")))  # names of columns are broken between words
-    longest = max(map(shown_width, cells), default=0)
-    if all(is_number(cell) or _KEY.fullmatch(cell) for cell in cells):
-        return max(words, longest)
-    if any(" " in cell for cell in cells):
-        word = max(shown_width(word) for cell in cells for word in cell.split(" "))
-        return max(words, min(longest, max(_NARROWEST, word)))
-    least = max(words, min(longest, _SHORTEST_NAME))
-    while not keyed and len({shortened(cell, least) for cell in cells}) < len(set(cells)):
-        least += 1
-    return least
+    cells = [column.within(most) for column, most in zip(columns, widths, strict=True)]
+    return TableLayout(
+        columns=[column.name for column in columns],
+        rows=list(zip(*cells, strict=True)),
+        title=choice.title,
+        widths=widths,
+        numeric=[column.is_numeric for column in columns],
+        gap=choice.gap,
+        left_out=choice.left_out,
+    )
 
 
 def is_number(cell: str) -> bool:
@@ -214,14 +259,25 @@ def lines(table: TableLayout) -> Iterator[str]:
     [' x      1', ' y']
     """
     between = " " * table.gap
+    placed = [
+        {
+            text: [_placed(part, width, right=right) for part in broken(text, width)]
+            for text in {row[i] for row in table.rows}
+        }
+        for i, (width, right) in enumerate(zip(table.widths, table.numeric, strict=True))
+    ]
+    blank = [" " * width for width in table.widths]
     for row in table.rows:
-        cells = [broken(text, width) for text, width in zip(row, table.widths, strict=True)]
-        for parts in zip_longest(*cells, fillvalue=""):
-            placed = [
-                " " * (width - shown_width(part)) + part if right else part + " " * (width - shown_width(part))
-                for part, width, right in zip(parts, table.widths, table.numeric, strict=True)
-            ]
-            yield f" {between.join(placed)}".rstrip()
+        cells = [of_column[text] for of_column, text in zip(placed, row, strict=True)]
+        for at in range(max(map(len, cells), default=0)):
+            parts = [cell[at] if at < len(cell) else empty for cell, empty in zip(cells, blank, strict=True)]
+            yield f" {between.join(parts)}".rstrip()
+
+
+def _placed(part: str, width: int, *, right: bool) -> str:
+    """Returns a part of a cell as wide as its column."""
+    room = " " * (width - shown_width(part))
+    return room + part if right else part + room
 
 
 def broken(text: str, width: int) -> list[str]:

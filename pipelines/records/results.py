@@ -12,8 +12,12 @@ from sdc.pipelines import metrics
 from sdc.pipelines.records import runs
 from sdc.pipelines.tasks.languages import GROUPS
 
-#: The figures of a reading; each has its ends of an interval beside it, as `accuracy_low`.
-_FIGURES = (*metrics.HEADLINES, *metrics.HEADLINES.values(), "failed_run")
+#: Figure of a reading -> the metric, and the column of it: scores have the ends of their intervals beside them.
+_FIGURES = {
+    **{f"{name}{end}": (name, column) for name in metrics.HEADLINES
+       for end, column in (("", "value"), ("_low", "low"), ("_high", "high"))},
+    **{name: (name, "value") for name in (*metrics.HEADLINES.values(), "failed_run")},
+}  # fmt: skip
 #: Field of a reading -> what it is in SQL.
 _READING = {
     "eval_key": "e.key",
@@ -36,7 +40,7 @@ _READING = {
     "tuned_by": "r.details ->> '$.tuned_by'",
     "test_key": "r.test_key",
     "leaks": "cast(r.details -> '$.leaks' as varchar)",
-    **{f"{name}{end}": f"e.{name}{end}" for name in _FIGURES for end in ("", "_low", "_high")},
+    **{name: f"e.{name}" for name in _FIGURES},
 }
 #: Field of an origin -> what it is in SQL.
 _ORIGIN = {
@@ -60,9 +64,7 @@ def readings(store: Store, *, runs: Sequence[str], evals: Sequence[str]) -> list
         evals: Full keys; of these no newer one takes the place.
     """
     pivot = ", ".join(
-        f"max(m.{value}) filter (m.metric = '{name}') as {name}{end}"
-        for name in _FIGURES
-        for value, end in (("value", ""), ("low", "_low"), ("high", "_high"))
+        f"max(m.{column}) filter (m.metric = '{metric}') as {name}" for name, (metric, column) in _FIGURES.items()
     )
     found = store.query(
         f"""with asked as (select unnest(?::varchar[]) as key),

@@ -139,7 +139,7 @@ def lacking(
         langs, tasks: Which flags were given. A flag that was not means whatever there is: then a language, or a task,
             lacks something only if it has nothing at all.
     """
-    there = runs.num_evaluated(context.store)
+    there = runs.num_evaluated(context.store) if wanted else {}
     found: dict[str, DataError] = {}
     done: set[str] = set()
     for lang, task in wanted:

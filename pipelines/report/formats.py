@@ -100,13 +100,11 @@ def for_people(rows: Sequence[Point], *, aggregated: bool) -> Table:
         "test leaked": lambda r: _percent(r.leaked),
     }
     hidden = _hidden(rows, aggregated=aggregated)
-    shown = {
-        name: text for name, text in columns.items() if name not in hidden and any(text(row) != _MINUS for row in rows)
-    }
-    cells = tuple(tuple(text(row) for text in shown.values()) for row in rows)
+    cells = {name: [text(row) for row in rows] for name, text in columns.items() if name not in hidden}
+    shown = {name: of_column for name, of_column in cells.items() if any(text != _MINUS for text in of_column)}
     return Table(
         columns=tuple(shown),
-        rows=cells,
+        rows=tuple(zip(*shown.values(), strict=True)),
         title=_title(rows, aggregated=aggregated),
         spare=_spare(rows),
         meanings=_MEANINGS | (_FEWER if any(row.cells < row.of_cells for row in rows) else {}),

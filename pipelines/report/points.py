@@ -106,16 +106,24 @@ def build(
 def _group(results: Sequence[RunResult]) -> list[list[RunResult]]:
     groups: dict[tuple[object, ...], list[RunResult]] = {}
     of_kind: dict[tuple[object, ...], list[RunResult]] = {}
+    for result in results:
+        if result.value is not None:
+            groups.setdefault(identity(result), []).append(result)
+    for what, group in groups.items():
+        of_kind.setdefault(_without_reader(what), group)
     # A run that broke off has nothing to read: it is counted with those of its kind, whatever reader they have.
-    for r in sorted(results, key=lambda result: result.value is None):
-        what = identity(r)
-        kind = (*what[:_READER], *what[_READER + 1 :])
-        if r.value is None and kind in of_kind:
-            of_kind[kind].append(r)
-            continue
-        groups.setdefault(what, []).append(r)
-        of_kind.setdefault(kind, groups[what])
+    for result in results:
+        if result.value is None:
+            what = identity(result)
+            kind = _without_reader(what)
+            if kind not in of_kind:
+                groups[what] = of_kind[kind] = []
+            of_kind[kind].append(result)
     return list(groups.values())
+
+
+def _without_reader(what: tuple[object, ...]) -> tuple[object, ...]:
+    return (*what[:_READER], *what[_READER + 1 :])
 
 
 def _point(members: Sequence[RunResult]) -> Point:
@@ -272,11 +280,14 @@ def size_order(size: str) -> tuple[bool, int, str]:
 _ROLES: Mapping[str, int] = {MAJORITY: 0, GENERATOR: 1, "": 2}
 
 
+_AT_LAST = attrgetter("model", "decoding", "setting", *NAMES)
+
+
 def order(row: Point) -> tuple[object, ...]:
     """Returns the sort key of a report's rows: majority and generator first, then by method, source and rows."""
     rows = row.rows if isinstance(row.rows, int) else int(row.rows.split("-")[0]) if row.rows else -1
     return (
         row.task or "", row.group or "" if row.lang is None else "", row.lang or "", _ROLES[row.role],
         row.method or "", row.source or "", rows, size_order((row.size or "0").split(",")[0]),
-        row.shots or 0, *(str(getattr(row, name) or "") for name in ("model", "decoding", "setting", *NAMES)),
+        row.shots or 0, *(str(value or "") for value in _AT_LAST(row)),
     )  # fmt: skip

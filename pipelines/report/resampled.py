@@ -71,7 +71,9 @@ class Resampled:
     def __init__(self, context: Context, results: Sequence[RunResult]) -> None:
         self._scores = RunScores(context, results, seed=SEED)
         self._means: dict[tuple[_Evals, _Evals], Replicates | None] = {}
-        self._of_points: dict[_Evals, Moments | None] = {}
+        # By identity: keys of runs take longer to compare than moments to make. Who has a number keeps it for himself.
+        self._found: dict[int, tuple[Sequence[RunResult], _Runs | None]] = {}
+        self._of_points: dict[tuple[int, int], tuple[OfPoint, Moments | None]] = {}
 
     def scores(self, members: Sequence[RunResult]) -> "Scores | None":
         """Returns the scores of runs on one test; None where the readings of some are not there, or all broke off."""
@@ -90,6 +92,11 @@ class Resampled:
 
     def _runs(self, members: Sequence[RunResult]) -> "_Runs | None":
         """Returns where the scores of runs on one test stand; None as `scores`."""
+        if id(members) not in self._found:
+            self._found[id(members)] = members, self._look_up(members)
+        return self._found[id(members)][1]
+
+    def _look_up(self, members: Sequence[RunResult]) -> "_Runs | None":
         scored = [member for member in members if member.value is not None]
         if not scored:
             return None
@@ -160,12 +167,11 @@ class Resampled:
 
     def _moments(self, members: Sequence[RunResult], against: Sequence[RunResult] | None) -> "Moments | None":
         """Returns those of one point, kept: it is in many means."""
-        evals = _evals([members, against or ()])
-        if evals not in self._of_points:
-            self._of_points[evals] = None
-            for _, _, found in self._made([(members, against)]):
-                self._of_points[evals] = found
-        return self._of_points[evals]
+        point = (members, against)
+        if _identity(point) not in self._of_points:
+            made = [found for _, _, found in self._made([point])]
+            self._of_points[_identity(point)] = point, made[0] if made else None
+        return self._of_points[_identity(point)][1]
 
     def intervals(self, points: Sequence[OfPoint]) -> "list[Interval | None]":
         """Returns the interval of the mean of each point, or of its difference; None where readings are missing.
@@ -181,8 +187,7 @@ class Resampled:
             for name, numbers, made in self._made(points):
                 for place, (number, mean) in enumerate(zip(numbers, of_moments({name: made}, seed=SEED), strict=True)):
                     found[number] = mean.interval()
-                    members, against = points[number]
-                    self._of_points[_evals([members, against or ()])] = made.of(place)
+                    self._of_points[_identity(points[number])] = points[number], made.of(place)
         for number, (members, against) in enumerate(points):
             if against and found[number] is None:  # runs that have no draw in common
                 apart = self.mean([members], against=[against])
@@ -242,6 +247,10 @@ def _cell(members: Sequence[RunResult]) -> str:
 def _name(members: Sequence[RunResult]) -> str:
     """Returns the name of what the draws of some runs share: their numbers say nothing elsewhere."""
     return f"{_cell(members)} {members[0].source}"
+
+
+def _identity(point: OfPoint) -> tuple[int, int]:
+    return id(point[0]), id(point[1])
 
 
 def _evals(points: Sequence[Sequence[RunResult]]) -> _Evals:

@@ -5,12 +5,13 @@ Here: from readings and origins to results. Not here: the queries (`records/resu
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from sdc.cache.key import SHORT, canonical_json, digest
+from sdc.cache.store import Artifact
 from sdc.pipelines import cells, metrics, readers
 from sdc.pipelines.records import draws, leaks, lineage, results
 from sdc.pipelines.report.points import size_order
@@ -145,9 +146,10 @@ def _origins(context: Context, hashes: Sequence[str], *, newest: bool) -> dict[t
     there.
     """
     grouped: dict[tuple[str, str, str, str], list[dict[str, Any]]] = {}
-    for row in results.origins(context.store, hashes):
+    found = results.origins(context.store, hashes)
+    for row in found:
         grouped.setdefault((row["draw"], row["lang"], row["task"], row["source"]), []).append(row)
-    makers = _Makers(context)
+    makers = _Makers(context, {row[maker] for row in found for maker in ("generation", "judgement") if row[maker]})
     return {what: _origin(rows, makers, newest=newest) for what, rows in grouped.items()}
 
 
@@ -187,24 +189,22 @@ def _joined(values: Any) -> str | None:
 
 
 class _Makers:
-    """Looks up generations and judgements, each once."""
+    """Looks up generations and judgements, with what they were made from: some queries for thousands of draws."""
 
-    def __init__(self, context: Context) -> None:
-        self.store = context.store
-        self._artifacts: dict[str, Any] = {}
-
-    def _get(self, key: str) -> Any:
-        if key not in self._artifacts:
-            self._artifacts[key] = self.store.get(key)
-        return self._artifacts[key]
+    def __init__(self, context: Context, keys: Collection[str]) -> None:
+        self._artifacts: dict[str, Artifact] = {}
+        while keys:
+            found = context.store.get_many(sorted(keys))
+            self._artifacts |= found
+            keys = {key for artifact in found.values() for key in artifact.inputs} - self._artifacts.keys()
 
     def authors(self, key: str) -> list[Author]:
         """Returns who wrote the rows of a generation, those that it took over from one that it tops up as well."""
-        return lineage.authors(key, self._get)
+        return lineage.authors(key, self._artifacts.get)
 
     def setting(self, key: str) -> str | None:
         """Returns a digest of how it was made that is the same in every cell."""
-        artifact = self._get(key)
+        artifact = self._artifacts.get(key)
         return None if artifact is None else _way(artifact.version, artifact.config)
 
 
