@@ -59,13 +59,25 @@ class _KeysOrCommand(PlainGroup):
 
     def invoke(self, ctx: Any) -> Any:
         """Runs the command that was named, else the report itself."""
-        if not ctx.args:
-            flags.check(ctx)
-            return super().invoke(ctx)
-        name, *args = ctx.args
-        # Not a child of this context: the path of a command would have the group's [KEY]... in it.
-        with self.commands[name].make_context(f"{ctx.info_name} {name}", args, parent=ctx.parent) as inner:
-            return inner.command.invoke(inner)
+        with _most_stays():
+            if not ctx.args:
+                flags.check(ctx)
+                return super().invoke(ctx)
+            name, *args = ctx.args
+            # Not a child of this context: the path of a command would have the group's [KEY]... in it.
+            with self.commands[name].make_context(f"{ctx.info_name} {name}", args, parent=ctx.parent) as inner:
+                return inner.command.invoke(inner)
+
+
+@contextmanager
+def _most_stays() -> Iterator[None]:
+    """Looks for rubbish less often: a report makes half a million objects, and nearly all stay until it is shown."""
+    usual = gc.get_threshold()
+    gc.set_threshold(200_000, *usual[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 app = typer.Typer(cls=_KeysOrCommand, invoke_without_command=True, subcommand_metavar="| COMMAND ...")
@@ -179,7 +191,7 @@ def report(
         report_follow.show(context, config, experiment, lang, task)
         return
     evals, wanted = reported.asked(context, keys, lang, task, experiment)
-    with incomplete.Cells("report", total=max(1, len(wanted or []))) as doing, _all_stays():
+    with incomplete.Cells("report", total=max(1, len(wanted or []))) as doing:
         with reported.into(out):
             if asked.audit:
                 found = report_audit.run(context, evals=evals, wanted=wanted, everything=everything)
@@ -189,16 +201,6 @@ def report(
                 _show(rows, form, aggregated=bool(config.by), wide=wide, csv_safe=csv_safe)
         for cell, error in [] if evals else _lacking(context, wanted or [], lang, task):
             doing.lacks(cell, error)
-
-
-@contextmanager
-def _all_stays() -> Iterator[None]:
-    """Looks for no rubbish among the objects of a report, half a million that all stay until it is shown."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _show(rows: Sequence[Point], form: str, *, aggregated: bool, wide: bool, csv_safe: bool) -> None:

@@ -6,7 +6,7 @@ intervals (`statistics/paired.py`).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sdc.errors import UsageError
 from sdc.pipelines.records import readings
@@ -20,9 +20,6 @@ from sdc.pipelines.report.result import PARTS, STUDENT, most_alike, of_parts
 from sdc.pipelines.report.selection import PointSelection
 from sdc.pipelines.stage import Context
 from sdc.pipelines.text.tables import nearest
-
-if TYPE_CHECKING:
-    from sdc.pipelines.report.statistics.resampling import Scores
 
 TITLE = "A minus B in points"
 _ROWS = PARTS["source"]
@@ -211,7 +208,7 @@ def compared(context: Context, resampled: Resampled, inside: Sequence[tuple[Poin
     known = [(one, other) for one, other in scores if one is not None and other is not None]
     if len(known) < len(scores):
         return None
-    on_same = all(_paired(one, other, *both) for (one, other), both in zip(inside, known, strict=True))
+    on_same = all(_paired(resampled, *pair) for pair in inside)
     p: float | None = None
     if len(known) == 1 and len(known[0][0].repeats_R) == len(known[0][1].repeats_R) == 1:
         p = mcnemar(*_only_right(context, *inside[0]))
@@ -242,10 +239,9 @@ def compared(context: Context, resampled: Resampled, inside: Sequence[tuple[Poin
     }
 
 
-def _paired(one: Point, other: Point, first: "Scores", second: "Scores") -> bool:
+def _paired(resampled: Resampled, one: Point, other: Point) -> bool:
     """Returns whether runs are on the same draws; a single run, such as prompting, is held against all."""
-    alone = other.rows is None and len(second.repeats_R) == 1
-    return alone or on_same_draws(one, other, first, second)
+    return (other.rows is None and other.n == 1) or on_same_draws(resampled, one, other)
 
 
 def _only_right(context: Context, one: Point, other: Point) -> tuple[int, int]:

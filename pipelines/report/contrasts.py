@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sdc.pipelines.report.points import Point, on_same_rows
-from sdc.pipelines.report.resampled import SEED, Resampled
+from sdc.pipelines.report.resampled import OfPoint, Resampled
 from sdc.pipelines.report.result import PARTS, STUDENT, most_alike
 from sdc.pipelines.report.selection import PointSelection
 
 if TYPE_CHECKING:
-    from sdc.pipelines.report.statistics.resampling import Replicates, Scores
+    from sdc.pipelines.report.statistics.resampling import Replicates
 
 HeldAgainst = tuple[Point, tuple[Point, ...]]
 #: Fields that have other values by themselves where another value of a field is asked for.
@@ -55,26 +55,16 @@ def contrast(resampled: Resampled, pairs: Sequence[HeldAgainst]) -> "Replicates 
     Draws of two sources are made apart, and so are their runs; runs on the same draws are paired by them. None where
     the readings of some runs are not there.
     """
-    from sdc.pipelines.report.statistics.resampling import replicates
-
     cells = [_cell(point) for point, _ in pairs]
-    scores: dict[str, Scores] = {}
-    weights: dict[str, float] = {}
+    parts: list[tuple[OfPoint, float]] = []
     for (point, partners), cell in zip(pairs, cells, strict=True):
         share = 1 / len(set(cells)) / cells.count(cell)
-        own = resampled.scores(point.members)
-        others = [resampled.scores(partner.members) for partner in partners]
-        if own is None or any(other is None for other in others):
-            return None
-        if len(others) == 1 and others[0] is not None and on_same_draws(point, partners[0], own, others[0]):
-            own, others = own.minus(others[0]), []
-        for number, (whose, of_one) in enumerate([(point, own), *zip(partners, others, strict=False)]):
-            if of_one is not None:
-                name = f"{cell} {whose.source}"
-                while name in scores:
-                    name += "+"
-                scores[name], weights[name] = of_one, share if number == 0 else -share / len(others)
-    return replicates(scores, seed=SEED, weights=weights) if scores else None
+        if len(partners) == 1 and on_same_draws(resampled, point, partners[0]):
+            parts.append(((point.members, partners[0].members), share))
+        else:
+            parts.append(((point.members, None), share))
+            parts += [((partner.members, None), -share / len(partners)) for partner in partners]
+    return resampled.weighted(parts)
 
 
 def is_worse(resampled: Resampled, point: Point, best: Point) -> bool:
@@ -89,10 +79,9 @@ def is_worse(resampled: Resampled, point: Point, best: Point) -> bool:
     return found is not None and found.interval().high < 0
 
 
-def on_same_draws(one: Point, other: Point, first: "Scores", second: "Scores") -> bool:
-    """Returns whether the runs of two points, of which the scores are given, can be paired by their draws."""
-    of_draws = first.of_draws and second.of_draws
-    return on_same_rows(one, other) and of_draws and bool(set(first.repeats_R) & set(second.repeats_R))
+def on_same_draws(resampled: Resampled, one: Point, other: Point) -> bool:
+    """Returns whether the runs of two points can be paired by their draws."""
+    return on_same_rows(one, other) and resampled.share_draws(one.members, other.members)
 
 
 def _cell(point: Point) -> str:

@@ -113,6 +113,13 @@ class Resampled:
             of_draws=of_draws,
         )
 
+    def share_draws(self, members: Sequence[RunResult], others: Sequence[RunResult]) -> bool:
+        """Returns whether some runs of each are on draws of one number, and no two of either on one draw."""
+        own, theirs = self._runs(members), self._runs(others)
+        if own is None or theirs is None or not (own.of_draws and theirs.of_draws):
+            return False
+        return bool(set(own.repeats) & set(theirs.repeats))
+
     def num_collapsed(self, members: Sequence[RunResult]) -> int:
         """Returns how many of some runs, whose scores were asked for, answer nearly always with one label."""
         return sum(member.eval_key in self._scores.collapsed for member in members)
@@ -135,35 +142,38 @@ class Resampled:
     def _mean(
         self, points: Sequence[Sequence[RunResult]], against: Sequence[Sequence[RunResult]]
     ) -> "Replicates | None":
+        sizes = Counter(map(_cell, points))
+        parts: list[tuple[OfPoint, float]] = []
+        taken: Sequence[Sequence[RunResult] | None] = against or [None] * len(points)
+        for members, others in zip(points, taken, strict=True):
+            share = 1 / len(sizes) / sizes[_cell(members)]
+            if others is None or self._moments(members, others) is not None:
+                parts.append(((members, others), share))
+            else:  # runs that have no draw in common
+                parts += [((members, None), share), ((others, None), -share)]
+        return self.weighted(parts)
+
+    def weighted(self, parts: Sequence[tuple[OfPoint, float]]) -> "Replicates | None":
+        """Returns a sum of means, and of differences by pairs of runs, each with its weight.
+
+        None where there are no parts, or the readings or pairs of one.
+        """
         from sdc.pipelines.report.statistics.resampling import of_moments
 
         found: dict[str, Moments] = {}
         weights: dict[str, float] = {}
-        sizes = Counter(map(_cell, points))
-        for place, members in enumerate(points):
-            share = 1 / len(sizes) / sizes[_cell(members)]
-            parts = self._parts(members, against[place] if against else None)
-            if not parts:
+        for (members, against), weight in parts:
+            own = self._moments(members, against)
+            if own is None:
                 return None
-            for runs, own, sign in parts:
-                name = _name(runs)
-                while name in found:
-                    name += "+"
-                found[name], weights[name] = own, sign * share
+            name = _name(members)
+            while name in found:
+                name += "+"
+            found[name], weights[name] = own, weight
         if not found:
             return None
         (mean,) = of_moments(found, seed=SEED, weights=weights)
         return mean
-
-    def _parts(
-        self, members: Sequence[RunResult], against: Sequence[RunResult] | None
-    ) -> "list[tuple[Sequence[RunResult], Moments, int]]":
-        """Returns what a point is the sum of: itself, its difference from others by pairs of runs, or it and those."""
-        whole = self._moments(members, against)
-        if whole is not None:
-            return [(members, whole, 1)]
-        own, other = (self._moments(members, None), self._moments(against, None)) if against else (None, None)
-        return [] if own is None or other is None or not against else [(members, own, 1), (against, other, -1)]
 
     def _moments(self, members: Sequence[RunResult], against: Sequence[RunResult] | None) -> "Moments | None":
         """Returns those of one point, kept: it is in many means."""
