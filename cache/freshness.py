@@ -51,6 +51,8 @@ def hits(store: StoreFile, keys: Sequence[str]) -> dict[str, Mapping[str, Any]]:
 
 def stale(store: StoreFile, keys: Sequence[str] | None = None) -> dict[str, list[str]]:
     """Returns stale artifact -> what it was made from and has other rows now; of `keys`, or of all."""
+    if keys is not None and not keys:
+        return {}
     those = "select key, input from stale" if keys is None else _STALE_AMONG
     found = store.query(
         f"select key, list(input order by input) from ({those}) group by key order by key",

@@ -76,6 +76,10 @@ class Point(Result):
     against: tuple[RunResult, ...] = field(default=(), repr=False)
 
 
+#: A point, and the fields that it gets from what it is held against.
+_Held = tuple[Point, dict[str, Any]]
+
+
 def build(
     results: Sequence[RunResult],
     shown: Iterable[str],
@@ -95,12 +99,12 @@ def build(
     tests: dict[tuple[str | None, str | None, str | None], list[Point]] = {}
     for members in _group(results):
         tests.setdefault((members[0].task, members[0].lang, members[0].test), []).append(_point(members))
-    found: list[Point] = []
+    held: list[_Held] = []
     for points in tests.values():  # only what was tested on the same rows can be held against each other
         kept = [point for point in points if any(member.eval_key in wanted for member in point.members)]
         if kept:
-            found += _with_references(kept, points, generator)
-    return sorted(_with_intervals(found, resampled), key=order)
+            held += _held(kept, points, generator)
+    return sorted(_made(held, resampled), key=order)
 
 
 def _group(results: Sequence[RunResult]) -> list[list[RunResult]]:
@@ -149,21 +153,21 @@ def _std(values: Sequence[float]) -> float:
     return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1))
 
 
-def _with_intervals(points: Sequence[Point], resampled: Resampled | None) -> list[Point]:
-    """Returns points of one cell each with the intervals of their means and of their differences."""
+def _made(held: Sequence[_Held], resampled: Resampled | None) -> list[Point]:
+    """Returns points of one cell each with what they are held against, and intervals of mean and difference."""
     if resampled is None:
-        return [replace(point, **_over_runs(point)) for point in points]
-    means = resampled.intervals([(point.members, None) for point in points])
-    differences = resampled.intervals([(point.members, point.against) for point in points])
+        return [replace(point, **fields | _over_runs(point)) for point, fields in held]
+    means = resampled.intervals([(point.members, None) for point, _ in held])
+    differences = resampled.intervals([(point.members, fields.get("against", ())) for point, fields in held])
     made = []
-    for point, mean, difference in zip(points, means, differences, strict=True):
-        found = ends(mean, difference)
+    for (point, fields), mean, difference in zip(held, means, differences, strict=True):
+        found = fields | ends(mean, difference)
         if mean is not None:
             found["collapsed"] = resampled.num_collapsed(point.members)
         if mean is None or point.n == 1:
             # Of one run, its evaluation has Wilson's interval, which is no point where every answer is right.
             found |= _over_runs(point)
-        made.append(replace(point, **found))
+        made.append(replace(point, **found))  # once: it has sixty fields
     return made
 
 
@@ -186,23 +190,22 @@ def _over_runs(point: Point) -> dict[str, Any]:
     return {} if found is None else {"low": found[0], "high": found[1], "covers": "runs"}
 
 
-def _with_references(kept: Sequence[Point], points: Sequence[Point], generator: str | None) -> list[Point]:
-    """Returns the points of one cell and one test with the majority's first, each beside what it is held against."""
+def _held(kept: Sequence[Point], points: Sequence[Point], generator: str | None) -> list[_Held]:
+    """Returns the points of one cell and one test with the majority's first, each with what it is held against."""
     majority = next((m.majority for point in points for m in point.members if m.majority is not None), None)
     first = kept[0]
-    found = [
-        Point(
-            task=first.task,
-            lang=first.lang,
-            test=first.test,
-            group=first.group,
-            role=MAJORITY,
-            method=MAJORITY,
-            metric=first.metric,
-            mean=majority,
-            majority=majority,
-        )
-    ]
+    of_majority = Point(
+        task=first.task,
+        lang=first.lang,
+        test=first.test,
+        group=first.group,
+        role=MAJORITY,
+        method=MAJORITY,
+        metric=first.metric,
+        mean=majority,
+        majority=majority,
+    )
+    found: list[_Held] = [(of_majority, {})]
     everybody = {author for point in points for member in point.members for author in member.authors}
     zero_shot = [point for point in points if _is_zero_shot(point) and point.mean is not None]
     linears = _best((point for point in points if point.method == "linear"), _OF_ROWS)
@@ -217,18 +220,16 @@ def _with_references(kept: Sequence[Point], points: Sequence[Point], generator: 
         is_generator = point.method == "icl" and _is_by(point.members[0], everybody | authors)
         is_reference = is_generator and point.shots == 0
         score = None if reference is None else reference.mean
-        found.append(
-            replace(
-                point,
-                role=GENERATOR if is_generator else "",
-                reference=score,
-                difference=None if is_reference or score is None or point.mean is None else point.mean - score,
-                against=() if reference is None or is_reference else reference.members,
-                human_minus=_human_minus(point, human.get(_AT_EQUAL_ROWS(point))),
-                majority=majority,
-                linear=linears.get(_OF_ROWS(point)) if point.rows is not None else None,
-            )
-        )
+        fields = {
+            "role": GENERATOR if is_generator else "",
+            "reference": score,
+            "difference": None if is_reference or score is None or point.mean is None else point.mean - score,
+            "against": () if reference is None or is_reference else reference.members,
+            "human_minus": _human_minus(point, human.get(_AT_EQUAL_ROWS(point))),
+            "majority": majority,
+            "linear": linears.get(_OF_ROWS(point)) if point.rows is not None else None,
+        }
+        found.append((point, fields))
     return found
 
 

@@ -164,6 +164,8 @@ def telling(records: Sequence[Mapping[str, object]], names: Sequence[str], *, kn
     for name in names:
         if name in known:
             continue
+        if max(number_of, default=0) + 1 >= len(records):  # every one is told
+            break
         finer = _numbered((number, record[name]) for number, record in zip(number_of, records, strict=True))
         if max(finer, default=0) > max(number_of, default=0):
             told.append(name)

@@ -89,8 +89,7 @@ def _leaked(context: Context, found: Sequence[dict[str, Any]]) -> dict[tuple[str
     unknown: dict[str, set[str]] = {}
     for row in found:
         if row["leaks"]:
-            counts = json.loads(row["leaks"])
-            shares[row["draw"], row["test_key"]] = counts["leaked"] / max(1, counts["test_rows"])
+            shares[row["draw"], row["test_key"]] = _share(row["leaks"])
         elif row["draw"]:
             unknown.setdefault(row["draw"], set()).add(row["test_key"])
     uncounted = [draw for draw, tests in unknown.items() if any((draw, test) not in shares for test in tests)]
@@ -101,6 +100,12 @@ def _leaked(context: Context, found: Sequence[dict[str, Any]]) -> dict[tuple[str
 
 
 @lru_cache(maxsize=1024)  # thousands of runs have the same few
+def _share(leaks: str) -> float:
+    counts = json.loads(leaks)
+    return float(counts["leaked"] / max(1, counts["test_rows"]))
+
+
+@lru_cache(maxsize=1024)
 def _short_digest(text: str | None) -> str | None:
     return digest(json.loads(text))[:SHORT] if text else None
 
