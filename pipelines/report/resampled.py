@@ -26,7 +26,7 @@ SEED = 20
 OfPoint = tuple[Sequence[RunResult], Sequence[RunResult] | None]
 #: Keys of the evals of each point.
 _Evals = tuple[tuple[str, ...], ...]
-_EVAL_KEY = attrgetter("eval_key")
+_EVAL_KEY, _REPEAT = attrgetter("eval_key"), attrgetter("repeat")
 #: Scores that are worked on at once: they stay in the processor's memory.
 _AT_ONCE = 2**17
 
@@ -104,12 +104,13 @@ class Resampled:
         places = self._scores.on(what).places
         if any(member.eval_key not in places for member in scored):
             return None
-        numbers = [member.repeat for member in scored]
-        of_draws = len(set(numbers)) == len(numbers)  # else several runs are on one draw, or on none
+        of_draws = len({member.repeat for member in scored}) == len(scored)  # else several are on one draw, or on none
+        if of_draws:
+            scored.sort(key=_REPEAT)  # points of the same repeats are made at once
         return _Runs(
             what=what,
             places=[places[member.eval_key] for member in scored],
-            repeats=numbers if of_draws else list(range(len(numbers))),
+            repeats=[member.repeat for member in scored] if of_draws else list(range(len(scored))),
             of_draws=of_draws,
         )
 
