@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from sdc.pipelines.report.result import RunResult
-from sdc.pipelines.report.run_scores import Measured, RunScores
+from sdc.pipelines.report.run_scores import OnTest, RunScores
 from sdc.pipelines.stage import Context
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ _AT_ONCE = 2**17
 class _Runs:
     """Where the scores of some runs stand among those on a test, and the numbers of their draws."""
 
-    what: Measured
+    what: OnTest
     places: Sequence[int]
     repeats: Sequence[int]
     of_draws: bool
@@ -46,8 +46,8 @@ class _Alike:
     """What points have in common whose moments are made at once."""
 
     name: str
-    what: Measured
-    against: Measured | None
+    what: OnTest
+    against: OnTest | None
     repeats: tuple[int, ...]
 
 

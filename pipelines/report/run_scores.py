@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 #: The share of one label among the answers of a run that collapsed.
 _ONE_LABEL = 0.95
 #: (key of a test, metric).
-Measured = tuple[str, str]
+OnTest = tuple[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,21 +52,21 @@ class RunScores:
 
     def __init__(self, context: Context, results: Sequence[RunResult], *, seed: int) -> None:
         self._context, self._seed = context, seed
-        self._results: dict[Measured, list[RunResult]] = {}
+        self._results: dict[OnTest, list[RunResult]] = {}
         for result in results:
             if result.value is not None:
                 self._results.setdefault((result.test_key, result.metric), []).append(result)
-        self._read: dict[Measured, ScoresOnTest] = {}
+        self._read: dict[OnTest, ScoresOnTest] = {}
         #: Keys of the evals of the runs that answer nearly always with one label, on the tests that were asked for.
         self.collapsed: set[str] = set()
 
-    def on(self, what: Measured) -> ScoresOnTest:
+    def on(self, what: OnTest) -> ScoresOnTest:
         """Returns the scores of all runs on a test."""
         if what not in self._read:
             self._read[what] = self._scores(what)
         return self._read[what]
 
-    def _scores(self, what: Measured) -> ScoresOnTest:
+    def _scores(self, what: OnTest) -> ScoresOnTest:
         import numpy as np
 
         from sdc.pipelines.report.statistics import resampling

@@ -140,9 +140,8 @@ def _percentiles(values_B: NDArray[Any]) -> tuple[float, float]:
     """
     places = [math.ceil(round(share * len(values_B), 6)) - 1 for share in (0.025, 0.975)]
     found_B = np.sort(values_B)
-    if np.isnan(found_B[-1]):
-        return math.nan, math.nan
-    return float(found_B[places[0]]), float(found_B[places[1]])
+    low, high = found_B[places].tolist() if not np.isnan(found_B[-1]) else (math.nan, math.nan)
+    return low, high
 
 
 def resample(
@@ -173,14 +172,12 @@ def resample(
         raise ValueError("a cell without test rows has nothing to resample")
     places = {name: place for place, name in enumerate(dict.fromkeys(i for ids in sentences.values() for i in ids))}
     times_BK = _times(len(places), test, seed, num)
-    everything = list(range(len(places)))
     rows = {cell: [places[i] for i in ids] for cell, ids in sentences.items()}
-    return {cell: times_BK if where == everything else times_BK[:, where] for cell, where in rows.items()}
+    return {cell: times_BK if where == [*range(len(places))] else times_BK[:, where] for cell, where in rows.items()}
 
 
 @lru_cache(maxsize=4)  # a test is drawn once for all its translations
 def _times(num_sentences: int, test: str, seed: int, num: int) -> NDArray[Any]:
-    """Returns how often each sentence is in each replicate, (B, K)."""
     drawn_BK = stream(seed, "rows", test).integers(0, num_sentences, size=(num, num_sentences))
     drawn_BK += np.arange(num)[:, None] * num_sentences
     times_BK = np.bincount(drawn_BK.ravel(), minlength=num * num_sentences).reshape(num, num_sentences)
@@ -293,12 +290,9 @@ def of_moments(
     values_PB = sum(shares[name] * own.by_rows_PB for name, own in cells.items())
     several = {name: own for name, own in cells.items() if len(own.repeats_R) > 1}
     covers = ROWS if not several else RUNS_AND_ROWS if len(several) == len(cells) else SOME_RUNS
-    if several:
-        values_PB = values_PB + moved(several, shares, seed)
-    return [
-        Replicates(estimate=float(estimate), values_B=values_B, covers=covers)
-        for estimate, values_B in zip(np.asarray(estimate_P), np.asarray(values_PB), strict=True)
-    ]
+    values_PB = values_PB + moved(several, shares, seed) if several else values_PB
+    both = zip(np.asarray(estimate_P), np.asarray(values_PB), strict=True)
+    return [Replicates(estimate=float(estimate), values_B=values_B, covers=covers) for estimate, values_B in both]
 
 
 def _numbers(repeats: Sequence[int] | None, num_runs: int) -> tuple[int, ...]:
