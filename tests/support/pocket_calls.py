@@ -17,6 +17,7 @@ from sdc.pipelines.engines import load
 from sdc.pipelines.engines.models import POCKET, Model
 from sdc.pipelines.engines.options import EngineOptions
 from sdc.pipelines.engines.protocol import Call, Engine, Reply
+from sdc.pipelines.engines.vllm import load as load_vllm
 
 _BENCHMARK = Path(__file__).parent.parent.parent / "benchmarks" / "engines.py"
 #: Larger than what rounding in float32 does to a logit of a pocket model, smaller than what a mistake does.
@@ -44,16 +45,20 @@ def pocket(name: str, *, adapter: Path | None = None) -> Model:
     return replace(model, name=f"{model.name}+{adapter.name}", adapter=str(adapter), adapter_digest="a")
 
 
-#: For vLLM, in GiB: less for keys and values than by default, as all of it is zeroed first.
+#: For programs with vLLM, in GiB: less for keys and values than by default, as all of it is zeroed first.
 LITTLE_MEMORY = {"VLLM_CPU_KVCACHE_SPACE": "1"}
+
+
+def take_little_memory(patch: pytest.MonkeyPatch) -> None:
+    """Has vLLM in this process take still less: enough for twenty calls of the longest context."""
+    patch.setattr(load_vllm, "_CPU_CACHE_BYTES", 2**28)
 
 
 @contextmanager
 def in_vllm(model: Model) -> Iterator[Any]:
     """Loads a model into vLLM."""
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in LITTLE_MEMORY.items():
-            patch.setenv(name, value)
+        take_little_memory(patch)
         engine: Any = load("vllm", model, EngineOptions())
     yield engine
     engine.close()

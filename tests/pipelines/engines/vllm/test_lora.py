@@ -43,14 +43,14 @@ def vllm(adapted: Model) -> Iterator[Any]:
 
 def test_replies_and_scores_are_those_of_transformers_with_peft(adapted: Model, vllm: Any) -> None:
     transformers = TransformersEngine(adapted)
-    calls = [call for call in greedy_calls()[::4] if call.max_tokens < 100]
+    calls = [call for call in greedy_calls()[::8] if call.max_tokens < 100]
     theirs, ours = in_batches(transformers, calls), answers(vllm, calls)
     different = [i for i in range(len(calls)) if theirs[i].text != ours[i].text]
-    assert len(calls) >= 30
+    assert len(calls) >= 15
     assert len(different) <= 0.05 * len(calls)
     for i in different:
         assert smallest_margin_before(transformers, calls[i], ours[i].text) < NOISE
-    scored = [call for call in mixed_calls()[::4] if call.choices]
+    scored = [call for call in mixed_calls()[::8] if call.choices]
     for their, our in zip(in_batches(transformers, scored), answers(vllm, scored), strict=True):
         assert our.scores == pytest.approx(their.scores, abs=NOISE)
     base = in_batches(TransformersEngine(pocket("student")), calls)
