@@ -139,13 +139,12 @@ def to_replace(con: "DuckDBPyConnection", new: Mapping[str, int], *, force: bool
         new: Key -> unanswered calls of the new one.
         force: All give way; else those that are stale, or have no fewer unanswered calls.
     """
-    rows = con.execute(
-        f"""select key, coalesce(unanswered, 0), key in (select key from ({_STALE_AMONG})) from artifacts
-        where key {_AMONG}""",
-        [list(new)] * 2,
-    ).fetchall()
-    there = {key for key, _, _ in rows}
-    return there, {key for key, lacking, old in rows if force or old or 0 < lacking >= new[key]}
+    asked = f"select key, coalesce(unanswered, 0) from artifacts where key {_AMONG}"
+    there = dict(con.execute(asked, [list(new)]).fetchall())
+    if not there:  # as most often
+        return set(), set()
+    old = {key for (key,) in con.execute(f"select key from ({_STALE_AMONG})", [list(there)]).fetchall()}
+    return {*there}, {key for key, lacking in there.items() if force or key in old or 0 < lacking >= new[key]}
 
 
 def remember_replaced(con: "DuckDBPyConnection", keys: Collection[str]) -> None:

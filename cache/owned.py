@@ -48,7 +48,7 @@ def insert(con: "DuckDBPyConnection", rows: "Mapping[str, Sequence[Table]]", key
         rows: Table as people know it -> its batches.
         keys: Place of the artifact -> its key.
     """
-    first = _next_number(con)
+    first = _next_number(con) if rows["runs"] else 0
     made = columns.table([{"place": place, "key": key, "no": first + place} for place, key in keys.items()])
     if made is None:
         return
