@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import hypothesis
+import once
 import pytest
 from _pytest.mark.expression import Expression
+from held_store import HeldStore
 
 from sdc.cache import engine, file
 from sdc.cache.file import StoreFile
@@ -69,14 +71,29 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Generator[None, object, object]:
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
     """None of what is imported and collected is rubbish: looking through it again and again took 2 of 10 s."""
+    if "PYTEST_XDIST_WORKER" in os.environ and session.config.args_source is session.config.ArgsSource.TESTPATHS:
+        _rewrite_share(session.config)
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
         gc.enable()
+
+
+def _rewrite_share(config: pytest.Config) -> None:
+    """Rewrites the assertions of one in so many files, where nobody did: else each worker would do all at once."""
+    from _pytest.assertion import rewrite
+
+    number, workers = int(os.environ["PYTEST_XDIST_WORKER"][2:]), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    for test in sorted((ROOT / "tests").rglob("test_*.py"))[number::workers]:
+        kept = rewrite.get_cache_dir(test) / f"{test.stem}{rewrite.PYC_TAIL}"
+        if rewrite._read_pyc(test, kept) is None:
+            digest, code = rewrite._rewrite_test(test, config)
+            kept.parent.mkdir(exist_ok=True)
+            rewrite._write_pyc(config.stash[rewrite.assertstate_key], code, digest, kept)
 
 
 @pytest.hookimpl(trylast=True)
@@ -122,12 +139,22 @@ def _quiet_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What is made once for all workers stands in a folder that all of them have."""
+    folder = tmp_path_factory.getbasetemp()
+    once.FOLDER = (folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "once"
+    once.FOLDER.mkdir(exist_ok=True)
+
+
 @pytest.fixture(autouse=True)
-def _empty_stores(monkeypatch: pytest.MonkeyPatch) -> None:
+def _empty_stores(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     """The first empty store is made as always; later ones are copies of it, for that takes a tenth of the time.
 
-    Tests of the store itself (`tests/cache`) make every one.
+    Tests of how they are made (`from_nothing`) make every one.
     """
+    if "from_nothing" in request.fixturenames:
+        return
     make = StoreFile._make
 
     def copied(new: StoreFile) -> None:
@@ -154,11 +181,15 @@ _EMPTY: dict[tuple[Callable[..., None], ...], bytes] = {}
 
 
 @pytest.fixture(autouse=True)
-def _one_duckdb(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def _one_duckdb(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     """DuckDB is started once for the stores of all tests, whose folder it may reach: a start takes 14 ms.
 
-    Tests of the store itself (`tests/cache`) have one for each store, which reaches that alone.
+    Tests of what it may reach (`from_nothing`) have one for each store, which reaches that alone.
     """
+    if "from_nothing" in request.fixturenames:
+        return
     root = Path(os.path.realpath(tmp_path_factory.getbasetemp()))
     start = engine._started
 
@@ -181,6 +212,22 @@ def _one_duckdb(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPa
 
 
 _OF_ALL: "list[DuckDBPyConnection]" = []
+
+
+@pytest.fixture(autouse=True)
+def _held_store(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, _one_duckdb: None
+) -> Iterator[None]:
+    """A test's store stays open until somebody could see that. Those of tests of the store (`tests/cache`) do not."""
+    held = HeldStore(Path(os.path.realpath(tmp_path_factory.getbasetemp())))
+    held.install(monkeypatch)
+    yield
+    held.end()
+
+
+@pytest.fixture
+def from_nothing() -> None:
+    """Every store of a test is made, and opened by a DuckDB of its own, as the product does it."""
 
 
 @pytest.fixture

@@ -1,13 +1,8 @@
-"""Tests of the store: every one is made anew."""
+"""Tests of the store: the file is opened for every operation, and closed after it."""
 
 import pytest
 
 
 @pytest.fixture(autouse=True)
-def _empty_stores() -> None:
-    """In the place of the fixture that copies empty stores."""
-
-
-@pytest.fixture(autouse=True)
-def _one_duckdb() -> None:
-    """In the place of the fixture that starts DuckDB once for all of them."""
+def _held_store() -> None:
+    """In the place of the fixture that leaves it open."""

@@ -11,6 +11,8 @@ from sdc.cache import engine, upkeep
 from sdc.cache.store import Artifact, Store
 from sdc.errors import StoreError
 
+pytestmark = pytest.mark.usefixtures("from_nothing")
+
 Make = Callable[..., Artifact]
 
 

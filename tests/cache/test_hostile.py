@@ -15,6 +15,8 @@ from sdc.cache.store import Artifact, Store
 from sdc.cache.verify import verify
 from sdc.errors import StoreError
 
+pytestmark = pytest.mark.usefixtures("from_nothing")
+
 Chain = dict[str, Artifact]
 _NAMES = [
     "../out", "/tmp/out", "a/../../out", "c:out", "C:/out", "a\\..\\out", "", ".", "a//b", "a/./b", "nul", "aux.json",

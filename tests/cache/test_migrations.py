@@ -10,6 +10,8 @@ from sdc.cache import content, file, migrations, upkeep
 from sdc.cache.store import Artifact, Store
 from sdc.cache.verify import verify
 
+pytestmark = pytest.mark.usefixtures("from_nothing")
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 

@@ -70,6 +70,7 @@ def test_a_link_leads_to_the_folder_of_the_store(store: Store, chain: Chain, tmp
     assert sorted(path.name for path in link.parent.iterdir()) == ["link.duckdb"]
 
 
+@pytest.mark.usefixtures("from_nothing")
 def test_a_link_to_a_store_that_is_not_made_yet_makes_it_there(tmp_path: Path, make: Make) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "link.duckdb").symlink_to(tmp_path / "real" / "store.duckdb")
@@ -219,6 +220,7 @@ def test_a_path_that_duckdb_cannot_have_says_so(tmp_path: Path, sign: str) -> No
             Store(tmp_path / name)
 
 
+@pytest.mark.usefixtures("from_nothing")
 @pytest.mark.parametrize("name", ["s3:x", "s3:", "a*b", "a[b]", "it's", "a%20b", "md:x", "~x", "a\nb", "file:x"])
 def test_other_odd_folders_hold_a_store(tmp_path: Path, make: Make, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / name).mkdir()
@@ -232,6 +234,7 @@ def test_other_odd_folders_hold_a_store(tmp_path: Path, make: Make, name: str, m
     assert upkeep.merge(Store(tmp_path / "other.duckdb"), store.path).artifacts == 1
 
 
+@pytest.mark.usefixtures("from_nothing")
 def test_a_store_has_any_name(tmp_path: Path, make: Make) -> None:
     """DuckDB calls a database by the name of its file, and some names are its own."""
     first = Store(tmp_path / "first.duckdb")
@@ -250,6 +253,7 @@ def test_the_home_folder_is_expanded(tmp_path: Path, make: Make, monkeypatch: py
         Store(Path("~nobody-of-this-name/store.duckdb"))
 
 
+@pytest.mark.usefixtures("from_nothing")
 def test_what_sdc_makes_is_for_its_owner_alone(tmp_path: Path, make: Make) -> None:
     tmp_path.chmod(0o755)
     store = Store(tmp_path / "made" / "by" / "store.duckdb")
@@ -296,6 +300,7 @@ def test_an_empty_file_says_so(tmp_path: Path) -> None:
         Store(tmp_path / "x").get("0" * 64)
 
 
+@pytest.mark.usefixtures("from_nothing")
 def test_a_killed_command_with_the_same_process_number_is_not_in_the_way(tmp_path: Path, make: Make) -> None:
     """In a container every command may be process 7: what was left under that number must not be taken up."""
     (tmp_path / f".store.duckdb.{os.getpid()}.tmp").write_bytes(b"half")
@@ -337,6 +342,7 @@ def test_a_folder_among_the_blobs_is_left_alone(store: Store, chain: Chain) -> N
     assert all(folder.is_dir() for folder in odd)
 
 
+@pytest.mark.usefixtures("from_nothing")
 def test_ctrl_c_while_a_store_is_made_is_one_and_leaves_none_half_made(tmp_path: Path) -> None:
     program = """
 import sys, threading, _thread

@@ -16,6 +16,8 @@ from sdc.cache.store import Artifact, Store
 from sdc.cache.verify import verify
 from sdc.errors import StoreError, UsageError
 
+pytestmark = pytest.mark.usefixtures("from_nothing")
+
 Make = Callable[..., Artifact]
 
 _WRITER = """

@@ -1,11 +1,14 @@
 """A cell that cannot be done stops no other; numbers that a user names are done or refused; rows of two artifacts."""
 
 import json
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import once
+import program
 import pytest
 import typer
 from scripted import add_data, add_import, unlike_any
@@ -61,13 +64,24 @@ def test_a_terminal_gets_the_keys_of_all_cells_as_one_line(
 # -- one incomplete cell ------------------------------------------------------------------------------------------
 
 
+def copied(name: str, make: Callable[[Store], object], store: Store) -> Store:
+    """A store that `make` made once."""
+    made = once.folder(name, lambda folder: make(Store(folder / "store.duckdb")))
+    store.path.parent.mkdir()
+    shutil.copy(made / "store.duckdb", store.path)
+    return store
+
+
 @pytest.fixture
 def three(store: Store) -> Store:
     """te and id are whole, sw lacks synthetic rows and a test, and az has nothing."""
-    fill(store, "te")
-    fill(store, "sw", synthetic=0, test=0)
-    fill(store, "id")
-    return store
+
+    def make(new: Store) -> None:
+        fill(new, "te")
+        fill(new, "sw", synthetic=0, test=0)
+        fill(new, "id")
+
+    return copied("three", make, store)
 
 
 FLAGS = ("--lang", "te,az,sw,id", "--task", "sentiment")
@@ -240,9 +254,14 @@ def test_sizes_that_are_named_are_drawn_or_refused(store: Store, invoke: Invoke)
 def test_numbers_that_are_named_are_refused_where_they_cannot_be(
     store: Store, invoke: Invoke, command: tuple[str, ...], message: str
 ) -> None:
-    fill(store, "te")
     where = ("--lang", "te", "--task", "sentiment")
-    assert invoke("sample", *where, "--sizes", "10", "--repeats", "2").exit_code == 0
+
+    def make(new: Store) -> None:
+        fill(new, "te")
+        words = ("sample", *where, "--sizes", "10", "--repeats", "2", "--store", str(new.path))
+        assert program.sdc(words).exit_code == 0
+
+    copied("te_drawn", make, store)
     done = invoke(*command, *where)
     assert (done.exit_code, done.stdout) in ((5, ""), (2, ""))
     assert message in done.stderr

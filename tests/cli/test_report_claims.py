@@ -5,7 +5,7 @@ from pathlib import Path
 
 import program
 import pytest
-from report_store import EVERY, evaluate, fill
+from report_store import fill_evaluated
 from typer.testing import Result
 
 _ABOUT = 'task = "topic"\nmethod = "linear"\nsource = "synthetic"\nsize = "all"'
@@ -14,7 +14,7 @@ _ABOUT = 'task = "topic"\nmethod = "linear"\nsource = "synthetic"\nsize = "all"'
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = Path(tmp_path_factory.mktemp("claims")) / "s.duckdb"
-    evaluate(fill(path), *EVERY)
+    fill_evaluated(path)
     return path
 
 

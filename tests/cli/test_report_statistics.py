@@ -9,13 +9,13 @@ from pathlib import Path
 
 import program
 import pytest
-from report_store import EVERY, TEACHER, evaluate, fill, fill_more
+from report_store import TEACHER, fill_evaluated, fill_more
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = Path(tmp_path_factory.mktemp("statistics")) / "s.duckdb"
-    evaluate(fill(path), *EVERY)
+    fill_evaluated(path)
     return path
 
 

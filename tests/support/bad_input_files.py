@@ -13,6 +13,7 @@ from itertools import count
 from pathlib import Path
 
 import duckdb
+import once
 import program
 
 from sdc.cache.store import Artifact, Store
@@ -73,17 +74,14 @@ def _words(number: int) -> str:
 class Chain:
     """A small store with an artifact of most stages; the commands make it once, then it is copied."""
 
-    def __init__(self, folder: Path) -> None:
-        self._first = Place(folder=folder)
-
     def __call__(self, place: Place) -> None:
-        if not self._first.keys:
-            self._make(self._first)
-        shutil.copytree(self._first.folder, place.folder, dirs_exist_ok=True)
-        place.keys.update(self._first.keys)
+        made = once.folder("chain", self._make)
+        shutil.copytree(made / "place", place.folder, dirs_exist_ok=True)
+        place.keys.update(json.loads((made / "keys.json").read_text("utf-8")))
 
     @staticmethod
-    def _make(place: Place) -> None:
+    def _make(folder: Path) -> None:
+        place = Place(folder=folder / "place")
         keys = place.keys
         keys["data"] = place.add("train.csv", rows(14), "--split", "train")
         keys["test"] = place.add("test.csv", rows(14, start=30), "--split", "test")
@@ -92,6 +90,7 @@ class Chain:
         keys["sample"] = place.sdc("sample", keys["gen"], "--sizes", "7,all", "--repeats", "1")
         keys["run"] = place.sdc("train", keys["sample"], "--sizes", "all", "--keep-weights")
         keys["eval"] = place.sdc("eval", keys["run"])
+        (folder / "keys.json").write_text(json.dumps(keys), "utf-8")
 
 
 def empty_store(place: Place) -> None:

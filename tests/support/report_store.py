@@ -1,10 +1,13 @@
 """Stores that a report is made of, filled by hand: tests, samples and runs that are right on a share of the rows."""
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import once
 
 from sdc.cache.key import digest
 from sdc.cache.store import Artifact, Store
@@ -109,6 +112,27 @@ def seed_last(shelf: Shelf, init: int) -> None:
 
 def fill(path: Path) -> Context:
     """te/topic in full, and a little of sw/topic and en/sarcasm."""
+    return _copied("report", _fill, path)
+
+
+def fill_evaluated(path: Path) -> Context:
+    """As `fill`, with what a reader makes of all of it."""
+    return _copied("report_evaluated", lambda new: evaluate(fill(new), *EVERY), path)
+
+
+def fill_more(path: Path) -> Context:
+    """As `fill_evaluated`, and de/topic with rows of two generators, and runs in which draws meet initialisations."""
+    return _copied("report_more", _fill_more, path)
+
+
+def _copied(name: str, make: Callable[[Path], object], path: Path) -> Context:
+    made = once.folder(name, lambda folder: make(folder / "store.duckdb"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(made / "store.duckdb", path)
+    return Context(store=Store(path))
+
+
+def _fill(path: Path) -> None:
     shelf = Shelf(Store(path))
     for lang, task in (("te", "topic"), ("sw", "topic"), ("en", "sarcasm")):
         test = put_test(shelf, lang, task)
@@ -152,12 +176,10 @@ def fill(path: Path) -> Context:
             put_run(shelf, test, lang, task, method="linear", model="tfidf", right=0.8, draw=draw, source="human",
                     num_rows=int(name.split("/")[0]))  # fmt: skip
     shelf.flush()
-    return Context(store=shelf.store)
 
 
-def fill_more(path: Path) -> Context:
-    """As `fill`, and de/topic with the rows of two generators, and runs in which draws meet initialisations."""
-    context = fill(path)
+def _fill_more(path: Path) -> None:
+    context = fill_evaluated(path)
     shelf = Shelf(context.store)
     test = put_test(shelf, "de", "topic")
     written = [
@@ -170,8 +192,7 @@ def fill_more(path: Path) -> Context:
     draws = put_sample(shelf, "de", "topic", "synthetic", written[0], {"10": 14})
     put_crossed(shelf, test, "de", "topic", draws, CROSSED)
     shelf.flush()
-    evaluate(context, *EVERY, ("de", "topic"))
-    return context
+    evaluate(context, ("de", "topic"))
 
 
 def evaluate(context: Context, *names: tuple[str, str], reader: str = "auto") -> list[str]:

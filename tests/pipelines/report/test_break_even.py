@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from report_store import EVERY, evaluate, fill
+from report_store import fill_evaluated
 
 from sdc.errors import UsageError
 from sdc.pipelines import report
@@ -12,8 +12,7 @@ from sdc.pipelines.report import Found, ReportConfig, break_even, panels
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
-    context = fill(tmp_path_factory.mktemp("even") / "s.duckdb")
-    evaluate(context, *EVERY)
+    context = fill_evaluated(tmp_path_factory.mktemp("even") / "s.duckdb")
     return report.find(context, ReportConfig())
 
 

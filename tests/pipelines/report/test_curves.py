@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from report_store import EVERY, evaluate, fill
+from report_store import fill_evaluated
 
 from sdc.pipelines import report
 from sdc.pipelines.report import Found, ReportConfig
@@ -12,8 +12,7 @@ from sdc.pipelines.report.curves import DIFFERENCE, SCORE, Curve, curves, names
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
-    context = fill(Path(tmp_path_factory.mktemp("curves")) / "s.duckdb")
-    evaluate(context, *EVERY)
+    context = fill_evaluated(Path(tmp_path_factory.mktemp("curves")) / "s.duckdb")
     return report.find(context, ReportConfig())
 
 

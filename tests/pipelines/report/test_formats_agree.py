@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from report_store import EVERY, evaluate, fill
+from report_store import fill_evaluated
 
 from sdc.pipelines import report
 from sdc.pipelines.report import ReportConfig, formats
@@ -21,8 +21,7 @@ _HEAD = r"\documentclass{article}\usepackage{booktabs,longtable}\usepackage[T1]{
 
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory: pytest.TempPathFactory) -> list[Point]:
-    context = fill(tmp_path_factory.mktemp("agree") / "s.duckdb")
-    evaluate(context, *EVERY)
+    context = fill_evaluated(tmp_path_factory.mktemp("agree") / "s.duckdb")
     return report.run(context, ReportConfig())
 
 

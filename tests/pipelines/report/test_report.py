@@ -13,7 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_store import EVERY, STUDENT, TEACHER, Shelf, evaluate, fill, put, put_run, put_sample, put_test
+from report_store import (
+    EVERY,
+    STUDENT,
+    TEACHER,
+    Shelf,
+    evaluate,
+    fill,
+    fill_evaluated,
+    put,
+    put_run,
+    put_sample,
+    put_test,
+)
 
 from sdc.cache.key import digest
 from sdc.cache.store import Store
@@ -32,8 +44,7 @@ GOLDEN = Path(__file__).parent.parent.parent / "golden"
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Context:
-    context = fill(tmp_path_factory.mktemp("report") / "store.duckdb")
-    evaluate(context, *EVERY)
+    context = fill_evaluated(tmp_path_factory.mktemp("report") / "store.duckdb")
     evaluate(context, *EVERY, reader="paper-code")
     return context
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from report_store import EVERY, STUDENT, TEACHER, evaluate, fill
+from report_store import STUDENT, TEACHER, fill_evaluated
 
 from sdc.errors import DataError
 from sdc.pipelines import report
@@ -16,9 +16,7 @@ from sdc.pipelines.stage import Context
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Context:
-    context = fill(tmp_path_factory.mktemp("shown") / "store.duckdb")
-    evaluate(context, *EVERY)
-    return context
+    return fill_evaluated(tmp_path_factory.mktemp("shown") / "store.duckdb")
 
 
 def shown(context: Context, **fields: tuple[str, ...]) -> list[Point]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_store import EVERY, TEACHER, Shelf, evaluate, fill, put, put_run, put_sample, put_test
+from report_store import TEACHER, Shelf, evaluate, fill_evaluated, put, put_run, put_sample, put_test
 
 from sdc.cache.store import Store
 from sdc.pipelines import report
@@ -157,8 +157,7 @@ def test_a_command_that_is_typed_as_a_flag_is_named(invoke: Invoke) -> None:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Context, Found]:
-    context = fill(Path(tmp_path_factory.mktemp("whole")) / "s.duckdb")
-    evaluate(context, *EVERY)
+    context = fill_evaluated(Path(tmp_path_factory.mktemp("whole")) / "s.duckdb")
     return context, report.find(context, ReportConfig())
 
 

@@ -36,7 +36,13 @@ def _accuracies(store: Store) -> list[tuple[str, float]]:
     return store.query("select run, value from metrics where metric = 'accuracy' order by run")
 
 
-def test_an_experiment_ends_in_evaluated_runs_and_a_second_time_does_nothing(tmp_path: Path) -> None:
+def test_an_experiment_ends_in_evaluated_runs_those_of_the_stage_commands_and_a_second_time_does_nothing(
+    tmp_path: Path,
+) -> None:
+    from sdc.pipelines import train
+    from sdc.pipelines.records import lineage
+    from sdc.pipelines.records.draws import draws_of
+
     ended = _run(tmp_path)
     assert (ended.doing.runs, ended.doing.there, ended.doing.num_made, ended.num_missing) == (16, 0, 16, 0)
     store = Store(tmp_path / "store.duckdb")
@@ -46,15 +52,7 @@ def test_an_experiment_ends_in_evaluated_runs_and_a_second_time_does_nothing(tmp
     assert (again.doing.there, again.doing.num_made) == (16, 0)
     (note,) = {str(note["how"]) for note in PlanFolder(store, ended.plan.digest).attempts()}
     assert note == "ended"
-
-
-def test_runs_are_those_of_the_stage_commands(tmp_path: Path) -> None:
-    from sdc.pipelines import train
-    from sdc.pipelines.records import lineage
-    from sdc.pipelines.records.draws import draws_of
-
-    ended = _run(tmp_path)
-    context = Context(store=Store(tmp_path / "store.duckdb"))
+    context = Context(store=store)
     for cell in (inputs.cell for inputs in ended.plan.cells):
         config = train.configured(context, "sdc", method="linear", settings={}, seed=1337)
         draws = draws_of(context, lineage.newest_sample(context, cell, source="human"))
@@ -198,7 +196,7 @@ def test_batches_that_die_one_after_another_end_the_experiment(tmp_path: Path) -
 def test_a_machine_that_goes_says_nothing_of_the_batches_that_it_had(
     tmp_path: Path, scripted: type[_Scripted], stopped: str
 ) -> None:
-    text = SMALL.replace('"topic"', '["topic", "intent"]').replace("[[stud", "[stop]\nfail_streak = 3\n[[stud")
+    text = SMALL.replace("[[stud", "[stop]\nfail_streak = 3\n[[stud")
     driver, _, _ = _driven(tmp_path, lambda job, number: False, text=text, scripted=scripted)
     assert driver.doing.stopped == stopped
 

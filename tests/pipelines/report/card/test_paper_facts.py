@@ -1,7 +1,9 @@
 """The card against what the README of the paper's data says of its synthetic rows."""
 
+import shutil
 from pathlib import Path
 
+import once
 import pytest
 
 from sdc.cache.store import Store
@@ -16,9 +18,12 @@ from sdc.pipelines.stage import Context
 
 @pytest.fixture(scope="module")
 def paper(paper_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Context:
-    context = Context(store=Store(tmp_path_factory.mktemp("paper") / "store.duckdb"))
-    data.add_paper(context, paper_data)
-    return context
+    def make(folder: Path) -> None:
+        data.add_paper(Context(store=Store(folder / "store.duckdb")), paper_data)
+
+    folder = tmp_path_factory.mktemp("paper")
+    shutil.copytree(once.folder("paper_data", make), folder, dirs_exist_ok=True)
+    return Context(store=Store(folder / "store.duckdb"))
 
 
 def sides(context: Context, lang: str, task: str) -> Sides:
