@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,9 @@ from sdc.pipelines.report.page.practice import Practice
 from sdc.pipelines.report.page.registers import Register
 from sdc.pipelines.report.pay_off import PayOff
 from sdc.pipelines.report.points import Point
-from sdc.pipelines.report.resampled import Resampled
+from sdc.pipelines.report.resampled import Resampled, _Runs
 from sdc.pipelines.report.result import RunResult
-from sdc.pipelines.report.statistics.resampling import Scores, accuracy, resample
+from sdc.pipelines.report.statistics.resampling import accuracy, resample
 from sdc.pipelines.stage import Context
 
 
@@ -62,13 +63,23 @@ class _Known(Resampled):
     """Scores by method, of runs that a test makes up; without any there are no readings."""
 
     def __init__(self, **right: list[list[int]]) -> None:
-        self.right = right
+        self._means, self._found, self._of_points = {}, {}, {}
+        self._places: dict[str, list[int]] = {}
+        made, num = [], 0
+        for method, runs in right.items():
+            self._places[method] = list(range(num, num := num + len(runs)))
+            made.append(accuracy(np.array(runs), resample({"te": range(len(runs[0]))}, test="t", seed=0)["te"]))
+        whole: Any = SimpleNamespace(on=lambda what: SimpleNamespace(
+            of_runs_R=np.concatenate([scores.of_runs_R for scores in made]),
+            resampled_RB=np.concatenate([scores.resampled_RB for scores in made]),
+        ))  # fmt: skip
+        self._scores = whole
 
-    def scores(self, members: Sequence[RunResult]) -> Scores | None:
-        right = self.right.get(str(members[0].method))
-        if right is None:
+    def _look_up(self, members: Sequence[RunResult]) -> _Runs | None:
+        places = self._places.get(str(members[0].method))
+        if places is None:
             return None
-        return accuracy(np.array(right), resample({"te": range(len(right[0]))}, test="t", seed=0)["te"])
+        return _Runs(what=("t", "accuracy"), places=places, repeats=list(range(len(places))), of_draws=True)
 
 
 NOTHING = _Known()
