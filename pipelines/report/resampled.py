@@ -26,7 +26,7 @@ SEED = 20
 OfPoint = tuple[Sequence[RunResult], Sequence[RunResult] | None]
 #: Keys of the evals of each point.
 _Evals = tuple[tuple[str, ...], ...]
-_EVAL_KEY, _REPEAT = attrgetter("eval_key"), attrgetter("repeat")
+_EVAL_KEY = attrgetter("eval_key")
 #: Scores that are worked on at once: they stay in the processor's memory.
 _AT_ONCE = 2**17
 
@@ -105,8 +105,6 @@ class Resampled:
         if any(member.eval_key not in places for member in scored):
             return None
         of_draws = len({member.repeat for member in scored}) == len(scored)  # else several are on one draw, or on none
-        if of_draws:
-            scored.sort(key=_REPEAT)  # points of the same repeats are made at once
         return _Runs(
             what=what,
             places=[places[member.eval_key] for member in scored],
@@ -235,6 +233,9 @@ class Resampled:
             mine, theirs = list(range(len(own.places))), list[int]()
             if against is not None:
                 mine, theirs = paired(own.repeats, against.repeats, of_draws=own.of_draws and against.of_draws)
+            # By the numbers of their draws: points that have the same ones are made at once.
+            order = sorted(range(len(mine)), key=lambda at: own.repeats[mine[at]])
+            mine, theirs = [mine[at] for at in order], [theirs[at] for at in order if theirs]
             if mine:
                 alike = _Alike(
                     name=_name(members),
