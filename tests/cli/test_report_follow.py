@@ -10,7 +10,8 @@ from experiment_files import small
 from terminal import CTRL_C, terminal
 from waiting import until
 
-_FOLLOW = (sys.executable, "-m", "sdc", "report", "--experiment", "mine.toml", "--follow", "--store", "store.duckdb")
+_SDC = "from sdc.__main__ import main; from sdc.cli import report_follow; report_follow._EVERY_S = 0.5; main()"
+_FOLLOW = (sys.executable, "-c", _SDC, "report", "--experiment", "mine.toml", "--follow", "--store", "store.duckdb")
 _HINT = "Ctrl-C ends this view"
 
 

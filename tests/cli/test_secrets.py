@@ -1,5 +1,6 @@
 """The key of a server is in no table, file or output, whatever the server repeats of it and wherever."""
 
+import socket
 import sqlite3
 import zlib
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fault_client import WAITS
 from fault_leaks import FORMS, LEAKS
 from fault_server import OK, FaultServer
 from scripted import World, add_data, add_import, unlike_any, world
@@ -17,6 +19,7 @@ from sdc.pipelines.engines.openai.secrets import scrub
 
 KEY = "sk-Proj/9+aB7cD3eF5gH1iJ&kLmN"
 CELL = ("--lang", "en", "--task", "sentiment")
+_GETADDRINFO = socket.getaddrinfo
 #: Kinds after which nothing more is asked.
 _STOP = ("401", "phrase of a 403", "location", "location of a host")
 STAGES = {
@@ -27,9 +30,18 @@ STAGES = {
 }
 
 
+def _look_up(host: str | bytes, *where: Any, **how: Any) -> Any:
+    """Looks up hosts here only: a resolver may take seconds to say that it knows no other."""
+    if host not in ("127.0.0.1", b"127.0.0.1"):
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+    return _GETADDRINFO(host, *where, **how)
+
+
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setenv("SDC_API_KEY", KEY)
+    monkeypatch.setattr("sdc.pipelines.engines.openai.Backoff", lambda: WAITS)
+    monkeypatch.setattr(socket, "getaddrinfo", _look_up)
     made = world(tmp_path / "store", task=tasks.load("sentiment"))
     rows = [(unlike_any(number), number % len(made.cell.task.labels)) for number in range(len(LEAKS))]
     add_import(made.store, made.cell, rows)

