@@ -25,8 +25,7 @@ test-marked *OPTIONS:
 
 # Run the tests of the vLLM engine, in an environment of their own.
 test-vllm *OPTIONS:
-    ./run setup-vllm
-    .venv-vllm/bin/python -m pytest -m "vllm and not campaign" {{ OPTIONS }}
+    ./run test-vllm {{ OPTIONS }}
 
 # Run the long forms of tests that CI runs in short: more runs, more kills, students that take longer.
 campaigns *OPTIONS:
