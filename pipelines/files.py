@@ -3,6 +3,8 @@
 import errno
 from pathlib import Path
 
+from sdc.errors import DataError
+
 MAX_BYTES = 2**22
 
 
@@ -27,3 +29,21 @@ def content(path: Path) -> bytes:
     if len(found) > MAX_BYTES:
         raise OSError(errno.EINVAL, f"it is larger than {MAX_BYTES // 2**20} MiB", str(path))
     return found
+
+
+def text(path: Path, what: str) -> str:
+    """Returns the text of a file in UTF-8, with or without its mark of byte order.
+
+    Args:
+        path: The file.
+        what: What it holds, as an error says it: `the claims`.
+
+    Raises:
+        DataError: It cannot be read, as `content` says, or is not UTF-8.
+    """
+    try:
+        return content(path).decode("utf-8-sig")
+    except OSError as error:
+        raise DataError(f"cannot read {what} ({error.strerror})", str(path)[:200], "check the path") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"cannot read {what} (it is not UTF-8)", str(path), "save it as UTF-8") from error

@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_origin, get_type_hints
 
-from sdc.errors import DataError, UsageError
+from sdc.errors import UsageError
 from sdc.pipelines import files, presets
 from sdc.pipelines.gen.config import GenConfig
 from sdc.pipelines.icl.config import IclConfig
@@ -46,11 +46,7 @@ def text_of(name: str) -> tuple[str, str]:
     if path.suffix != ".toml":
         fix = f"use a file that ends in .toml, or one of {', '.join(bundled())}"
         raise UsageError(f"there is no experiment {name[:80]!r}", "sdc run", fix)
-    try:
-        return files.content(path).decode("utf-8-sig"), str(path)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise DataError(f"cannot read the experiment ({reason})", str(path), "check the path") from error
+    return files.text(path, "the experiment"), str(path)
 
 
 def load(name: str, *, changes: Sequence[str] = (), only: Sequence[str] = ()) -> Experiment:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from sdc.errors import DataError, UsageError
+from sdc.errors import UsageError
 from sdc.pipelines import files
 from sdc.pipelines.text import tables
 
@@ -145,12 +145,7 @@ def load(name: str | None) -> Site:
 def _tables(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
-    try:
-        text = files.content(path).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise DataError(f"cannot read the sites ({reason})", str(path), "check the file") from error
-    return tables.parse(text, str(path))
+    return tables.parse(files.text(path, "the sites"), str(path))
 
 
 def _site(name: str, raw: Any, where: str) -> Site:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sdc.errors import DataError, UsageError, one_of
+from sdc.errors import UsageError, one_of
 from sdc.pipelines import files
 from sdc.pipelines.tasks import languages
 
@@ -148,11 +148,7 @@ def load(name: str) -> Task:
         fix = one_of(name[:80], builtin_names(), "or the path of a TOML file")
         raise UsageError(f"unknown task {name[:80]!r}", "--task", fix)
     try:
-        text = files.content(path).decode("utf-8-sig")
-    except OSError as error:
-        raise DataError(f"cannot read the task file: {error.strerror}", name[:200], "check the path") from error
-    except UnicodeDecodeError as error:
-        raise DataError("the task file is not UTF-8", str(path), "save it as UTF-8") from error
+        text = files.text(path, "the task file")
     except ValueError as error:  # a null byte
         raise UsageError(f"{name[:80]!r} is no path", "--task", "correct it") from error
     return _parse(text, where=str(path))

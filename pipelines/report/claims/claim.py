@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from sdc.errors import DataError, UsageError
+from sdc.errors import UsageError
 from sdc.pipelines import files
 from sdc.pipelines.report.by import CELL_PARTS
 from sdc.pipelines.report.claims.measures import STATISTICS
@@ -68,12 +68,7 @@ def load(path: Path | None = None) -> list[Claim]:
         UsageError: Something in it is unknown, missing or contradicts itself.
     """
     where = "the paper's claims" if path is None else str(path)
-    try:
-        text = files.content(path or BUNDLED).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise DataError(f"cannot read the claims ({reason})", where, "check the path") from error
-    raw = tables.parse(text, where, see=_PAGE)
+    raw = tables.parse(files.text(path or BUNDLED, "the claims"), where, see=_PAGE)
     tables.check_names(raw, ("claims",), where)
     listed = raw.get("claims", [])
     if not isinstance(listed, list) or not listed or not all(isinstance(table, dict) for table in listed):
