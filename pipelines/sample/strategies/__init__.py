@@ -20,7 +20,8 @@ class Strategy:
         choose: (rows, nominal sizes, seed) -> chosen positions per size.
         num_rows: (rows of each label, nominal size) -> real rows of the draw; its largest is the capacity.
         is_balanced: It takes as many rows of every label, so that the rarest limits what can be drawn.
-        is_seeded: Repeats are other rows; if not, they are the same rows for other training seeds.
+        is_seeded: Repeats are other rows; if not, they are the same rows for other training seeds, in whatever order
+            rows are stored: of equal ones the text decides.
         needs_vectors: It asks for embeddings of the rows.
         shares: (rows, chosen positions per size) -> share of n-grams that each draw holds; None records none.
     """

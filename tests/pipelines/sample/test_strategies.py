@@ -98,7 +98,7 @@ UNSEEDED = sorted(name for name, strategy in STRATEGIES.items() if not strategy.
 
 @pytest.mark.parametrize("name", UNSEEDED)
 @given(rows=labelled(), sizes=SIZES, order=st.randoms(use_true_random=False))
-def test_without_a_seed_draws_are_balanced_nested_and_the_same_in_any_row_order(
+def test_without_a_seed_draws_are_nested_and_the_same_in_any_row_order(
     name: str, rows: tuple[list[int], int], sizes: list[int], order: Random
 ) -> None:
     labels, num_labels = rows
@@ -109,7 +109,7 @@ def test_without_a_seed_draws_are_balanced_nested_and_the_same_in_any_row_order(
         assert larger[: len(smaller)] == smaller
     for positions in chosen:
         assert len(set(positions)) == len(positions)
-        assert len(set(Counter(labels[i] for i in positions).values())) == 1
+        assert not STRATEGIES[name].is_balanced or len(set(Counter(labels[i] for i in positions).values())) == 1
     shuffled = order.sample(range(len(labels)), len(labels))
     other = replace(
         pool, labels=[labels[i] for i in shuffled], texts=[pool.texts[i] for i in shuffled],
