@@ -1,7 +1,6 @@
 """A cell that cannot be done stops no other; numbers that a user names are done or refused; rows of two artifacts."""
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -64,14 +63,6 @@ def test_a_terminal_gets_the_keys_of_all_cells_as_one_line(
 # -- one incomplete cell ------------------------------------------------------------------------------------------
 
 
-def copied(name: str, make: Callable[[Store], object], store: Store) -> Store:
-    """A store that `make` made once."""
-    made = once.folder(name, lambda folder: make(Store(folder / "store.duckdb")))
-    store.path.parent.mkdir()
-    shutil.copy(made / "store.duckdb", store.path)
-    return store
-
-
 @pytest.fixture
 def three(store: Store) -> Store:
     """te and id are whole, sw lacks synthetic rows and a test, and az has nothing."""
@@ -81,7 +72,8 @@ def three(store: Store) -> Store:
         fill(new, "sw", synthetic=0, test=0)
         fill(new, "id")
 
-    return copied("three", make, store)
+    once.store("three", lambda path: make(Store(path)), store.path)
+    return store
 
 
 FLAGS = ("--lang", "te,az,sw,id", "--task", "sentiment")
@@ -261,7 +253,7 @@ def test_numbers_that_are_named_are_refused_where_they_cannot_be(
         words = ("sample", *where, "--sizes", "10", "--repeats", "2", "--store", str(new.path))
         assert program.sdc(words).exit_code == 0
 
-    copied("te_drawn", make, store)
+    once.store("te_drawn", lambda path: make(Store(path)), store.path)
     done = invoke(*command, *where)
     assert (done.exit_code, done.stdout) in ((5, ""), (2, ""))
     assert message in done.stderr

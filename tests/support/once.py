@@ -4,6 +4,7 @@ Here: who makes it. Not here: what it is; each test copies it before it changes 
 """
 
 import fcntl
+import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -24,3 +25,13 @@ def folder(name: str, make: Callable[[Path], object]) -> Path:
             make(making)
             making.rename(ready)
     return ready
+
+
+def store(name: str, make: Callable[[Path], object], path: Path) -> None:
+    """Copies a store to `path` that `make` writes; outside of a test session `make` writes it there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if FOLDER is None:
+        make(path)
+    else:
+        made = folder(name, lambda new: make(new / "store.duckdb"))
+        shutil.copy(made / "store.duckdb", path)

@@ -13,7 +13,6 @@ Array legend: R runs, N test rows, L labels.
 
 import json
 import math
-import shutil
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -86,12 +85,7 @@ SMALL = PaperGrid(repeats=4, sizes=(10, 20, 50, 100, 150, 400, 1000, 2000))
 
 def fill(path: Path, grid: PaperGrid = SMALL) -> Context:
     """Writes a store and returns a context that has it."""
-    if once.FOLDER is None:
-        _fill(path, grid)
-    else:  # tests of many files have the same few
-        made = once.folder(f"paper_{digest(repr(grid))[:12]}", lambda folder: _fill(folder / "store.duckdb", grid))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(made / "store.duckdb", path)
+    once.store(f"paper_{digest(repr(grid))[:12]}", lambda new: _fill(new, grid), path)
     return Context(store=Store(path))
 
 

@@ -1,7 +1,6 @@
 """Stores that a report is made of, filled by hand: tests, samples and runs that are right on a share of the rows."""
 
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -126,9 +125,7 @@ def fill_more(path: Path) -> Context:
 
 
 def _copied(name: str, make: Callable[[Path], object], path: Path) -> Context:
-    made = once.folder(name, lambda folder: make(folder / "store.duckdb"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(made / "store.duckdb", path)
+    once.store(name, make, path)
     return Context(store=Store(path))
 
 
